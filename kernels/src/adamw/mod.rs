@@ -1,0 +1,59 @@
+//! One AdamW step on a flat buffer of parameters.
+//!
+//! ```text
+//! maths     p <- p (1 - rate decay)
+//!           m <- m + (1 - beta1) (g - m)
+//!           v <- beta2 v + (1 - beta2) g^2
+//!           p <- p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+//! layout    p, g, m, v [P]; t counts from 1
+//! dtypes    f32 or f64; the scalar factors are computed in f64
+//! ordering  elementwise, deterministic
+//! source    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", arXiv:1711.05101,
+//!           in the order of operations of torch.optim.AdamW
+//! ```
+//!
+//! No op: an update is not differentiated.
+
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+/// The scalars of one step.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct AdamwStep {
+    /// Learning rate of this step.
+    pub rate: f64,
+    /// Decay of the first moment, in `[0, 1)`.
+    pub beta1: f64,
+    /// Decay of the second moment, in `[0, 1)`.
+    pub beta2: f64,
+    /// Added to the root of the corrected second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay per unit of rate.
+    pub weight_decay: f64,
+    /// Number of this step, from 1.
+    pub step: u64,
+}
+
+impl AdamwStep {
+    /// `1 - rate * weight_decay`, the factor of the decay.
+    pub fn keep(&self) -> f64 {
+        1.0 - self.rate * self.weight_decay
+    }
+
+    /// `rate / (1 - beta1^t)`.
+    pub fn step_size(&self) -> f64 {
+        self.rate / (1.0 - power(self.beta1, self.step))
+    }
+
+    /// `sqrt(1 - beta2^t)`.
+    pub fn second_correction(&self) -> f64 {
+        (1.0 - power(self.beta2, self.step)).sqrt()
+    }
+}
+
+fn power(base: f64, step: u64) -> f64 {
+    assert!(step > 0, "adamw: `step` is 0 but counts from 1");
+    base.powf(step as f64)
+}

@@ -1,0 +1,28 @@
+//! AdamW in Burn operations. Each buffer is consumed, so a backend that owns it alone works in
+//! place; three temporaries of length P remain.
+
+use burn::tensor::Tensor;
+
+use super::AdamwStep;
+use crate::Kernels;
+use crate::shape::assert_shape;
+
+/// `(parameters, first moments, second moments)` after the step.
+pub fn step<B: Kernels>(
+    param: Tensor<B, 1>,
+    grad: Tensor<B, 1>,
+    first: Tensor<B, 1>,
+    second: Tensor<B, 1>,
+    step: &AdamwStep,
+) -> (Tensor<B, 1>, Tensor<B, 1>, Tensor<B, 1>) {
+    for (name, other) in [("grad", &grad), ("first", &first), ("second", &second)] {
+        assert_shape("adamw", name, other.dims(), param.dims(), "`param` fixes P");
+    }
+    let change = grad.clone().sub(first.clone()).mul_scalar(1.0 - step.beta1);
+    let first = first.add(change);
+    let square = grad.clone().mul(grad).mul_scalar(1.0 - step.beta2);
+    let second = second.mul_scalar(step.beta2).add(square);
+    let root = second.clone().sqrt().div_scalar(step.second_correction());
+    let move_by = first.clone().div(root.add_scalar(step.epsilon)).mul_scalar(step.step_size());
+    (param.mul_scalar(step.keep()).sub(move_by), first, second)
+}

@@ -1,0 +1,305 @@
+//! The trait a backend implements, and its implementations for the CPU and for autodiff.
+//!
+//! Shapes, formulas and sources stand in the `mod.rs` of each family; here is only the list.
+//! Default bodies are the references. An autodiff backend registers one graph node per call
+//! whose backward calls the `*_backward` of the backend below it, so a kernel overrides both
+//! directions. The backward defaults are themselves Burn operations: `Autodiff<Autodiff<B>>`
+//! differentiates them again.
+
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor};
+
+use crate::linear::WeightLayout;
+use crate::precision::{self, Precision};
+use crate::{
+    AdamwStep, AttentionProblem, DropoutMask, GeluKind, adamw, attention, cross_entropy, dropout,
+    embedding, gelu, linear, norm, reduce, rotary, swiglu,
+};
+
+/// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
+pub type Cpu = Flex;
+
+/// Every operation of Genesis that Burn does not have, or that we want fused.
+///
+/// Letters: N tokens, S segments, H query heads, G key heads, D head width, C model width,
+/// F feed-forward width, I and O inputs and outputs of a linear map, V vocabulary, P parameters.
+pub trait Kernels: Backend {
+    /// Nearest bf16 of every element, ties to even, in the dtype of `x`.
+    /// See [`precision`](crate::precision).
+    fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
+        precision::round_by_cast(x)
+    }
+
+    /// `[N, I] -> [N, O]`. See [`linear`](crate::linear).
+    fn linear(
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::reference::forward(x, weight, bias, layout, precision)
+    }
+
+    /// Gradient of the input alone. See [`linear`](crate::linear).
+    fn linear_input_backward(
+        grad: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::reference::input_backward(grad, weight, layout, precision)
+    }
+
+    /// Gradient of the weight alone. See [`linear`](crate::linear).
+    fn linear_weight_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::reference::weight_backward(grad, x, layout, precision)
+    }
+
+    /// Gradients of input and weight; that of the bias is the column sum of `grad`.
+    fn linear_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        let input =
+            <Self as Kernels>::linear_input_backward(grad.clone(), weight, layout, precision);
+        (input, <Self as Kernels>::linear_weight_backward(grad, x, layout, precision))
+    }
+
+    /// `[N, C] -> [N, C]`. See [`norm`](crate::norm).
+    fn rms_norm(x: Tensor<Self, 2>, weight: Tensor<Self, 1>, epsilon: f64) -> Tensor<Self, 2> {
+        norm::reference::rms_norm(x, weight, epsilon)
+    }
+
+    /// Gradients of `x` and `weight`. See [`norm`](crate::norm).
+    fn rms_norm_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 1>) {
+        norm::reference::rms_norm_backward(grad, x, weight, epsilon)
+    }
+
+    /// `[N, C] -> [N, C]`. See [`norm`](crate::norm).
+    fn layer_norm(
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        bias: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> Tensor<Self, 2> {
+        norm::reference::layer_norm(x, weight, bias, epsilon)
+    }
+
+    /// Gradients of `x`, `weight` and `bias`. See [`norm`](crate::norm).
+    fn layer_norm_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 1>, Tensor<Self, 1>) {
+        norm::reference::layer_norm_backward(grad, x, weight, epsilon)
+    }
+
+    /// `[N, H, D] -> [N, H, D]`; `cos`, `sin` are `[N, D/2]`. See [`rotary`](crate::rotary).
+    fn rotary(x: Tensor<Self, 3>, cos: Tensor<Self, 2>, sin: Tensor<Self, 2>) -> Tensor<Self, 3> {
+        rotary::reference::forward(x, cos, sin)
+    }
+
+    /// Elementwise on `[N, C]`. See [`gelu`](crate::gelu).
+    fn gelu(x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
+        gelu::reference::forward(x, kind)
+    }
+
+    /// Gradient of `x`. See [`gelu`](crate::gelu).
+    fn gelu_backward(grad: Tensor<Self, 2>, x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
+        gelu::reference::backward(grad, x, kind)
+    }
+
+    /// `silu(gate) * up`, `[N, F]`. See [`swiglu`](crate::swiglu).
+    fn swiglu(gate: Tensor<Self, 2>, up: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        swiglu::reference::forward(gate, up)
+    }
+
+    /// Gradients of `gate` and `up`. See [`swiglu`](crate::swiglu).
+    fn swiglu_backward(
+        grad: Tensor<Self, 2>,
+        gate: Tensor<Self, 2>,
+        up: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        swiglu::reference::backward(grad, gate, up)
+    }
+
+    /// `q [N, H, D]`, `k`, `v [M, G, D]` to `(output [N, H, D], log_sum_exp [N, H])`.
+    /// The second carries no gradient. See [`attention`](crate::attention).
+    fn attention(
+        q: Tensor<Self, 3>,
+        k: Tensor<Self, 3>,
+        v: Tensor<Self, 3>,
+        problem: &AttentionProblem,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 2>) {
+        attention::reference::forward(q, k, v, problem)
+    }
+
+    /// Gradients of `q`, `k`, `v`. See [`attention`](crate::attention).
+    fn attention_backward(
+        grad: Tensor<Self, 3>,
+        q: Tensor<Self, 3>,
+        k: Tensor<Self, 3>,
+        v: Tensor<Self, 3>,
+        output: Tensor<Self, 3>,
+        log_sum_exp: Tensor<Self, 2>,
+        problem: &AttentionProblem,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 3>) {
+        attention::reference::backward(grad, q, k, v, output, &log_sum_exp, problem)
+    }
+
+    /// Rows of `weight [V, C]` at `ids [N]`. See [`embedding`](crate::embedding).
+    fn embedding(weight: Tensor<Self, 2>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+        embedding::reference::forward(weight, ids)
+    }
+
+    /// Gradient of the table of `num_rows` rows. See [`embedding`](crate::embedding).
+    fn embedding_backward(
+        grad: Tensor<Self, 2>,
+        ids: Tensor<Self, 1, Int>,
+        num_rows: usize,
+    ) -> Tensor<Self, 2> {
+        embedding::reference::backward(grad, ids, num_rows)
+    }
+
+    /// `hidden [N, C]`, `weight [V, C]`, `bias [V]`, `labels [N]` to
+    /// `(loss_sum [1] in nats, log_sum_exp [N])`. The second carries no gradient.
+    /// See [`cross_entropy`](crate::cross_entropy).
+    fn linear_cross_entropy(
+        hidden: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        labels: Tensor<Self, 1, Int>,
+        precision: Precision,
+    ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
+        cross_entropy::reference::forward(hidden, weight, bias, &labels, precision)
+    }
+
+    /// Gradients of `hidden`, `weight` and `bias`; `grad [1]` multiplies the loss sum.
+    /// See [`cross_entropy`](crate::cross_entropy).
+    fn linear_cross_entropy_backward(
+        grad: Tensor<Self, 1>,
+        hidden: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        labels: Tensor<Self, 1, Int>,
+        log_sum_exp: Tensor<Self, 1>,
+        precision: Precision,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>, Option<Tensor<Self, 1>>) {
+        let saved = cross_entropy::Saved { hidden, weight, bias, labels, log_sum_exp, precision };
+        cross_entropy::reference::backward(grad, saved)
+    }
+
+    /// Elements of `x` kept with probability `1 - rate` and scaled up. The backward is the same
+    /// function of the gradient. See [`dropout`](crate::dropout).
+    fn dropout(x: Tensor<Self, 2>, mask: &DropoutMask) -> Tensor<Self, 2> {
+        dropout::reference::forward(x, mask)
+    }
+
+    /// One step on flat buffers `[P]`: `(parameters, first moments, second moments)`.
+    /// See [`adamw`](crate::adamw).
+    fn adamw(
+        param: Tensor<Self, 1>,
+        grad: Tensor<Self, 1>,
+        first: Tensor<Self, 1>,
+        second: Tensor<Self, 1>,
+        step: &AdamwStep,
+    ) -> (Tensor<Self, 1>, Tensor<Self, 1>, Tensor<Self, 1>) {
+        adamw::reference::step(param, grad, first, second, step)
+    }
+
+    /// Sum of squares of `x [P]`, `[1]`. See [`reduce`](crate::reduce).
+    fn sum_of_squares(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
+        reduce::reference::sum_of_squares(x)
+    }
+}
+
+impl Kernels for Flex {
+    fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
+        precision::round_on_cpu(x)
+    }
+}
+
+impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
+        precision::round_tracked(x)
+    }
+
+    fn linear(
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::tracked(x, weight, bias, layout, precision)
+    }
+
+    fn rms_norm(x: Tensor<Self, 2>, weight: Tensor<Self, 1>, epsilon: f64) -> Tensor<Self, 2> {
+        norm::rms_norm_tracked(x, weight, epsilon)
+    }
+
+    fn layer_norm(
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        bias: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> Tensor<Self, 2> {
+        norm::layer_norm_tracked(x, weight, bias, epsilon)
+    }
+
+    fn rotary(x: Tensor<Self, 3>, cos: Tensor<Self, 2>, sin: Tensor<Self, 2>) -> Tensor<Self, 3> {
+        rotary::tracked(x, cos, sin)
+    }
+
+    fn gelu(x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
+        gelu::tracked(x, kind)
+    }
+
+    fn swiglu(gate: Tensor<Self, 2>, up: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        swiglu::tracked(gate, up)
+    }
+
+    fn attention(
+        q: Tensor<Self, 3>,
+        k: Tensor<Self, 3>,
+        v: Tensor<Self, 3>,
+        problem: &AttentionProblem,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 2>) {
+        attention::tracked(q, k, v, problem)
+    }
+
+    fn embedding(weight: Tensor<Self, 2>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+        embedding::tracked(weight, ids)
+    }
+
+    fn linear_cross_entropy(
+        hidden: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        labels: Tensor<Self, 1, Int>,
+        precision: Precision,
+    ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
+        cross_entropy::tracked(hidden, weight, bias, labels, precision)
+    }
+
+    fn dropout(x: Tensor<Self, 2>, mask: &DropoutMask) -> Tensor<Self, 2> {
+        dropout::tracked(x, mask)
+    }
+}

@@ -1,0 +1,125 @@
+//! Linear cross entropy and its gradients in Burn operations, one chunk of rows at a time.
+
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+
+use super::Saved;
+use super::chunks::Labelled;
+use crate::shape::assert_shape;
+use crate::{Kernels, Precision};
+
+/// `(loss_sum [1], log_sum_exp [N])`.
+///
+/// # Panics
+/// When a label is neither ignored nor a row of `weight`.
+pub fn forward<B: Kernels>(
+    hidden: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    labels: &Tensor<B, 1, Int>,
+    precision: Precision,
+) -> (Tensor<B, 1>, Tensor<B, 1>) {
+    let labelled = check(&hidden, &weight, bias.as_ref(), labels);
+    let (device, dtype, tokens) = (hidden.device(), hidden.dtype(), hidden.dims()[0]);
+    let mut loss = Tensor::zeros([1], (&device, dtype));
+    if labelled.is_empty() {
+        return (loss, Tensor::zeros([tokens], (&device, dtype)));
+    }
+    let head = Head::new(weight, bias, precision);
+    let hidden = precision.operand(labelled.take(hidden));
+    let mut lses = vec![];
+    for chunk in labelled.chunks() {
+        let logits = head.logits(hidden.clone().narrow(0, chunk.start, chunk.len()));
+        let lse = log_sum_exp(logits.clone());
+        let chosen = logits.gather(1, labelled.labels(&chunk));
+        loss = loss.add(lse.clone().sub(chosen).sum());
+        lses.push(lse.squeeze_dim::<1>(1));
+    }
+    (loss, labelled.put(Tensor::cat(lses, 0)))
+}
+
+/// Gradients of `hidden`, `weight` and `bias`.
+///
+/// The saved log-sum-exp is a constant of the graph, so on a backend that differentiates this
+/// function again it is recomputed.
+pub fn backward<B: Kernels>(
+    grad: Tensor<B, 1>,
+    saved: Saved<B>,
+) -> (Tensor<B, 2>, Tensor<B, 2>, Option<Tensor<B, 1>>) {
+    let Saved { hidden, weight, bias, labels, log_sum_exp: lse, precision } = saved;
+    let labelled = check(&hidden, &weight, bias.as_ref(), &labels);
+    let mut dweight = Tensor::zeros(weight.dims(), (&weight.device(), weight.dtype()));
+    let mut dbias = bias.clone().map(|bias| bias.zeros_like());
+    if labelled.is_empty() {
+        return (hidden.zeros_like(), dweight, dbias);
+    }
+    let head = Head::new(weight, bias, precision);
+    let hidden = precision.operand(labelled.take(hidden));
+    let lse = labelled.take(lse).unsqueeze_dim::<2>(1);
+    let mut dhidden = vec![];
+    for chunk in labelled.chunks() {
+        let rows = hidden.clone().narrow(0, chunk.start, chunk.len());
+        let lse = lse.clone().narrow(0, chunk.start, chunk.len());
+        let dlogits = logit_gradient(head.logits(rows.clone()), lse, labelled.labels(&chunk));
+        dbias = dbias.map(|sum| sum.add(dlogits.clone().sum_dim(0).squeeze_dim(0)));
+        let dlogits = precision.operand(dlogits);
+        dhidden.push(dlogits.clone().matmul(head.weight.clone()));
+        dweight = dweight.add(dlogits.transpose().matmul(rows));
+    }
+    let dhidden = labelled.put(Tensor::cat(dhidden, 0));
+    let factor = grad.clone().unsqueeze::<2>();
+    (dhidden.mul(factor.clone()), dweight.mul(factor), dbias.map(|sum| sum.mul(grad)))
+}
+
+/// `softmax - one-hot`, `[rows, V]`.
+fn logit_gradient<B: Kernels>(
+    logits: Tensor<B, 2>,
+    saved_lse: Tensor<B, 2>,
+    labels: Tensor<B, 2, Int>,
+) -> Tensor<B, 2> {
+    let differentiable = B::ad_enabled(&logits.device());
+    let lse = if differentiable { log_sum_exp(logits.clone()) } else { saved_lse };
+    let probabilities = logits.sub(lse);
+    let minus_one = Tensor::ones(labels.dims(), (&labels.device(), probabilities.dtype())).neg();
+    probabilities.exp().scatter(1, labels, minus_one, IndexingUpdateOp::Add)
+}
+
+/// `[rows, V] -> [rows, 1]`, stable for any finite logits.
+fn log_sum_exp<B: Kernels>(logits: Tensor<B, 2>) -> Tensor<B, 2> {
+    let largest = logits.clone().max_dim(1);
+    logits.sub(largest.clone()).exp().sum_dim(1).log().add(largest)
+}
+
+/// The linear map, its weight rounded once.
+struct Head<B: Kernels> {
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 2>>,
+}
+
+impl<B: Kernels> Head<B> {
+    fn new(weight: Tensor<B, 2>, bias: Option<Tensor<B, 1>>, precision: Precision) -> Self {
+        Self { weight: precision.operand(weight), bias: bias.map(Tensor::unsqueeze) }
+    }
+
+    fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
+        let logits = hidden.matmul(self.weight.clone().transpose());
+        match &self.bias {
+            Some(bias) => logits.add(bias.clone()),
+            None => logits,
+        }
+    }
+}
+
+fn check<B: Kernels>(
+    hidden: &Tensor<B, 2>,
+    weight: &Tensor<B, 2>,
+    bias: Option<&Tensor<B, 1>>,
+    labels: &Tensor<B, 1, Int>,
+) -> Labelled<B> {
+    let ([tokens, width], [vocabulary, _]) = (hidden.dims(), weight.dims());
+    let operation = "linear_cross_entropy";
+    assert_shape(operation, "weight", weight.dims(), [vocabulary, width], "`hidden` fixes C");
+    if let Some(bias) = bias {
+        assert_shape(operation, "bias", bias.dims(), [vocabulary], "`weight` fixes V");
+    }
+    Labelled::new(labels, tokens, vocabulary)
+}

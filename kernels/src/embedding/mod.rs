@@ -1,0 +1,17 @@
+//! Rows of a table by id, and the sum of gradients per row.
+//!
+//! ```text
+//! maths     y[n, :] = W[ids[n], :],  dW[v, :] = sum over n with ids[n] = v of g[n, :]
+//! layout    W [V, C], ids [N] (i32), y and g [N, C]
+//! dtypes    f32 or f64
+//! ordering  the sum of a row runs in token order on the CPU: deterministic
+//! checks    an id outside 0..V is an assertion that names it
+//! ```
+
+mod op;
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use op::tracked;

@@ -1,0 +1,32 @@
+//! Gaussian error linear unit.
+//!
+//! ```text
+//! maths     Erf   y = x/2 (1 + erf(x / sqrt 2))
+//!                 dy/dx = (1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi)
+//!           Tanh  y = x/2 (1 + tanh u),  u = sqrt(2 / pi) (x + 0.044715 x^3)
+//!                 dy/dx = (1 + t) / 2 + x/2 (1 - t^2) sqrt(2 / pi) (1 + 3 * 0.044715 x^2)
+//! layout    any rows, [N, C]
+//! dtypes    f32 or f64
+//! ordering  elementwise, deterministic
+//! source    Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415
+//! ```
+
+mod op;
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use op::tracked;
+
+/// Which of the two published forms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GeluKind {
+    /// The approximation with the hyperbolic tangent (`gelu_new`, GPT-2).
+    Tanh,
+    /// The exact form with the error function (ESM-2).
+    Erf,
+}
+
+/// Coefficient of the cube in the tanh form; section 2 of the source.
+pub const CUBE: f64 = 0.044_715;

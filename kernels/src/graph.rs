@@ -1,0 +1,52 @@
+//! Puts one of our operations into Burn's autodiff graph as a single node.
+//!
+//! Burn offers this through `Backward::prepare`; the functions here only spare each family the
+//! branch on whether anything is tracked. Not here: any mathematics.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::ops::{Backward, OpsKind};
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Tensor, TensorPrimitive};
+
+use crate::Kernels;
+
+/// A tensor of the autodiff backend over `B`: a primitive of `B` and its graph node.
+pub(crate) type Tracked<B, C> = FloatTensor<Autodiff<B, C>>;
+
+/// The float primitive inside `x`.
+pub(crate) fn primitive<B: Kernels, const D: usize>(x: Tensor<B, D>) -> FloatTensor<B> {
+    x.into_primitive().tensor()
+}
+
+/// The tensor around a float primitive.
+pub(crate) fn tensor<B: Kernels, const D: usize>(x: FloatTensor<B>) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(x))
+}
+
+/// Adds the node `operation` with these parents and this output; `state` is built only when a
+/// parent is tracked. Nothing is recomputed in the backward pass, so the node is compute bound.
+pub(crate) fn register<B, C, O, const N: usize>(
+    operation: O,
+    parents: [&Tracked<B, C>; N],
+    output: FloatTensor<B>,
+    state: impl FnOnce() -> O::State,
+) -> Tracked<B, C>
+where
+    B: Kernels,
+    C: CheckpointStrategy,
+    O: Backward<B, N>,
+{
+    let nodes = parents.map(|parent| parent.node.clone());
+    match operation.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish(state(), output),
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    }
+}
+
+/// The stand-in for an optional parent that is absent: an empty tensor nothing depends on.
+pub(crate) fn absent<B: Kernels, C: CheckpointStrategy>(like: &Tracked<B, C>) -> Tracked<B, C> {
+    let device = B::float_device(&like.primitive);
+    let empty = Tensor::<B, 1>::empty([0], &device);
+    primitive(Tensor::<Autodiff<B, C>, 1>::from_inner(empty))
+}

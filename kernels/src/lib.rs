@@ -1,0 +1,39 @@
+//! The operations Genesis adds to Burn, simplest first: one folder per family, holding the
+//! contract (`mod.rs`), the reference in Burn operations (`reference.rs`), the autodiff node
+//! (`op.rs`), the cost model (`roofline.rs`) and the tests.
+//!
+//! [`Kernels`] is the one trait a backend implements. Every method has the reference as its
+//! default body, so a backend is correct on day one and a kernel written for it is an override.
+//! Not here: networks (`genesis_model`), files, process groups, random streams.
+
+pub mod adamw;
+pub mod attention;
+mod backend;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod embedding;
+pub mod gelu;
+mod graph;
+pub mod linear;
+pub mod norm;
+pub mod oracle;
+pub mod precision;
+pub mod reduce;
+pub mod roofline;
+pub mod rotary;
+pub mod shape;
+pub mod swiglu;
+
+#[cfg(test)]
+mod testing;
+
+pub use adamw::AdamwStep;
+pub use attention::AttentionProblem;
+pub use backend::{Cpu, Kernels};
+pub use burn::backend::Autodiff;
+pub use cross_entropy::IGNORED_LABEL;
+pub use dropout::DropoutMask;
+pub use gelu::GeluKind;
+pub use linear::WeightLayout;
+pub use precision::Precision;
+pub use roofline::Work;

@@ -1,0 +1,57 @@
+//! Linear maps of token rows.
+//!
+//! ```text
+//! maths     y[n, o] = sum_i x[n, i] W[o, i] + b[o]
+//!           dx = g W,  dW = g^T x,  db[o] = sum_n g[n, o]
+//! layout    x [N, I], g and y [N, O]; W [O, I] (OutIn) or its transpose [I, O] (InOut)
+//! dtypes    f32 or f64; Bf16Mixed rounds the operands of the products, not the bias
+//! ordering  as deterministic as the matrix product of the backend
+//! source    W as torch.nn.Linear stores it (OutIn) or as GPT-2's Conv1D does (InOut)
+//! ```
+//!
+//! The two gradients are separate methods so that a frozen weight, or an input that needs no
+//! gradient, costs nothing.
+
+mod op;
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use op::tracked;
+
+use crate::shape::assert_shape;
+
+/// Which axis of a stored weight is the output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WeightLayout {
+    /// `[O, I]`, as `torch.nn.Linear`.
+    OutIn,
+    /// `[I, O]`, as GPT-2's `Conv1D`.
+    InOut,
+}
+
+impl WeightLayout {
+    /// `(inputs, outputs)` of a weight stored with these dimensions.
+    pub fn inputs_outputs(self, [rows, columns]: [usize; 2]) -> (usize, usize) {
+        match self {
+            Self::OutIn => (columns, rows),
+            Self::InOut => (rows, columns),
+        }
+    }
+}
+
+/// Asserts the shapes of one call; returns `(N, I, O)`.
+fn check(
+    [tokens, width]: [usize; 2],
+    weight: [usize; 2],
+    bias: Option<[usize; 1]>,
+    layout: WeightLayout,
+) -> (usize, usize, usize) {
+    let (inputs, outputs) = layout.inputs_outputs(weight);
+    assert_shape("linear", "x", [tokens, width], [tokens, inputs], "`weight` fixes I");
+    if let Some(bias) = bias {
+        assert_shape("linear", "bias", bias, [outputs], "`weight` fixes O");
+    }
+    (tokens, inputs, outputs)
+}

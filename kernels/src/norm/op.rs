@@ -1,0 +1,102 @@
+//! Both normalisations as nodes of the autodiff graph; the input and the weight are saved.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::tensor::Tensor;
+use burn::tensor::ops::FloatTensor;
+
+use crate::Kernels;
+use crate::graph::{primitive, register, tensor};
+
+#[derive(Debug)]
+struct RmsNorm {
+    epsilon: f64,
+}
+
+#[derive(Debug)]
+struct LayerNorm {
+    epsilon: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Saved<F> {
+    x: F,
+    weight: F,
+}
+
+impl<B: Kernels> Backward<B, 2> for RmsNorm {
+    type State = Saved<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let Saved { x, weight } = ops.state;
+        let (dx, dweight) =
+            <B as Kernels>::rms_norm_backward(grad, tensor(x), tensor(weight), self.epsilon);
+        let [x_node, weight_node] = ops.parents;
+        if let Some(node) = x_node {
+            grads.register::<B>(node.id, primitive(dx));
+        }
+        if let Some(node) = weight_node {
+            grads.register::<B>(node.id, primitive(dweight));
+        }
+    }
+}
+
+impl<B: Kernels> Backward<B, 3> for LayerNorm {
+    type State = Saved<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let Saved { x, weight } = ops.state;
+        let (dx, dweight, dbias) =
+            <B as Kernels>::layer_norm_backward(grad, tensor(x), tensor(weight), self.epsilon);
+        let [x_node, weight_node, bias_node] = ops.parents;
+        if let Some(node) = x_node {
+            grads.register::<B>(node.id, primitive(dx));
+        }
+        if let Some(node) = weight_node {
+            grads.register::<B>(node.id, primitive(dweight));
+        }
+        if let Some(node) = bias_node {
+            grads.register::<B>(node.id, primitive(dbias));
+        }
+    }
+}
+
+/// [`Kernels::rms_norm`] inside a graph.
+pub(crate) fn rms_norm_tracked<B: Kernels, C: CheckpointStrategy>(
+    x: Tensor<Autodiff<B, C>, 2>,
+    weight: Tensor<Autodiff<B, C>, 1>,
+    epsilon: f64,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let (x, weight) = (primitive(x), primitive(weight));
+    let y = <B as Kernels>::rms_norm(
+        tensor(x.primitive.clone()),
+        tensor(weight.primitive.clone()),
+        epsilon,
+    );
+    let state = || Saved { x: x.primitive.clone(), weight: weight.primitive.clone() };
+    tensor(register::<B, C, _, 2>(RmsNorm { epsilon }, [&x, &weight], primitive(y), state))
+}
+
+/// [`Kernels::layer_norm`] inside a graph.
+pub(crate) fn layer_norm_tracked<B: Kernels, C: CheckpointStrategy>(
+    x: Tensor<Autodiff<B, C>, 2>,
+    weight: Tensor<Autodiff<B, C>, 1>,
+    bias: Tensor<Autodiff<B, C>, 1>,
+    epsilon: f64,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let (x, weight, bias) = (primitive(x), primitive(weight), primitive(bias));
+    let y = <B as Kernels>::layer_norm(
+        tensor(x.primitive.clone()),
+        tensor(weight.primitive.clone()),
+        tensor(bias.primitive.clone()),
+        epsilon,
+    );
+    let state = || Saved { x: x.primitive.clone(), weight: weight.primitive.clone() };
+    let parents = [&x, &weight, &bias];
+    tensor(register::<B, C, _, 3>(LayerNorm { epsilon }, parents, primitive(y), state))
+}

@@ -1,0 +1,133 @@
+//! Both normalisations against plain loops.
+
+use burn::tensor::Tensor;
+
+use super::reference;
+use crate::Kernels;
+use crate::testing::{Case, Real, assert_both, cast, check_gradient, numbers, values};
+
+const EPSILON: f64 = 1e-5;
+
+struct RmsNorm {
+    sizes: [usize; 2],
+}
+
+struct LayerNorm {
+    sizes: [usize; 2],
+}
+
+impl Case for RmsNorm {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape(self.sizes);
+        <B as Kernels>::rms_norm(x, inputs[1].clone(), EPSILON).flatten(0, 1)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape(self.sizes);
+        reference::rms_norm(x, inputs[1].clone(), EPSILON).flatten(0, 1)
+    }
+}
+
+impl Case for LayerNorm {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape(self.sizes);
+        let (w, b) = (inputs[1].clone(), inputs[2].clone());
+        <B as Kernels>::layer_norm(x, w, b, EPSILON).flatten(0, 1)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape(self.sizes);
+        let (w, b) = (inputs[1].clone(), inputs[2].clone());
+        reference::layer_norm(x, w, b, EPSILON).flatten(0, 1)
+    }
+}
+
+fn inputs([tokens, width]: [usize; 2]) -> Vec<Vec<f64>> {
+    vec![numbers(tokens * width, 1), numbers(width, 2), numbers(width, 3)]
+}
+
+fn mean<T: Real>(row: impl ExactSizeIterator<Item = T>) -> T {
+    let count = T::of(row.len() as f64);
+    row.sum::<T>() / count
+}
+
+fn plain_rms<T: Real>([_, width]: [usize; 2], inputs: &[Vec<f64>]) -> Vec<T> {
+    let [x, w] = [0, 1].map(|at| cast::<T>(&inputs[at]));
+    let row = |row: &[T]| -> Vec<T> {
+        let root = (mean(row.iter().map(|&x| x * x)) + T::of(EPSILON)).sqrt();
+        row.iter().zip(&w).map(|(&x, &w)| w * x / root).collect()
+    };
+    x.chunks(width).flat_map(row).collect()
+}
+
+fn plain_layer<T: Real>([_, width]: [usize; 2], inputs: &[Vec<f64>]) -> Vec<T> {
+    let [x, w, b] = [0, 1, 2].map(|at| cast::<T>(&inputs[at]));
+    let row = |row: &[T]| -> Vec<T> {
+        let centre = mean(row.iter().copied());
+        let square = |&x: &T| (x - centre) * (x - centre);
+        let root = (mean(row.iter().map(square)) + T::of(EPSILON)).sqrt();
+        let affine = |((&x, &w), &b)| w * (x - centre) / root + b;
+        row.iter().zip(&w).zip(&b).map(affine).collect()
+    };
+    x.chunks(width).flat_map(row).collect()
+}
+
+#[test]
+fn rms_norm_matches_plain_loops() {
+    for sizes in [[5, 7], [1, 1], [2, 33]] {
+        let (got32, got64) = values(&RmsNorm { sizes }, &inputs(sizes)[..2]);
+        let inputs = inputs(sizes);
+        assert_both(
+            &got32,
+            &got64,
+            &plain_rms::<f32>(sizes, &inputs),
+            &plain_rms::<f64>(sizes, &inputs),
+        );
+    }
+}
+
+#[test]
+fn layer_norm_matches_plain_loops() {
+    for sizes in [[5, 7], [1, 2], [2, 33]] {
+        let (got32, got64) = values(&LayerNorm { sizes }, &inputs(sizes));
+        let inputs = inputs(sizes);
+        assert_both(
+            &got32,
+            &got64,
+            &plain_layer::<f32>(sizes, &inputs),
+            &plain_layer::<f64>(sizes, &inputs),
+        );
+    }
+}
+
+#[test]
+fn the_rms_norm_backward_is_the_derivative() {
+    check_gradient(&RmsNorm { sizes: [3, 4] }, &inputs([3, 4])[..2]);
+    check_gradient(&RmsNorm { sizes: [1, 2] }, &inputs([1, 2])[..2]);
+}
+
+#[test]
+fn the_layer_norm_backward_is_the_derivative() {
+    check_gradient(&LayerNorm { sizes: [3, 4] }, &inputs([3, 4]));
+    check_gradient(&LayerNorm { sizes: [1, 3] }, &inputs([1, 3]));
+}
+
+#[test]
+fn a_row_of_equal_values_becomes_the_bias() {
+    let all = vec![vec![0.5; 4], numbers(4, 2), numbers(4, 3)];
+    let (_, got) = values(&LayerNorm { sizes: [1, 4] }, &all);
+    assert_eq!(got, all[2]);
+}
+
+#[test]
+fn a_nan_spoils_its_own_row_only() {
+    let mut all = inputs([2, 3]);
+    all[0][1] = f64::NAN;
+    for got in [
+        values(&RmsNorm { sizes: [2, 3] }, &all[..2]).0,
+        values(&LayerNorm { sizes: [2, 3] }, &all).0,
+    ] {
+        let nan: Vec<bool> = got.iter().map(|x| x.is_nan()).collect();
+        assert_eq!(nan, [true, true, true, false, false, false]);
+    }
+}

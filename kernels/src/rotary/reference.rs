@@ -1,0 +1,21 @@
+//! Rotation of halves in Burn operations. The gradient is the same function with `-sin`.
+
+use burn::tensor::Tensor;
+
+use crate::Kernels;
+use crate::shape::assert_shape;
+
+/// `[N, H, D] -> [N, H, D]`.
+pub fn forward<B: Kernels>(x: Tensor<B, 3>, cos: Tensor<B, 2>, sin: Tensor<B, 2>) -> Tensor<B, 3> {
+    let [tokens, _, width] = x.dims();
+    assert!(width % 2 == 0, "rotary: the head width is {width} but must be even");
+    let half = width / 2;
+    assert_shape("rotary", "cos", cos.dims(), [tokens, half], "`x` fixes N and D");
+    assert_shape("rotary", "sin", sin.dims(), [tokens, half], "`x` fixes N and D");
+    let cos = cos.unsqueeze_dim::<3>(1);
+    let sin = sin.unsqueeze_dim::<3>(1);
+    let first = x.clone().narrow(2, 0, half);
+    let second = x.narrow(2, half, half);
+    let turned = first.clone().mul(cos.clone()).sub(second.clone().mul(sin.clone()));
+    Tensor::cat(vec![turned, second.mul(cos).add(first.mul(sin))], 2)
+}

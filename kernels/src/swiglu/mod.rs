@@ -1,0 +1,18 @@
+//! Gated feed-forward activation.
+//!
+//! ```text
+//! maths     y = silu(gate) up,  silu(a) = a s(a),  s = logistic function
+//!           dgate = g up s (1 + a (1 - s)),  dup = g silu(a)
+//! layout    gate, up, y, g [N, F]
+//! dtypes    f32 or f64
+//! ordering  elementwise, deterministic
+//! source    Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, eq. (6)
+//! ```
+
+mod op;
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use op::tracked;
