@@ -1,0 +1,54 @@
+//! One pre-norm block: attention, then feed-forward, each added to the residual stream.
+
+use burn::tensor::{Tensor, backend::Backend};
+use genesis_kernels::Kernels;
+
+use super::{
+    TransformerConfig,
+    attention::{Attention, Pass, Past},
+    feed_forward::FeedForward,
+    mode::Site,
+    norm::Norm,
+    specs::{Names, Part},
+};
+use crate::params::Params;
+
+/// `x += attention(norm(x)); x += feed_forward(norm(x))`.
+#[derive(Debug, Clone)]
+pub(crate) struct Block<B: Backend> {
+    attention_norm: Norm<B>,
+    attention: Attention<B>,
+    feed_forward_norm: Norm<B>,
+    feed_forward: FeedForward<B>,
+    dropout: f64,
+    layer: usize,
+}
+
+impl<B: Kernels> Block<B> {
+    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, layer: usize) -> Self {
+        let norm = |part| Norm::bind(config, params, &Names::layer(config.family, layer, part));
+        Self {
+            attention_norm: norm(Part::AttentionNorm),
+            attention: Attention::bind(config, params, layer),
+            feed_forward_norm: norm(Part::FeedForwardNorm),
+            feed_forward: FeedForward::bind(config, params, layer),
+            dropout: config.dropout,
+            layer,
+        }
+    }
+
+    /// `[N, C]` to `[N, C]`; `past` as in [`Attention::forward`].
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<B, 2>,
+        pass: &Pass<B>,
+        past: Option<&mut Past<B>>,
+    ) -> Tensor<B, 2> {
+        let (mode, layer) = (&pass.mode, self.layer);
+        let branch = self.attention.forward(self.attention_norm.forward(x.clone()), pass, past);
+        let x = x + mode.drop(branch, self.dropout, Site::Attention { layer });
+        let normed = self.feed_forward_norm.forward(x.clone());
+        let branch = self.feed_forward.forward(normed, mode.precision);
+        x + mode.drop(branch, self.dropout, Site::FeedForward { layer })
+    }
+}

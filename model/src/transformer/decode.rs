@@ -1,0 +1,91 @@
+//! Generation: a few new tokens at a time, with the keys and values of earlier ones kept.
+//!
+//! One sequence per cache. Not here: sampling, stopping, batching of prompts.
+
+use burn::tensor::{Tensor, backend::Backend};
+use genesis_kernels::{AttentionProblem, Kernels, Precision};
+
+use super::{
+    Mode, ModelError, Transformer, TransformerConfig, attention::Past, embedding::Tokens,
+    packed::indices,
+};
+
+/// Keys and values of the tokens seen so far, per layer.
+#[derive(Debug, Clone)]
+pub struct KvCache<B: Backend> {
+    layers: Vec<Past<B>>,
+    length: u32,
+}
+
+impl<B: Backend> KvCache<B> {
+    /// Nothing seen yet.
+    pub fn new(config: &TransformerConfig) -> Self {
+        Self { layers: vec![None; config.num_layers], length: 0 }
+    }
+
+    /// Tokens seen so far.
+    pub fn len(&self) -> usize {
+        self.length as usize
+    }
+
+    /// Whether no token was seen yet.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub(super) fn layer(&mut self, layer: usize) -> &mut Past<B> {
+        &mut self.layers[layer]
+    }
+}
+
+impl<B: Kernels> Transformer<B> {
+    /// `[V]` logits after the last of `tokens`, which follow those in `cache`; equal to a full
+    /// forward up to rounding. Positions count from zero.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the model is masked, `tokens` are empty or outside the vocabulary, or a
+    /// learned position table is used up. The cache is then unchanged.
+    pub fn decode(
+        &self,
+        tokens: &[u32],
+        cache: &mut KvCache<B>,
+        precision: Precision,
+    ) -> Result<Tensor<B, 1>, ModelError> {
+        let positions = self.check_prompt(tokens, cache)?;
+        let num_new = u32::try_from(tokens.len()).expect("check_prompt counted in u32");
+        let mode = Mode::inference(precision);
+        let problem = AttentionProblem {
+            query_starts: [0, num_new].into(),
+            key_starts: [0, cache.length + num_new].into(),
+            causal: true,
+            scale: self.config.attention_scale(),
+            precision,
+        };
+        let pass = self.pass(&positions, problem, &mode);
+        let device = self.embedding.weight().device();
+        let new = Tokens {
+            ids: indices(tokens.iter().map(|&token| i64::from(token)), &device),
+            position_ids: indices(positions.iter().map(|&p| i64::from(p)), &device),
+            on_host: tokens,
+            cu_seqlens: &[0, num_new],
+        };
+        let hidden = self.run(new, &pass, Some(cache));
+        cache.length += num_new;
+        let last = hidden.narrow(0, tokens.len() - 1, 1);
+        Ok(self.head.logits(last, precision).reshape([self.config.vocab_size]))
+    }
+
+    /// Positions of the new tokens.
+    fn check_prompt(&self, tokens: &[u32], cache: &KvCache<B>) -> Result<Vec<u32>, ModelError> {
+        if !self.config.causal() {
+            return Err(ModelError::NotCausal);
+        }
+        if tokens.is_empty() {
+            return Err(ModelError::EmptyPrompt);
+        }
+        self.config.check_tokens(tokens)?;
+        let positions: Vec<u32> = (cache.length..).take(tokens.len()).collect();
+        self.config.check_positions(&positions)?;
+        Ok(positions)
+    }
+}

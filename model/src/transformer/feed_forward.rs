@@ -1,0 +1,48 @@
+//! The position-wise branch: GELU between two projections, or `SwiGLU` between three.
+
+use burn::tensor::{Tensor, backend::Backend};
+use genesis_kernels::{GeluKind, Kernels, Precision};
+
+use super::{
+    Activation, TransformerConfig,
+    linear::Linear,
+    specs::{Names, Part},
+};
+use crate::params::Params;
+
+#[derive(Debug, Clone)]
+enum Nonlinearity<B: Backend> {
+    Gelu(GeluKind),
+    /// Carries the gate's projection.
+    Swiglu(Linear<B>),
+}
+
+/// `down(gelu(up(x)))` or `down(silu(gate(x)) * up(x))`.
+#[derive(Debug, Clone)]
+pub(crate) struct FeedForward<B: Backend> {
+    nonlinearity: Nonlinearity<B>,
+    up: Linear<B>,
+    down: Linear<B>,
+}
+
+impl<B: Kernels> FeedForward<B> {
+    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, layer: usize) -> Self {
+        let linear = |part| Linear::bind(config, params, &Names::layer(config.family, layer, part));
+        let nonlinearity = match config.activation {
+            Activation::Gelu => Nonlinearity::Gelu(GeluKind::Erf),
+            Activation::GeluNew | Activation::GeluPytorchTanh => Nonlinearity::Gelu(GeluKind::Tanh),
+            Activation::Swiglu => Nonlinearity::Swiglu(linear(Part::Gate)),
+        };
+        Self { nonlinearity, up: linear(Part::Up), down: linear(Part::Down) }
+    }
+
+    /// `[N, C]` to `[N, C]`.
+    pub(crate) fn forward(&self, x: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
+        let up = self.up.forward(x.clone(), precision);
+        let inner = match &self.nonlinearity {
+            Nonlinearity::Gelu(kind) => <B as Kernels>::gelu(up, *kind),
+            Nonlinearity::Swiglu(gate) => <B as Kernels>::swiglu(gate.forward(x, precision), up),
+        };
+        self.down.forward(inner, precision)
+    }
+}

@@ -1,0 +1,37 @@
+//! `y = x W (+ b)` in either layout of the weight.
+
+use burn::tensor::{Tensor, backend::Backend};
+use genesis_kernels::{Kernels, Precision, WeightLayout};
+
+use crate::{
+    params::Params,
+    transformer::{Family, TransformerConfig},
+};
+
+/// A projection with the weight as its file stores it.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear<B: Backend> {
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    layout: WeightLayout,
+}
+
+impl<B: Kernels> Linear<B> {
+    /// The parameters `module.weight` and, where the network has it, `module.bias`.
+    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, module: &str) -> Self {
+        let bias = format!("{module}.bias");
+        Self {
+            weight: params.get(&format!("{module}.weight")),
+            bias: params.contains(&bias).then(|| params.get(&bias)),
+            layout: match config.family {
+                Family::Gpt2 => WeightLayout::InOut,
+                Family::Llama | Family::Esm2 => WeightLayout::OutIn,
+            },
+        }
+    }
+
+    /// `[N, I]` to `[N, O]`.
+    pub(crate) fn forward(&self, x: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
+        <B as Kernels>::linear(x, self.weight.clone(), self.bias.clone(), self.layout, precision)
+    }
+}

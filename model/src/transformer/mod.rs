@@ -1,0 +1,41 @@
+//! One transformer that is GPT-2, Llama or ESM-2, depending on its [`TransformerConfig`].
+//!
+//! Every batch is packed: `N` tokens of `S` segments laid end to end, and attention never leaves
+//! a segment. Letters: `N` tokens, `S` segments, `H` query heads, `G` key heads, `D` head width,
+//! `C` model width, `F` feed-forward width, `V` vocabulary, `T` context.
+//!
+//! Reading order: [`settings`] (what a user writes) resolves to [`config`] (what the code reads);
+//! [`specs()`] lists the parameters; [`packed`] is the input; `embedding`, `block` (`attention`,
+//! `feed_forward`) and `head` are the layers; [`model`] puts them together; [`decode`] generates.
+//! [`hugging_face`] translates configs and names of files.
+//!
+//! Not here: dropout of attention probabilities (the fused attention has none), activation
+//! checkpointing, contact prediction.
+
+mod attention;
+mod block;
+pub mod config;
+pub mod decode;
+mod embedding;
+mod feed_forward;
+pub mod flops;
+mod head;
+pub mod hugging_face;
+mod linear;
+pub mod mode;
+pub mod model;
+mod norm;
+pub mod packed;
+pub mod rotary;
+pub mod settings;
+pub mod specs;
+
+pub use config::{Activation, ConfigProblems, Family, TransformerConfig};
+pub use decode::KvCache;
+pub use flops::{FlopsPerToken, flops_per_token};
+pub use mode::Mode;
+pub use model::Transformer;
+pub use packed::{ModelError, Packed};
+pub use rotary::{Rotary, RotaryScaling};
+pub use settings::{Esm2Config, Gpt2Config, LlamaConfig, ModelConfig};
+pub use specs::specs;

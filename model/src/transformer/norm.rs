@@ -1,0 +1,39 @@
+//! Normalisation of each row: `LayerNorm` or `RMSNorm`.
+
+use burn::tensor::{Tensor, backend::Backend};
+use genesis_kernels::Kernels;
+
+use crate::{
+    params::Params,
+    transformer::{Family, TransformerConfig},
+};
+
+/// Scale, optional shift, and the constant that keeps the division finite.
+#[derive(Debug, Clone)]
+pub(crate) struct Norm<B: Backend> {
+    weight: Tensor<B, 1>,
+    /// Present in `LayerNorm`, absent in `RMSNorm`.
+    bias: Option<Tensor<B, 1>>,
+    epsilon: f64,
+}
+
+impl<B: Kernels> Norm<B> {
+    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, module: &str) -> Self {
+        let layer_norm = config.family != Family::Llama;
+        Self {
+            weight: params.get(&format!("{module}.weight")),
+            bias: layer_norm.then(|| params.get(&format!("{module}.bias"))),
+            epsilon: config.norm_epsilon,
+        }
+    }
+
+    /// `[N, C]` to `[N, C]`.
+    pub(crate) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match &self.bias {
+            Some(bias) => {
+                <B as Kernels>::layer_norm(x, self.weight.clone(), bias.clone(), self.epsilon)
+            }
+            None => <B as Kernels>::rms_norm(x, self.weight.clone(), self.epsilon),
+        }
+    }
+}
