@@ -1,0 +1,409 @@
+//! The dataset card, `dataset.json`: what a dataset folder holds and how it came to be.
+//!
+//! The card names every other file of the folder with its SHA-256, and `dataset.json.sha256`
+//! (the format of `sha256sum`) holds the digest of the card, so one digest covers the dataset.
+//! The card is written last: a folder without it is an unfinished ingest.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DataError, Result};
+pub(crate) use crate::files::hexadecimal;
+pub use crate::files::{sha256_of_bytes, sha256_of_file, sync_folder, write_durably};
+
+/// Version of the card and of the shards; a reader refuses any other.
+pub const SCHEMA_VERSION: u32 = 1;
+/// Name of the card in a dataset folder.
+pub const CARD_FILE: &str = "dataset.json";
+/// Name of the file that holds the card's digest.
+pub const CARD_DIGEST_FILE: &str = "dataset.json.sha256";
+
+/// What a dataset is: counts, statistics, tokenizer, files with digests, provenance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetCard {
+    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    pub schema_version: u32,
+    /// Short name.
+    pub name: String,
+    /// A sentence or more for people.
+    pub description: String,
+    /// The tokenizer that made the tokens.
+    pub tokenizer: TokenizerCard,
+    /// Width of a stored token.
+    pub token_type: TokenType,
+    /// Counts of each split.
+    pub splits: Splits,
+    /// How documents were divided into splits.
+    pub split_rule: SplitRule,
+    /// What was refused.
+    pub rejects: RejectsCard,
+    /// Documents dropped because an equal one came before.
+    pub duplicates_dropped: u64,
+    /// The raw files; a document's `source` column is an index into this list.
+    pub sources: Vec<SourceCard>,
+    /// The options of the ingest, as given.
+    pub options: serde_json::Value,
+    /// Licence of the data, if stated.
+    pub licence: Option<String>,
+    /// Handling classification, if stated.
+    pub classification: Option<String>,
+    /// Version of the program that wrote the dataset.
+    pub code_version: String,
+    /// Every file of the folder that is neither a shard nor the card.
+    pub files: Vec<FileCard>,
+    /// The shards; those of one split are read in this order.
+    pub shards: Vec<ShardCard>,
+}
+
+/// What the loader needs to know of the tokenizer; the tokenizer itself is `tokenizer.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerCard {
+    /// `byte`, `amino_acid`, `nucleotide`, `smiles`, `hugging_face`.
+    pub kind: String,
+    /// Ids are `0..vocab_size`.
+    pub vocab_size: u32,
+    /// Token that begins a document (`<cls>` of protein models).
+    pub bos: Option<u32>,
+    /// Token that ends a document.
+    pub eos: Option<u32>,
+    /// Token that stands for nothing.
+    pub pad: Option<u32>,
+    /// Token that hides another one.
+    pub mask: Option<u32>,
+    /// Token for what the vocabulary lacks.
+    pub unknown: Option<u32>,
+    /// All special ids, ascending: never chosen for corruption, never a random replacement.
+    pub special: Vec<u32>,
+    /// The ids a masked model may draw as random replacement; empty means all that are not
+    /// special. For amino acids: the twenty standard residues.
+    pub standard: Vec<u32>,
+}
+
+/// Width of a stored token: the narrowest that holds the vocabulary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    /// One byte, up to 256 ids.
+    U8,
+    /// Two bytes, up to 65,536 ids.
+    U16,
+    /// Four bytes.
+    U32,
+}
+
+impl TokenType {
+    /// The narrowest type that holds ids `0..vocab_size`.
+    pub fn for_vocabulary(vocab_size: u32) -> Self {
+        match vocab_size {
+            0..=0x100 => Self::U8,
+            0x101..=0x1_0000 => Self::U16,
+            _ => Self::U32,
+        }
+    }
+
+    /// Bytes of one token.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::U32 => 4,
+        }
+    }
+}
+
+/// Which part of a dataset: one learns, one is only measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Documents that are learned from.
+    Train,
+    /// Documents that are held out.
+    Validation,
+}
+
+impl Split {
+    /// Lower-case name, as in file names and in the card.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+/// Counts of both splits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Splits {
+    /// Documents that are learned from.
+    pub train: SplitCard,
+    /// Documents that are held out.
+    pub validation: SplitCard,
+}
+
+impl Splits {
+    /// The counts of one split.
+    pub fn get(&self, split: Split) -> &SplitCard {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+        }
+    }
+}
+
+/// Counts of one split. Build it with [`SplitCard::count`], document by document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitCard {
+    /// Documents.
+    pub documents: u64,
+    /// Tokens, special ones included.
+    pub tokens: u64,
+    /// Bytes of raw text behind the tokens: the denominator of bits per byte.
+    pub source_bytes: u64,
+    /// Tokens of the longest document.
+    pub longest: u64,
+    /// How often each id occurs; the index is the id.
+    pub token_counts: Vec<u64>,
+    /// Documents by length in tokens: the key is the smallest length of its bin, see
+    /// [`length_bin`].
+    pub length_histogram: BTreeMap<u64, u64>,
+}
+
+impl SplitCard {
+    /// Nothing counted yet, for ids `0..vocab_size`.
+    pub fn new(vocab_size: u32) -> Self {
+        Self { token_counts: vec![0; vocab_size as usize], ..Self::default() }
+    }
+
+    /// Counts one document that was made from `source_bytes` bytes of raw text.
+    ///
+    /// # Panics
+    /// If a token is not below the vocabulary size given to [`SplitCard::new`].
+    pub fn count(&mut self, tokens: impl ExactSizeIterator<Item = u32>, source_bytes: u64) {
+        let length = tokens.len() as u64;
+        self.documents += 1;
+        self.tokens += length;
+        self.source_bytes += source_bytes;
+        self.longest = self.longest.max(length);
+        *self.length_histogram.entry(length_bin(length)).or_default() += 1;
+        for token in tokens {
+            self.token_counts[token as usize] += 1;
+        }
+    }
+}
+
+/// Smallest length of the bin that holds `length`: four bins an octave, exact below eight.
+pub fn length_bin(length: u64) -> u64 {
+    let octave = length.max(1).ilog2();
+    let step = octave.saturating_sub(2);
+    (length >> step) << step
+}
+
+/// How documents were divided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitRule {
+    /// The hash of a document that decides, in words.
+    pub hash: String,
+    /// Fraction of documents that were held out.
+    pub validation_fraction: f64,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectsCard {
+    /// Rejected records by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// Lines of `rejects.jsonl`; lower than the sum of `reasons` when the list was cut.
+    pub listed: u64,
+}
+
+/// One raw file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceCard {
+    /// Path as given to the ingest.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 of the file as it lay on disk (compressed files: of the compressed bytes).
+    pub sha256: String,
+    /// Format it was read as.
+    pub format: String,
+    /// Records read from it, rejected ones included.
+    pub records: u64,
+}
+
+/// A file of the folder with its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileCard {
+    /// Name inside the folder.
+    pub file: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl FileCard {
+    /// Measures the file `name` of the folder `root`.
+    pub fn measure(root: &Path, name: &str) -> Result<Self> {
+        let (bytes, sha256) = sha256_of_file(&root.join(name), |_| ())?;
+        Ok(Self { file: name.to_owned(), bytes, sha256 })
+    }
+}
+
+/// One shard; made by `shards::ShardWriter`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardCard {
+    /// Name inside the folder.
+    pub file: String,
+    /// The split it belongs to.
+    pub split: Split,
+    /// Documents in it.
+    pub documents: u64,
+    /// Tokens in it.
+    pub tokens: u64,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Its record batches in order.
+    pub batches: Vec<BatchCard>,
+}
+
+/// One record batch of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchCard {
+    /// Documents in it.
+    pub rows: u64,
+    /// Tokens in it.
+    pub tokens: u64,
+    /// First byte of its message in the file.
+    pub offset: u64,
+    /// Length of its message: metadata and body.
+    pub bytes: u64,
+    /// xxh3-64 of these bytes, sixteen hexadecimal digits.
+    pub xxh3: String,
+}
+
+impl DatasetCard {
+    /// SHA-256 of [`DatasetCard::to_json`]: the identity of the dataset.
+    pub fn digest(&self) -> Result<String> {
+        Ok(sha256_of_bytes(self.to_json()?.as_bytes()))
+    }
+
+    /// The one serialisation: indented JSON, fields in the order of the type, a final newline.
+    pub fn to_json(&self) -> Result<String> {
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|e| DataError::invalid("dataset card", e.to_string(), "report this"))?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Writes the digest file, then the card, each durably and by rename, and returns the digest.
+    ///
+    /// Call it last: from then on the folder is a dataset.
+    pub fn save(&self, root: &Path) -> Result<String> {
+        let json = self.to_json()?;
+        let digest = sha256_of_bytes(json.as_bytes());
+        write_durably(root, CARD_DIGEST_FILE, format!("{digest}  {CARD_FILE}\n").as_bytes())?;
+        write_durably(root, CARD_FILE, json.as_bytes())?;
+        Ok(digest)
+    }
+
+    /// Reads the card of the folder `root` and its digest, which must match the digest file.
+    pub fn load(root: &Path) -> Result<(Self, String)> {
+        let path = root.join(CARD_FILE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(DataError::NotADataset { root: root.to_path_buf() });
+            }
+            Err(e) => return Err(DataError::io("read", &path)(e)),
+        };
+        let digest = sha256_of_bytes(&bytes);
+        check_digest_file(root, &digest)?;
+        let problem = |problem: String| DataError::Card { path: path.clone(), problem };
+        check_version(&bytes).map_err(problem)?;
+        let card: Self = serde_json::from_slice(&bytes).map_err(|e| problem(e.to_string()))?;
+        card.check_names().map_err(problem)?;
+        Ok((card, digest))
+    }
+
+    /// Every file the card names must lie directly in the folder, each under its own name.
+    fn check_names(&self) -> std::result::Result<(), String> {
+        let mut seen = std::collections::BTreeSet::new();
+        let names = self.files.iter().map(|f| &f.file).chain(self.shards.iter().map(|s| &s.file));
+        for name in names {
+            let mut parts = Path::new(name).components();
+            let plain =
+                matches!(parts.next(), Some(Component::Normal(part)) if part == name.as_str());
+            if !plain || parts.next().is_some() {
+                return Err(format!("`{name}` is not the name of a file inside the folder"));
+            }
+            if !seen.insert(name) {
+                return Err(format!("`{name}` is listed twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reports the version before the fields, so an old program names the cause.
+fn check_version(bytes: &[u8]) -> std::result::Result<(), String> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: u32,
+    }
+    let Version { schema_version } =
+        serde_json::from_slice(bytes).map_err(|e| format!("not a dataset card: {e}"))?;
+    if schema_version == SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(format!("schema_version is {schema_version}, this program reads {SCHEMA_VERSION}"))
+}
+
+fn check_digest_file(root: &Path, digest: &str) -> Result<()> {
+    let path = root.join(CARD_DIGEST_FILE);
+    let recorded = fs::read(&path).map_err(DataError::io("read", &path))?;
+    if recorded == format!("{digest}  {CARD_FILE}\n").as_bytes() {
+        return Ok(());
+    }
+    let recorded = String::from_utf8_lossy(&recorded[..recorded.len().min(64)]).into_owned();
+    Err(DataError::corrupt(
+        &root.join(CARD_FILE),
+        "",
+        format!("its SHA-256 is {digest}, {CARD_DIGEST_FILE} says {recorded}"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_bins_start_at_exact_lengths_and_grow_by_quarter_octaves() {
+        let bins: Vec<u64> = [0, 1, 2, 7, 8, 9, 10, 15, 16, 19, 20, 1000].map(length_bin).into();
+        assert_eq!(bins, [0, 1, 2, 7, 8, 8, 10, 14, 16, 16, 20, 896]);
+    }
+
+    #[test]
+    fn the_narrowest_token_type_holds_the_vocabulary() {
+        let types = [1, 256, 257, 65_536, 65_537].map(TokenType::for_vocabulary);
+        assert_eq!(
+            types,
+            [TokenType::U8, TokenType::U8, TokenType::U16, TokenType::U16, TokenType::U32]
+        );
+    }
+}

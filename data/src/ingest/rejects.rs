@@ -1,0 +1,105 @@
+//! Records that were refused: all are counted, the first are listed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::card::{RejectsCard, write_durably};
+use crate::error::{DataError, Result};
+use crate::tokenize::EncodeError;
+
+/// Name of the list in a dataset folder.
+pub const REJECTS_FILE: &str = "rejects.jsonl";
+/// Length of the list.
+const MAX_LISTED: usize = 1000;
+
+/// A refused record: one line of `rejects.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reject {
+    /// The file, as given to the ingest.
+    pub file: String,
+    /// First line of the record (Parquet: its row), from 1.
+    pub line: u64,
+    /// Short name under which it was counted.
+    pub reason: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.detail)
+    }
+}
+
+/// Why one record is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+    pub(super) detail: String,
+}
+
+impl Refusal {
+    pub(super) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// `bytes` is what was seen of the record; it was skipped, not stored.
+    pub(super) fn too_long(bytes: u64, limit: u64) -> Self {
+        Self::new("too_long", format!("the record has {bytes} bytes, max_record_bytes is {limit}"))
+    }
+}
+
+impl From<EncodeError> for Refusal {
+    fn from(error: EncodeError) -> Self {
+        Self::new(error.reason(), error.to_string())
+    }
+}
+
+/// Counts and lists refused records in the order of the input.
+#[derive(Debug, Default)]
+pub(super) struct RejectLog {
+    reasons: BTreeMap<String, u64>,
+    listed: Vec<Reject>,
+}
+
+impl RejectLog {
+    pub(super) fn add(&mut self, file: &str, line: u64, refusal: Refusal) {
+        *self.reasons.entry(refusal.reason.to_owned()).or_default() += 1;
+        if self.listed.len() < MAX_LISTED {
+            let reason = refusal.reason.to_owned();
+            self.listed.push(Reject {
+                file: file.to_owned(),
+                line,
+                reason,
+                detail: refusal.detail,
+            });
+        }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.reasons.values().sum()
+    }
+
+    pub(super) fn listed(&self) -> &[Reject] {
+        &self.listed
+    }
+
+    /// Writes the list, if there is any reject, and returns the counts.
+    pub(super) fn save(self, root: &Path) -> Result<(RejectsCard, Vec<Reject>)> {
+        if !self.listed.is_empty() {
+            let mut lines = String::new();
+            for reject in &self.listed {
+                let line = serde_json::to_string(reject)
+                    .map_err(|e| DataError::invalid(REJECTS_FILE, e.to_string(), "report this"))?;
+                lines.push_str(&line);
+                lines.push('\n');
+            }
+            write_durably(root, REJECTS_FILE, lines.as_bytes())?;
+        }
+        let card = RejectsCard { reasons: self.reasons, listed: self.listed.len() as u64 };
+        Ok((card, self.listed))
+    }
+}

@@ -1,0 +1,85 @@
+//! Where a loader is: one integer, the number of samples consumed by all ranks together.
+//!
+//! A step takes the next `per_step` samples of the endless sequence of epochs; rank `r` of `W`
+//! takes the `r`-th contiguous part, and each accumulation slice a contiguous part of that. So
+//! the samples of a step do not depend on the number of ranks or slices.
+
+use std::ops::Range;
+
+use crate::error::{DataError, Result};
+use crate::loader::LoaderPlan;
+
+/// Arithmetic from steps to samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    per_step: u64,
+    per_epoch: u64,
+    rank: u64,
+    slices: u64,
+    per_slice: u64,
+}
+
+impl Cursor {
+    /// Checks that a step of the plan divides evenly and fits an epoch of `per_epoch` samples.
+    pub fn new(plan: &LoaderPlan, per_epoch: u64) -> Result<Self> {
+        let LoaderPlan { sequences_per_step: sequences, accumulation, rank, world, .. } = *plan;
+        let parts = world.saturating_mul(accumulation);
+        if sequences == 0 || parts == 0 || sequences % parts != 0 {
+            return Err(DataError::invalid(
+                "batch.sequences",
+                format!(
+                    "{sequences} sequences per step cannot be shared by {world} ranks with \
+                     {accumulation} accumulation slices each"
+                ),
+                format!("make it a multiple of {world} x {accumulation} = {parts}"),
+            ));
+        }
+        if rank >= world {
+            let problem = format!("rank {rank} does not exist among {world} ranks");
+            return Err(DataError::invalid("rank", problem, "count ranks from 0"));
+        }
+        if per_epoch < sequences as u64 {
+            return Err(DataError::invalid(
+                "batch.sequences",
+                format!("a step takes {sequences} sequences, the training split has {per_epoch}"),
+                format!("use at most {per_epoch}, a shorter context, or more data"),
+            ));
+        }
+        Ok(Self {
+            per_step: sequences as u64,
+            per_epoch,
+            rank: rank as u64,
+            slices: accumulation as u64,
+            per_slice: (sequences / parts) as u64,
+        })
+    }
+
+    /// Samples consumed before `step`.
+    pub fn position(&self, step: u64) -> Result<u64> {
+        // One step of slack, so that the end of the step is a number too.
+        step.checked_add(1)
+            .and_then(|s| s.checked_mul(self.per_step))
+            .map(|end| end - self.per_step)
+            .ok_or_else(|| {
+                let problem = format!("step {step} of {} sequences passes 2^64", self.per_step);
+                DataError::invalid("step", problem, "resume from a step that was trained")
+            })
+    }
+
+    /// The samples of this rank in `step`, one range per accumulation slice.
+    pub fn slices(&self, step: u64) -> Result<impl Iterator<Item = Range<u64>> + use<>> {
+        let Self { rank, slices, per_slice, .. } = *self;
+        let first = self.position(step)? + rank * slices * per_slice;
+        Ok((0..slices).map(move |i| first + i * per_slice..first + (i + 1) * per_slice))
+    }
+
+    /// The epoch of a sample and its position there.
+    pub fn place(&self, sample: u64) -> (u64, u64) {
+        (sample / self.per_epoch, sample % self.per_epoch)
+    }
+
+    /// Samples of one epoch.
+    pub fn per_epoch(&self) -> u64 {
+        self.per_epoch
+    }
+}

@@ -1,0 +1,10 @@
+//! Ingest through its public interface: formats and folders, hostile inputs, real files.
+
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod real;
+#[cfg(test)]
+mod support;
