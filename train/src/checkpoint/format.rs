@@ -1,0 +1,282 @@
+//! The checkpoint format, version 1: the folder and its manifest.
+//!
+//! ```text
+//! checkpoints/step-00000500/
+//!   model.safetensors       parameters under their Hugging Face names, one tensor each
+//!   optimizer.safetensors   `first.<parameter>`, `second.<parameter>`: moments of AdamW;
+//!                           absent when the model was imported and never trained
+//!   tokenizer.json …        attachments: the tokenizer, and what an import preserved
+//!   manifest.json           this file's [`Manifest`]
+//!   COMMITTED               lower-case hexadecimal SHA-256 of manifest.json, and a line feed
+//! ```
+//!
+//! The manifest lists every other file with its size and SHA-256, so the one digest in `COMMITTED`
+//! covers the whole folder. A safetensors file carries no metadata of its own: with two keys its
+//! bytes would depend on a hash map's order. A change of this file that old programs cannot read
+//! raises [`FORMAT_VERSION`].
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::CheckpointError;
+
+/// Version this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+/// Value of [`Manifest::kind`].
+pub const KIND: &str = "genesis-checkpoint";
+/// Parameters.
+pub const MODEL_FILE: &str = "model.safetensors";
+/// Optimizer state.
+pub const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+/// Description of everything else.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// Written last; its presence with the right digest makes the folder a checkpoint.
+pub const COMMITTED_FILE: &str = "COMMITTED";
+/// Present while the folder is being written or removed: proof that it may be deleted.
+pub const OWNER_FILE: &str = ".genesis-unfinished";
+/// Content of [`OWNER_FILE`].
+pub const OWNER_TEXT: &str = "A checkpoint being written or removed by genesis; safe to delete.\n";
+
+/// Everything a checkpoint says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// [`KIND`].
+    pub kind: String,
+    /// What the run knows of this moment.
+    #[serde(flatten)]
+    pub description: Description,
+    /// Every other file but `COMMITTED`, by name.
+    pub files: Vec<FileEntry>,
+    /// Every tensor, by name, with where its parts lie.
+    pub tensors: Vec<TensorEntry>,
+}
+
+/// What the run knows of the moment of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Updates done.
+    pub step: u64,
+    /// The loader's position: samples delivered since the start of the run.
+    pub position: u64,
+    /// Tokens trained on since the start of the run.
+    pub tokens_seen: u64,
+    /// Wall time of training so far, over all starts of the run.
+    pub wall_seconds: f64,
+    /// Ranks that wrote slices.
+    pub world_size: u32,
+    /// Root of every random stream of the run.
+    pub seed: u64,
+    /// The resolved model, as `genesis_model::TransformerConfig` serialises.
+    pub model: serde_json::Value,
+    /// The resolved run configuration; compared key by key on resume.
+    pub config: serde_json::Value,
+    /// SHA-256 of `config` as written here, compact.
+    pub config_digest: String,
+    /// Root digest of the dataset.
+    pub dataset_digest: String,
+    /// Kind of the tokenizer, for example `byte` or `amino_acid`.
+    pub tokenizer_kind: String,
+    /// Version of genesis that wrote it.
+    pub code_version: String,
+    /// Losses of this moment.
+    pub metrics: Metrics,
+    /// The best validation loss of the run so far, if it was ever measured.
+    pub best: Option<Best>,
+}
+
+/// Losses, nats per label.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Training loss of the step that led here.
+    pub train_loss: Option<f64>,
+    /// Validation loss of exactly these parameters.
+    pub validation_loss: Option<f64>,
+}
+
+/// The best validation loss of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Updates done when it was measured.
+    pub step: u64,
+    /// Nats per label.
+    pub validation_loss: f64,
+}
+
+/// One file of the folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Plain file name.
+    pub name: String,
+    /// Length.
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// One tensor of the run, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorEntry {
+    /// Name inside its file.
+    pub name: String,
+    /// Shape of the whole tensor over all ranks.
+    pub shape: Vec<usize>,
+    /// Always `F32` in version 1.
+    pub dtype: String,
+    /// Where its parts lie; one part that covers it when `world_size` is 1.
+    pub slices: Vec<Slice>,
+}
+
+/// A box of a tensor: `start[i] .. start[i] + shape[i]` along every axis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slice {
+    /// File that holds it.
+    pub file: String,
+    /// First index along every axis.
+    pub start: Vec<usize>,
+    /// Extent along every axis.
+    pub shape: Vec<usize>,
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// Lower-case hexadecimal of any bytes.
+pub(super) fn hexadecimal(digest: &[u8]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Manifest {
+    /// Parses and checks `bytes` read from `path`. Never panics, whatever the bytes.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let value: serde_json::Value = serde_json::from_slice(bytes)
+            .map_err(|e| CheckpointError::malformed(path, format!("not JSON: {e}")))?;
+        if value.get("kind").and_then(serde_json::Value::as_str) != Some(KIND) {
+            return Err(CheckpointError::malformed(path, format!("`kind` is not {KIND:?}")));
+        }
+        let found = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if found != u64::from(FORMAT_VERSION) {
+            return Err(CheckpointError::Version {
+                path: path.to_path_buf(),
+                found,
+                supported: FORMAT_VERSION,
+            });
+        }
+        let manifest: Self = serde_json::from_value(value)
+            .map_err(|e| CheckpointError::malformed(path, format!("not a manifest: {e}")))?;
+        manifest.check(path)?;
+        Ok(manifest)
+    }
+
+    /// The bytes of `manifest.json`.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a manifest has string keys only");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The entry of a file.
+    pub fn file(&self, name: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// Names of the files that hold no tensors of the run.
+    pub fn attachments(&self) -> impl Iterator<Item = &str> {
+        let names = self.files.iter().map(|file| file.name.as_str());
+        names.filter(|name| ![MODEL_FILE, OPTIMIZER_FILE].contains(name))
+    }
+
+    /// Bytes of all listed files.
+    pub fn num_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), CheckpointError> {
+        let mut seen = BTreeSet::new();
+        for file in &self.files {
+            if !is_plain_name(&file.name) {
+                let reason = format!("file name {:?} would leave the folder", file.name);
+                return Err(CheckpointError::malformed(path, reason));
+            }
+            if !seen.insert(file.name.as_str()) {
+                let reason = format!("file {:?} is listed twice", file.name);
+                return Err(CheckpointError::malformed(path, reason));
+            }
+        }
+        if !seen.contains(MODEL_FILE) {
+            return Err(CheckpointError::malformed(path, format!("{MODEL_FILE} is not listed")));
+        }
+        if self.description.world_size != 1 {
+            let reason = format!(
+                "written by {} ranks; this program reads checkpoints of 1 rank",
+                self.description.world_size
+            );
+            return Err(CheckpointError::malformed(path, reason));
+        }
+        Ok(())
+    }
+}
+
+/// Whether `name` is one component that stays inside its folder.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let plain = matches!(parts.next(), Some(std::path::Component::Normal(_)));
+    plain && parts.next().is_none() && !name.contains(['/', '\\', '\0'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_leave_the_folder_are_refused() {
+        for bad in ["", ".", "..", "/etc/passwd", "../x", "a/b", "a\\b", "a\0b"] {
+            assert!(!is_plain_name(bad), "{bad:?}");
+        }
+        assert!(is_plain_name("model.safetensors"));
+    }
+
+    #[test]
+    fn hostile_manifests_are_errors_and_never_panics() {
+        let path = Path::new("manifest.json");
+        let deep = "[".repeat(100_000);
+        let texts = [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "\u{0}",
+            "{\"kind\":\"genesis-checkpoint\"}",
+            "{\"kind\":\"genesis-checkpoint\",\"format_version\":2}",
+            "{\"kind\":\"genesis-checkpoint\",\"format_version\":1}",
+            "{\"kind\":\"genesis-checkpoint\",\"format_version\":1e400}",
+            deep.as_str(),
+        ];
+        for text in texts {
+            assert!(Manifest::parse(path, text.as_bytes()).is_err(), "{text:.40}");
+        }
+    }
+
+    #[test]
+    fn the_published_digest_of_abc_is_reproduced() {
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! Reading checkpoints back, trusting nothing: `COMMITTED`, sizes and digests are checked first.
+//!
+//! [`open`] takes one folder and fails loudly; [`latest`] takes the newest valid one of a run and
+//! says why newer ones were passed over; [`best`] goes by validation loss; [`find`] accepts either kind of path.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::CheckpointError;
+use super::format::{
+    COMMITTED_FILE, FileEntry, MANIFEST_FILE, MODEL_FILE, Manifest, OPTIMIZER_FILE, hexadecimal,
+    sha256,
+};
+use super::naming::{self, FolderName};
+use super::tensors::{self, HostTensor};
+
+/// Largest `manifest.json` that is read; a million tensors fit.
+const MAX_MANIFEST_BYTES: u64 = 512 << 20;
+
+/// A checkpoint whose files all had the recorded size and digest when it was opened.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Its folder.
+    pub path: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+/// A folder that was passed over, and why.
+#[derive(Debug)]
+pub struct Rejection {
+    /// The folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: CheckpointError,
+}
+
+/// Result of looking for the newest valid checkpoint of a run.
+#[derive(Debug, Default)]
+pub struct Latest {
+    /// The newest valid one, if any.
+    pub checkpoint: Option<Checkpoint>,
+    /// Newer ones that are not valid, newest first.
+    pub rejections: Vec<Rejection>,
+}
+
+/// Opens one checkpoint folder after checking every byte of it.
+pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    let checkpoint = Checkpoint { path: path.to_path_buf(), manifest: read_manifest(path)? };
+    for file in &checkpoint.manifest.files {
+        check_file(path, file)?;
+    }
+    Ok(checkpoint)
+}
+
+/// The newest valid checkpoint under `checkpoints`.
+///
+/// # Errors
+/// Only when the folder cannot be listed; bad checkpoints become [`Latest::rejections`].
+pub fn latest(checkpoints: &Path) -> Result<Latest, CheckpointError> {
+    Ok(first_valid(newest_first(checkpoints)?))
+}
+
+/// The valid checkpoint with the lowest recorded validation loss; without any, the newest.
+pub fn best(checkpoints: &Path) -> Result<Latest, CheckpointError> {
+    let loss = |path: &PathBuf| {
+        let recorded = read_manifest(path).ok()?.description.metrics.validation_loss;
+        recorded.filter(|loss| loss.is_finite())
+    };
+    let mut folders = newest_first(checkpoints)?;
+    folders.sort_by(|a, b| {
+        let infinite = f64::INFINITY;
+        loss(a).unwrap_or(infinite).total_cmp(&loss(b).unwrap_or(infinite))
+    });
+    Ok(first_valid(folders))
+}
+
+fn newest_first(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    let listed = naming::list(checkpoints)?.into_iter().rev();
+    let finals = listed.filter(|(name, _)| matches!(name, FolderName::Final(_)));
+    Ok(finals.map(|(_, path)| path).collect())
+}
+
+fn first_valid(folders: Vec<PathBuf>) -> Latest {
+    let mut latest = Latest::default();
+    for path in folders {
+        match open(&path) {
+            Ok(checkpoint) => {
+                latest.checkpoint = Some(checkpoint);
+                break;
+            }
+            Err(reason) => latest.rejections.push(Rejection { path, reason }),
+        }
+    }
+    latest
+}
+
+/// Opens `path`: a checkpoint folder, or a run folder, whose newest valid checkpoint is taken.
+pub fn find(path: &Path) -> Result<(Checkpoint, Vec<Rejection>), CheckpointError> {
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return Ok((open(path)?, Vec::new()));
+    }
+    let mut found = latest(&checkpoints)?;
+    match (found.checkpoint, found.rejections.is_empty()) {
+        (Some(checkpoint), _) => Ok((checkpoint, found.rejections)),
+        (None, false) => Err(found.rejections.remove(0).reason),
+        (None, true) => Err(CheckpointError::NotCommitted { path: checkpoints }),
+    }
+}
+
+/// Reads `manifest.json` after checking it against `COMMITTED`; looks at no other file.
+pub fn read_manifest(folder: &Path) -> Result<Manifest, CheckpointError> {
+    let committed = folder.join(COMMITTED_FILE);
+    let expected = match fs::metadata(&committed) {
+        Ok(metadata) if metadata.len() == 65 => {
+            fs::read_to_string(&committed).map_err(CheckpointError::io("read", &committed))?
+        }
+        Ok(metadata) => {
+            let reason = format!("{} bytes, but a digest and a line feed are 65", metadata.len());
+            return Err(CheckpointError::malformed(&committed, reason));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(CheckpointError::NotCommitted { path: folder.to_path_buf() });
+        }
+        Err(error) => return Err(CheckpointError::io("read", &committed)(error)),
+    };
+    let path = folder.join(MANIFEST_FILE);
+    let length = file_length(&path)?;
+    if length > MAX_MANIFEST_BYTES {
+        let reason = format!("{length} bytes; a manifest has at most {MAX_MANIFEST_BYTES}");
+        return Err(CheckpointError::malformed(&path, reason));
+    }
+    let bytes = fs::read(&path).map_err(CheckpointError::io("read", &path))?;
+    expect_digest(&path, expected.trim_end_matches('\n'), sha256(&bytes), COMMITTED_FILE)?;
+    Manifest::parse(&path, &bytes)
+}
+
+impl Checkpoint {
+    /// Parameters, in order of their names.
+    pub fn model(&self) -> Result<Vec<HostTensor>, CheckpointError> {
+        self.tensors(MODEL_FILE)
+    }
+
+    /// Optimizer state, in order of the names.
+    ///
+    /// # Errors
+    /// Also when there is none, because the model was imported and never trained.
+    pub fn optimizer(&self) -> Result<Vec<HostTensor>, CheckpointError> {
+        if self.manifest.file(OPTIMIZER_FILE).is_none() {
+            return Err(CheckpointError::Mismatch {
+                path: self.path.clone(),
+                reason: "holds no optimizer state because its model was imported; it can be \
+                         evaluated, sampled and exported, but there is no training to resume"
+                    .to_owned(),
+            });
+        }
+        self.tensors(OPTIMIZER_FILE)
+    }
+
+    /// Every listed file that holds no tensors of the run, by name.
+    pub fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, CheckpointError> {
+        let names = self.manifest.attachments();
+        names.map(|name| Ok((name.to_owned(), self.read(name)?))).collect()
+    }
+
+    /// The bytes of a listed file, checked once more, so that what is parsed is what was written.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
+        let path = self.path.join(name);
+        let Some(entry) = self.manifest.file(name) else {
+            return Err(CheckpointError::malformed(&path, "not listed in manifest.json"));
+        };
+        expect_size(&path, entry)?;
+        let bytes = fs::read(&path).map_err(CheckpointError::io("read", &path))?;
+        expect_digest(&path, &entry.sha256, sha256(&bytes), MANIFEST_FILE)?;
+        Ok(bytes)
+    }
+
+    fn tensors(&self, name: &str) -> Result<Vec<HostTensor>, CheckpointError> {
+        let path = self.path.join(name);
+        let tensors = tensors::decode(&path, &self.read(name)?)?;
+        let listed = self.manifest.tensors.iter().filter(|tensor| {
+            tensor.slices.iter().all(|slice| slice.file == name && slice.shape == tensor.shape)
+        });
+        let wanted: Vec<_> =
+            listed.map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
+        tensors::arrange(&path, tensors, &wanted)
+    }
+}
+
+fn check_file(folder: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
+    let path = folder.join(&entry.name);
+    expect_size(&path, entry)?;
+    let actual = digest_of_file(&path).map_err(CheckpointError::io("read", &path))?;
+    expect_digest(&path, &entry.sha256, actual, MANIFEST_FILE)
+}
+
+fn expect_size(path: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
+    let actual = file_length(path)?;
+    if actual == entry.bytes {
+        return Ok(());
+    }
+    Err(CheckpointError::Size { path: path.to_path_buf(), expected: entry.bytes, actual })
+}
+
+fn file_length(path: &Path) -> Result<u64, CheckpointError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(metadata.len()),
+        Ok(_) => Err(CheckpointError::malformed(path, "not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(CheckpointError::Missing { path: path.to_path_buf() })
+        }
+        Err(error) => Err(CheckpointError::io("read", path)(error)),
+    }
+}
+
+fn expect_digest(
+    path: &Path,
+    expected: &str,
+    actual: String,
+    recorded_in: &'static str,
+) -> Result<(), CheckpointError> {
+    if actual == expected {
+        return Ok(());
+    }
+    let (path, expected) = (path.to_path_buf(), expected.to_owned());
+    Err(CheckpointError::Digest { path, expected, actual, recorded_in })
+}
+
+fn digest_of_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(hexadecimal(&hash.finalize()));
+        }
+        hash.update(&buffer[..length]);
+    }
+}

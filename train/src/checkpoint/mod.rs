@@ -1,0 +1,29 @@
+//! Checkpoints that survive a kill at any instant and cannot lie about what they hold.
+//!
+//! Reading order: [`format`] (what is in the folder), [`save`], [`load`], [`retention`];
+//! [`tensors`] turns safetensors bytes into host tensors, [`disk`] is every write to the disk,
+//! [`naming`] the folder names.
+//!
+//! What a kill leaves: the folder of a step exists under its final name only after all its files
+//! are on disk, and counts as a checkpoint only once `COMMITTED` holds its manifest's digest.
+//! Not here: what a run does with a checkpoint (`trainer`), formats of other programs (`export`).
+
+pub mod disk;
+pub mod error;
+pub mod format;
+pub mod load;
+pub mod naming;
+pub mod retention;
+pub mod save;
+pub mod tensors;
+
+pub use disk::{Disk, RealDisk};
+pub use error::CheckpointError;
+pub use format::{
+    Best, Description, FileEntry, MANIFEST_FILE, Manifest, Metrics, Slice, TensorEntry,
+};
+pub use load::{Checkpoint, Latest, Rejection, best, find, latest, open};
+pub use naming::FolderName;
+pub use retention::{Retention, retain};
+pub use save::{Contents, save};
+pub use tensors::HostTensor;

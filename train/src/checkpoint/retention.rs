@@ -1,0 +1,72 @@
+//! Which checkpoints of a run stay: the newest few, and the best by validation loss.
+//!
+//! Safety before tidiness: nothing is removed until one of those that stay was read back in full,
+//! and folders without `COMMITTED` or with a name of another form are never touched.
+
+use std::path::{Path, PathBuf};
+
+use super::disk::Disk;
+use super::error::CheckpointError;
+use super::format::Manifest;
+use super::naming::{self, FolderName};
+use super::{load, save};
+
+/// What to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Newest checkpoints to keep; 0 is read as 1.
+    pub keep_last: usize,
+    /// Keep the checkpoint with the lowest validation loss too.
+    pub keep_best: bool,
+}
+
+/// Removes the checkpoints that `policy` does not keep; returns their paths.
+pub fn retain(
+    disk: &mut dyn Disk,
+    checkpoints: &Path,
+    policy: Retention,
+) -> Result<Vec<PathBuf>, CheckpointError> {
+    let found = committed(checkpoints)?;
+    let kept = choose(&found, policy);
+    let newest_first = kept.iter().rev();
+    if !newest_first.into_iter().any(|&step| is_valid(checkpoints, step)) {
+        return Ok(Vec::new());
+    }
+    let mut removed = Vec::new();
+    for (step, _) in found.iter().filter(|(step, _)| !kept.contains(step)) {
+        save::remove(disk, checkpoints, *step)?;
+        removed.push(naming::final_path(checkpoints, *step));
+    }
+    Ok(removed)
+}
+
+/// Steps and manifests of the committed checkpoints, oldest first.
+fn committed(checkpoints: &Path) -> Result<Vec<(u64, Manifest)>, CheckpointError> {
+    let listed = naming::list(checkpoints)?.into_iter();
+    Ok(listed
+        .filter_map(|(name, path)| match name {
+            FolderName::Final(step) => Some((step, load::read_manifest(&path).ok()?)),
+            FolderName::Temporary(_) => None,
+        })
+        .collect())
+}
+
+/// Steps to keep, in ascending order.
+fn choose(found: &[(u64, Manifest)], policy: Retention) -> Vec<u64> {
+    let first_kept = found.len().saturating_sub(policy.keep_last.max(1));
+    let best = found
+        .iter()
+        .filter_map(|(step, manifest)| Some((*step, manifest.description.metrics.validation_loss?)))
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .filter(|_| policy.keep_best)
+        .map(|(step, _)| step);
+    let steps = found.iter().enumerate();
+    steps
+        .filter(|(index, (step, _))| *index >= first_kept || Some(*step) == best)
+        .map(|(_, (step, _))| *step)
+        .collect()
+}
+
+fn is_valid(checkpoints: &Path, step: u64) -> bool {
+    load::open(&naming::final_path(checkpoints, step)).is_ok()
+}

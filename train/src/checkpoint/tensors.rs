@@ -1,0 +1,149 @@
+//! Named host tensors and their safetensors bytes; format: <https://github.com/huggingface/safetensors>.
+//!
+//! Tensors are `f32`, little endian, sorted by name in the file, so equal tensors give equal bytes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, View};
+use safetensors::{SafeTensorError, SafeTensors};
+
+use super::error::CheckpointError;
+
+/// One tensor in the memory of the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostTensor {
+    /// Name, unique in its file.
+    pub name: String,
+    /// Shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Row-major values; as many as the product of `shape`.
+    pub values: Vec<f32>,
+}
+
+impl View for &HostTensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+    fn data_len(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+}
+
+/// The bytes of a safetensors file.
+///
+/// # Errors
+/// When a shape does not fit its values; a bug of the caller.
+pub fn encode(tensors: &[HostTensor]) -> Result<Vec<u8>, SafeTensorError> {
+    safetensors::serialize(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)), None)
+}
+
+/// Reads a safetensors file of `f32` tensors, in order of their names. Never panics.
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<Vec<HostTensor>, CheckpointError> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| CheckpointError::malformed(path, format!("not a safetensors file: {e}")))?;
+    let views: BTreeMap<String, _> = file.tensors().into_iter().collect();
+    views
+        .into_iter()
+        .map(|(name, view)| {
+            if view.dtype() != Dtype::F32 {
+                let reason = format!("tensor {name:?} is {:?}; checkpoints hold F32", view.dtype());
+                return Err(CheckpointError::malformed(path, reason));
+            }
+            let (words, _) = view.data().as_chunks::<4>();
+            let values = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+            Ok(HostTensor { name, shape: view.shape().to_vec(), values })
+        })
+        .collect()
+}
+
+/// Brings `tensors` into the order of `wanted` (name and shape), each present exactly once.
+///
+/// # Errors
+/// [`CheckpointError::Mismatch`] naming the first tensor that is missing, extra or misshapen.
+pub fn arrange(
+    path: &Path,
+    tensors: Vec<HostTensor>,
+    wanted: &[(String, Vec<usize>)],
+) -> Result<Vec<HostTensor>, CheckpointError> {
+    let mismatch = |reason| CheckpointError::Mismatch { path: path.to_path_buf(), reason };
+    let mut by_name: BTreeMap<String, HostTensor> =
+        tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+    let mut arranged = Vec::with_capacity(wanted.len());
+    for (name, shape) in wanted {
+        let tensor = by_name.remove(name).ok_or_else(|| {
+            mismatch(format!("tensor {name:?} of shape {shape:?} is missing; was [model] changed?"))
+        })?;
+        if tensor.shape != *shape {
+            let reason = format!(
+                "tensor {name:?} is {:?} but the model needs {shape:?}; set [model] as it was",
+                tensor.shape
+            );
+            return Err(mismatch(reason));
+        }
+        arranged.push(tensor);
+    }
+    match by_name.keys().next() {
+        Some(extra) => Err(mismatch(format!(
+            "tensor {extra:?} has no place in the model; was [model] changed?"
+        ))),
+        None => Ok(arranged),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Vec<HostTensor> {
+        vec![
+            HostTensor { name: "b".into(), shape: vec![2, 2], values: vec![1.0, -2.5, 0.0, 4.0] },
+            HostTensor { name: "a".into(), shape: vec![1], values: vec![f32::MIN_POSITIVE] },
+        ]
+    }
+
+    #[test]
+    fn encoding_is_independent_of_order_and_decodes_to_the_same_bits() {
+        let mut tensors = example();
+        let bytes = encode(&tensors).unwrap();
+        tensors.reverse();
+        assert_eq!(bytes, encode(&tensors).unwrap());
+        assert_eq!(decode(Path::new("x"), &bytes).unwrap(), tensors);
+    }
+
+    #[test]
+    fn every_truncation_and_byte_flip_decodes_or_errors_without_panic() {
+        let bytes = encode(&example()).unwrap();
+        for cut in 0..bytes.len() {
+            assert!(decode(Path::new("x"), &bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                let _ = decode(Path::new("x"), &flipped);
+            }
+        }
+    }
+
+    #[test]
+    fn arranging_names_the_tensor_that_does_not_fit() {
+        let path = Path::new("model.safetensors");
+        let want = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+        let fails = |wanted: &[(String, Vec<usize>)]| {
+            arrange(path, example(), wanted).unwrap_err().to_string()
+        };
+        assert!(
+            fails(&[want("a", &[1]), want("c", &[3])]).contains("\"c\" of shape [3] is missing")
+        );
+        assert!(fails(&[want("a", &[2])]).contains("is [1] but the model needs [2]"));
+        assert!(fails(&[want("a", &[1])]).contains("\"b\" has no place"));
+    }
+}

@@ -1,0 +1,134 @@
+//! What a run will cost, from its plan alone: memory, disk, operations, time.
+
+use genesis_data::card::SplitCard;
+use genesis_model::specs;
+use genesis_model::transformer::{Activation, FlopsPerToken, TransformerConfig};
+use serde::Serialize;
+
+use super::resolve::RunPlan;
+use super::run::ObjectiveConfig;
+
+/// Bytes of an f32, the type of weights, gradients, moments and activations.
+const FLOAT_BYTES: u64 = 4;
+
+/// What a run will cost on one device. Bytes, unless the name says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// Trained parameters.
+    pub num_parameters: u64,
+    /// Those of them in embedding tables.
+    pub num_embedding_parameters: u64,
+    /// Weights, f32.
+    pub weights_bytes: u64,
+    /// Gradients, f32.
+    pub gradients_bytes: u64,
+    /// First and second moments, f32.
+    pub moments_bytes: u64,
+    /// What the forward pass of one accumulation slice keeps for the backward, see
+    /// [`activation_floats_per_token`]. An estimate.
+    pub activations_bytes: u64,
+    /// Sum of the four above.
+    pub total_bytes: u64,
+    /// Tokens of one optimizer step.
+    pub tokens_per_step: u64,
+    /// Tokens of the run.
+    pub total_tokens: u64,
+    /// Passes over the training split.
+    pub epochs: f64,
+    /// One checkpoint on disk: weights and both moments, f32.
+    pub checkpoint_bytes: u64,
+    /// Floating-point operations per token, forward and backward: products and attention.
+    pub flops_per_token: f64,
+    /// Operations of the run.
+    pub total_flops: f64,
+    /// Seconds, if a rate of matrix products was measured. A lower bound: everything that is not
+    /// a product comes on top.
+    pub seconds: Option<f64>,
+}
+
+/// The cost of `plan` on its training split. `matmul_flops_per_s` is a measured rate of matrix
+/// products of this device.
+pub fn estimate(plan: &RunPlan, train: &SplitCard, matmul_flops_per_s: Option<f64>) -> Estimate {
+    let weights_bytes = FLOAT_BYTES * plan.num_parameters;
+    let slice_tokens = plan.tokens_per_step / plan.loader.accumulation.max(1) as u64;
+    let activations_bytes = FLOAT_BYTES * slice_tokens * activation_floats_per_token(&plan.model);
+    let total_tokens = plan.steps * plan.tokens_per_step;
+    let mean_segment = mean_segment(train, &plan.config.objective);
+    let flops_per_token = FlopsPerToken::new(&plan.model, mean_segment).total();
+    let total_flops = flops_per_token * total_tokens as f64;
+    Estimate {
+        num_parameters: plan.num_parameters,
+        num_embedding_parameters: embedding_parameters(&plan.model),
+        weights_bytes,
+        gradients_bytes: weights_bytes,
+        moments_bytes: 2 * weights_bytes,
+        activations_bytes,
+        total_bytes: 4 * weights_bytes + activations_bytes,
+        tokens_per_step: plan.tokens_per_step,
+        total_tokens,
+        epochs: epochs(plan, train),
+        checkpoint_bytes: 3 * weights_bytes,
+        flops_per_token,
+        total_flops,
+        seconds: matmul_flops_per_s.filter(|rate| *rate > 0.0).map(|rate| total_flops / rate),
+    }
+}
+
+/// Numbers kept per token for the backward pass, one graph node per operation.
+///
+/// With width `C`, query width `Q = H D`, key width `K = G D`, feed-forward width `F`:
+///
+/// ```text
+/// per layer   6 C          inputs and outputs of two norms, two residual sums
+///             3 Q + 3 K    projections, their rotated copies, attention output, values
+///             H            log-sum-exp of attention
+///             3 F | 2 F    gate, up and product (SwiGLU) | before and after GELU
+/// once        4 C          embedding, last norm, head input
+/// ```
+///
+/// Logits are made in chunks and never kept.
+pub fn activation_floats_per_token(model: &TransformerConfig) -> u64 {
+    let queries = model.num_heads * model.head_width;
+    let keys = model.num_key_heads * model.head_width;
+    let inner = if model.activation == Activation::Swiglu { 3 } else { 2 };
+    let layer = 6 * model.width
+        + 3 * queries
+        + 3 * keys
+        + model.num_heads
+        + inner * model.feed_forward_width;
+    (model.num_layers * layer + 4 * model.width) as u64
+}
+
+fn embedding_parameters(model: &TransformerConfig) -> u64 {
+    let is_table = |name: &str| ["wte", "wpe", "embed"].iter().any(|part| name.contains(part));
+    let specs = specs(model);
+    let tables = specs.iter().filter(|spec| spec.shape.len() == 2 && is_table(&spec.name));
+    tables.map(|spec| spec.num_elements() as u64).sum()
+}
+
+/// Mean over tokens of the length of their segment, from the histogram of document lengths.
+fn mean_segment(train: &SplitCard, objective: &ObjectiveConfig) -> f64 {
+    let context = objective.context() as f64;
+    let (mut weighted, mut tokens) = (0.0, 0.0);
+    for (&length, &documents) in &train.length_histogram {
+        let (length, documents) = (length as f64, documents as f64);
+        let segment = length.min(context);
+        // Blocks cut long documents into several segments; masked samples see one window each.
+        let seen = match objective {
+            ObjectiveConfig::Causal { .. } => length,
+            ObjectiveConfig::Masked { .. } => segment,
+        };
+        weighted += documents * seen * segment;
+        tokens += documents * seen;
+    }
+    if tokens > 0.0 { weighted / tokens } else { context }
+}
+
+fn epochs(plan: &RunPlan, train: &SplitCard) -> f64 {
+    let sequences = plan.steps as f64 * plan.loader.sequences_per_step as f64;
+    let per_epoch = match plan.config.objective {
+        ObjectiveConfig::Causal { context } => train.tokens as f64 / context as f64,
+        ObjectiveConfig::Masked { .. } => train.documents as f64,
+    };
+    if per_epoch > 0.0 { sequences / per_epoch } else { 0.0 }
+}

@@ -1,0 +1,33 @@
+//! Run files: read, override, check, resolve. Nothing below sees the file or the environment.
+//!
+//! Reading order: [`run`] and [`data`] (what may be written), [`load`] (file to [`RunConfig`]),
+//! [`resolve`] (with the dataset to an immutable [`RunPlan`]), [`estimate`] (what it will cost).
+
+pub mod data;
+pub mod estimate;
+pub mod load;
+pub mod problem;
+pub mod resolve;
+pub mod run;
+
+mod check;
+mod environment;
+mod path;
+#[cfg(test)]
+mod plan_tests;
+mod repair;
+mod source;
+mod structure;
+#[cfg(test)]
+mod tests;
+
+pub use data::{DATASET_FOLDER, DataConfig};
+pub use estimate::{Estimate, estimate};
+pub use load::{load, load_text, to_text};
+pub use problem::{ConfigProblem, ConfigProblems, Origin};
+pub use resolve::{RunPlan, resolve, resolve_card, save_plan};
+pub use run::{
+    BatchConfig, CheckpointConfig, Compute, DecayConfig, EvaluationConfig, ObjectiveConfig,
+    OptimizerConfig, PrecisionConfig, ReportConfig, RunConfig, RunTable, SampleConfig,
+    ScheduleConfig,
+};

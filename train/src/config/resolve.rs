@@ -1,0 +1,191 @@
+//! A run file joined with its dataset: the immutable plan that everything below works from.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use genesis_data::card::{DatasetCard, Split};
+use genesis_data::loader::{LoaderPlan, Objective};
+use genesis_data::shards::Dataset;
+use genesis_kernels::Precision;
+use genesis_model::{TransformerConfig, specs};
+
+use super::load::to_text;
+use super::problem::{ConfigProblem, ConfigProblems};
+use super::run::{ObjectiveConfig, RunConfig};
+use crate::report::summary::PLAN_FILE;
+
+/// Everything a run needs to know, fixed before the first step.
+#[derive(Debug, Clone)]
+pub struct RunPlan {
+    /// The file it came from, every default filled in; what `plan.toml` holds.
+    pub config: RunConfig,
+    /// The network, vocabulary included.
+    pub model: TransformerConfig,
+    /// Sample order and packing.
+    pub loader: LoaderPlan,
+    /// Optimizer steps of the run.
+    pub steps: u64,
+    /// Tokens of one optimizer step over all ranks: exact for causal objectives; for masked ones
+    /// the expectation, from the mean length of documents.
+    pub tokens_per_step: u64,
+    /// Trained parameters.
+    pub num_parameters: u64,
+    /// Arithmetic of matrix products.
+    pub precision: Precision,
+    /// CPU threads.
+    pub threads: usize,
+    /// Root digest of the dataset.
+    pub dataset_digest: String,
+    /// Kind of the dataset's tokenizer, e.g. `byte`.
+    pub tokenizer_kind: String,
+}
+
+/// Joins `config` with its dataset.
+///
+/// # Errors
+/// Every way in which they do not fit: model sizes, model kind against objective, contexts, a
+/// tokenizer without the tokens that the objective needs.
+pub fn resolve(config: RunConfig, dataset: &Dataset) -> Result<RunPlan, ConfigProblems> {
+    resolve_card(config, dataset.card(), &dataset.digest())
+}
+
+/// As [`resolve`], from the dataset's card alone.
+pub fn resolve_card(
+    config: RunConfig,
+    card: &DatasetCard,
+    dataset_digest: &str,
+) -> Result<RunPlan, ConfigProblems> {
+    let tokenizer = &card.tokenizer;
+    let model = config.model.clone().with_special_tokens(tokenizer.mask, tokenizer.pad);
+    let model = model.resolve(tokenizer.vocab_size as usize);
+    let mut problems: Vec<ConfigProblem> = match &model {
+        Ok(model) => fit(&config, model, card),
+        Err(found) => found.problems.iter().map(|p| ConfigProblem::at("model", p)).collect(),
+    };
+    if card.splits.train.documents == 0 {
+        problems.push(ConfigProblem::at("data", "the training split has no documents"));
+    }
+    let (Ok(model), true) = (model, problems.is_empty()) else {
+        return Err(ConfigProblems::new("the run and its dataset", problems));
+    };
+    let num_parameters = specs(&model).iter().map(|spec| spec.num_elements() as u64).sum();
+    let objective = match config.objective {
+        ObjectiveConfig::Causal { context } => Objective::Causal { context },
+        ObjectiveConfig::Masked { context, mask_rate } => {
+            Objective::Masked { context, rate: mask_rate }
+        }
+    };
+    Ok(RunPlan {
+        loader: LoaderPlan {
+            objective,
+            sequences_per_step: config.batch.sequences,
+            accumulation: config.batch.accumulation,
+            rank: 0,
+            world: 1,
+            seed: config.run.seed,
+        },
+        steps: config.schedule.steps,
+        tokens_per_step: tokens_per_step(&config, card),
+        num_parameters,
+        precision: config.precision.compute.into(),
+        threads: config.run.threads.unwrap_or_else(available_threads),
+        dataset_digest: dataset_digest.to_owned(),
+        tokenizer_kind: tokenizer.kind.clone(),
+        model,
+        config,
+    })
+}
+
+/// What must hold between objective, model and tokenizer.
+fn fit(config: &RunConfig, model: &TransformerConfig, card: &DatasetCard) -> Vec<ConfigProblem> {
+    let mut problems = Vec::new();
+    let mut require = |holds: bool, path: &str, message: String| {
+        if !holds {
+            problems.push(ConfigProblem::at(path, message));
+        }
+    };
+    let masked = matches!(config.objective, ObjectiveConfig::Masked { .. });
+    let (kind, other) = if masked { ("masked", "causal") } else { ("causal", "masked") };
+    require(
+        masked != model.causal(),
+        "objective.kind",
+        format!("is \"{kind}\", but this kind of model is {other}; change one of the two"),
+    );
+    let (wanted, room) = (config.objective.context(), model.context);
+    require(
+        wanted <= room,
+        "objective.context",
+        format!("is {wanted}, but `model.context` is {room}; lower one or raise the other"),
+    );
+    let tokenizer = &card.tokenizer;
+    require(
+        !masked || tokenizer.mask.is_some(),
+        "objective.kind",
+        format!(
+            "is \"masked\", but the tokenizer of the dataset (`{}`) has no mask token; ingest \
+             with one that has, e.g. `amino_acid`",
+            tokenizer.kind
+        ),
+    );
+    problems
+}
+
+fn tokens_per_step(config: &RunConfig, card: &DatasetCard) -> u64 {
+    let train = card.splits.get(Split::Train);
+    let context = config.objective.context() as u64;
+    let per_sequence = match config.objective {
+        ObjectiveConfig::Causal { .. } => context,
+        ObjectiveConfig::Masked { .. } => {
+            train.tokens.div_ceil(train.documents.max(1)).min(context)
+        }
+    };
+    per_sequence * config.batch.sequences as u64
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Writes `plan.toml` into `run_dir`: a run file that reads back as the plan's, with what was
+/// derived from it as comments on top.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_plan(plan: &RunPlan, run_dir: &Path) -> Result<PathBuf, ConfigProblems> {
+    let path = run_dir.join(PLAN_FILE);
+    let mut text = String::new();
+    for (name, value) in plan.facts() {
+        let _ = writeln!(text, "# {name}: {value}");
+    }
+    let _ = write!(text, "\n{}", to_text(&plan.config)?);
+    let temporary = run_dir.join("plan.toml.tmp");
+    fs::create_dir_all(run_dir)
+        .and_then(|()| fs::write(&temporary, text))
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(|error| {
+            ConfigProblems::whole(path.display().to_string(), format!("cannot write it: {error}"))
+        })?;
+    Ok(path)
+}
+
+impl RunPlan {
+    /// What was derived from the file, as name and value.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let flops = genesis_model::flops_per_token(&self.model, self.model.context as f64);
+        let TransformerConfig { num_layers, width, num_heads, .. } = self.model;
+        let family = format!("{:?}", self.model.family).to_lowercase();
+        vec![
+            ("Model", format!("{family}, {num_layers} layers, {num_heads} heads, width {width}")),
+            ("Parameters", crate::report::grouped(self.num_parameters)),
+            ("Vocabulary", format!("{}, {}", self.model.vocab_size, self.tokenizer_kind)),
+            ("Steps planned", crate::report::grouped(self.steps)),
+            ("Tokens per step", crate::report::grouped(self.tokens_per_step)),
+            ("Model FLOPs per token at full context", crate::report::scaled(flops, "FLOP")),
+            ("Matrix products in", format!("{:?}", self.config.precision.compute).to_lowercase()),
+            ("Threads", self.threads.to_string()),
+            ("Seed", self.config.run.seed.to_string()),
+            ("Dataset digest", self.dataset_digest.clone()),
+        ]
+    }
+}

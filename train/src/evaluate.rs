@@ -1,0 +1,150 @@
+//! Loss on held-out data, and the figures that make it readable.
+//!
+//! Sequences come in a fixed order and are summed in that order, so the same parameters give the
+//! same bits. Not here: when to evaluate (`trainer`), and scores of single sequences (`inference`).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use genesis_data::card::SplitCard;
+use genesis_data::error::DataError;
+use genesis_kernels::{Kernels, Precision};
+use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig};
+use genesis_schema::{IGNORE, TokenBatch};
+
+/// What was measured on held-out data.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Evaluation {
+    /// Mean nats per label.
+    pub loss: f64,
+    /// Labels in the mean.
+    pub num_labels: u64,
+    /// Tokens that were read.
+    pub num_tokens: u64,
+    /// Segments that were read.
+    pub num_sequences: u64,
+    /// Entropy of the frequencies of these very labels, nats: the loss of the best predictor that
+    /// ignores its input. A model that learned nothing but letter frequencies reaches it.
+    pub unigram_entropy: f64,
+}
+
+impl Evaluation {
+    /// `exp(loss)`: the number of equally likely choices with this loss.
+    pub fn perplexity(&self) -> f64 {
+        self.loss.exp()
+    }
+
+    /// Bits per byte of raw text, when every token is predicted (causal objectives): nats per
+    /// token, times tokens per byte of the split, over `ln 2`. `None` without raw bytes.
+    pub fn bits_per_byte(&self, split: &SplitCard) -> Option<f64> {
+        if split.source_bytes == 0 {
+            return None;
+        }
+        let tokens_per_byte = split.tokens as f64 / split.source_bytes as f64;
+        Some(self.loss * tokens_per_byte / std::f64::consts::LN_2)
+    }
+}
+
+/// Evaluates `params` on `batches`. `None` when there was no label at all, or when `stop` was set
+/// meanwhile: half a validation set has no comparable figure.
+///
+/// # Errors
+/// The first batch that could not be read.
+pub fn evaluate<B: Kernels>(
+    config: &TransformerConfig,
+    params: &Params<B>,
+    batches: impl Iterator<Item = Result<TokenBatch, DataError>>,
+    precision: Precision,
+    device: &B::Device,
+    stop: &AtomicBool,
+) -> Result<Option<Evaluation>, DataError> {
+    let model = Transformer::bind(config, params);
+    let mut sums = Sums::default();
+    for batch in batches {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let batch = batch?;
+        let loss_sum = if batch.num_labels() == 0 {
+            0.0
+        } else {
+            let packed = Packed::upload(&batch, device);
+            let loss_sum = model.loss_sum(&packed, &Mode::inference(precision));
+            loss_sum.into_data().iter::<f64>().sum()
+        };
+        sums.add(&batch, loss_sum);
+    }
+    Ok(sums.finish())
+}
+
+#[derive(Default)]
+struct Sums {
+    loss: f64,
+    num_tokens: u64,
+    num_sequences: u64,
+    label_counts: BTreeMap<i64, u64>,
+}
+
+impl Sums {
+    fn add(&mut self, batch: &TokenBatch, loss_sum: f64) {
+        self.loss += loss_sum;
+        self.num_tokens += batch.num_tokens() as u64;
+        self.num_sequences += batch.num_segments() as u64;
+        for &label in batch.labels.iter().filter(|&&label| label != IGNORE) {
+            *self.label_counts.entry(label).or_default() += 1;
+        }
+    }
+
+    fn finish(self) -> Option<Evaluation> {
+        let num_labels: u64 = self.label_counts.values().sum();
+        (num_labels > 0).then(|| Evaluation {
+            loss: self.loss / num_labels as f64,
+            num_labels,
+            num_tokens: self.num_tokens,
+            num_sequences: self.num_sequences,
+            unigram_entropy: entropy(self.label_counts.values().copied()),
+        })
+    }
+}
+
+/// Entropy of the distribution proportional to `counts`, nats: `ln n - sum c ln c / n`.
+pub fn entropy(counts: impl Iterator<Item = u64>) -> f64 {
+    let (mut total, mut weighted) = (0.0, 0.0);
+    for count in counts.filter(|&count| count > 0) {
+        let count = count as f64;
+        total += count;
+        weighted += count * count.ln();
+    }
+    if total > 0.0 { total.ln() - weighted / total } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entropy_of_equal_counts_is_the_logarithm_of_their_number() {
+        let equal = entropy([7, 7, 7, 7].into_iter());
+        assert!((equal - 4.0f64.ln()).abs() < 1e-14, "{equal}");
+        assert!(entropy([5, 0].into_iter()).abs() < 1e-15);
+        let skewed = entropy([3, 1].into_iter());
+        let by_hand = -(0.75f64 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
+        assert!((skewed - by_hand).abs() < 1e-14, "{skewed} {by_hand}");
+    }
+
+    #[test]
+    fn bits_per_byte_of_a_byte_model_is_its_loss_in_bits() {
+        let one = Evaluation {
+            loss: std::f64::consts::LN_2,
+            num_labels: 1,
+            num_tokens: 1,
+            num_sequences: 1,
+            unigram_entropy: 0.0,
+        };
+        let split =
+            |tokens, source_bytes| SplitCard { tokens, source_bytes, ..SplitCard::default() };
+        assert!((one.bits_per_byte(&split(100, 100)).unwrap() - 1.0).abs() < 1e-15);
+        assert!((one.bits_per_byte(&split(100, 400)).unwrap() - 0.25).abs() < 1e-15);
+        assert_eq!(one.bits_per_byte(&split(100, 0)), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! Hugging Face folders: written so that transformers loads them as `GPT2LMHeadModel`,
+//! `LlamaForCausalLM` or `EsmForMaskedLM`, and read into checkpoints.
+//!
+//! Reading order: [`foreign`] (a folder as configuration, parameters and the rest), [`import`]
+//! (into a checkpoint), [`origin`] (what the checkpoint remembers of the folder), [`folder`] (the
+//! files of an export), [`reference`] (the export's own reference outputs), [`export`].
+
+pub mod export;
+pub mod folder;
+pub mod foreign;
+pub mod import;
+pub mod origin;
+pub mod reference;
+
+pub use export::{ExportOptions, ExportReport, export};
+pub use folder::StoredDtype;
+pub use foreign::{CONFIG, ForeignModel};
+pub use import::{ImportReport, import};
+pub use origin::{ORIGIN_FILE, ORIGIN_TENSORS, Origin};

@@ -1,0 +1,15 @@
+//! Exchange with other programs: Hugging Face folders, and checks against reference outputs.
+//!
+//! Reading order: [`huggingface`] (export and import), [`check`] (comparison with an oracle).
+//! Below them: [`tensor`] and [`weights`] (safetensors as stored), [`staging`] (folders that appear
+//! complete or not at all).
+
+pub mod check;
+pub mod error;
+pub mod huggingface;
+pub mod staging;
+pub mod tensor;
+pub mod weights;
+
+pub use check::{CheckReport, check};
+pub use error::{ExchangeError, TensorProblem};

@@ -1,0 +1,101 @@
+//! Packs encoded sequences for inference: no labels, bounded numbers of tokens.
+
+use std::ops::Range;
+use std::path::Path;
+
+use genesis_data::tokenize::Tokenizer;
+use genesis_schema::{IGNORE, TokenBatch};
+
+use super::error::InferenceError;
+use super::load::LoadedModel;
+use super::records::Record;
+
+/// A batch has about this many tokens, more only if one sequence is longer.
+const TOKENS_PER_BATCH: usize = 2048;
+
+/// Bound on the elements of a batch's logits: 64 MiB in f32.
+const LOGITS_PER_BATCH: usize = 1 << 24;
+
+/// Tokens of a record as a document, checked against the model's vocabulary and positions.
+///
+/// # Errors
+/// [`InferenceError::Record`] naming the record.
+pub(crate) fn encode(
+    model: &LoadedModel,
+    tokenizer: &Tokenizer,
+    path: &Path,
+    index: usize,
+    record: &Record,
+) -> Result<Vec<u32>, InferenceError> {
+    let problem = |problem: String| InferenceError::Record {
+        path: path.to_path_buf(),
+        record: index + 1,
+        id: record.id.clone(),
+        problem,
+    };
+    let mut tokens = Vec::new();
+    tokenizer.encode(&record.sequence, &mut tokens).map_err(|error| problem(error.to_string()))?;
+    if tokens.is_empty() {
+        return Err(problem("it has no tokens".to_owned()));
+    }
+    let batch = segment(&tokens);
+    model.config.check_batch(&batch).map_err(|error| problem(error.to_string()))?;
+    Ok(tokens)
+}
+
+/// Where the text lies in the `length` tokens of a document, between the tokens that begin and end
+/// it.
+pub(crate) fn body(tokenizer: &Tokenizer, length: usize) -> Range<usize> {
+    let (begins, ends) = (tokenizer.bos().is_some(), tokenizer.eos().is_some());
+    usize::from(begins)..length - usize::from(ends)
+}
+
+/// One sequence as a batch.
+pub(crate) fn segment(tokens: &[u32]) -> TokenBatch {
+    let mut batch = TokenBatch::default();
+    push(&mut batch, tokens);
+    batch
+}
+
+/// Appends a sequence without labels.
+pub(crate) fn push(batch: &mut TokenBatch, tokens: &[u32]) {
+    let labels = vec![IGNORE; tokens.len()];
+    let id = batch.num_segments() as u64;
+    batch.push_segment(tokens, &labels, 0, id);
+}
+
+/// Splits sequences of these lengths into runs that make one batch each. `row_width` is the number
+/// of values the model answers per token.
+pub(crate) fn runs(lengths: &[usize], row_width: usize) -> Vec<Range<usize>> {
+    let most = TOKENS_PER_BATCH.min(LOGITS_PER_BATCH / row_width.max(1));
+    let (mut runs, mut start, mut tokens) = (Vec::new(), 0, 0);
+    for (index, length) in lengths.iter().enumerate() {
+        if index > start && tokens + length > most {
+            runs.push(start..index);
+            (start, tokens) = (index, 0);
+        }
+        tokens += length;
+    }
+    if start < lengths.len() {
+        runs.push(start..lengths.len());
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_every_sequence_once_and_stay_within_the_bound() {
+        let lengths = [1000, 1000, 1000, 5000, 1, 2, 3];
+        let runs = runs(&lengths, 10);
+        assert_eq!(runs, [0..2, 2..3, 3..4, 4..7]);
+    }
+
+    #[test]
+    fn wide_answers_make_smaller_batches() {
+        assert_eq!(runs(&[100, 100, 100], 100_000), [0..1, 1..2, 2..3]);
+        assert!(runs(&[], 10).is_empty());
+    }
+}

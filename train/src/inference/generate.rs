@@ -1,0 +1,237 @@
+//! New sequences from a causal model, token by token, with cached keys and values.
+//!
+//! Number `t` of sample `i` comes from position `(index i, lane t)` of the stream
+//! `generate` of the seed: samples do not depend on each other or on how many are drawn.
+
+use genesis_kernels::{Cpu, Precision};
+use genesis_model::{KvCache, Transformer};
+use genesis_schema::{Seeds, Stream};
+use serde::Serialize;
+
+use super::error::InferenceError;
+use super::load::LoadedModel;
+use super::sampling::{Sampling, log_probability};
+
+/// What to draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateOptions {
+    /// Samples.
+    pub count: u64,
+    /// Most tokens to add; what is left of the model's context if absent. Beyond the context, the
+    /// model sees a window: whenever it is full, the last half of it is read anew from position 0.
+    pub max_tokens: Option<usize>,
+    /// Divides the logits; 0 takes the likeliest token.
+    pub temperature: f64,
+    /// Keep only this many likeliest tokens.
+    pub top_k: Option<usize>,
+    /// Keep the smallest set of likeliest tokens whose probabilities reach this sum.
+    pub top_p: Option<f64>,
+    /// Seed of the stream.
+    pub seed: u64,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self { count: 1, max_tokens: None, temperature: 1.0, top_k: None, top_p: None, seed: 0 }
+    }
+}
+
+/// Why a sample ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// The model drew the token that ends a sequence.
+    EndOfSequence,
+    /// `max_tokens` were added.
+    MaxTokens,
+    /// The model's context is used up and no number of tokens was asked for.
+    ContextFull,
+}
+
+/// One generated sequence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sample {
+    /// Number of the sample, from 0.
+    pub index: u64,
+    /// Text it continues.
+    pub prompt: String,
+    /// The continuation, without special tokens.
+    pub text: String,
+    /// Tokens that were added, including the one that ended the sequence.
+    pub tokens: Vec<u32>,
+    /// Log-likelihood of `tokens` given the prompt under the model as it is (temperature 1, no
+    /// filters), nats.
+    pub log_likelihood: f64,
+    /// Why it ended.
+    pub ended: Ended,
+}
+
+/// Draws `options.count` samples that continue `prompt` and hands each to `observe` as it is done.
+/// An empty prompt begins a new document.
+///
+/// # Errors
+/// A masked model, a model without tokenizer, an option out of range, a prompt that the tokenizer
+/// refuses or that fills the context, NaN logits.
+pub fn generate(
+    model: &LoadedModel,
+    prompt: &str,
+    options: &GenerateOptions,
+    observe: &mut dyn FnMut(Sample),
+) -> Result<(), InferenceError> {
+    require_causal(model)?;
+    let tokenizer = model.tokenizer()?;
+    let start = encode_prompt(model, prompt)?;
+    let generator = Generator::start(model, &start, tokenizer.eos(), options)?;
+    for index in 0..options.count {
+        let Drawn { tokens, log_likelihood, ended } = generator.draw(index)?;
+        let (prompt, text) = (prompt.to_owned(), tokenizer.decode(&tokens));
+        observe(Sample { index, prompt, text, tokens, log_likelihood, ended });
+    }
+    Ok(())
+}
+
+fn require_causal(model: &LoadedModel) -> Result<(), InferenceError> {
+    if model.config.causal() {
+        return Ok(());
+    }
+    Err(InferenceError::Unsuitable {
+        path: model.source.path.clone(),
+        problem: "a masked model fills in tokens and cannot generate from left to right; use \
+                  `score` or `embed`"
+            .to_owned(),
+    })
+}
+
+/// The prompt's tokens; the token that begins or separates documents when there are none.
+fn encode_prompt(model: &LoadedModel, prompt: &str) -> Result<Vec<u32>, InferenceError> {
+    let tokenizer = model.tokenizer()?;
+    let tokens = tokenizer
+        .encode_prompt(prompt)
+        .map_err(|error| InferenceError::Text { what: "prompt", problem: error.to_string() })?;
+    if !tokens.is_empty() {
+        return Ok(tokens);
+    }
+    let first = tokenizer.bos().or(tokenizer.eos()).ok_or(InferenceError::Text {
+        what: "prompt",
+        problem:
+            "it is empty and the tokenizer has no token that begins a document; give some text"
+                .to_owned(),
+    })?;
+    Ok(vec![first])
+}
+
+/// One sample before it is text.
+pub(crate) struct Drawn {
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) log_likelihood: f64,
+    pub(crate) ended: Ended,
+}
+
+/// A model that has read the prompt.
+pub(crate) struct Generator {
+    network: Transformer<Cpu>,
+    cache: KvCache<Cpu>,
+    logits: Vec<f32>,
+    prompt: Vec<u32>,
+    context: usize,
+    max_tokens: Option<usize>,
+    eos: Option<u32>,
+    sampling: Sampling,
+    stream: Stream,
+}
+
+impl Generator {
+    /// Reads `prompt`. `eos` ends a sample.
+    pub(crate) fn start(
+        model: &LoadedModel,
+        prompt: &[u32],
+        eos: Option<u32>,
+        options: &GenerateOptions,
+    ) -> Result<Self, InferenceError> {
+        let GenerateOptions { temperature, top_k, top_p, seed, .. } = *options;
+        let sampling = Sampling { temperature, top_k, top_p };
+        sampling.validate()?;
+        let context = model.config.context;
+        if prompt.len() >= context {
+            return Err(InferenceError::Text {
+                what: "prompt",
+                problem: format!(
+                    "{} tokens leave no room in the model's context of {context}; shorten it",
+                    prompt.len()
+                ),
+            });
+        }
+        let network = model.network();
+        let mut cache = KvCache::new(&model.config);
+        let logits = decode(&network, prompt, &mut cache)?;
+        Ok(Self {
+            network,
+            cache,
+            logits,
+            prompt: prompt.to_vec(),
+            context,
+            max_tokens: options.max_tokens,
+            eos,
+            sampling,
+            stream: Seeds::new(seed).stream("generate"),
+        })
+    }
+
+    /// Sample number `index`.
+    pub(crate) fn draw(&self, index: u64) -> Result<Drawn, InferenceError> {
+        let (mut cache, mut logits) = (self.cache.clone(), self.logits.clone());
+        let (mut tokens, mut log_likelihood) = (Vec::new(), 0.0);
+        let ended = loop {
+            if let Some(ended) = self.limit_reached(tokens.len()) {
+                break ended;
+            }
+            // Logits of the last token drawn are made only now, when they are needed.
+            if let Some(&last) = tokens.last() {
+                logits = self.advance(last, &tokens, &mut cache)?;
+            }
+            if logits.iter().any(|logit| logit.is_nan()) {
+                return Err(InferenceError::NotFinite { tokens: self.prompt.len() + tokens.len() });
+            }
+            let uniform = self.stream.uniform(index, tokens.len() as u64);
+            let token = self.sampling.pick(&logits, uniform);
+            log_likelihood += log_probability(&logits, token as usize);
+            tokens.push(token);
+            if self.eos == Some(token) {
+                break Ended::EndOfSequence;
+            }
+        };
+        Ok(Drawn { tokens, log_likelihood, ended })
+    }
+
+    fn limit_reached(&self, num_drawn: usize) -> Option<Ended> {
+        match self.max_tokens {
+            Some(limit) => (num_drawn >= limit).then_some(Ended::MaxTokens),
+            None => (self.prompt.len() + num_drawn >= self.context).then_some(Ended::ContextFull),
+        }
+    }
+
+    /// Logits after `last`, the last of `tokens`.
+    fn advance(
+        &self,
+        last: u32,
+        tokens: &[u32],
+        cache: &mut KvCache<Cpu>,
+    ) -> Result<Vec<f32>, InferenceError> {
+        if cache.len() < self.context {
+            return decode(&self.network, &[last], cache);
+        }
+        let all = [&self.prompt[..], tokens].concat();
+        let window = &all[all.len() - (self.context / 2).max(1)..];
+        *cache = KvCache::new(self.network.config());
+        decode(&self.network, window, cache)
+    }
+}
+
+fn decode(
+    network: &Transformer<Cpu>,
+    tokens: &[u32],
+    cache: &mut KvCache<Cpu>,
+) -> Result<Vec<f32>, InferenceError> {
+    let logits = network.decode(tokens, cache, Precision::Full)?;
+    Ok(logits.into_data().convert::<f32>().into_vec().expect("converted to f32 just now"))
+}

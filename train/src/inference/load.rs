@@ -1,0 +1,244 @@
+//! Opens whatever holds a model: a run folder, a checkpoint, or a Hugging Face folder.
+//!
+//! A run folder means its best checkpoint by validation loss if that was kept and is valid, else
+//! its newest valid one. Not here: resuming a run, which also needs the optimiser.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::backend::flex::FlexDevice;
+use genesis_data::tokenize::Tokenizer;
+use genesis_kernels::{Cpu, Precision};
+use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
+use genesis_schema::TokenBatch;
+use serde::Serialize;
+
+use super::error::InferenceError;
+use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE, sha256};
+use crate::checkpoint::{self, Checkpoint};
+use crate::export::ExchangeError;
+use crate::export::huggingface::{CONFIG, ForeignModel, ORIGIN_FILE, ORIGIN_TENSORS, Origin};
+
+/// What kind of folder a model came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A Genesis checkpoint.
+    Checkpoint,
+    /// A folder that transformers reads.
+    HuggingFace,
+}
+
+/// Where a model came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelSource {
+    /// Kind of folder.
+    pub kind: SourceKind,
+    /// The folder that was read: the checkpoint inside a run folder.
+    pub path: PathBuf,
+    /// SHA-256: of manifest.json for a checkpoint, of the list of file digests otherwise.
+    pub digest: String,
+    /// Updates done, for a checkpoint.
+    pub step: Option<u64>,
+    /// Checkpoints that were passed over and why.
+    pub notes: Vec<String>,
+}
+
+/// A model ready to answer.
+#[derive(Debug, Clone)]
+pub struct LoadedModel {
+    /// What the network is.
+    pub config: TransformerConfig,
+    /// Its parameters.
+    pub params: Params<Cpu>,
+    /// From text to tokens and back, if the folder has it.
+    pub tokenizer: Option<Tokenizer>,
+    /// Where it came from.
+    pub source: ModelSource,
+    /// What import kept of the original folder.
+    pub origin: Option<Origin>,
+}
+
+impl LoadedModel {
+    /// Opens `path` and checks that tokenizer and network fit together.
+    ///
+    /// # Errors
+    /// [`InferenceError::Open`] if nothing there is a model or a file is damaged;
+    /// [`InferenceError::Vocabulary`] if the tokenizer has more tokens than the network has rows.
+    pub fn open(path: &Path) -> Result<Self, InferenceError> {
+        let model = Self::read(path)?;
+        match &model.tokenizer {
+            Some(tokenizer) if tokenizer.vocab_size() as usize > model.config.vocab_size => {
+                Err(InferenceError::Vocabulary {
+                    tokenizer: tokenizer.vocab_size() as usize,
+                    path: model.source.path,
+                    model: model.config.vocab_size,
+                })
+            }
+            _ => Ok(model),
+        }
+    }
+
+    /// [`LoadedModel::open`] for what needs no text.
+    pub(crate) fn read(path: &Path) -> Result<Self, ExchangeError> {
+        let is_checkpoint = [COMMITTED_FILE, MANIFEST_FILE, "checkpoints"]
+            .iter()
+            .any(|name| path.join(name).exists());
+        if is_checkpoint {
+            let (checkpoint, notes) = find(path)?;
+            return Self::from_checkpoint(&checkpoint, notes);
+        }
+        if path.join(CONFIG).is_file() {
+            return Self::from_foreign(path, ForeignModel::read(path)?);
+        }
+        let because = if path.is_dir() {
+            "it has neither a `checkpoints` folder nor COMMITTED nor config.json"
+        } else {
+            "there is no such folder"
+        };
+        Err(ExchangeError::NotAModel { path: path.to_path_buf(), because: because.to_owned() })
+    }
+
+    fn from_checkpoint(checkpoint: &Checkpoint, notes: Vec<String>) -> Result<Self, ExchangeError> {
+        let path = &checkpoint.path;
+        let manifest_path = path.join(MANIFEST_FILE);
+        let description = &checkpoint.manifest.description;
+        let config: TransformerConfig = serde_json::from_value(description.model.clone())
+            .map_err(|error| manifest_problem(&manifest_path, &error))?;
+        config.validate().map_err(|problems| manifest_problem(&manifest_path, &problems))?;
+        let tensors = checkpoint.model()?;
+        let values = tensors.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
+        let listed = |name: &str| checkpoint.manifest.file(name).is_some();
+        let origin = if listed(ORIGIN_FILE) {
+            let (description, tensors) =
+                (checkpoint.read(ORIGIN_FILE)?, checkpoint.read(ORIGIN_TENSORS)?);
+            Some(Origin::from_attachments(path, &description, &tensors)?)
+        } else {
+            None
+        };
+        let manifest = read(&manifest_path)?;
+        let source = ModelSource {
+            kind: SourceKind::Checkpoint,
+            path: path.clone(),
+            digest: sha256(&manifest),
+            step: Some(description.step),
+            notes,
+        };
+        Self::assemble(config, &values, read_tokenizer(path)?, source, origin)
+    }
+
+    fn from_foreign(path: &Path, foreign: ForeignModel) -> Result<Self, ExchangeError> {
+        let source = ModelSource {
+            kind: SourceKind::HuggingFace,
+            path: path.to_path_buf(),
+            digest: digest_of_folder(path)?,
+            step: None,
+            notes: foreign.origin.preserved.notes.clone(),
+        };
+        let tokenizer = read_tokenizer(path)?;
+        Self::assemble(foreign.config, &foreign.values, tokenizer, source, Some(foreign.origin))
+    }
+
+    fn assemble(
+        config: TransformerConfig,
+        values: &BTreeMap<String, Vec<f32>>,
+        tokenizer: Option<Tokenizer>,
+        source: ModelSource,
+        origin: Option<Origin>,
+    ) -> Result<Self, ExchangeError> {
+        let params = Params::from_host(specs(&config), values, &FlexDevice)
+            .map_err(|error| ExchangeError::unsuitable(&source.path, error.to_string()))?;
+        Ok(Self { config, params, tokenizer, source, origin })
+    }
+
+    /// The network, sharing the parameters' memory.
+    pub fn network(&self) -> Transformer<Cpu> {
+        Transformer::bind(&self.config, &self.params)
+    }
+
+    /// The tokenizer, for what cannot do without.
+    ///
+    /// # Errors
+    /// [`InferenceError::NoTokenizer`] naming the model.
+    pub fn tokenizer(&self) -> Result<&Tokenizer, InferenceError> {
+        self.tokenizer
+            .as_ref()
+            .ok_or_else(|| InferenceError::NoTokenizer { path: self.source.path.clone() })
+    }
+
+    /// `[N, V]` logits of a batch that was checked, row-major.
+    pub(crate) fn logits(&self, batch: &TokenBatch) -> Vec<f32> {
+        let packed = Packed::upload(batch, &FlexDevice);
+        let logits = self.network().logits(&packed, &Mode::inference(Precision::Full));
+        logits.into_data().convert::<f32>().into_vec().expect("converted to f32 just now")
+    }
+
+    /// `[N, C]` hidden states after the last norm of a batch that was checked, row-major.
+    pub(crate) fn hidden(&self, batch: &TokenBatch) -> Vec<f32> {
+        let packed = Packed::upload(batch, &FlexDevice);
+        let hidden = self.network().hidden(&packed, &Mode::inference(Precision::Full));
+        hidden.into_data().convert::<f32>().into_vec().expect("converted to f32 just now")
+    }
+}
+
+/// The checkpoint that `path` means, and notes on those passed over.
+fn find(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return Ok((checkpoint::open(path)?, Vec::new()));
+    }
+    let found = checkpoint::best(&checkpoints)?;
+    let notes = found
+        .rejections
+        .iter()
+        .map(|rejection| format!("passed over {}: {}", rejection.path.display(), rejection.reason));
+    let notes: Vec<String> = notes.collect();
+    match found.checkpoint {
+        Some(checkpoint) => Ok((checkpoint, notes)),
+        None if notes.is_empty() => Err(ExchangeError::NotAModel {
+            path: path.to_path_buf(),
+            because: "its `checkpoints` folder holds no checkpoint yet".to_owned(),
+        }),
+        None => Err(ExchangeError::NotAModel {
+            path: path.to_path_buf(),
+            because: format!("none of its checkpoints is valid: {}", notes.join("; ")),
+        }),
+    }
+}
+
+fn manifest_problem(path: &Path, problem: &dyn std::fmt::Display) -> ExchangeError {
+    let fix = "the checkpoint was written by another version of genesis, or edited";
+    ExchangeError::malformed(path, format!("`model`: {problem}"), fix)
+}
+
+/// The tokenizer of a folder, if it has one that can be read.
+fn read_tokenizer(folder: &Path) -> Result<Option<Tokenizer>, ExchangeError> {
+    let path = folder.join("tokenizer.json");
+    if path.is_file() {
+        let tokenizer = Tokenizer::load(folder)
+            .map_err(|error| ExchangeError::unsuitable(&path, error.to_string()))?;
+        return Ok(Some(tokenizer));
+    }
+    // A vocab.txt that is not ESM-2's belongs to a tokenizer that needs a program to run.
+    Ok(Tokenizer::load(folder).ok())
+}
+
+/// SHA-256 of the lines `name digest` of config.json and the weight files, sorted.
+fn digest_of_folder(folder: &Path) -> Result<String, ExchangeError> {
+    let entries = std::fs::read_dir(folder).map_err(ExchangeError::io(folder, "list"))?;
+    let mut lines = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(ExchangeError::io(folder, "list"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_model = name == CONFIG || name.starts_with("model") && name.contains("safetensors");
+        if is_model && path.is_file() {
+            lines.push(format!("{name} {}\n", sha256(&read(&path)?)));
+        }
+    }
+    lines.sort();
+    Ok(sha256(lines.concat().as_bytes()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ExchangeError> {
+    std::fs::read(path).map_err(ExchangeError::io(path, "read"))
+}

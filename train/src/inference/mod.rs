@@ -1,0 +1,24 @@
+//! What a trained model is for: new sequences, representations, scores.
+//!
+//! Reading order: [`load`] (open a run, a checkpoint or a Hugging Face folder), then [`generate`]
+//! with [`sampling`], [`embed`], [`score`] with [`variants`] and [`spearman`]. [`records`] reads
+//! the input, [`table`] writes the output. Everything runs in f32 on the reference backend.
+
+mod batches;
+pub mod embed;
+pub mod error;
+pub mod generate;
+pub mod load;
+mod marginal;
+pub mod records;
+pub mod sampling;
+pub mod score;
+pub mod spearman;
+pub mod table;
+pub mod variants;
+
+pub use embed::{EmbedOptions, EmbedSummary, embed};
+pub use error::InferenceError;
+pub use generate::{Ended, GenerateOptions, Sample, generate};
+pub use load::{LoadedModel, ModelSource, SourceKind};
+pub use score::{Method, ScoreOptions, ScoreRow, ScoreSummary, ScoreTable, score};

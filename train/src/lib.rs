@@ -1,0 +1,14 @@
+//! Training runs: configuration, the loop, optimisers, checkpoints, evaluation, reports, exchange.
+//!
+//! Reading order: [`config`] (file to plan), [`trainer`] (the loop), [`optim`], [`schedule`],
+//! [`checkpoint`], [`report`], [`export`], [`inference`].
+
+pub mod checkpoint;
+pub mod config;
+pub mod evaluate;
+pub mod export;
+pub mod inference;
+pub mod optim;
+pub mod report;
+pub mod schedule;
+pub mod trainer;

@@ -1,0 +1,217 @@
+//! `events.jsonl`: one JSON object per optimizer step, appended and flushed as it happens.
+//!
+//! A step that is evaluated carries `val_loss` in the same object, so each step is one line. A
+//! line is written whole or not at all as far as readers see: a torn last line (the process died
+//! while writing) is ignored. Resuming cuts the lines after the resumed step, so that the file
+//! never tells two stories of one step.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::ReportError;
+use super::record::{EvaluationRecord, StepRecord};
+
+/// One line, as read back. Numbers that were not finite are absent.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Event {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Training loss, nats.
+    pub loss: Option<f64>,
+    /// Learning rate.
+    pub lr: Option<f64>,
+    /// Global gradient norm before clipping.
+    pub grad_norm: Option<f64>,
+    /// Tokens per second.
+    pub tokens_per_s: Option<f64>,
+    /// Tokens seen so far.
+    pub tokens: Option<u64>,
+    /// Seconds since the run began.
+    pub wall_s: Option<f64>,
+    /// Seconds spent waiting for data.
+    pub data_wait_s: Option<f64>,
+    /// Validation loss, nats.
+    pub val_loss: Option<f64>,
+    /// `exp(val_loss)`.
+    pub perplexity: Option<f64>,
+    /// Bits per byte of raw text.
+    pub bits_per_byte: Option<f64>,
+}
+
+/// Appends lines to a file of JSON objects that each have a `step`.
+#[derive(Debug)]
+pub struct JsonLines {
+    path: PathBuf,
+    file: File,
+}
+
+impl JsonLines {
+    /// Opens `path` for appending, creating it if need be.
+    pub fn open(path: &Path) -> Result<Self, ReportError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(ReportError::io(path, "open"))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Appends one object as one line, in one write.
+    pub fn append(&mut self, value: &impl Serialize) -> Result<(), ReportError> {
+        let fail = ReportError::io(&self.path, "write");
+        let mut line = match serde_json::to_vec(value) {
+            Ok(line) => line,
+            Err(error) => return Err(fail(error.into())),
+        };
+        line.push(b'\n');
+        self.file.write_all(&line).and_then(|()| self.file.flush()).map_err(fail)
+    }
+}
+
+/// A step and its evaluation as one object.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Line {
+    #[serde(flatten)]
+    pub(super) step: StepRecord,
+    #[serde(flatten)]
+    pub(super) evaluation: Option<Measured>,
+}
+
+/// An evaluation without its step, which the line already has.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Measured {
+    val_loss: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    perplexity: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits_per_byte: Option<f64>,
+    val_labels: u64,
+    val_s: f64,
+}
+
+impl From<&EvaluationRecord> for Measured {
+    fn from(record: &EvaluationRecord) -> Self {
+        Self {
+            val_loss: record.val_loss,
+            perplexity: record.perplexity,
+            bits_per_byte: record.bits_per_byte,
+            val_labels: record.val_labels,
+            val_s: record.val_s,
+        }
+    }
+}
+
+/// The events of a file, in order. A torn last line is left out.
+///
+/// # Errors
+/// The file cannot be read, or a line that is not the last is not an event.
+pub fn read_events(path: &Path) -> Result<Vec<Event>, ReportError> {
+    let lines = complete_lines(path)?;
+    lines.iter().map(|(number, line)| parse(path, *number, line)).collect()
+}
+
+/// Removes the lines after `last_step` and a torn last line, by writing a new file and renaming
+/// it over the old one. No file is fine.
+pub fn cut_after(path: &Path, last_step: u64) -> Result<(), ReportError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut kept = String::new();
+    for (number, line) in complete_lines(path)? {
+        if parse::<Stepped>(path, number, &line)?.step <= last_step {
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+    }
+    let temporary = path.with_extension("jsonl.tmp");
+    let mut file = File::create(&temporary).map_err(ReportError::io(&temporary, "create"))?;
+    file.write_all(kept.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(ReportError::io(&temporary, "write"))?;
+    fs::rename(&temporary, path).map_err(ReportError::io(path, "replace"))?;
+    sync_folder(path)
+}
+
+/// Makes a rename durable.
+fn sync_folder(path: &Path) -> Result<(), ReportError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    File::open(folder).and_then(|f| f.sync_all()).map_err(ReportError::io(folder, "sync"))
+}
+
+#[derive(Deserialize)]
+struct Stepped {
+    step: u64,
+}
+
+/// Numbered lines that end in a newline and are not empty.
+fn complete_lines(path: &Path) -> Result<Vec<(usize, String)>, ReportError> {
+    let bytes = fs::read(path).map_err(ReportError::io(path, "read"))?;
+    let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let text = String::from_utf8_lossy(&bytes[..end]);
+    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.to_owned()));
+    Ok(numbered.filter(|(_, line)| !line.trim().is_empty()).collect())
+}
+
+fn parse<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    line: usize,
+    text: &str,
+) -> Result<T, ReportError> {
+    serde_json::from_str(text).map_err(|error| ReportError::Corrupt {
+        path: path.to_owned(),
+        line,
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_with(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_torn_last_line_is_ignored_and_cut_away() {
+        let (_folder, path) = file_with("{\"step\":1,\"loss\":2.5}\n{\"step\":2,\"lo");
+        let events = read_events(&path).unwrap();
+        assert_eq!(events, [Event { step: 1, loss: Some(2.5), ..Event::default() }]);
+        cut_after(&path, 9).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"step\":1,\"loss\":2.5}\n");
+    }
+
+    #[test]
+    fn cutting_keeps_every_byte_up_to_the_resumed_step() {
+        let (_folder, path) =
+            file_with("{\"step\":1,\"loss\":0.1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":4}\n");
+        cut_after(&path, 2).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"step\":1,\"loss\":0.1}\n{\"step\":2}\n");
+        let mut lines = JsonLines::open(&path).unwrap();
+        lines.append(&Event { step: 3, ..Event::default() }).unwrap();
+        let steps: Vec<_> = read_events(&path).unwrap().iter().map(|e| e.step).collect();
+        assert_eq!(steps, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_broken_line_in_the_middle_is_named_with_its_number() {
+        let (_folder, path) = file_with("{\"step\":1}\nnonsense\n{\"step\":2}\n");
+        let error = read_events(&path).unwrap_err().to_string();
+        assert!(error.contains("line 2 is not an event"), "{error}");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_read_back_as_absent() {
+        let (_folder, path) = file_with("{\"step\":1,\"loss\":null}\n");
+        assert_eq!(read_events(&path).unwrap()[0].loss, None);
+    }
+}

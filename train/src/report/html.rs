@@ -1,0 +1,266 @@
+//! `report.html`: one page, nothing loaded from elsewhere, no scripts.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ReportError;
+use super::chart::{Chart, Mark, Scale, Series, Size, escape, smoothed};
+use super::events::Event;
+use super::number::{bytes, grouped, whole};
+use super::summary::RunSummary;
+
+/// The page of a run folder.
+pub const REPORT_FILE: &str = "report.html";
+
+const STYLE: &str = include_str!("style.css");
+const BLUE: &str = "#2563eb";
+const ORANGE: &str = "#d9620a";
+const GREEN: &str = "#0f8a5f";
+const PURPLE: &str = "#7c3aed";
+
+/// Writes `report.html` into `run_dir` from what the folder holds, replacing an older one.
+///
+/// # Errors
+/// No or broken events, or the page cannot be written.
+pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
+    let page = page(&RunSummary::read(run_dir)?);
+    let path = run_dir.join(REPORT_FILE);
+    let temporary = run_dir.join("report.html.tmp");
+    fs::write(&temporary, page).map_err(ReportError::io(&temporary, "write"))?;
+    fs::rename(&temporary, &path).map_err(ReportError::io(&path, "replace"))?;
+    Ok(path)
+}
+
+/// The page as text.
+pub fn page(run: &RunSummary) -> String {
+    let name = escape(&run.name);
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <header><p>Training run</p><h1>{name}</h1></header>\n"
+    );
+    headline(run, &mut out);
+    loss_section(run, &mut out);
+    small_charts(run, &mut out);
+    samples(run, &mut out);
+    out.push_str("<div class=\"columns\">\n");
+    table("Run", &run.facts(), &mut out);
+    table("Dataset", &run.dataset, &mut out);
+    out.push_str("</div>\n");
+    checkpoints(run, &mut out);
+    plan(run, &mut out);
+    out.push_str("</main>\n</body>\n</html>\n");
+    out
+}
+
+/// The three or four numbers one looks for first.
+fn headline(run: &RunSummary, out: &mut String) {
+    let best = run.best_validation();
+    let tiles = [
+        ("best validation loss", best.map(|(_, loss)| format!("{loss:.4}")), "nats"),
+        ("training loss", run.final_loss().map(|loss| format!("{loss:.4}")), "nats"),
+        ("steps", Some(grouped(run.steps())), ""),
+        ("throughput", run.median_rate().map(whole), "tokens/s"),
+    ];
+    out.push_str("<section class=\"tiles\">\n");
+    for (label, value, unit) in tiles {
+        let Some(value) = value else { continue };
+        let _ = writeln!(
+            out,
+            "<div class=\"tile\"><span>{label}</span><b>{value}</b> <i>{unit}</i></div>"
+        );
+    }
+    out.push_str("</section>\n");
+}
+
+fn points(run: &RunSummary, value: impl Fn(&Event) -> Option<f64>) -> Vec<[f64; 2]> {
+    let finite = |event: &Event| value(event).filter(|value| value.is_finite());
+    // Step 0 (an evaluation before training) has no place on a logarithmic axis.
+    let events = run.events.iter().filter(|event| event.step > 0);
+    events.filter_map(|event| Some([event.step as f64, finite(event)?])).collect()
+}
+
+fn loss_section(run: &RunSummary, out: &mut String) {
+    let raw = points(run, |event| event.loss);
+    let validation = points(run, |event| event.val_loss);
+    let series = |label: &str, colour, mark, points| Series {
+        label: label.to_owned(),
+        colour,
+        mark,
+        points,
+    };
+    let strong = smoothed(&raw);
+    let all = vec![
+        series("training, every step", BLUE, Mark::Raw, raw),
+        series("training, smoothed", BLUE, Mark::Line, strong),
+        series("validation", ORANGE, Mark::Dots, validation),
+    ];
+    let chart = |x_scale| Chart {
+        size: Size::Wide,
+        title: "Loss over steps".to_owned(),
+        x_label: "step".to_owned(),
+        y_label: "loss, nats".to_owned(),
+        x_scale,
+        from_zero: false,
+        series: all.clone(),
+    };
+    let _ = write!(
+        out,
+        "<section class=\"card\"><h2>Loss</h2>\n\
+         <input type=\"radio\" name=\"x\" id=\"linear\" checked><label for=\"linear\">linear</label>\
+         <input type=\"radio\" name=\"x\" id=\"log\"><label for=\"log\">logarithmic steps</label>\n\
+         <div class=\"linear\">{}</div>\n<div class=\"log\">{}</div></section>\n",
+        chart(Scale::Linear).svg(),
+        chart(Scale::Log).svg()
+    );
+}
+
+fn small_charts(run: &RunSummary, out: &mut String) {
+    let charts: [(&str, &str, &'static str, Vec<[f64; 2]>); 3] = [
+        ("Learning rate", "rate", GREEN, points(run, |event| event.lr)),
+        ("Gradient norm", "norm before clipping", PURPLE, points(run, |event| event.grad_norm)),
+        ("Throughput", "tokens per second", BLUE, points(run, |event| event.tokens_per_s)),
+    ];
+    out.push_str("<div class=\"charts\">\n");
+    for (title, y_label, colour, values) in charts {
+        let noisy = title != "Learning rate";
+        let line = if noisy { smoothed(&values) } else { values.clone() };
+        let mut series = vec![Series {
+            label: if noisy { "smoothed" } else { "rate" }.to_owned(),
+            colour,
+            mark: Mark::Line,
+            points: line,
+        }];
+        if noisy {
+            let label = "every step".to_owned();
+            series.insert(0, Series { label, colour, mark: Mark::Raw, points: values });
+        }
+        let chart = Chart {
+            size: Size::Small,
+            title: format!("{title} over steps"),
+            x_label: "step".to_owned(),
+            y_label: y_label.to_owned(),
+            x_scale: Scale::Linear,
+            from_zero: true,
+            series,
+        };
+        let svg = chart.svg();
+        let _ = write!(out, "<section class=\"card\"><h2>{title}</h2>\n{svg}</section>\n");
+    }
+    out.push_str("</div>\n");
+}
+
+fn samples(run: &RunSummary, out: &mut String) {
+    if run.samples.is_empty() {
+        return;
+    }
+    out.push_str("<section class=\"card\"><h2>Samples</h2>\n");
+    for sample in &run.samples {
+        let _ = writeln!(
+            out,
+            "<figure><figcaption>step {}</figcaption><pre><mark>{}</mark>{}</pre></figure>",
+            grouped(sample.step),
+            escape(&sample.prompt),
+            escape(&sample.text)
+        );
+    }
+    out.push_str("</section>\n");
+}
+
+fn table(title: &str, rows: &[(String, String)], out: &mut String) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "<section class=\"card\"><h2>{title}</h2><table>");
+    for (name, value) in rows {
+        let _ = writeln!(out, "<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(value));
+    }
+    out.push_str("</table></section>\n");
+}
+
+fn checkpoints(run: &RunSummary, out: &mut String) {
+    if run.checkpoints.is_empty() {
+        return;
+    }
+    let best = run.checkpoints.iter().filter_map(|row| row.val_loss).min_by(f64::total_cmp);
+    out.push_str(
+        "<section class=\"card\"><h2>Checkpoints</h2><table class=\"grid\">\n\
+         <tr><th>folder</th><th>size</th><th>validation loss</th><th>state</th></tr>\n",
+    );
+    for row in &run.checkpoints {
+        let is_best = row.val_loss.is_some() && row.val_loss == best;
+        let state = match (row.committed, is_best) {
+            (false, _) => "interrupted, not usable",
+            (true, true) => "committed, best",
+            (true, false) => "committed",
+        };
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{state}</td></tr>",
+            escape(&row.name),
+            bytes(row.bytes),
+            row.val_loss.map_or_else(|| "not measured".to_owned(), |loss| format!("{loss:.4}"))
+        );
+    }
+    out.push_str("</table></section>\n");
+}
+
+fn plan(run: &RunSummary, out: &mut String) {
+    if let Some(plan) = &run.plan {
+        let _ = writeln!(
+            out,
+            "<section class=\"card\"><h2>Plan</h2><details><summary>plan.toml, every value of \
+             this run</summary><pre>{}</pre></details></section>",
+            escape(plan)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder_with(events: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("events.jsonl"), events).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_report_needs_nothing_but_events() {
+        let folder = folder_with("{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"loss\":1.0}\n");
+        let text = fs::read_to_string(write_html(folder.path()).unwrap()).unwrap();
+        assert!(text.contains("<svg") && text.contains("Training loss"));
+        assert!(!text.contains("Checkpoints") && !text.contains("Samples"));
+    }
+
+    #[test]
+    fn a_report_refers_to_nothing_outside_itself() {
+        let folder = folder_with("{\"step\":1,\"loss\":2.0,\"val_loss\":2.5}\n");
+        let text = fs::read_to_string(write_html(folder.path()).unwrap()).unwrap();
+        let without_namespace = text.replace("http://www.w3.org/2000/svg", "");
+        for reference in ["http:", "https:", "src=", "<link", "@import", "url(", "<script"] {
+            assert!(!without_namespace.contains(reference), "{reference}");
+        }
+    }
+
+    #[test]
+    fn generated_text_cannot_become_markup() {
+        let folder = folder_with("{\"step\":1,\"loss\":2.0}\n");
+        let sample = "{\"step\":1,\"prompt\":\"<b>\",\"text\":\"</pre><script>\"}\n";
+        fs::write(folder.path().join("samples.jsonl"), sample).unwrap();
+        let text = fs::read_to_string(write_html(folder.path()).unwrap()).unwrap();
+        assert!(text.contains("<mark>&lt;b&gt;</mark>&lt;/pre&gt;&lt;script&gt;"));
+    }
+
+    #[test]
+    fn an_empty_run_and_a_missing_one_are_told_apart() {
+        let folder = folder_with("");
+        write_html(folder.path()).unwrap();
+        fs::remove_file(folder.path().join("events.jsonl")).unwrap();
+        let error = write_html(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("events.jsonl: cannot read"), "{error}");
+    }
+}

@@ -1,0 +1,255 @@
+//! The observer that writes the run folder: `events.jsonl`, `samples.jsonl`, `run.log`,
+//! `tensorboard/`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::ReportError;
+use super::events::{JsonLines, Line, Measured, cut_after};
+use super::record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, StepRecord};
+use super::tensorboard::TensorBoard;
+
+/// Events of a run folder.
+pub const EVENTS_FILE: &str = "events.jsonl";
+/// Generated texts of a run folder.
+pub const SAMPLES_FILE: &str = "samples.jsonl";
+/// Notes of a run folder.
+pub const NOTES_FILE: &str = "run.log";
+/// TensorBoard files of a run folder.
+pub const TENSORBOARD_FOLDER: &str = "tensorboard";
+
+/// Writes everything an [`Observer`] hears into a run folder.
+///
+/// A write that fails (a full disk) is remembered and reported by [`Observer::failure`] and
+/// [`RunLog::finish`]; nothing is written after it.
+#[derive(Debug)]
+pub struct RunLog {
+    events: JsonLines,
+    samples: JsonLines,
+    notes_path: PathBuf,
+    notes: File,
+    tensorboard: Option<TensorBoard>,
+    /// A step whose evaluation has not come yet.
+    pending: Option<StepRecord>,
+    failed: Option<ReportError>,
+}
+
+impl RunLog {
+    /// Starts logging into `run_dir`. `resumed_step` is the step of the checkpoint that training
+    /// continues from (0: from the beginning); lines after it are cut away. `None` means a new
+    /// run, whose folder must hold no events.
+    pub fn start(
+        run_dir: &Path,
+        tensorboard: bool,
+        resumed_step: Option<u64>,
+    ) -> Result<Self, ReportError> {
+        fs::create_dir_all(run_dir).map_err(ReportError::io(run_dir, "create"))?;
+        let (events, samples) = (run_dir.join(EVENTS_FILE), run_dir.join(SAMPLES_FILE));
+        match resumed_step {
+            None if fs::metadata(&events).is_ok_and(|file| file.len() > 0) => {
+                return Err(ReportError::Occupied { path: events });
+            }
+            None => {}
+            Some(step) => {
+                cut_after(&events, step)?;
+                cut_after(&samples, step)?;
+            }
+        }
+        let notes_path = run_dir.join(NOTES_FILE);
+        let notes = OpenOptions::new().create(true).append(true).open(&notes_path);
+        let folder = run_dir.join(TENSORBOARD_FOLDER);
+        let start_tensorboard = || TensorBoard::start(&folder, resumed_step);
+        Ok(Self {
+            events: JsonLines::open(&events)?,
+            samples: JsonLines::open(&samples)?,
+            notes: notes.map_err(ReportError::io(&notes_path, "open"))?,
+            notes_path,
+            tensorboard: tensorboard.then(start_tensorboard).transpose()?,
+            pending: None,
+            failed: None,
+        })
+    }
+
+    /// Writes what is pending and says whether everything was written.
+    ///
+    /// # Errors
+    /// The first write that failed.
+    pub fn finish(mut self) -> Result<(), ReportError> {
+        self.write_pending(None);
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn attempt(&mut self, write: impl FnOnce(&mut Self) -> Result<(), ReportError>) {
+        if self.failed.is_none() {
+            self.failed = write(self).err();
+        }
+    }
+
+    fn write_pending(&mut self, evaluation: Option<Measured>) {
+        if let Some(step) = self.pending.take() {
+            self.attempt(|log| log.events.append(&Line { step, evaluation }));
+        }
+    }
+
+    fn scalars(&mut self, step: u64, values: &[(&str, f64)]) {
+        self.attempt(|log| match &mut log.tensorboard {
+            Some(tensorboard) => tensorboard.scalars(step, values),
+            None => Ok(()),
+        });
+    }
+}
+
+impl Drop for RunLog {
+    fn drop(&mut self) {
+        self.write_pending(None);
+    }
+}
+
+impl Observer for RunLog {
+    fn step(&mut self, record: &StepRecord) {
+        self.write_pending(None);
+        self.pending = Some(*record);
+        if !record.evaluation_follows {
+            self.write_pending(None);
+        }
+        self.scalars(
+            record.step,
+            &[
+                ("train/loss", record.loss),
+                ("train/learning_rate", record.lr),
+                ("train/grad_norm", record.grad_norm),
+                ("throughput/tokens_per_s", record.tokens_per_s),
+                ("throughput/data_wait_s", record.data_wait_s),
+            ],
+        );
+    }
+
+    fn evaluation(&mut self, record: &EvaluationRecord) {
+        if self.pending.is_some_and(|step| step.step == record.step) {
+            self.write_pending(Some(Measured::from(record)));
+        } else {
+            self.write_pending(None);
+            self.attempt(|log| log.events.append(record));
+        }
+        let mut values = vec![("validation/loss", record.val_loss)];
+        values.extend(record.perplexity.map(|value| ("validation/perplexity", value)));
+        values.extend(record.bits_per_byte.map(|value| ("validation/bits_per_byte", value)));
+        self.scalars(record.step, &values);
+    }
+
+    fn checkpoint(&mut self, record: &CheckpointRecord) {
+        self.write_pending(None);
+        let best = if record.is_best { ", the best so far" } else { "" };
+        let name = record.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let CheckpointRecord { bytes, seconds, .. } = record;
+        self.note(&format!("checkpoint {name}: {bytes} bytes in {seconds:.2} s{best}"));
+    }
+
+    fn sample(&mut self, record: &SampleRecord) {
+        self.write_pending(None);
+        self.attempt(|log| log.samples.append(record));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.attempt(|log| {
+            let written = writeln!(log.notes, "{text}").and_then(|()| log.notes.flush());
+            written.map_err(ReportError::io(&log.notes_path, "write"))
+        });
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.failed.as_ref().map(ToString::to_string)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::events::read_events;
+    use super::*;
+
+    pub(crate) fn step(step: u64, evaluation_follows: bool) -> StepRecord {
+        StepRecord {
+            step,
+            loss: 5.0 / step as f64,
+            lr: 1e-3,
+            grad_norm: 1.0,
+            tokens_per_s: 100.0,
+            tokens: step * 10,
+            wall_s: step as f64,
+            data_wait_s: 0.0,
+            evaluation_follows,
+        }
+    }
+
+    fn evaluation(step: u64) -> EvaluationRecord {
+        EvaluationRecord {
+            step,
+            val_loss: 2.0,
+            perplexity: Some(2f64.exp()),
+            bits_per_byte: None,
+            val_labels: 64,
+            val_s: 0.5,
+        }
+    }
+
+    #[test]
+    fn an_evaluated_step_is_one_line_with_both_losses() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = RunLog::start(folder.path(), true, None).unwrap();
+        log.step(&step(1, false));
+        log.step(&step(2, true));
+        log.evaluation(&evaluation(2));
+        log.finish().unwrap();
+        let text = fs::read_to_string(folder.path().join(EVENTS_FILE)).unwrap();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].get("val_loss").is_none() && lines[0].get("step").is_some());
+        assert_eq!(lines[1]["step"], 2);
+        assert_eq!(lines[1]["val_loss"], 2.0);
+        assert_eq!(lines[1]["loss"], 2.5);
+        assert!(lines[1].get("evaluation_follows").is_none(), "internal fields stay inside");
+    }
+
+    #[test]
+    fn resuming_leaves_each_step_exactly_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = RunLog::start(folder.path(), false, None).unwrap();
+        (1..=7).for_each(|at| log.step(&step(at, at == 7)));
+        log.sample(&SampleRecord { step: 7, prompt: "a".into(), text: "b".into() });
+        drop(log);
+        let mut log = RunLog::start(folder.path(), false, Some(4)).unwrap();
+        (5..=8).for_each(|at| log.step(&step(at, false)));
+        log.finish().unwrap();
+        let events = read_events(&folder.path().join(EVENTS_FILE)).unwrap();
+        let steps: Vec<u64> = events.iter().map(|event| event.step).collect();
+        assert_eq!(steps, [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(fs::read_to_string(folder.path().join(SAMPLES_FILE)).unwrap(), "");
+    }
+
+    #[test]
+    fn a_new_run_refuses_the_folder_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        RunLog::start(folder.path(), false, None).unwrap().step(&step(1, false));
+        let error = RunLog::start(folder.path(), false, None).unwrap_err().to_string();
+        assert!(error.contains("--resume") && error.contains("run.dir"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_is_remembered_and_reported() {
+        let full = Path::new("/dev/full");
+        if !full.exists() {
+            println!("SKIPPED: no /dev/full on this system");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = RunLog::start(folder.path(), false, None).unwrap();
+        log.events = JsonLines::open(full).unwrap();
+        log.step(&step(1, false));
+        log.step(&step(2, false));
+        let reason = log.failure().expect("the first write failed");
+        assert!(reason.contains("/dev/full: cannot write"), "{reason}");
+        assert!(log.finish().is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! What a run leaves behind for people: events, TensorBoard files, samples, one HTML page.
+//!
+//! Reading order: [`record`] (what the loop tells an [`Observer`]), [`log`] (the observer that
+//! writes the run folder), [`events`] (`events.jsonl`), [`tensorboard`], [`summary`] (a run folder
+//! read back), [`chart`] (SVG), [`html`] (`report.html`). Nothing here prints.
+
+pub mod chart;
+pub mod events;
+pub mod html;
+pub mod log;
+pub mod record;
+pub mod summary;
+pub mod tensorboard;
+
+mod crc32c;
+mod number;
+
+pub(crate) use number::{grouped, scaled};
+
+pub use events::{Event, read_events};
+pub use html::write_html;
+pub use log::RunLog;
+pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};
+pub use summary::RunSummary;
+
+use std::path::{Path, PathBuf};
+
+/// A report could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The operating system refused.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What was tried, e.g. `write`.
+        action: &'static str,
+        /// Its reason.
+        source: std::io::Error,
+    },
+    /// A line of an events file, other than a torn last one, is not an event.
+    #[error(
+        "{}: line {line} is not an event: {reason}; remove the line, or the file if it is not \
+         one of this program", path.display()
+    )]
+    Corrupt {
+        /// The events file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What the parser said.
+        reason: String,
+    },
+    /// A new run was to start in the folder of another one.
+    #[error(
+        "{}: already holds the events of a run; continue it with --resume, or choose another \
+         folder with --set run.dir=...", path.display()
+    )]
+    Occupied {
+        /// The events file.
+        path: PathBuf,
+    },
+}
+
+impl ReportError {
+    /// Turns an I/O error at `path` into one that names the path and what was tried.
+    pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), action, source }
+    }
+}

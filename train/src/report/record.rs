@@ -1,0 +1,153 @@
+//! What the training loop tells whoever watches it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One optimizer step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Optimizer steps done; the first record says 1.
+    pub step: u64,
+    /// Mean training loss over the labels of this step, nats, before the update.
+    pub loss: f64,
+    /// Learning rate of the update.
+    pub lr: f64,
+    /// Global gradient norm before clipping.
+    pub grad_norm: f64,
+    /// Tokens of this step over its wall time.
+    pub tokens_per_s: f64,
+    /// Tokens seen since step 0, over all ranks.
+    pub tokens: u64,
+    /// Seconds since the run (or its resumption) began, added to those before.
+    pub wall_s: f64,
+    /// Seconds of this step spent waiting for data.
+    pub data_wait_s: f64,
+    /// Whether [`Observer::evaluation`] of the same step comes next.
+    #[serde(skip)]
+    pub evaluation_follows: bool,
+}
+
+/// One measurement on the validation split.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Mean loss over labels, nats.
+    pub val_loss: f64,
+    /// `exp(val_loss)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
+    /// Bits per byte of raw text; only where every token is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_byte: Option<f64>,
+    /// Labels measured on.
+    pub val_labels: u64,
+    /// Seconds it took.
+    pub val_s: f64,
+}
+
+/// One checkpoint that has been committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointRecord {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Its folder.
+    pub path: PathBuf,
+    /// Size on disk.
+    pub bytes: u64,
+    /// Seconds the loop waited for it.
+    pub seconds: f64,
+    /// Whether its validation loss is the lowest so far.
+    pub is_best: bool,
+}
+
+/// One generated text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SampleRecord {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// What it was asked to continue.
+    pub prompt: String,
+    /// The continuation.
+    pub text: String,
+}
+
+/// Watches a run. Methods are called in the order of a step: `step`, `evaluation` if due,
+/// `checkpoint` if due. A watcher never stops the loop by panicking; it may ask for a stop by
+/// [`Observer::failure`].
+pub trait Observer {
+    /// A step is done.
+    fn step(&mut self, record: &StepRecord);
+    /// An evaluation is done.
+    fn evaluation(&mut self, record: &EvaluationRecord);
+    /// A checkpoint is committed.
+    fn checkpoint(&mut self, record: &CheckpointRecord);
+    /// A text was generated.
+    fn sample(&mut self, _record: &SampleRecord) {}
+    /// Something worth a line: a resume, a fallback to an older checkpoint, a signal.
+    fn note(&mut self, text: &str);
+    /// Why the watcher can no longer do its work (a full disk), if so.
+    fn failure(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn step(&mut self, _record: &StepRecord) {}
+    fn evaluation(&mut self, _record: &EvaluationRecord) {}
+    fn checkpoint(&mut self, _record: &CheckpointRecord) {}
+    fn note(&mut self, _text: &str) {}
+}
+
+/// Several watchers as one, told in order; the first failure counts.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn step(&mut self, record: &StepRecord) {
+        self.0.step(record);
+        self.1.step(record);
+    }
+    fn evaluation(&mut self, record: &EvaluationRecord) {
+        self.0.evaluation(record);
+        self.1.evaluation(record);
+    }
+    fn checkpoint(&mut self, record: &CheckpointRecord) {
+        self.0.checkpoint(record);
+        self.1.checkpoint(record);
+    }
+    fn sample(&mut self, record: &SampleRecord) {
+        self.0.sample(record);
+        self.1.sample(record);
+    }
+    fn note(&mut self, text: &str) {
+        self.0.note(text);
+        self.1.note(text);
+    }
+    fn failure(&self) -> Option<String> {
+        self.0.failure().or_else(|| self.1.failure())
+    }
+}
+
+impl<T: Observer + ?Sized> Observer for &mut T {
+    fn step(&mut self, record: &StepRecord) {
+        (**self).step(record);
+    }
+    fn evaluation(&mut self, record: &EvaluationRecord) {
+        (**self).evaluation(record);
+    }
+    fn checkpoint(&mut self, record: &CheckpointRecord) {
+        (**self).checkpoint(record);
+    }
+    fn sample(&mut self, record: &SampleRecord) {
+        (**self).sample(record);
+    }
+    fn note(&mut self, text: &str) {
+        (**self).note(text);
+    }
+    fn failure(&self) -> Option<String> {
+        (**self).failure()
+    }
+}

@@ -1,0 +1,222 @@
+//! A run folder read back: what happened, in numbers. Works from `events.jsonl` alone; everything
+//! else that is there adds to it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::ReportError;
+use super::events::{Event, read_events};
+use super::log::{EVENTS_FILE, SAMPLES_FILE};
+use super::number::{bytes, duration, grouped, significant, whole};
+use super::record::SampleRecord;
+
+/// The plan of a run folder.
+pub const PLAN_FILE: &str = "plan.toml";
+
+/// One checkpoint of the folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointRow {
+    /// Folder name.
+    pub name: String,
+    /// Size on disk.
+    pub bytes: u64,
+    /// Validation loss measured at its step.
+    pub val_loss: Option<f64>,
+    /// Whether it was committed; one that was not is the rest of an interrupted save.
+    pub committed: bool,
+}
+
+/// What a run folder tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// Name of the folder.
+    pub name: String,
+    /// Every step.
+    pub events: Vec<Event>,
+    /// Generated texts.
+    pub samples: Vec<SampleRecord>,
+    /// Checkpoints, oldest first.
+    pub checkpoints: Vec<CheckpointRow>,
+    /// `plan.toml`, if it is there.
+    pub plan: Option<String>,
+    /// Facts about the data, name and value.
+    pub dataset: Vec<(String, String)>,
+}
+
+impl RunSummary {
+    /// Reads the run folder `run_dir`.
+    ///
+    /// # Errors
+    /// `events.jsonl` is missing, unreadable or broken before its last line.
+    pub fn read(run_dir: &Path) -> Result<Self, ReportError> {
+        let events = read_events(&run_dir.join(EVENTS_FILE))?;
+        let plan = fs::read_to_string(run_dir.join(PLAN_FILE)).ok();
+        let resolved = run_dir.canonicalize().unwrap_or_else(|_| run_dir.to_owned());
+        let name = resolved.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self {
+            name,
+            samples: read_samples(&run_dir.join(SAMPLES_FILE)),
+            checkpoints: read_checkpoints(&run_dir.join("checkpoints"), &events),
+            dataset: read_dataset(run_dir, plan.as_deref()),
+            plan,
+            events,
+        })
+    }
+
+    /// Optimizer steps done.
+    pub fn steps(&self) -> u64 {
+        self.events.last().map_or(0, |event| event.step)
+    }
+
+    /// Step and value of the lowest validation loss.
+    pub fn best_validation(&self) -> Option<(u64, f64)> {
+        let measured = self.events.iter().filter_map(|e| e.val_loss.map(|loss| (e.step, loss)));
+        measured.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Mean training loss of the last twentieth of the run.
+    pub fn final_loss(&self) -> Option<f64> {
+        let losses: Vec<f64> = self.events.iter().filter_map(|event| event.loss).collect();
+        let tail = &losses[losses.len() - losses.len().div_ceil(20)..];
+        (!tail.is_empty()).then(|| tail.iter().sum::<f64>() / tail.len() as f64)
+    }
+
+    /// Median tokens per second.
+    pub fn median_rate(&self) -> Option<f64> {
+        let mut rates: Vec<f64> = self.events.iter().filter_map(|e| e.tokens_per_s).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied()
+    }
+
+    /// The table at the top of the report: name and value.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = self.plan.as_deref().map_or_else(Vec::new, plan_facts);
+        let last = self.events.last().copied().unwrap_or_default();
+        let mut add = |name: &str, value: Option<String>| {
+            facts.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        add("Steps done", Some(grouped(self.steps())));
+        add("Tokens seen", last.tokens.map(grouped));
+        add("Training loss, last 5 % of steps", self.final_loss().map(nats));
+        if let Some((step, loss)) = self.best_validation() {
+            add("Best validation loss", Some(format!("{} at step {}", nats(loss), grouped(step))));
+        }
+        let measured = self.events.iter().rev().find(|event| event.val_loss.is_some());
+        add("Last perplexity", measured.and_then(|e| e.perplexity).map(significant));
+        add("Last bits per byte", measured.and_then(|e| e.bits_per_byte).map(significant));
+        add("Wall time", last.wall_s.map(duration));
+        add(
+            "Median throughput",
+            self.median_rate().map(|rate| format!("{} tokens/s", whole(rate))),
+        );
+        add("Time waiting for data", self.data_wait_share().map(|s| format!("{:.1} %", 100.0 * s)));
+        facts
+    }
+
+    fn data_wait_share(&self) -> Option<f64> {
+        let wall = self.events.last()?.wall_s.filter(|wall| *wall > 0.0)?;
+        Some(self.events.iter().filter_map(|event| event.data_wait_s).sum::<f64>() / wall)
+    }
+}
+
+fn nats(loss: f64) -> String {
+    format!("{loss:.4} nats")
+}
+
+/// Derived numbers that `plan.toml` carries as comments above its first table: `# name: value`.
+fn plan_facts(plan: &str) -> Vec<(String, String)> {
+    plan.lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.strip_prefix("# ")?.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn read_samples(path: &Path) -> Vec<SampleRecord> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn read_checkpoints(folder: &Path, events: &[Event]) -> Vec<CheckpointRow> {
+    let losses: BTreeMap<u64, f64> =
+        events.iter().filter_map(|event| Some((event.step, event.val_loss?))).collect();
+    let mut rows: Vec<CheckpointRow> = subfolders(folder)
+        .into_iter()
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?.to_owned();
+            let step = name.strip_prefix("step-")?.parse::<u64>().ok();
+            Some(CheckpointRow {
+                bytes: folder_bytes(&path),
+                val_loss: step.and_then(|step| losses.get(&step).copied()),
+                committed: path.join("COMMITTED").is_file(),
+                name,
+            })
+        })
+        .collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum()
+}
+
+/// Facts of the dataset card, from the run's own dataset or from where the plan says.
+fn read_dataset(run_dir: &Path, plan: Option<&str>) -> Vec<(String, String)> {
+    let named = plan
+        .and_then(|plan| plan.parse::<toml::Table>().ok())
+        .and_then(|plan| Some(PathBuf::from(plan.get("data")?.get("dataset")?.as_str()?)));
+    let folders = [Some(run_dir.join("dataset")), named];
+    folders
+        .into_iter()
+        .flatten()
+        .filter_map(|folder| fs::read_to_string(folder.join("dataset.json")).ok())
+        .find_map(|text| serde_json::from_str::<Value>(&text).ok())
+        .map_or_else(Vec::new, |card| dataset_facts(&card))
+}
+
+fn dataset_facts(card: &Value) -> Vec<(String, String)> {
+    let text = |at: &str| card.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    let count = |at: &str| card.pointer(at).and_then(Value::as_u64);
+    let split = |name: &str| {
+        let documents = count(&format!("/splits/{name}/documents"))?;
+        let tokens = count(&format!("/splits/{name}/tokens"))?;
+        Some(format!("{} documents, {} tokens", grouped(documents), grouped(tokens)))
+    };
+    let vocabulary = count("/tokenizer/vocab_size").map(|n| format!(", {} tokens", grouped(n)));
+    let tokenizer =
+        text("/tokenizer/kind").map(|kind| format!("{kind}{}", vocabulary.unwrap_or_default()));
+    let sources = card.pointer("/sources").and_then(Value::as_array).map(|sources| {
+        let total = sources.iter().filter_map(|s| s.get("bytes")?.as_u64()).sum();
+        format!("{} ({})", sources.len(), bytes(total))
+    });
+    let rejected = card
+        .pointer("/rejects/reasons")
+        .and_then(Value::as_object)
+        .map(|reasons| grouped(reasons.values().filter_map(Value::as_u64).sum()));
+    [
+        ("Name", text("/name")),
+        ("Description", text("/description")),
+        ("Tokenizer", tokenizer),
+        ("Train", split("train")),
+        ("Validation", split("validation")),
+        ("Raw files", sources),
+        ("Rejected records", rejected),
+        ("Licence", text("/licence")),
+        ("Classification", text("/classification")),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| {
+        value.filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value))
+    })
+    .collect()
+}

@@ -1,0 +1,144 @@
+//! Why a run could not start or had to stop.
+
+use std::path::PathBuf;
+
+use genesis_data::error::DataError;
+use genesis_model::ParamsError;
+
+use crate::checkpoint::CheckpointError;
+use crate::optim::OptimizerStateError;
+
+/// Why a run could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// Reading data failed.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Writing or reading a checkpoint failed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Saved parameters do not fit the model.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// Saved optimizer state does not fit the model.
+    #[error(transparent)]
+    OptimizerState(#[from] OptimizerStateError),
+    /// The folder is in use.
+    #[error(
+        "{dir} already holds a run ({found}); continue it with --resume, or choose another run.dir"
+    )]
+    RunExists {
+        /// The run folder.
+        dir: PathBuf,
+        /// What was found there.
+        found: String,
+    },
+    /// There are checkpoints, and none can be trusted.
+    #[error(
+        "{dir}: none of its {count} checkpoints is valid, so there is nothing safe to resume from; \
+         the newest: {newest}. Restore a copy, or start anew in another run.dir"
+    )]
+    NoValidCheckpoint {
+        /// The folder of checkpoints.
+        dir: PathBuf,
+        /// How many were looked at.
+        count: usize,
+        /// What is wrong with the newest.
+        newest: Box<CheckpointError>,
+    },
+    /// The run is not the one that was checkpointed.
+    #[error(
+        "cannot resume {checkpoint}: {}; put the old values back, or start a new run.dir",
+        changes.join("; ")
+    )]
+    Changed {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+        /// Each changed key with both values.
+        changes: Vec<String>,
+    },
+    /// A value of the plan cannot be written as JSON, for example a path that is not UTF-8.
+    #[error("the run configuration cannot be stored in a checkpoint: {reason}")]
+    Unstorable {
+        /// What the serialiser said.
+        reason: String,
+    },
+    /// The loss or a gradient is not a number any more.
+    #[error("{0}")]
+    NonFinite(Box<NonFinite>),
+    /// Nothing to learn from in a whole step.
+    #[error(
+        "step {step}: none of its tokens has a label (documents {documents:?}); raise \
+         objective.mask_rate or batch.sequences"
+    )]
+    NoLabels {
+        /// The step, counted from 1.
+        step: u64,
+        /// Documents in it.
+        documents: Vec<u64>,
+    },
+    /// The loader ended early.
+    #[error("the loader delivered no batch for step {step}; this is a bug, please report it")]
+    LoaderEnded {
+        /// The step, counted from 1.
+        step: u64,
+    },
+    /// Events could not be written.
+    #[error("step {step}: the run's records cannot be written: {reason}")]
+    Report {
+        /// The step, counted from 1.
+        step: u64,
+        /// What the writer said.
+        reason: String,
+    },
+}
+
+/// The first step whose numbers are not finite, with what is needed to find the cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NonFinite {
+    /// The step, counted from 1; its update was not applied.
+    pub step: u64,
+    /// Mean nats per label.
+    pub loss: f64,
+    /// Global norm of the gradients.
+    pub grad_norm: f64,
+    /// Learning rate the step would have used.
+    pub rate: f64,
+    /// Parameters whose gradient is not finite.
+    pub gradients: Vec<String>,
+    /// Parameters that are not finite themselves: the damage is older than this step.
+    pub parameters: Vec<String>,
+    /// Documents of the step, by number in the training split.
+    pub documents: Vec<u64>,
+}
+
+impl std::fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "step {}: loss {} and gradient norm {} are not both finite, so the update was not \
+             applied (rate {:.3e}). ",
+            self.step, self.loss, self.grad_norm, self.rate
+        )?;
+        match (self.parameters.as_slice(), self.gradients.as_slice()) {
+            ([], []) => write!(f, "All parameters and single gradients are finite. ")?,
+            ([], gradients) => write!(f, "Gradients not finite: {}. ", shorten(gradients))?,
+            (parameters, _) => write!(f, "Parameters not finite: {}. ", shorten(parameters))?,
+        }
+        write!(
+            f,
+            "Training documents of the step: {}. Resume from the last checkpoint with a lower \
+             schedule.peak_rate, longer warm-up or smaller optimizer.clip_norm, or inspect these \
+             documents",
+            shorten(&self.documents)
+        )
+    }
+}
+
+/// The first few items, and how many more there are.
+fn shorten<T: std::fmt::Display>(items: &[T]) -> String {
+    const SHOWN: usize = 8;
+    let shown: Vec<String> = items.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = items.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}

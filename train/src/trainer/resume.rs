@@ -1,0 +1,278 @@
+//! Where a run starts: from nothing, or from a checkpoint of the same run.
+//!
+//! [`prepare`] looks before anything is written: it refuses a folder that holds a run, picks the
+//! newest valid checkpoint, and compares the configuration key by key with the one it was trained
+//! with. What may differ is in [`MAY_CHANGE`]; the schedule may change as long as every rate
+//! already used stays the same, so that a plateau can be prolonged but a cosine cannot be stretched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::error::TrainError;
+use crate::checkpoint::format::{OPTIMIZER_FILE, sha256};
+use crate::checkpoint::save::{set_aside_after, sweep};
+use crate::checkpoint::{self, Checkpoint, Latest, RealDisk};
+use crate::config::{RunPlan, ScheduleConfig};
+use crate::schedule::Schedule;
+
+/// Keys, and tables with all their keys, that do not change what is learned from here on. The
+/// location of the data is free because its digest is compared.
+const MAY_CHANGE: [&str; 8] = [
+    "run.dir",
+    "run.threads",
+    "data",
+    "evaluation",
+    "checkpoint",
+    "report",
+    // Sums in another order: the same samples, not the same bits.
+    "batch.accumulation",
+    // Compared rate by rate.
+    "schedule",
+];
+
+/// Keys of the model that a new training of imported weights may choose afresh.
+const FREE_OF_WEIGHTS: [&str; 3] =
+    ["model.dropout", "model.embedding_dropout", "model.initialiser_std"];
+
+/// Whether and from where to continue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resume {
+    /// Start anew; the run folder must not hold a run.
+    No,
+    /// Continue from the newest valid checkpoint of the run folder; start anew without any.
+    Auto,
+    /// Continue from this checkpoint folder. A model that was imported and never trained gives
+    /// its weights only.
+    Path(PathBuf),
+}
+
+/// Where a run starts.
+#[derive(Debug)]
+pub struct Start {
+    /// What to continue from.
+    pub(super) checkpoint: Option<Checkpoint>,
+    resumed: bool,
+    /// What a reader of the run should know: what was passed over, what differs.
+    pub notes: Vec<String>,
+}
+
+impl Start {
+    /// Updates already done.
+    pub fn step(&self) -> u64 {
+        self.checkpoint.as_ref().map_or(0, |it| it.manifest.description.step)
+    }
+
+    /// Updates already done, 0 included, when continuing was asked for; `None` for a new run.
+    pub fn resumed_step(&self) -> Option<u64> {
+        self.resumed.then(|| self.step())
+    }
+}
+
+/// Folder of the checkpoints of a run.
+pub fn checkpoints_dir(plan: &RunPlan) -> PathBuf {
+    plan.config.run.dir.join("checkpoints")
+}
+
+/// Decides where the run starts and clears the way: leftovers of a killed save are removed, later
+/// checkpoints of an abandoned continuation are renamed. Call it before writing to the run folder.
+pub fn prepare(plan: &RunPlan, resume: &Resume) -> Result<Start, TrainError> {
+    let dir = checkpoints_dir(plan);
+    if *resume == Resume::No {
+        refuse_existing_run(&plan.config.run.dir, &dir)?;
+        return Ok(Start { checkpoint: None, resumed: false, notes: Vec::new() });
+    }
+    let mut notes: Vec<String> = sweep(&mut RealDisk, &dir)?
+        .iter()
+        .map(|path| format!("removed the unfinished checkpoint {}", path.display()))
+        .collect();
+    let checkpoint = match resume {
+        Resume::No | Resume::Auto => newest(&dir, &mut notes)?,
+        Resume::Path(path) => {
+            if !lies_in(path, &dir) {
+                refuse_existing_run(&plan.config.run.dir, &dir)?;
+            }
+            Some(checkpoint::open(path)?)
+        }
+    };
+    let start = Start { checkpoint, resumed: true, notes };
+    compare(plan, start)
+}
+
+fn newest(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Checkpoint>, TrainError> {
+    let Latest { checkpoint, mut rejections } = checkpoint::latest(dir)?;
+    if checkpoint.is_none() && !rejections.is_empty() {
+        let count = rejections.len();
+        let newest = Box::new(rejections.remove(0).reason);
+        return Err(TrainError::NoValidCheckpoint { dir: dir.to_path_buf(), count, newest });
+    }
+    notes.extend(rejections.iter().map(|rejection| format!("passed over {}", rejection.reason)));
+    if checkpoint.is_none() {
+        notes.push("no checkpoint yet: starting from the first step".to_owned());
+    }
+    Ok(checkpoint)
+}
+
+fn compare(plan: &RunPlan, mut start: Start) -> Result<Start, TrainError> {
+    let Some(checkpoint) = &start.checkpoint else { return Ok(start) };
+    let description = &checkpoint.manifest.description;
+    let model = differences("model", &description.model, &to_json(&plan.model)?);
+    let trained = checkpoint.manifest.file(OPTIMIZER_FILE).is_some();
+    let (noted, mut forbidden) = if trained {
+        let (noted, config) = config_changes(plan, checkpoint)?;
+        (noted, [model, config].concat())
+    } else {
+        model.into_iter().partition(|change| is_listed(change, &FREE_OF_WEIGHTS))
+    };
+    if !forbidden.is_empty() {
+        forbidden.sort();
+        forbidden.dedup();
+        return Err(TrainError::Changed {
+            checkpoint: checkpoint.path.clone(),
+            changes: forbidden,
+        });
+    }
+    start.notes.extend(noted);
+    let (step, path) = (description.step, checkpoint.path.display());
+    start.notes.push(format!("continuing from {path} after {step} steps"));
+    let aside = set_aside_after(&mut RealDisk, &checkpoints_dir(plan), step)?;
+    let renamed = aside.iter().map(|path| format!("kept a later checkpoint as {}", path.display()));
+    start.notes.extend(renamed);
+    Ok(start)
+}
+
+/// Sentences about keys that differ: those that may, and those that may not.
+fn config_changes(
+    plan: &RunPlan,
+    checkpoint: &Checkpoint,
+) -> Result<(Vec<String>, Vec<String>), TrainError> {
+    let description = &checkpoint.manifest.description;
+    let config = to_json(&plan.config)?;
+    let changes = differences("", &description.config, &config);
+    let (allowed, mut forbidden): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| is_listed(change, &MAY_CHANGE));
+    if description.dataset_digest != plan.dataset_digest {
+        forbidden.push(format!(
+            "the dataset was {} and is now {}",
+            description.dataset_digest, plan.dataset_digest
+        ));
+    }
+    if description.step > plan.steps {
+        forbidden.push(format!(
+            "schedule.steps is {} but {} steps are done",
+            plan.steps, description.step
+        ));
+    }
+    forbidden.extend(changed_rate(plan, description.step, &description.config));
+    Ok((allowed, forbidden))
+}
+
+/// The first step already done whose rate would have been another.
+fn changed_rate(plan: &RunPlan, steps_done: u64, old: &Value) -> Option<String> {
+    let table = old.get("schedule").cloned().unwrap_or(Value::Null);
+    let Ok(old) = serde_json::from_value::<ScheduleConfig>(table) else {
+        return Some("the schedule of the checkpoint cannot be read".to_owned());
+    };
+    let (before, now) = (Schedule::new(&old), Schedule::new(&plan.config.schedule));
+    let first = (0..steps_done).find(|&s| before.rate(s).to_bits() != now.rate(s).to_bits())?;
+    Some(format!(
+        "schedule: step {} was taken at rate {:e} and would now be {:e}; a schedule may change on \
+         resume only where it has not been used (a plateau can be prolonged, a cosine cannot)",
+        first + 1,
+        before.rate(first),
+        now.rate(first)
+    ))
+}
+
+/// Whether a sentence of [`differences`] is about one of `keys` or a key below it.
+fn is_listed(change: &str, keys: &[&str]) -> bool {
+    keys.iter().any(|key| {
+        change.strip_prefix(key).is_some_and(|rest| rest.starts_with('.') || rest.starts_with(' '))
+    })
+}
+
+/// `key was A and is now B` for every leaf that differs, in order of the keys.
+fn differences(prefix: &str, old: &Value, new: &Value) -> Vec<String> {
+    let (mut before, mut now) = (BTreeMap::new(), BTreeMap::new());
+    leaves(prefix, old, &mut before);
+    leaves(prefix, new, &mut now);
+    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let show = |value: Option<&&Value>| value.map_or("absent".to_owned(), ToString::to_string);
+    keys.into_iter()
+        .filter(|key| before.get(*key) != now.get(*key))
+        .map(|key| format!("{key} was {} and is now {}", show(before.get(key)), show(now.get(key))))
+        .collect()
+}
+
+fn leaves<'a>(key: &str, value: &'a Value, into: &mut BTreeMap<String, &'a Value>) {
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                leaves(&key, value, into);
+            }
+        }
+        Value::Null => {}
+        value => {
+            into.insert(key.to_owned(), value);
+        }
+    }
+}
+
+fn lies_in(path: &Path, dir: &Path) -> bool {
+    let parent = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_path_buf));
+    parent.is_some() && parent == dir.canonicalize().ok()
+}
+
+fn refuse_existing_run(run_dir: &Path, checkpoints: &Path) -> Result<(), TrainError> {
+    let events = run_dir.join("events.jsonl");
+    let found = if std::fs::metadata(&events).is_ok_and(|it| it.len() > 0) {
+        "events.jsonl".to_owned()
+    } else if let Some((_, path)) = checkpoint::naming::list(checkpoints)?.last() {
+        path.strip_prefix(run_dir).unwrap_or(path).display().to_string()
+    } else {
+        return Ok(());
+    };
+    Err(TrainError::RunExists { dir: run_dir.to_path_buf(), found })
+}
+
+/// A part of the plan as it is stored in the manifest.
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<Value, TrainError> {
+    serde_json::to_value(value).map_err(|e| TrainError::Unstorable { reason: e.to_string() })
+}
+
+/// SHA-256 of a stored value.
+pub(super) fn digest_of(value: &Value) -> String {
+    sha256(value.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn differences_name_the_key_and_both_values() {
+        let old = json!({"batch": {"sequences": 12}, "run": {"seed": 1, "dir": "a"}});
+        let new = json!({"batch": {"sequences": 16}, "run": {"seed": 1}, "x": 0.5});
+        assert_eq!(
+            differences("", &old, &new),
+            [
+                "batch.sequences was 12 and is now 16",
+                "run.dir was \"a\" and is now absent",
+                "x was absent and is now 0.5"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_listed_keys_may_change() {
+        assert!(is_listed("run.dir was 1 and is now 2", &MAY_CHANGE));
+        assert!(is_listed("data.source.inputs was 1 and is now 2", &MAY_CHANGE));
+        assert!(!is_listed("run.seed was 1 and is now 2", &MAY_CHANGE));
+        assert!(!is_listed("run.directory was 1 and is now 2", &MAY_CHANGE));
+        assert!(!is_listed("batch.sequences was 1 and is now 2", &MAY_CHANGE));
+    }
+}

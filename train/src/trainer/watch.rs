@@ -1,0 +1,98 @@
+//! Stops a run at the first number that is not finite, and notes losses that jump.
+//!
+//! Attribution costs nothing until it is needed: the norm of every gradient is there already.
+
+use genesis_kernels::Kernels;
+use genesis_model::{ParamSpec, Params};
+use genesis_schema::TokenBatch;
+
+use super::error::NonFinite;
+use crate::optim::GradientNorm;
+
+/// Weight of the newest loss in the running mean and variance: a memory of about fifty steps.
+const NEWEST: f64 = 0.02;
+/// Steps before a jump is judged.
+const WARM_UP: u64 = 50;
+/// Standard deviations above the running mean that count as a jump.
+const JUMP: f64 = 6.0;
+
+/// Running statistics of the loss. Not saved: they decide what is noted, never what is trained.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    seen: u64,
+    mean: f64,
+    variance: f64,
+}
+
+impl Watch {
+    /// Takes the loss of a step; returns a sentence when it jumped.
+    pub fn observe(&mut self, loss: f64) -> Option<String> {
+        let deviation = loss - self.mean;
+        let scale = self.variance.sqrt();
+        let jumped = self.seen >= WARM_UP && deviation > JUMP * scale;
+        let note = jumped.then(|| {
+            format!("loss {loss:.4} is {deviation:.4} above its running mean {:.4} (standard deviation {scale:.4})", self.mean)
+        });
+        if self.seen == 0 {
+            self.mean = loss;
+        } else {
+            self.mean += NEWEST * deviation;
+            self.variance = (1.0 - NEWEST) * (self.variance + NEWEST * deviation * deviation);
+        }
+        self.seen += 1;
+        note
+    }
+}
+
+/// `None` when loss and gradients of `step` are finite; else what is wrong and where.
+pub fn diagnose<B: Kernels>(
+    step: u64,
+    loss: f64,
+    rate: f64,
+    norm: &GradientNorm,
+    params: &Params<B>,
+    slices: &[TokenBatch],
+) -> Option<NonFinite> {
+    if loss.is_finite() && norm.total().is_finite() {
+        return None;
+    }
+    let names = |places: Vec<usize>| {
+        places.into_iter().map(|at| name(&params.specs()[at])).collect::<Vec<_>>()
+    };
+    Some(NonFinite {
+        step,
+        loss,
+        grad_norm: norm.total(),
+        rate,
+        gradients: names(norm.non_finite()),
+        parameters: names(GradientNorm::of(params.values()).non_finite()),
+        documents: documents(slices),
+    })
+}
+
+/// Documents of a step, ascending, each once.
+pub fn documents(slices: &[TokenBatch]) -> Vec<u64> {
+    let mut ids: Vec<u64> = slices.iter().flat_map(|batch| batch.document_ids.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn name(spec: &ParamSpec) -> String {
+    spec.name.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_is_noted_and_ordinary_noise_is_not() {
+        let mut watch = Watch::default();
+        for step in 0..200 {
+            let noise = if step % 2 == 0 { 0.05 } else { -0.05 };
+            assert_eq!(watch.observe(3.0 - f64::from(step) * 1e-3 + noise), None, "step {step}");
+        }
+        assert!(watch.observe(4.5).is_some_and(|note| note.contains("4.5")));
+    }
+}

@@ -1,0 +1,316 @@
+//! Generate, embed and score on small models with random weights.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::backend::flex::FlexDevice;
+use genesis_data::tokenize::Tokenizer;
+use genesis_kernels::{Cpu, Precision};
+use genesis_model::{KvCache, ModelConfig, Params, TransformerConfig, specs};
+use genesis_schema::Seeds;
+use genesis_train::export::weights::read_safetensors;
+use genesis_train::inference::{
+    EmbedOptions, Ended, GenerateOptions, LoadedModel, Method, ModelSource, Sample, ScoreOptions,
+    SourceKind, embed, generate, score,
+};
+use serde_json::{Value, json};
+
+fn model(config: Value, tokenizer: Tokenizer) -> LoadedModel {
+    let config: ModelConfig = serde_json::from_value(config).unwrap();
+    let config = config.with_special_tokens(tokenizer.mask(), tokenizer.pad());
+    let config: TransformerConfig = config.resolve(tokenizer.vocab_size() as usize).unwrap();
+    let stream = Seeds::new(2).stream("init");
+    let source = ModelSource {
+        kind: SourceKind::Checkpoint,
+        path: PathBuf::from("memory"),
+        digest: String::new(),
+        step: None,
+        notes: Vec::new(),
+    };
+    LoadedModel {
+        params: Params::<Cpu>::initialise(specs(&config), &stream, &FlexDevice),
+        config,
+        tokenizer: Some(tokenizer),
+        source,
+        origin: None,
+    }
+}
+
+fn causal() -> LoadedModel {
+    let config = json!({"kind": "llama", "context": 16, "num_layers": 2, "num_heads": 2,
+                        "width": 16, "feed_forward_width": 24, "initialiser_std": 0.3});
+    model(config, Tokenizer::smiles(["C", "O", "N", "(", ")"].map(str::to_owned)))
+}
+
+fn protein() -> LoadedModel {
+    let config = json!({"kind": "esm2", "context": 32, "num_layers": 2, "num_heads": 2,
+                        "width": 16, "initialiser_std": 0.3});
+    model(config, Tokenizer::amino_acid())
+}
+
+fn samples(model: &LoadedModel, prompt: &str, options: &GenerateOptions) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    generate(model, prompt, options, &mut |sample| samples.push(sample)).unwrap();
+    samples
+}
+
+/// Writes `text` into `folder` and returns its path.
+fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn score_text(
+    model: &LoadedModel,
+    text: &str,
+    options: &ScoreOptions,
+) -> Result<genesis_train::inference::ScoreTable, genesis_train::inference::InferenceError> {
+    let folder = tempfile::tempdir().unwrap();
+    score(model, &file(folder.path(), "input", text), options, &mut |_, _| {})
+}
+
+#[test]
+fn a_seed_gives_the_same_samples_whatever_their_number() {
+    let model = causal();
+    let options = |count, seed| GenerateOptions { count, seed, ..GenerateOptions::default() };
+    let five = samples(&model, "CC", &options(5, 3));
+    assert_eq!(samples(&model, "CC", &options(2, 3)), five[..2]);
+    assert_ne!(samples(&model, "CC", &options(5, 4)), five);
+    let distinct = five.iter().any(|sample| sample.tokens != five[0].tokens);
+    assert!(distinct, "samples of one seed are drawn independently");
+}
+
+#[test]
+fn samples_end_at_the_end_token_the_limit_or_the_context() {
+    let model = causal();
+    let eos = model.tokenizer().unwrap().eos();
+    let options = GenerateOptions { count: 40, seed: 1, ..GenerateOptions::default() };
+    for sample in samples(&model, "C", &options) {
+        let ended_by_token = sample.tokens.last().copied() == eos;
+        assert_eq!(sample.ended == Ended::EndOfSequence, ended_by_token);
+        // The prompt is begin token and one atom: 14 of 16 places are left.
+        assert!(sample.tokens.len() <= 14);
+        assert!(ended_by_token || sample.tokens.len() == 14 && sample.ended == Ended::ContextFull);
+    }
+    let limited = GenerateOptions { max_tokens: Some(2), count: 40, ..options };
+    assert!(samples(&model, "C", &limited).iter().all(|sample| sample.tokens.len() <= 2));
+}
+
+#[test]
+fn generation_goes_on_beyond_the_context_in_a_window() {
+    let mut model = causal();
+    let long = GenerateOptions { max_tokens: Some(50), count: 20, ..GenerateOptions::default() };
+    let longest = samples(&model, "C", &long).into_iter().map(|sample| sample.tokens.len()).max();
+    assert!(longest > Some(14), "{longest:?}");
+    // Until the context is full, the window changes nothing.
+    let short = GenerateOptions { max_tokens: None, ..long.clone() };
+    for (long, short) in samples(&model, "C", &long).iter().zip(samples(&model, "C", &short)) {
+        assert_eq!(long.tokens[..short.tokens.len()], short.tokens);
+    }
+    // A context of one token leaves a window of one.
+    model.config.context = 3;
+    assert!(!samples(&model, "C", &long).is_empty());
+}
+
+#[test]
+fn temperature_zero_follows_the_largest_logit_and_ignores_the_seed() {
+    let model = causal();
+    let greedy = |seed| {
+        let options = GenerateOptions { temperature: 0.0, seed, ..GenerateOptions::default() };
+        samples(&model, "CO", &options).remove(0)
+    };
+    assert_eq!(greedy(1).tokens, greedy(2).tokens);
+    let mut tokens = model.tokenizer().unwrap().encode_prompt("CO").unwrap();
+    for expected in greedy(1).tokens {
+        // Without the cache: the whole sequence again for each token.
+        let logits =
+            model.network().decode(&tokens, &mut KvCache::new(&model.config), Precision::Full);
+        let logits: Vec<f32> = logits.unwrap().into_data().into_vec().unwrap();
+        let best =
+            (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
+        assert_eq!(best, Some(expected as usize));
+        tokens.push(expected);
+    }
+}
+
+#[test]
+fn a_sample_states_the_log_likelihood_that_score_gives_its_tokens() {
+    let model = causal();
+    let options = GenerateOptions { count: 30, seed: 5, ..GenerateOptions::default() };
+    let complete = samples(&model, "", &options)
+        .into_iter()
+        .find(|sample| sample.ended == Ended::EndOfSequence && !sample.text.is_empty())
+        .unwrap();
+    let plain = complete.tokens[..complete.tokens.len() - 1].iter();
+    if plain.copied().any(|token| model.tokenizer().unwrap().is_special(token)) {
+        return;
+    }
+    let table = score_text(&model, &complete.text, &ScoreOptions::default()).unwrap();
+    assert_eq!(table.summary.method, Method::LogLikelihood);
+    let difference = (table.rows[0].score - complete.log_likelihood).abs();
+    // Rounding of f32 logits of cached and uncached passes, a few units in the last place each.
+    assert!(difference < 1e-4, "{} against {}", table.rows[0].score, complete.log_likelihood);
+}
+
+#[test]
+fn what_cannot_be_generated_is_refused_with_the_reason() {
+    let refusal = |model: &LoadedModel, prompt: &str, options: &GenerateOptions| {
+        generate(model, prompt, options, &mut |_| {}).unwrap_err().to_string()
+    };
+    let options = GenerateOptions::default();
+    assert!(refusal(&protein(), "MK", &options).contains("masked"));
+    assert!(refusal(&causal(), &"C".repeat(20), &options).contains("context of 16"));
+    let zero = GenerateOptions { top_k: Some(0), ..options.clone() };
+    assert!(refusal(&causal(), "C", &zero).contains("top_k"));
+    let mut mute = causal();
+    mute.tokenizer = None;
+    assert!(refusal(&mute, "C", &options).contains("no tokenizer"));
+}
+
+#[test]
+fn the_mean_embedding_is_the_mean_of_the_residues_rows() {
+    let model = protein();
+    let folder = tempfile::tempdir().unwrap();
+    let input = file(folder.path(), "in.fasta", ">a\nMKLV\n>b x\nMKLVAAG\n");
+    let run = |name: &str, per_token| {
+        let out = folder.path().join(name);
+        let options = EmbedOptions { per_token };
+        let summary = embed(&model, &input, &out, &options, &mut |_, _| {}).unwrap();
+        assert_eq!((summary.num_sequences, summary.num_tokens, summary.width), (2, 11, 16));
+        out
+    };
+    let means = read_safetensors(&run("mean.safetensors", false)).unwrap();
+    let rows = read_safetensors(&run("rows.safetensors", true)).unwrap();
+    assert_eq!((&rows["a"].shape, &rows["b"].shape), (&vec![4, 16], &vec![7, 16]));
+    for id in ["a", "b"] {
+        let (mean, states) = (means[id].as_f32().unwrap(), rows[id].as_f32().unwrap());
+        for (column, value) in mean.iter().enumerate() {
+            let of_column = states.iter().skip(column).step_by(16);
+            let count = rows[id].shape[0] as f64;
+            let expected = of_column.map(|&x| f64::from(x)).sum::<f64>() / count;
+            // One rounding to f32.
+            assert!((f64::from(*value) - expected).abs() <= 1e-7 * expected.abs().max(1e-3));
+        }
+    }
+    run("mean.parquet", false);
+    run("rows.parquet", true);
+}
+
+#[test]
+fn a_sequence_is_embedded_alike_alone_and_in_company() {
+    let model = protein();
+    let folder = tempfile::tempdir().unwrap();
+    let embed_text = |name: &str, text: &str| {
+        let input = file(folder.path(), name, text);
+        let out = folder.path().join(format!("{name}.safetensors"));
+        embed(&model, &input, &out, &EmbedOptions::default(), &mut |_, _| {}).unwrap();
+        read_safetensors(&out).unwrap().remove("a").unwrap().as_f32().unwrap()
+    };
+    let alone = embed_text("alone", ">a\nMKLV\n");
+    let among = embed_text("among", ">z\nAAAAAAA\n>a\nMKLV\n>y\nGG\n");
+    for (x, y) in alone.iter().zip(&among) {
+        // Matrix products of other sizes may round differently.
+        assert!((x - y).abs() <= 1e-5, "{x} against {y}");
+    }
+}
+
+#[test]
+fn two_sequences_of_one_id_are_refused_in_safetensors_and_kept_in_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = file(folder.path(), "in.fasta", ">a\nMK\n>a\nLV\n");
+    let run = |name: &str| {
+        let out = folder.path().join(name);
+        embed(&protein(), &input, &out, &EmbedOptions::default(), &mut |_, _| {})
+    };
+    assert!(run("x.safetensors").unwrap_err().to_string().contains("record 2 (`a`)"));
+    assert!(run("x.txt").unwrap_err().to_string().contains(".safetensors, .parquet"));
+    assert_eq!(run("x.parquet").unwrap().num_sequences, 2);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn the_wild_type_itself_scores_exactly_zero() {
+    let given =
+        |text: &str| ScoreOptions { wild_type: Some(text.to_owned()), ..Default::default() };
+    let table = score_text(&protein(), ">w\nMKLVAG\n>v\nMKLVAC\n", &given("MKLVAG")).unwrap();
+    assert_eq!(table.summary.method, Method::MaskedMarginal);
+    assert_eq!(table.rows[0].score.to_bits(), 0.0f64.to_bits());
+    assert_eq!(table.rows[1].mutations, "G6C");
+    assert!(table.rows[1].score.abs() > 0.0);
+}
+
+#[test]
+fn a_masked_marginal_is_the_difference_of_two_log_probabilities_at_the_masked_place() {
+    let model = protein();
+    let given = ScoreOptions { wild_type: Some("MKLVAG".to_owned()), ..Default::default() };
+    let table = score_text(&model, ">v\nMRLVAC\n", &given).unwrap();
+    // Pseudo-log-likelihoods mask one place at a time too; sequences that differ from the wild type
+    // at that place only share their mask context with it.
+    let pseudo = ScoreOptions { pseudo_likelihood: true, ..Default::default() };
+    let term = |sequence: &str, place: usize| {
+        score_text(&model, sequence, &pseudo).unwrap().rows[0].terms[place]
+    };
+    let expected = term("MRLVAG", 1) - term("MKLVAG", 1) + term("MKLVAC", 5) - term("MKLVAG", 5);
+    assert!((table.rows[0].score - expected).abs() < 1e-5, "{} {expected}", table.rows[0].score);
+    assert_eq!(table.rows[0].mutations, "K2R:G6C");
+}
+
+#[test]
+fn variants_in_notation_score_like_the_sequences_they_stand_for() {
+    let model = protein();
+    let given = ScoreOptions { wild_type: Some("MKLVAG".to_owned()), ..Default::default() };
+    let named = score_text(&model, "K2R 0.5\nG6C,1.5\nK2R:G6C\t2.5\n", &given).unwrap();
+    let whole =
+        score_text(&model, ">a|0.5\nMRLVAG\n>b|1.5\nMKLVAC\n>c|2.5\nMRLVAC\n", &given).unwrap();
+    let scores = |table: &genesis_train::inference::ScoreTable| {
+        table.rows.iter().map(|row| (row.score, row.measured)).collect::<Vec<_>>()
+    };
+    assert_eq!(scores(&named), scores(&whole));
+    assert_eq!(named.rows[2].id, "K2R:G6C");
+    assert_eq!((named.summary.spearman_n, whole.summary.spearman), (3, named.summary.spearman));
+}
+
+#[test]
+fn without_a_wild_type_the_consensus_is_used_and_named() {
+    let text = ">a|1\nMKLV\n>b|2\nMKLA\n>c|3\nMRLV\n";
+    let table = score_text(&protein(), text, &ScoreOptions::default()).unwrap();
+    assert_eq!(table.summary.wild_type_from.as_deref(), Some("consensus of 3 sequences"));
+    assert_eq!(table.rows[0].mutations, "");
+    assert_eq!(table.summary.spearman_n, 3);
+    assert!(table.summary.to_string().contains("(n = 3)"));
+}
+
+#[test]
+fn variants_that_do_not_fit_are_refused_with_record_and_reason() {
+    let model = protein();
+    let given = ScoreOptions { wild_type: Some("MKLV".to_owned()), ..Default::default() };
+    for (text, options, expected) in [
+        ("A2G\n", &given, "record 1 (`1`): A2G: the wild type has K at position 2, not A"),
+        (">x\nMKL\n", &given, "3 residues but the wild type has 4"),
+        (">x\nMK\n>y\nMKL\n", &ScoreOptions::default(), "no consensus"),
+        (">x\nM1K\n", &ScoreOptions::default(), "record 1 (`x`)"),
+    ] {
+        let error = score_text(&model, text, options).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn score_tables_are_written_in_every_format() {
+    let table =
+        score_text(&protein(), ">a|1\nMKLV\n>b|2\nMKLA\n", &ScoreOptions::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["t.csv", "t.jsonl", "t.parquet"] {
+        table.write(&folder.path().join(name)).unwrap();
+    }
+    let csv = fs::read_to_string(folder.path().join("t.csv")).unwrap();
+    assert!(csv.starts_with("id,score,num_terms,mean_term,mutations,measured\na|1,"), "{csv}");
+    let first = fs::read_to_string(folder.path().join("t.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        first["terms"].as_array().map(Vec::len),
+        first["num_terms"].as_u64().and_then(|n| usize::try_from(n).ok())
+    );
+}

@@ -1,0 +1,6 @@
+//! The training loop as a whole: one binary, because every part needs the same tiny run.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod fixture;
+mod resume;
+mod steps;

@@ -1,0 +1,228 @@
+//! A run that was stopped and continued gives the bits of one that was not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::fixture::{CAUSAL, MASKED, Memory, dataset, plan, run};
+use genesis_train::checkpoint::{self, Checkpoint, Contents, Description, RealDisk};
+use genesis_train::trainer::{Outcome, Resume, TrainError};
+
+fn newest(run_dir: &Path) -> Checkpoint {
+    checkpoint::latest(&run_dir.join("checkpoints")).unwrap().checkpoint.unwrap()
+}
+
+/// Weights, moments and the counted facts of the newest checkpoint.
+fn contents(run_dir: &Path) -> (Vec<u8>, Vec<u8>, u64, u64, u64) {
+    let checkpoint = newest(run_dir);
+    let description = &checkpoint.manifest.description;
+    (
+        checkpoint.read("model.safetensors").unwrap(),
+        checkpoint.read("optimizer.safetensors").unwrap(),
+        description.step,
+        description.position,
+        description.tokens_seen,
+    )
+}
+
+/// Trains `text` without and with stops after `stops` steps; compares everything.
+fn stopped_equals_straight(text: &str, stops: &[u64]) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let straight_dir = dir.path().join("straight");
+    let mut straight = Memory::default();
+    let outcome = run(&plan(text, &straight_dir, &data), &data, &mut straight, &Resume::No);
+    assert_eq!(outcome.unwrap(), Outcome::Finished { step: 8 });
+
+    let stopped_dir = dir.path().join("stopped");
+    let stopped_plan = plan(text, &stopped_dir, &data);
+    let (mut bits, mut resume) = (Vec::new(), Resume::No);
+    for &stop in stops {
+        let mut part = Memory::stopping_after(stop);
+        let outcome = run(&stopped_plan, &data, &mut part, &resume).unwrap();
+        assert_eq!(outcome, Outcome::Stopped { step: stop });
+        bits.extend(part.bits());
+        resume = Resume::Auto;
+    }
+    let mut last = Memory::default();
+    run(&stopped_plan, &data, &mut last, &resume).unwrap();
+    bits.extend(last.bits());
+
+    assert_eq!(bits, straight.bits(), "losses and gradient norms");
+    assert_eq!(contents(&stopped_dir), contents(&straight_dir), "weights and moments");
+    let final_loss = |memory: &Memory| memory.evaluation_bits().last().copied();
+    assert_eq!(final_loss(&last), final_loss(&straight), "validation loss");
+}
+
+#[test]
+fn resume_is_bitwise_for_a_causal_model_with_dropout() {
+    stopped_equals_straight(CAUSAL, &[3]);
+}
+
+#[test]
+fn resume_is_bitwise_for_a_masked_model_with_accumulation_in_bf16() {
+    stopped_equals_straight(MASKED, &[5]);
+}
+
+#[test]
+fn resume_of_a_resume_is_bitwise() {
+    stopped_equals_straight(CAUSAL, &[2, 4, 7]);
+    stopped_equals_straight(MASKED, &[1, 6]);
+}
+
+#[test]
+fn resuming_a_finished_run_does_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let plan = plan(CAUSAL, &dir.path().join("run"), &data);
+    run(&plan, &data, &mut Memory::default(), &Resume::No).unwrap();
+    let mut again = Memory::default();
+    let outcome = run(&plan, &data, &mut again, &Resume::Auto).unwrap();
+    assert_eq!(outcome, Outcome::Finished { step: 8 });
+    assert!(again.steps.is_empty() && again.checkpoints.is_empty());
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_refused_without_resume() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let plan = plan(CAUSAL, &dir.path().join("run"), &data);
+    run(&plan, &data, &mut Memory::stopping_after(2), &Resume::No).unwrap();
+    let error = run(&plan, &data, &mut Memory::default(), &Resume::No).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("already holds a run") && message.contains("--resume"), "{message}");
+}
+
+#[test]
+fn a_changed_key_is_named_with_both_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    run(&plan(CAUSAL, &run_dir, &data), &data, &mut Memory::stopping_after(5), &Resume::No)
+        .unwrap();
+    for (old, new, complaint) in [
+        ("sequences = 4", "sequences = 8", "batch.sequences was 4 and is now 8"),
+        ("width = 16", "width = 32", "model.width was 16 and is now 32"),
+        ("steps = 8", "steps = 9", "schedule: step 4 was taken at rate 9."),
+        ("steps = 8", "steps = 2", "schedule.steps is 2 but 5 steps are done"),
+    ] {
+        let changed = plan(&CAUSAL.replace(old, new), &run_dir, &data);
+        let error = run(&changed, &data, &mut Memory::default(), &Resume::Auto).unwrap_err();
+        assert!(matches!(error, TrainError::Changed { .. }), "{error}");
+        assert!(error.to_string().contains(complaint), "{error}");
+    }
+}
+
+#[test]
+fn what_does_not_change_learning_may_change_and_is_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    run(&plan(CAUSAL, &run_dir, &data), &data, &mut Memory::stopping_after(3), &Resume::No)
+        .unwrap();
+    let mut memory = Memory::default();
+    let changed = plan(&CAUSAL.replace("keep_last = 2", "keep_last = 1"), &run_dir, &data);
+    run(&changed, &data, &mut memory, &Resume::Auto).unwrap();
+    let noted = "checkpoint.keep_last was 2 and is now 1";
+    assert!(memory.notes.iter().any(|note| note == noted), "{:?}", memory.notes);
+}
+
+#[test]
+fn a_plateau_may_be_prolonged_and_equals_the_longer_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let longer = MASKED.replace("steps = 8", "steps = 9");
+    let mut straight = Memory::default();
+    run(&plan(&longer, &dir.path().join("straight"), &data), &data, &mut straight, &Resume::No)
+        .unwrap();
+
+    let run_dir = dir.path().join("run");
+    let mut first = Memory::stopping_after(4);
+    run(&plan(MASKED, &run_dir, &data), &data, &mut first, &Resume::No).unwrap();
+    let mut second = Memory::default();
+    run(&plan(&longer, &run_dir, &data), &data, &mut second, &Resume::Auto).unwrap();
+    assert_eq!([first.bits(), second.bits()].concat(), straight.bits());
+}
+
+#[test]
+fn a_byte_flip_in_the_newest_checkpoint_falls_back_and_still_ends_with_the_same_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let straight_dir = dir.path().join("straight");
+    run(&plan(CAUSAL, &straight_dir, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+
+    let run_dir = dir.path().join("run");
+    let damaged_plan = plan(CAUSAL, &run_dir, &data);
+    run(&damaged_plan, &data, &mut Memory::stopping_after(5), &Resume::No).unwrap();
+    let file = newest(&run_dir).path.join("model.safetensors");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+
+    let mut memory = Memory::default();
+    run(&damaged_plan, &data, &mut memory, &Resume::Auto).unwrap();
+    assert_eq!(memory.steps[0].step, 5, "continued after step 4");
+    let said = |text: &str| memory.notes.iter().any(|note| note.contains(text));
+    assert!(said("passed over") && said("step-00000005") && said("SHA-256"), "{:?}", memory.notes);
+    assert_eq!(contents(&run_dir), contents(&straight_dir));
+}
+
+#[test]
+fn without_any_valid_checkpoint_resuming_stops_instead_of_starting_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    let plan = plan(CAUSAL, &run_dir, &data);
+    run(&plan, &data, &mut Memory::stopping_after(1), &Resume::No).unwrap();
+    fs::write(newest(&run_dir).path.join("manifest.json"), "{}").unwrap();
+    let error = run(&plan, &data, &mut Memory::default(), &Resume::Auto).unwrap_err();
+    assert!(matches!(error, TrainError::NoValidCheckpoint { count: 1, .. }), "{error}");
+}
+
+#[test]
+fn going_back_to_an_older_checkpoint_keeps_the_later_ones_under_another_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    let plan = plan(CAUSAL, &run_dir, &data);
+    run(&plan, &data, &mut Memory::default(), &Resume::No).unwrap();
+    let checkpoints = run_dir.join("checkpoints");
+    let mut memory = Memory::default();
+    let back = Resume::Path(checkpoints.join("step-00000006"));
+    run(&plan, &data, &mut memory, &back).unwrap();
+    assert_eq!(memory.steps[0].step, 7);
+    assert!(checkpoints.join("step-00000008.superseded").is_dir());
+    assert!(checkpoints.join("step-00000008").is_dir());
+}
+
+#[test]
+fn imported_weights_begin_a_new_run_at_step_zero() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let teacher_dir = dir.path().join("teacher");
+    run(&plan(CAUSAL, &teacher_dir, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+    let teacher = newest(&teacher_dir);
+    let contents = Contents {
+        description: Description {
+            step: 0,
+            config: serde_json::Value::Null,
+            ..teacher.manifest.description.clone()
+        },
+        model: &teacher.model().unwrap(),
+        optimizer: None,
+        attachments: &BTreeMap::from([("huggingface.json".to_owned(), b"{}".to_vec())]),
+    };
+    let imported =
+        checkpoint::save(&mut RealDisk, &dir.path().join("imported"), &contents).unwrap();
+
+    let student_dir = dir.path().join("student");
+    let text = CAUSAL.replace("dropout = 0.1", "dropout = 0.0");
+    let mut memory = Memory::default();
+    let from = Resume::Path(imported);
+    run(&plan(&text, &student_dir, &data), &data, &mut memory, &from).unwrap();
+    assert_eq!(memory.steps[0].step, 1);
+    assert_eq!(memory.steps.len(), 8);
+    let attachments = newest(&student_dir).attachments().unwrap();
+    assert_eq!(attachments["huggingface.json"], b"{}");
+    assert!(attachments.contains_key("tokenizer.json"));
+}
