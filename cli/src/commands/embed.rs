@@ -1,0 +1,49 @@
+//! `genesis embed`: hidden states of sequences, per token or averaged.
+
+use std::path::PathBuf;
+
+use genesis_train::inference::{EmbedOptions, embed};
+
+use super::model::open;
+use crate::console::{self, Counter};
+use crate::exit::{Code, OrExit};
+
+/// Write the model's representation of every sequence of a file.
+///
+/// The default is one vector per sequence, the mean over its tokens without special ones.
+/// OUT ends in .safetensors (one tensor per sequence id) or .parquet (columns id, embedding).
+///
+/// Example: genesis embed runs/proteins proteins.fasta --out embeddings.parquet
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Run folder, checkpoint folder or Hugging Face folder
+    model: PathBuf,
+    /// Sequences: FASTA (also gzipped), or one sequence a line
+    input: PathBuf,
+    /// File to write: .safetensors or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// One vector per token (residue) instead of the mean
+    #[arg(long)]
+    per_token: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let model = open(&args.model)?;
+    let mut meter = Counter::new("embed", "sequences");
+    let options = EmbedOptions { per_token: args.per_token };
+    let summary = embed(&model, &args.input, &args.out, &options, &mut |done, total| {
+        meter.set(done, total);
+    })
+    .or_exit(Code::Data)?;
+    meter.finish();
+    console::note(format!(
+        "{} sequences, {} tokens, width {} -> {}",
+        console::count(summary.num_sequences as u64),
+        console::count(summary.num_tokens as u64),
+        summary.width,
+        summary.out.display()
+    ));
+    Ok(Code::Done)
+}

@@ -1,0 +1,155 @@
+//! `genesis evaluate`: the loss of a trained model on a dataset.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use genesis_data::card::Split;
+use genesis_data::loader::{Loader, LoaderPlan, Objective};
+use genesis_data::shards::Dataset;
+use genesis_kernels::{Cpu, Precision};
+use genesis_train::config::{ObjectiveConfig, load};
+use genesis_train::evaluate::{Evaluation, evaluate};
+use genesis_train::inference::LoadedModel;
+
+use super::model::open;
+use crate::console::{self, Meter, Unit};
+use crate::exit::{Code, Failure, OrExit};
+use crate::signals::stop_flag;
+
+/// Evaluate a trained model on a dataset folder.
+///
+/// Prints mean loss in nats per token, perplexity, bits per byte where the dataset knows its bytes,
+/// and the unigram entropy of the same tokens: the loss of a model that knows only frequencies.
+///
+/// Example: genesis evaluate runs/shakespeare --data runs/shakespeare/dataset
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Run folder, checkpoint folder or Hugging Face folder
+    model: PathBuf,
+    /// Dataset folder [default: the one that the run was trained on]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// At most this many sequences [default: all]
+    #[arg(long, value_name = "N")]
+    max_sequences: Option<usize>,
+    /// Print one JSON line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let model = open(&args.model)?;
+    let setting = Setting::of(args, &model)?;
+    let dataset = Arc::new(Dataset::open(&setting.data).or_exit(Code::Data)?);
+    refuse_other_tokenizer(&model, &dataset)?;
+    let loader = Loader::new(Arc::clone(&dataset), setting.loader).or_exit(Code::Data)?;
+    let validation = loader.validation(args.max_sequences, SEQUENCES_PER_BATCH);
+    let total = validation.num_sequences();
+    let meter = Meter::start("evaluate", total, Unit::Items("sequences"));
+    let counted = validation.inspect(|batch| {
+        meter.advance(batch.as_ref().map_or(0, |batch| batch.num_segments() as u64));
+    });
+    let (stop, device) = (stop_flag()?, Device::<Cpu>::default());
+    let found = evaluate(&model.config, &model.params, counted, Precision::Full, &device, &stop)
+        .or_exit(Code::Data)?;
+    meter.finish();
+    let Some(found) = found else {
+        return Err(Failure::error(Code::Data, "nothing was evaluated: no labels, or interrupted"));
+    };
+    let split = dataset.card().splits.get(Split::Validation);
+    let bits = found.bits_per_byte(split).filter(|_| model.config.causal());
+    print(&found, bits, args.json)?;
+    Ok(Code::Done)
+}
+
+/// Sequences in one forward pass; changes speed and memory only.
+const SEQUENCES_PER_BATCH: usize = 16;
+/// Fraction of hidden tokens of masked models that were not trained here: that of ESM-2.
+const MASK_RATE: f64 = 0.15;
+
+/// What is evaluated on and how: as in training, for a run of ours.
+struct Setting {
+    data: PathBuf,
+    loader: LoaderPlan,
+}
+
+impl Setting {
+    fn of(args: &Args, model: &LoadedModel) -> anyhow::Result<Self> {
+        let plan_file = args.model.join("plan.toml");
+        let run = if plan_file.is_file() {
+            Some(load(&plan_file, &[]).or_exit(Code::Usage)?)
+        } else {
+            None
+        };
+        let trained_on = run.as_ref().map(|run| run.data.folder(&args.model));
+        let Some(data) = args.data.clone().or(trained_on) else {
+            let message = "this model is not a run with a dataset of its own: name one with --data";
+            return Err(Failure::error(Code::Usage, message));
+        };
+        let objective = match run.as_ref().map(|run| run.objective) {
+            Some(ObjectiveConfig::Causal { context }) => Objective::Causal { context },
+            Some(ObjectiveConfig::Masked { context, mask_rate }) => {
+                Objective::Masked { context, rate: mask_rate }
+            }
+            None if model.config.causal() => Objective::Causal { context: model.config.context },
+            None => Objective::Masked { context: model.config.context, rate: MASK_RATE },
+        };
+        let seed = run.map_or(0, |run| run.run.seed);
+        let loader = LoaderPlan {
+            objective,
+            sequences_per_step: 1,
+            accumulation: 1,
+            rank: 0,
+            world: 1,
+            seed,
+        };
+        Ok(Self { data, loader })
+    }
+}
+
+/// Refuses a dataset whose token ids mean something else than the model's.
+fn refuse_other_tokenizer(model: &LoadedModel, dataset: &Dataset) -> anyhow::Result<()> {
+    let Some(tokenizer) = &model.tokenizer else { return Ok(()) };
+    let (ours, theirs) = (tokenizer.card(), &dataset.card().tokenizer);
+    if (&ours.kind, ours.vocab_size) == (&theirs.kind, theirs.vocab_size) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: tokenizer {} with {} tokens, but the model's is {} with {}: ingest the data with the \
+         model's tokenizer (--tokenizer {})",
+        dataset.root().display(),
+        theirs.kind,
+        theirs.vocab_size,
+        ours.kind,
+        ours.vocab_size,
+        model.source.path.join("tokenizer.json").display()
+    );
+    Err(Failure::error(Code::Data, message))
+}
+
+fn print(found: &Evaluation, bits_per_byte: Option<f64>, json: bool) -> anyhow::Result<()> {
+    if json {
+        let mut object = serde_json::to_value(found)?;
+        object["perplexity"] = found.perplexity().into();
+        object["bits_per_byte"] = bits_per_byte.into();
+        console::result(object.to_string());
+        return Ok(());
+    }
+    console::result(format!("loss             {:.4} nats", found.loss));
+    console::result(format!("perplexity       {:.3}", found.perplexity()));
+    if let Some(bits) = bits_per_byte {
+        console::result(format!("bits per byte    {bits:.4}"));
+    }
+    console::result(format!(
+        "unigram entropy  {:.4} nats (a model that knows only frequencies)",
+        found.unigram_entropy
+    ));
+    console::result(format!(
+        "labels           {} in {} sequences",
+        console::count(found.num_labels),
+        console::count(found.num_sequences)
+    ));
+    Ok(())
+}

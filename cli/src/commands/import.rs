@@ -1,0 +1,42 @@
+//! `genesis import`: a Hugging Face folder as a checkpoint, or its comparison with an oracle.
+
+use std::path::PathBuf;
+
+use genesis_train::export::{check, huggingface};
+
+use crate::console;
+use crate::exit::{Code, OrExit};
+
+/// Import a Hugging Face model folder (GPT-2, Llama or ESM-2).
+///
+/// With OUT, writes a checkpoint that every other command takes. With --check, compares the
+/// imported model with reference outputs and prints one JSON line: largest logits difference,
+/// relative loss difference, worst relative gradient error and its parameter, worst relative
+/// difference of the loss curve. The file holds input_ids, labels, attention_mask, logits, loss,
+/// grad.<parameter> and curve; docs/guides/exchange-with-hugging-face.md has the details.
+///
+/// Example: genesis import esm2_t6_8M checkpoints/esm2-8m
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Folder with config.json and model.safetensors
+    dir: PathBuf,
+    /// Checkpoint folder to create
+    #[arg(required_unless_present = "check")]
+    out: Option<PathBuf>,
+    /// Safetensors file of reference outputs to compare with
+    #[arg(long, value_name = "ORACLE")]
+    check: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    if let Some(oracle) = &args.check {
+        let report = check(&args.dir, oracle).or_exit(Code::Data)?;
+        console::result(serde_json::to_string(&report)?);
+    }
+    if let Some(out) = &args.out {
+        let report = huggingface::import(&args.dir, out).or_exit(Code::Data)?;
+        console::note(serde_json::to_string(&report)?);
+    }
+    Ok(Code::Done)
+}

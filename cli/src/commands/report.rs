@@ -1,0 +1,27 @@
+//! `genesis report`: report.html of a run, from its events.
+
+use std::path::PathBuf;
+
+use genesis_train::report::write_html;
+
+use crate::console;
+use crate::exit::{Code, OrExit};
+
+/// Write report.html of a run: loss, learning rate, gradient norm, throughput, samples.
+///
+/// The page is one file without scripts or network access. It is also written at the end of
+/// training; this command makes it again, also while the run is going on.
+///
+/// Example: genesis report runs/quickstart
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Run folder
+    run: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let page = write_html(&args.run).or_exit(Code::Data)?;
+    console::result(page.display().to_string());
+    Ok(Code::Done)
+}

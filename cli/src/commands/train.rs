@@ -1,0 +1,167 @@
+//! `genesis train`: a run from a config file, or the built-in quick start.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use genesis_kernels::Cpu;
+use genesis_train::config::{Compute, RunConfig, RunPlan, resolve, save_plan};
+use genesis_train::inference::{GenerateOptions, Sample, generate};
+use genesis_train::report::{Observer, RunLog, SampleRecord, write_html};
+use genesis_train::trainer::{Outcome, Resume, TrainError, prepare, train};
+
+use super::model::open;
+use super::{dataset, settings};
+use crate::console;
+use crate::exit::{Code, Failure, OrExit};
+use crate::signals::stop_flag;
+use crate::watch::ConsoleWatch;
+
+/// Train a model from a config file.
+///
+/// Without CONFIG, trains the built-in quick start: a small Llama on molecules that the program
+/// makes itself. Everything of a run lies in its folder: plan.toml, events.jsonl, tensorboard/,
+/// checkpoints/, report.html. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly.
+///
+/// Examples:
+///   genesis train
+///   genesis train configs/transformer/shakespeare.toml --set run.dir=runs/a --set schedule.steps=500
+///   genesis train configs/transformer/shakespeare.toml --set run.dir=runs/a --resume
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Config file (TOML); plan.toml of an earlier run is one too
+    config: Option<PathBuf>,
+    /// Override one value of the config, e.g. schedule.peak_rate=3e-4; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Go on with the run in run.dir from its newest valid checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// Start from this checkpoint: one of this run, or the weights of an imported model
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "resume")]
+    from: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    let stop = stop_flag()?;
+    let config = settings::read(args.config.as_deref(), &args.overrides)?;
+    use_threads(config.run.threads);
+    let run_dir = config.run.dir.clone();
+    let resume = args.resume();
+    if resume == Resume::No {
+        refuse_a_finished_name(&run_dir)?;
+    }
+    let dataset = dataset::prepare(&config, &run_dir)?;
+    let plan = resolve(config, &dataset).or_exit(Code::Usage)?;
+    let start = prepare(&plan, &resume).map_err(|error| failure(&error))?;
+    save_plan(&plan, &run_dir).or_exit(Code::Data)?;
+    announce(&plan);
+
+    let tensorboard = plan.config.report.tensorboard;
+    let mut log = RunLog::start(&run_dir, tensorboard, start.resumed_step()).or_exit(Code::Data)?;
+    let mut watch = ConsoleWatch::new(plan.steps);
+    let device = Device::<Cpu>::default();
+    let outcome = train::<Cpu>(&plan, dataset, &device, &mut (&mut log, &mut watch), &stop, start);
+    let outcome = outcome.map_err(|error| failure(&error));
+    if matches!(outcome, Ok(Outcome::Finished { .. })) {
+        draw_samples(&plan, &mut (&mut log, &mut watch))?;
+    }
+    log.finish().or_exit(Code::Data)?;
+    finish(&run_dir, outcome?)
+}
+
+impl Args {
+    fn resume(&self) -> Resume {
+        match &self.from {
+            Some(path) => Resume::Path(path.clone()),
+            None if self.resume => Resume::Auto,
+            None => Resume::No,
+        }
+    }
+}
+
+/// Sets the thread pool that the config asks for, unless `--threads` already did.
+fn use_threads(threads: Option<usize>) {
+    let Some(threads) = threads else { return };
+    if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
+        console::note("note: run.threads is ignored, --threads was given");
+    }
+}
+
+/// Refuses before any work when the folder holds a run already.
+fn refuse_a_finished_name(run_dir: &Path) -> anyhow::Result<()> {
+    let events = run_dir.join("events.jsonl");
+    if !events.exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} holds a run already: continue it with --resume, or choose another folder with \
+         --set run.dir=...",
+        run_dir.display()
+    );
+    Err(Failure::error(Code::Usage, message))
+}
+
+/// The plan in two lines.
+fn announce(plan: &RunPlan) {
+    console::note(format!(
+        "{}: {} parameters, {} steps of {} sequences, {}, {} threads",
+        plan.config.run.dir.display(),
+        console::count(plan.num_parameters),
+        console::count(plan.steps),
+        plan.config.batch.sequences,
+        compute(&plan.config),
+        rayon::current_num_threads(),
+    ));
+}
+
+fn compute(config: &RunConfig) -> &'static str {
+    match config.precision.compute {
+        Compute::F32 => "f32",
+        Compute::Bf16 => "bf16 products, f32 sums",
+    }
+}
+
+/// The samples that the config asks for, into the report and onto the console.
+fn draw_samples(plan: &RunPlan, observer: &mut dyn Observer) -> anyhow::Result<()> {
+    let Some(wanted) = &plan.config.report.sample else { return Ok(()) };
+    let model = open(&plan.config.run.dir)?;
+    let options = GenerateOptions {
+        count: wanted.count as u64,
+        max_tokens: Some(wanted.max_tokens),
+        temperature: wanted.temperature,
+        top_k: wanted.top_k,
+        top_p: wanted.top_p,
+        seed: plan.config.run.seed,
+    };
+    let step = plan.steps;
+    let mut take = |sample: Sample| {
+        let (prompt, text) = (sample.prompt, sample.text);
+        observer.sample(&SampleRecord { step, prompt, text });
+    };
+    let mut prompts = wanted.prompts.iter();
+    prompts.try_for_each(|prompt| generate(&model, prompt, &options, &mut take).or_exit(Code::Data))
+}
+
+fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
+    let page = write_html(run_dir).or_exit(Code::Data)?;
+    match outcome {
+        Outcome::Finished { step } => {
+            console::note(format!("finished after {step} steps: {}", page.display()));
+            Ok(Code::Done)
+        }
+        Outcome::Stopped { step } => {
+            console::note(format!("stopped and saved after step {step}; go on with --resume"));
+            Ok(Code::Stopped)
+        }
+    }
+}
+
+fn failure(error: &TrainError) -> anyhow::Error {
+    let code = match error {
+        TrainError::NonFinite(_) => Code::NonFinite,
+        TrainError::Changed { .. } | TrainError::RunExists { .. } => Code::Usage,
+        _ => Code::Data,
+    };
+    Failure::error(code, error.to_string())
+}
