@@ -1,0 +1,64 @@
+//! The one menu of the project: `cargo xtask <task>`.
+//!
+//! Nothing to install and no second list to keep true. A task is one file; what it checks is in
+//! that file's header. Not here: anything the product needs at run time.
+#![expect(clippy::print_stdout, reason = "a command line tool: what it prints is its product")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+mod check;
+mod fast;
+mod layers;
+mod rust_text;
+mod setup;
+mod size;
+mod stage;
+mod test_run;
+mod tidy;
+mod tree;
+
+const MENU: &str = "\
+usage: cargo xtask <task>
+
+  check    everything a change must pass, cheapest first; what CI runs
+  fast     format, tidy, layers, lints of the crates that changed; the pre-commit hook
+  tidy     the rules of STYLE.md that a machine can check
+  layers   which crate may use which, and what each may never use
+  size     lines per crate, and every file and function over budget
+  setup    point git at scripts/hooks, once per clone";
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    match run(&task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nFAILED: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &str) -> Result<()> {
+    let root = workspace_root();
+    match task {
+        "check" => check::run(&root),
+        "fast" => fast::run(&root),
+        "tidy" => tidy::run(&root),
+        "layers" => layers::run(&root),
+        "size" => size::run(&root),
+        "setup" => setup::run(&root),
+        "" | "help" | "--help" | "-h" => {
+            println!("{MENU}");
+            Ok(())
+        }
+        other => bail!("there is no task `{other}`\n\n{MENU}"),
+    }
+}
+
+/// The folder above this crate, known since it was compiled.
+fn workspace_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").components().as_path().to_path_buf()
+}
