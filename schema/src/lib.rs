@@ -1,9 +1,12 @@
 //! What a sample is, and where every random number comes from. No I/O, no tensors, no GPU.
 //!
-//! Reading order: [`seed`] (named random streams), [`tokens`] (packed batches of sequences).
+//! Reading order: [`seed`] (named random streams), [`tokens`] (packed batches of sequences),
+//! [`atoms`] (structures and packed batches of their graphs).
 
+pub mod atoms;
 pub mod seed;
 pub mod tokens;
 
+pub use atoms::{Edges, Frame, FrameLabels, FrameWeights, GraphBatch};
 pub use seed::{Seeds, Stream};
 pub use tokens::{IGNORE, TokenBatch};
