@@ -9,9 +9,10 @@ use serde::Serialize;
 use crate::console;
 use crate::exit::Code;
 
-/// Show what this machine offers: processor, SIMD, memory, disk, and a measured matmul rate.
+/// Show what this machine offers.
 ///
-/// Run it first on a new machine, and put its output into any report about speed.
+/// Processor, SIMD, memory, and a measured rate of matrix products. Run it first on a new
+/// machine, and put its output into any report about speed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print one JSON object instead of a table

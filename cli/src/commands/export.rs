@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genesis_train::export::huggingface::{self, ExportOptions};
+use genesis_train::export::huggingface::{self, ExportOptions, StoredDtype};
 
 use crate::console;
 use crate::exit::{Code, OrExit};
@@ -25,9 +25,36 @@ pub(crate) struct Args {
     /// Target format
     #[arg(long, value_enum, default_value_t = Format::Huggingface)]
     format: Format,
+    /// Element type of the parameters [default: that of the folder it was imported from, else f32]
+    #[arg(long, value_enum)]
+    dtype: Option<Dtype>,
     /// Replace OUT if it exists
     #[arg(long)]
     overwrite: bool,
+    /// Print export.json as one line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Element types that `export` writes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Dtype {
+    /// Exactly what was trained
+    F32,
+    /// 11 bits of precision, largest number 65504
+    F16,
+    /// 8 bits of precision, the range of f32
+    Bf16,
+}
+
+impl From<Dtype> for StoredDtype {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 /// Formats that `export` writes.
@@ -39,8 +66,21 @@ pub(crate) enum Format {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let Format::Huggingface = args.format;
-    let options = ExportOptions { dtype: None, overwrite: args.overwrite };
+    let options = ExportOptions { dtype: args.dtype.map(Into::into), overwrite: args.overwrite };
     let report = huggingface::export(&args.model, &args.out, &options).or_exit(Code::Data)?;
-    console::result(serde_json::to_string(&report)?);
+    if args.json {
+        console::result(serde_json::to_string(&report)?);
+        return Ok(Code::Done);
+    }
+    console::note(format!(
+        "{}: {} with {} parameters; read back, its logits differ from the trained model's by at most \
+         {:.1e} (bound {:.1e}: {})",
+        args.out.display(),
+        report.architecture.as_deref().unwrap_or("model"),
+        console::count(report.num_parameters as u64),
+        report.logits_max_abs,
+        report.logits_bound,
+        report.logits_bound_because,
+    ));
     Ok(Code::Done)
 }

@@ -36,7 +36,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     }
     if let Some(out) = &args.out {
         let report = huggingface::import(&args.dir, out).or_exit(Code::Data)?;
-        console::note(serde_json::to_string(&report)?);
+        console::note(format!(
+            "{}: {} with {} parameters in {} tensors, tokenizer {}",
+            report.checkpoint.display(),
+            report.family,
+            console::count(report.num_parameters as u64),
+            report.num_tensors,
+            report.tokenizer.as_deref().unwrap_or("none"),
+        ));
+        report.notes.iter().for_each(|note| console::note(format!("note: {note}")));
     }
     Ok(Code::Done)
 }

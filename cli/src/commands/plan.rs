@@ -14,9 +14,9 @@ use super::{dataset, settings};
 use crate::console;
 use crate::exit::{Code, OrExit};
 
-/// Check a config and print what the run would be: parameters, memory, tokens, steps, checkpoint
-/// size, FLOPs and an estimate of the time.
+/// Check a config and print what the run would cost.
 ///
+/// Prints parameters, memory, tokens, steps, checkpoint size, FLOPs and an estimate of the time.
 /// Nothing is trained. The dataset must exist, or be a source that can be ingested.
 ///
 /// Example: genesis plan configs/transformer/shakespeare.toml --set batch.sequences=64
