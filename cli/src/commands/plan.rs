@@ -62,7 +62,7 @@ fn dataset(config: &RunConfig) -> anyhow::Result<(Arc<Dataset>, Option<TempDir>)
 }
 
 fn line(name: &str, value: impl std::fmt::Display) {
-    console::result(format!("{name:<22}{value}"));
+    console::result(format!("{name:<38}{value}"));
 }
 
 fn show(estimate: &Estimate, flops_per_s: f64) {
@@ -74,19 +74,17 @@ fn show(estimate: &Estimate, flops_per_s: f64) {
         console::bytes(estimate.moments_bytes),
         console::bytes(estimate.activations_bytes),
     );
-    line("embedding parameters", console::count(estimate.num_embedding_parameters));
-    line("memory", memory);
-    line("checkpoint", console::bytes(estimate.checkpoint_bytes));
-    line("tokens per step", console::count(estimate.tokens_per_step));
-    line("tokens", console::count(estimate.total_tokens));
-    line("epochs", format!("{:.2}", estimate.epochs));
-    line("FLOPs per token", format!("{:.3e} (forward and backward)", estimate.flops_per_token));
-    line("FLOPs", format!("{:.3e}", estimate.total_flops));
+    line("Embedding parameters", console::count(estimate.num_embedding_parameters));
+    line("Memory", memory);
+    line("Checkpoint", console::bytes(estimate.checkpoint_bytes));
+    line("Tokens in all", console::count(estimate.total_tokens));
+    line("Epochs", format!("{:.2}", estimate.epochs));
+    line("FLOPs in all", format!("{:.3e}", estimate.total_flops));
     if let Some(seconds) = estimate.seconds {
         let at_least = console::duration(seconds);
         let rate = flops_per_s / 1e9;
         line(
-            "time, at least",
+            "Time, at least",
             format!("{at_least} (products alone, at the {rate:.0} GFLOP/s measured now)"),
         );
     }
