@@ -1,6 +1,6 @@
 //! Checkpoints that survive a kill at any instant and cannot lie about what they hold.
 //!
-//! Reading order: [`format`] (what is in the folder), [`save`], [`load`], [`retention`];
+//! Reading order: [`mod@format`] (what is in the folder), [`mod@save`], [`load`], [`retention`];
 //! [`tensors`] turns safetensors bytes into host tensors, [`disk`] is every write to the disk,
 //! [`naming`] the folder names.
 //!

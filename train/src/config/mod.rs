@@ -1,7 +1,7 @@
 //! Run files: read, override, check, resolve. Nothing below sees the file or the environment.
 //!
-//! Reading order: [`run`] and [`data`] (what may be written), [`load`] (file to [`RunConfig`]),
-//! [`resolve`] (with the dataset to an immutable [`RunPlan`]), [`estimate`] (what it will cost).
+//! Reading order: [`run`] and [`data`] (what may be written), [`mod@load`] (file to [`RunConfig`]),
+//! [`mod@resolve`] (with the dataset to an immutable [`RunPlan`]), [`mod@estimate`] (what it will cost).
 
 pub mod data;
 pub mod estimate;

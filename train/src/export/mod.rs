@@ -1,6 +1,6 @@
 //! Exchange with other programs: Hugging Face folders, and checks against reference outputs.
 //!
-//! Reading order: [`huggingface`] (export and import), [`check`] (comparison with an oracle).
+//! Reading order: [`huggingface`] (export and import), [`mod@check`] (comparison with an oracle).
 //! Below them: [`tensor`] and [`weights`] (safetensors as stored), [`staging`] (folders that appear
 //! complete or not at all).
 

@@ -1,7 +1,7 @@
 //! What a trained model is for: new sequences, representations, scores.
 //!
-//! Reading order: [`load`] (open a run, a checkpoint or a Hugging Face folder), then [`generate`]
-//! with [`sampling`], [`embed`], [`score`] with [`variants`] and [`spearman`]. [`records`] reads
+//! Reading order: [`load`] (open a run, a checkpoint or a Hugging Face folder), then [`mod@generate`]
+//! with [`sampling`], [`mod@embed`], [`mod@score`] with [`variants`] and [`spearman`]. [`records`] reads
 //! the input, [`table`] writes the output. Everything runs in f32 on the reference backend.
 
 mod batches;

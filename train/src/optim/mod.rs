@@ -1,4 +1,4 @@
-//! From gradients to updates: [`clip`] (global norm), [`adamw`] (moments and the step).
+//! From gradients to updates: [`mod@clip`] (global norm), [`adamw`] (moments and the step).
 //!
 //! State is one flat tensor per parameter and moment, in the order of the parameter specs, so
 //! that checkpoints and collectives see plain buffers. Not here: the learning rate (`schedule`).

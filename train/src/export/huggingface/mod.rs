@@ -1,9 +1,9 @@
 //! Hugging Face folders: written so that transformers loads them as `GPT2LMHeadModel`,
 //! `LlamaForCausalLM` or `EsmForMaskedLM`, and read into checkpoints.
 //!
-//! Reading order: [`foreign`] (a folder as configuration, parameters and the rest), [`import`]
+//! Reading order: [`foreign`] (a folder as configuration, parameters and the rest), [`mod@import`]
 //! (into a checkpoint), [`origin`] (what the checkpoint remembers of the folder), [`folder`] (the
-//! files of an export), [`reference`] (the export's own reference outputs), [`export`].
+//! files of an export), [`reference`] (the export's own reference outputs), [`mod@export`].
 
 pub mod export;
 pub mod folder;
