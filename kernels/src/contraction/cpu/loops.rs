@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::super::{ContractionProblem, Sizes};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, for_rows, run, span};
 use crate::rows::RowIndex;
 
 /// Terms a task of the coefficients' gradient takes; their sums stay in the first cache.
@@ -105,12 +105,12 @@ struct NodeJob<'a, T> {
 
 impl<T: Element> Job for NodeJob<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(mut self) {
+    fn run<S: Set>(mut self) {
         match (self.wanted, self.moving) {
-            (Wanted::Output, false) => self.outputs::<T::Pack<FUSED>>(),
-            (Wanted::Output, true) => self.outputs::<Moving<T::Pack<FUSED>>>(),
-            (_, false) => self.inputs::<T::Pack<FUSED>>(),
-            (_, true) => self.inputs::<Moving<T::Pack<FUSED>>>(),
+            (Wanted::Output, false) => self.outputs::<T::Pack<S>>(),
+            (Wanted::Output, true) => self.outputs::<Moving<T::Pack<S>>>(),
+            (_, false) => self.inputs::<T::Pack<S>>(),
+            (_, true) => self.inputs::<Moving<T::Pack<S>>>(),
         }
     }
 }
@@ -194,11 +194,11 @@ struct SpeciesJob<'a, T> {
 
 impl<T: Element> Job for SpeciesJob<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(mut self) {
+    fn run<S: Set>(mut self) {
         if self.moving {
-            self.sums::<Moving<T::Pack<FUSED>>>();
+            self.sums::<Moving<T::Pack<S>>>();
         } else {
-            self.sums::<T::Pack<FUSED>>();
+            self.sums::<T::Pack<S>>();
         }
     }
 }
