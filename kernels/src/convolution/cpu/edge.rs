@@ -203,26 +203,25 @@ struct HarmonicsEdge<'a, T> {
 }
 
 impl<T: Element> HarmonicsEdge<'_, T> {
-    /// Adds to the sum of every harmonic, a pack of channels at a time.
+    /// Adds to the sum of every harmonic; channels are summed first, lane by lane.
     #[inline(always)]
     fn add<P: Lanes<Base = T>>(&self, products: &mut [T], sums: &mut [T]) {
         let EdgePath { first_column, unmix, .. } = self.path;
         for start in (0..self.radial.len()).step_by(P::LANES) {
             self.multiply::<P>(start, products);
-            for harmonic in 0..unmix.len() {
-                let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
-                let mut sum = P::load(to);
-                for weight in unmix.row(harmonic) {
-                    let product =
-                        P::load(&products[weight.place as usize * P::LANES..][..P::LANES]);
-                    sum = product.mul_add(P::splat(T::of(weight.value)), sum);
-                }
-                sum.store(to);
+        }
+        for harmonic in 0..unmix.len() {
+            let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
+            let mut sum = P::load(to);
+            for weight in unmix.row(harmonic) {
+                let product = P::load(&products[weight.place as usize * P::LANES..][..P::LANES]);
+                sum = product.mul_add(P::splat(T::of(weight.value)), sum);
             }
+            sum.store(to);
         }
     }
 
-    /// `R h[m1] g[m3]` of all pairs for channels from `start`.
+    /// Adds `R h[m1] g[m3]` of all pairs for channels from `start`; the first replace.
     #[inline(always)]
     fn multiply<P: Lanes<Base = T>>(&self, start: usize, products: &mut [T]) {
         let channels = self.radial.len();
@@ -234,7 +233,9 @@ impl<T: Element> HarmonicsEdge<'_, T> {
             for component in 0..outputs.count {
                 let received = P::load(&self.received[columns(outputs.at(component))]);
                 let at = (inner * outputs.count + component) * P::LANES;
-                sent.mul(received).store(&mut products[at..][..P::LANES]);
+                let to = &mut products[at..][..P::LANES];
+                let sum = if start == 0 { P::zero() } else { P::load(to) };
+                sent.mul_add(received, sum).store(to);
             }
         }
     }
