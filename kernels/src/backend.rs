@@ -1,4 +1,4 @@
-//! The trait a backend implements, and its implementations for the CPU and for autodiff.
+//! The trait a backend implements. For the CPU see `backend_cpu.rs`, for autodiff `backend_autodiff.rs`.
 //!
 //! Shapes, formulas and sources stand in the `mod.rs` of each family; here is only the list.
 //! Default bodies are the references. An autodiff backend registers one graph node per call
@@ -6,16 +6,16 @@
 //! directions. The backward defaults are themselves Burn operations: `Autodiff<Autodiff<B>>`
 //! differentiates them again.
 
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::{Autodiff, Flex};
+use burn::backend::Flex;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
 use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
-    AdamwStep, AttentionProblem, DropoutMask, GeluKind, adamw, attention, cross_entropy, dropout,
-    embedding, gelu, linear, norm, reduce, rotary, swiglu,
+    AdamwStep, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
+    RowIndex, adamw, attention, contraction, convolution, cross_entropy, dropout, embedding, gelu,
+    linear, norm, reduce, rotary, rows, spherical_harmonics, swiglu,
 };
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
@@ -228,78 +228,143 @@ pub trait Kernels: Backend {
     fn sum_of_squares(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
         reduce::reference::sum_of_squares(x)
     }
-}
 
-impl Kernels for Flex {
-    fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
-        precision::round_on_cpu(x)
-    }
-}
-
-impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
-    fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
-        precision::round_tracked(x)
+    /// `vectors [E, 3]` to `[E, (max_degree + 1)^2]`, degrees 0 to 6.
+    /// See [`spherical_harmonics`](crate::spherical_harmonics).
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        spherical_harmonics::reference::forward(vectors, max_degree)
     }
 
-    fn linear(
-        x: Tensor<Self, 2>,
-        weight: Tensor<Self, 2>,
-        bias: Option<Tensor<Self, 1>>,
-        layout: WeightLayout,
-        precision: Precision,
+    /// Gradient of the vectors; the columns of `grad` say the degree.
+    /// See [`spherical_harmonics`](crate::spherical_harmonics).
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
     ) -> Tensor<Self, 2> {
-        linear::tracked(x, weight, bias, layout, precision)
+        spherical_harmonics::reference::backward(&grad, vectors)
     }
 
-    fn rms_norm(x: Tensor<Self, 2>, weight: Tensor<Self, 1>, epsilon: f64) -> Tensor<Self, 2> {
-        norm::rms_norm_tracked(x, weight, epsilon)
+    /// Change along `along [E, 3]` of the harmonics and of their gradient.
+    /// See [`spherical_harmonics`](crate::spherical_harmonics).
+    fn spherical_harmonics_second(
+        along: Tensor<Self, 2>,
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        spherical_harmonics::reference::second(along, &grad, vectors)
     }
 
-    fn layer_norm(
-        x: Tensor<Self, 2>,
-        weight: Tensor<Self, 1>,
-        bias: Tensor<Self, 1>,
-        epsilon: f64,
+    /// `features [N, M_in, C]`, `harmonics [E, M_y]`, `radial [E, Q, C]` to `[N, M_out, C]`.
+    /// See [`convolution`](crate::convolution).
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::reference::forward(features, &harmonics, &radial, problem)
+    }
+
+    /// Gradient of the features, `[N, M_in, C]`. See [`convolution`](crate::convolution).
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::reference::features(grad, &harmonics, &radial, problem)
+    }
+
+    /// Gradient of the harmonics, `[E, M_y]`. See [`convolution`](crate::convolution).
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
     ) -> Tensor<Self, 2> {
-        norm::layer_norm_tracked(x, weight, bias, epsilon)
+        convolution::reference::harmonics(grad, features, &radial, problem)
     }
 
-    fn rotary(x: Tensor<Self, 3>, cos: Tensor<Self, 2>, sin: Tensor<Self, 2>) -> Tensor<Self, 3> {
-        rotary::tracked(x, cos, sin)
+    /// Gradient of the radial weights, `[E, Q, C]`. See [`convolution`](crate::convolution).
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::reference::radial(grad, features, &harmonics, problem)
     }
 
-    fn gelu(x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
-        gelu::tracked(x, kind)
+    /// `x [N, M, C]`, `coefficients [S, T, C]` to `[N, O, C]`.
+    /// See [`contraction`](crate::contraction).
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::forward(x, coefficients, problem)
     }
 
-    fn swiglu(gate: Tensor<Self, 2>, up: Tensor<Self, 2>) -> Tensor<Self, 2> {
-        swiglu::tracked(gate, up)
+    /// Gradient of `x`. See [`contraction`](crate::contraction).
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::input(grad, x, coefficients, problem)
     }
 
-    fn attention(
-        q: Tensor<Self, 3>,
-        k: Tensor<Self, 3>,
-        v: Tensor<Self, 3>,
-        problem: &AttentionProblem,
-    ) -> (Tensor<Self, 3>, Tensor<Self, 2>) {
-        attention::tracked(q, k, v, problem)
+    /// Gradient of the coefficients. See [`contraction`](crate::contraction).
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::coefficients(grad, x, num_species, problem)
     }
 
-    fn embedding(weight: Tensor<Self, 2>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
-        embedding::tracked(weight, ids)
+    /// Change of the contraction along `along [N, M, C]`. See [`contraction`](crate::contraction).
+    fn contraction_tangent(
+        along: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::tangent(along, x, coefficients, problem)
     }
 
-    fn linear_cross_entropy(
-        hidden: Tensor<Self, 2>,
-        weight: Tensor<Self, 2>,
-        bias: Option<Tensor<Self, 1>>,
-        labels: Tensor<Self, 1, Int>,
-        precision: Precision,
-    ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
-        cross_entropy::tracked(hidden, weight, bias, labels, precision)
+    /// Change of the gradient of `x` along `along`. See [`contraction`](crate::contraction).
+    fn contraction_input_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::input_tangent(along, grad, x, coefficients, problem)
     }
 
-    fn dropout(x: Tensor<Self, 2>, mask: &DropoutMask) -> Tensor<Self, 2> {
-        dropout::tracked(x, mask)
+    /// Change of the coefficients' gradient along `along`.
+    /// See [`contraction`](crate::contraction).
+    fn contraction_coefficients_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::coefficients_tangent(along, grad, x, num_species, problem)
+    }
+
+    /// Rows of `x [N, K]` at the index, `[E, K]`. See [`rows`](crate::rows).
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::reference::gather(x, indices)
+    }
+
+    /// Rows of `x [E, K]` summed by the index, `[N, K]`. See [`rows`](crate::rows).
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::reference::sum(x, indices)
     }
 }
