@@ -6,6 +6,7 @@
 pub mod card;
 pub mod error;
 mod files;
+pub mod graphs;
 pub mod ingest;
 pub mod loader;
 pub mod shards;
