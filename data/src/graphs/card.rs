@@ -107,14 +107,6 @@ impl GraphSplits {
             GraphSplit::Test => &self.test,
         }
     }
-
-    pub(crate) fn get_mut(&mut self, split: GraphSplit) -> &mut GraphSplitCard {
-        match split {
-            GraphSplit::Train => &mut self.train,
-            GraphSplit::Validation => &mut self.validation,
-            GraphSplit::Test => &mut self.test,
-        }
-    }
 }
 
 /// Statistics of one split.

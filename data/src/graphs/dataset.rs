@@ -71,7 +71,11 @@ impl GraphDataset {
     pub fn frame(&self, split: GraphSplit, index: u64) -> Result<StoredFrame> {
         let places = self.index(split);
         let name = split.name();
-        assert!(index < places.frames, "structure {index} of {} in the {name} split", places.frames);
+        assert!(
+            index < places.frames,
+            "structure {index} of {} in the {name} split",
+            places.frames
+        );
         let entry = places.frames_before.partition_point(|&before| before <= index) - 1;
         let (shard, batch) = places.batches[entry];
         let row = usize::try_from(index - places.frames_before[entry]).expect("inside one batch");

@@ -65,7 +65,10 @@ impl GraphShardReader {
         }
         let card = &self.card.batches[batch];
         if layouts[3].items as u64 != card.atoms {
-            return Err(format!("it has {} atoms, dataset.json says {}", layouts[3].items, card.atoms));
+            return Err(format!(
+                "it has {} atoms, dataset.json says {}",
+                layouts[3].items, card.atoms
+            ));
         }
         let rows = usize::try_from(card.rows).map_err(|_| "it has too many rows")?;
         for row in 0..rows {
@@ -97,7 +100,8 @@ impl Columns<'_> {
             atomic_numbers,
             positions: self.triples(4, row, atoms)?,
             cell: self.matrix(5, row)?,
-            periodic: [0, 1, 2].map(|bit| self.message[self.layouts[6].values.start + row] >> bit & 1 == 1),
+            periodic: [0, 1, 2]
+                .map(|bit| self.message[self.layouts[6].values.start + row] >> bit & 1 == 1),
             labels: FrameLabels {
                 energy: self.present(7, row, || self.one::<f64>(7, row))?,
                 forces: self.present(8, row, || self.triples(8, row, atoms))?,
@@ -132,7 +136,12 @@ impl Columns<'_> {
         Ok(at(row)?..at(row + 1)?)
     }
 
-    fn present<T>(&self, column: usize, row: usize, read: impl Fn() -> Checked<T>) -> Checked<Option<T>> {
+    fn present<T>(
+        &self,
+        column: usize,
+        row: usize,
+        read: impl Fn() -> Checked<T>,
+    ) -> Checked<Option<T>> {
         let valid = self.layouts[column].validity.clone();
         let valid = valid.is_none_or(|bits| self.message[bits][row / 8] >> (row % 8) & 1 == 1);
         if valid { read().map(Some) } else { Ok(None) }
@@ -149,7 +158,8 @@ impl Columns<'_> {
     }
 
     fn matrix(&self, column: usize, row: usize) -> Checked<[[f64; 3]; 3]> {
-        let values = self.values::<f64>(column)?.get(9 * row..9 * row + 9).ok_or("it is cut off")?;
+        let values =
+            self.values::<f64>(column)?.get(9 * row..9 * row + 9).ok_or("it is cut off")?;
         Ok([0, 1, 2].map(|r| [0, 1, 2].map(|c| values[3 * r + c])))
     }
 

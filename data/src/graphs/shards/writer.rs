@@ -145,7 +145,11 @@ fn check(stored: &StoredFrame) -> Result<()> {
         "{atoms} atomic numbers, {} positions and {forces} forces do not make a structure",
         positions.len()
     );
-    Err(DataError::invalid(format!("structure {}", stored.id), problem, "give one of each per atom"))
+    Err(DataError::invalid(
+        format!("structure {}", stored.id),
+        problem,
+        "give one of each per atom",
+    ))
 }
 
 fn batch(schema: &SchemaRef, stored: &[StoredFrame]) -> Result<RecordBatch, ArrowError> {

@@ -170,9 +170,8 @@ fn tensor(key: &str, value: &Value) -> Result<Matrix, Refusal> {
     };
     let largest = rows.iter().flatten().fold(0.0f64, |most, x| most.max(x.abs()));
     finite(rows.iter().flatten().sum(), key)?;
-    let symmetric = |i: usize, j: usize| {
-        (rows[i][j] - rows[j][i]).abs() <= STRESS_ASYMMETRY * largest
-    };
+    let symmetric =
+        |i: usize, j: usize| (rows[i][j] - rows[j][i]).abs() <= STRESS_ASYMMETRY * largest;
     if !(symmetric(0, 1) && symmetric(0, 2) && symmetric(1, 2)) {
         return Err(bad_label(key, value, "symmetric"));
     }

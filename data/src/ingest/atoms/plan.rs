@@ -143,12 +143,11 @@ impl Label {
 }
 
 /// Where the energies of isolated atoms (E0) come from.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AtomicEnergiesChoice {
     /// Isolated atoms if the inputs hold one of every element, else least squares; the card says
     /// which.
-    #[default]
     #[serde(rename = "data")]
     Automatic {},
     /// Structures of one atom in the inputs, one of every element; it is an error if one lacks.
@@ -162,6 +161,12 @@ pub enum AtomicEnergiesChoice {
     },
     /// All zero: energies of the data are already relative to atoms.
     Zero {},
+}
+
+impl Default for AtomicEnergiesChoice {
+    fn default() -> Self {
+        Self::Automatic {}
+    }
 }
 
 /// Which structures are held out while training.
@@ -242,13 +247,18 @@ impl AtomsPlan {
             return bad("output", "it is empty".to_owned(), "name the dataset folder");
         }
         if !(self.cutoff.is_finite() && self.cutoff > 0.0) {
-            return bad("cutoff", format!("it is {}", self.cutoff), "choose a length in Å, such as 5.0");
+            return bad(
+                "cutoff",
+                format!("it is {}", self.cutoff),
+                "choose a length in Å, such as 5.0",
+            );
         }
         if !(0.0..=1.0).contains(&self.max_reject_fraction) {
             let found = format!("it is {}", self.max_reject_fraction);
             return bad("max_reject_fraction", found, "choose a number from 0 to 1");
         }
-        if self.threads == Some(0) || self.max_record_bytes == 0 || self.max_shard_bytes == Some(0) {
+        if self.threads == Some(0) || self.max_record_bytes == 0 || self.max_shard_bytes == Some(0)
+        {
             let what = "threads, max_record_bytes, max_shard_bytes";
             return bad(what, "one of them is 0".to_owned(), "choose 1 or more, or leave it out");
         }
@@ -260,7 +270,11 @@ impl AtomsPlan {
         match &self.validation {
             ValidationChoice::Fraction { fraction } if !(0.0..=0.9).contains(fraction) => {
                 let found = format!("it is {fraction}");
-                Err(DataError::invalid("validation.fraction", found, "choose a number from 0 to 0.9"))
+                Err(DataError::invalid(
+                    "validation.fraction",
+                    found,
+                    "choose a number from 0 to 0.9",
+                ))
             }
             ValidationChoice::Files { paths } if paths.is_empty() => {
                 let fix = "name files, or hold out a fraction or a count";
@@ -271,10 +285,11 @@ impl AtomsPlan {
     }
 
     fn check_energies(&self) -> Result<()> {
-        let AtomicEnergiesChoice::Given { values_ev } = &self.atomic_energies else { return Ok(()) };
-        let wrong = |(name, value): &(&String, &f64)| {
-            atomic_number(name).is_none() || !value.is_finite()
+        let AtomicEnergiesChoice::Given { values_ev } = &self.atomic_energies else {
+            return Ok(());
         };
+        let wrong =
+            |(name, value): &(&String, &f64)| atomic_number(name).is_none() || !value.is_finite();
         match values_ev.iter().find(wrong) {
             None => Ok(()),
             Some((name, value)) => Err(DataError::invalid(

@@ -41,6 +41,10 @@ impl Value {
             Self::Text(text) => text.clone(),
             Self::Numbers(numbers) => format!("{numbers:?}"),
         };
-        if text.chars().count() <= 60 { text } else { text.chars().take(57).chain("...".chars()).collect() }
+        if text.chars().count() <= 60 {
+            text
+        } else {
+            text.chars().take(57).chain("...".chars()).collect()
+        }
     }
 }

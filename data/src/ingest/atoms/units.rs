@@ -161,11 +161,8 @@ mod tests {
         // 23.0605 kcal/mol and 96.485 kJ/mol an eV; 51.422 eV/Å a hartree/bohr (CODATA).
         assert!((EnergyUnit::KcalPerMol.in_ev().recip() - 23.060_548).abs() < 1e-6);
         assert!((EnergyUnit::KjPerMol.in_ev().recip() - 96.485_332).abs() < 1e-6);
-        let atomic = Units {
-            energy: EnergyUnit::Hartree,
-            length: LengthUnit::Bohr,
-            ..Units::default()
-        };
+        let atomic =
+            Units { energy: EnergyUnit::Hartree, length: LengthUnit::Bohr, ..Units::default() };
         assert!((atomic.force_in_ev_per_angstrom() - 51.422_067).abs() < 1e-6);
         let vasp = Units {
             stress: StressUnit::Kbar,

@@ -13,7 +13,9 @@
 use genesis_schema::atoms::{Matrix, Vector};
 use genesis_schema::{Seeds, Stream};
 
-use crate::graphs::geometry::{add_scaled, combine, determinant, dot, scaled, subtract, translation};
+use crate::graphs::geometry::{
+    add_scaled, combine, determinant, dot, scaled, subtract, translation,
+};
 use crate::graphs::neighbors::{NeighborError, neighbor_list};
 
 /// 50 kcal/mol in eV.
@@ -74,7 +76,8 @@ pub fn stillinger_weber(
     periodic: [bool; 3],
 ) -> Result<Labelled, NeighborError> {
     let edges = neighbor_list(positions, cell, periodic, REACH * SIGMA)?;
-    let mut sum = Sum { energy: 0.0, forces: vec![[0.0; 3]; positions.len()], virial: [[0.0; 3]; 3] };
+    let mut sum =
+        Sum { energy: 0.0, forces: vec![[0.0; 3]; positions.len()], virial: [[0.0; 3]; 3] };
     let mut first = 0;
     while first < edges.len() {
         let center = edges.receivers[first] as usize;
@@ -91,7 +94,8 @@ pub fn stillinger_weber(
     }
     let volume = determinant(cell).abs();
     let bulk = periodic == [true; 3] && volume > 0.0;
-    let stress = if bulk { sum.virial.map(|row| scaled(row, volume.recip())) } else { [[0.0; 3]; 3] };
+    let stress =
+        if bulk { sum.virial.map(|row| scaled(row, volume.recip())) } else { [[0.0; 3]; 3] };
     Ok(Labelled { energy: sum.energy, forces: sum.forces, stress })
 }
 
@@ -239,11 +243,8 @@ impl Trajectory {
         let temperature_k = TEMPERATURES[pick(1, TEMPERATURES.len())];
         let strain = |lane: u64| MAX_STRAIN * (2.0 * stream.uniform(number, 2 + lane) - 1.0);
         let (xy, xz, yz) = (strain(3), strain(4), strain(5));
-        let strained = [
-            [1.0 + strain(0), xy, xz],
-            [xy, 1.0 + strain(1), yz],
-            [xz, yz, 1.0 + strain(2)],
-        ];
+        let strained =
+            [[1.0 + strain(0), xy, xz], [xy, 1.0 + strain(1), yz], [xz, yz, 1.0 + strain(2)]];
         let unit = strained.map(|row| scaled(row, LATTICE));
         let cell = [0, 1, 2].map(|k| scaled(unit[k], f64::from(repeats[k])));
         let positions = lattice_sites(repeats, &unit);

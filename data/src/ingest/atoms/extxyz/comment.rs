@@ -51,7 +51,8 @@ pub(in crate::ingest::atoms) fn truths(value: &str) -> Option<Vec<bool>> {
 }
 
 fn words(value: &str) -> impl Iterator<Item = &str> {
-    let separates = |c: char| c.is_whitespace() || matches!(c, '[' | ']' | '{' | '}' | '(' | ')' | ',');
+    let separates =
+        |c: char| c.is_whitespace() || matches!(c, '[' | ']' | '{' | '}' | '(' | ')' | ',');
     value.split(separates).filter(|word| !word.is_empty())
 }
 
@@ -85,7 +86,8 @@ impl Rest<'_> {
         if self.peek() == Some('"') {
             return self.quoted();
         }
-        let key = self.bare(|c| c.is_whitespace() || matches!(c, '=' | '"' | '[' | ']' | '{' | '}'));
+        let key =
+            self.bare(|c| c.is_whitespace() || matches!(c, '=' | '"' | '[' | ']' | '{' | '}'));
         if key.is_empty() {
             return Err(bad(format!("a key was expected at byte {} of the comment", self.at)));
         }

@@ -8,4 +8,4 @@ mod parse;
 mod scan;
 
 pub(super) use parse::parse;
-pub(super) use scan::{Scanned, Scanner};
+pub(super) use scan::{FrameText, Scanned, Scanner};

@@ -120,7 +120,9 @@ impl Layout {
 
     fn add(&mut self, name: &str, kind: Kind, count: usize) {
         match (kind, count) {
-            (Kind::Text, 1) if SPECIES.contains(&name) => self.species = Species::Symbol(self.words),
+            (Kind::Text, 1) if SPECIES.contains(&name) => {
+                self.species = Species::Symbol(self.words)
+            }
             (Kind::Integer, 1) if name == "Z" && !self.has_symbols() => {
                 self.species = Species::Number(self.words);
             }
@@ -169,9 +171,9 @@ impl Layout {
             Species::Symbol(at) => (words[at], atomic_number(words[at])),
             Species::Number(at) => (words[at], words[at].parse().ok()),
         };
-        found.filter(|z| (1..=118).contains(z)).ok_or_else(|| {
-            Refusal::new("unknown_element", format!("`{word}` is not an element"))
-        })
+        found
+            .filter(|z| (1..=118).contains(z))
+            .ok_or_else(|| Refusal::new("unknown_element", format!("`{word}` is not an element")))
     }
 }
 

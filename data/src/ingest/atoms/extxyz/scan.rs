@@ -19,7 +19,6 @@ pub(in crate::ingest::atoms) struct Scanned {
 /// Bytes of the comment line, and of the lines of atoms.
 #[derive(Debug, Default)]
 pub(in crate::ingest::atoms) struct FrameText {
-    pub(in crate::ingest::atoms) atoms: usize,
     pub(in crate::ingest::atoms) comment: Vec<u8>,
     pub(in crate::ingest::atoms) body: Vec<u8>,
 }
@@ -50,7 +49,8 @@ impl Scanner {
         let count = std::str::from_utf8(self.buffer.trim_ascii()).ok();
         let Some(count) = count.and_then(|text| text.parse::<usize>().ok()) else {
             let shown = String::from_utf8_lossy(&self.buffer[..self.buffer.len().min(40)]);
-            let problem = format!("a structure begins with its number of atoms, not `{}`", shown.trim_end());
+            let problem =
+                format!("a structure begins with its number of atoms, not `{}`", shown.trim_end());
             self.skip_structure()?;
             return Ok(Some(Scanned { line, text: Err(Refusal::new("no_count", problem)) }));
         };
@@ -59,7 +59,7 @@ impl Scanner {
     }
 
     fn structure(&mut self, count: usize) -> Result<std::result::Result<FrameText, Refusal>> {
-        let mut text = FrameText { atoms: count, ..FrameText::default() };
+        let mut text = FrameText::default();
         if !self.advance()? {
             return Ok(Err(short(count, 0)));
         }
