@@ -1,5 +1,8 @@
 //! Every format, label form, unit and split: what goes in comes out.
 
+#![expect(clippy::float_cmp, reason = "numbers that are stored and read back keep every bit")]
+
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::support::{Folder, failure, folder_bytes, frames, run, waters};
@@ -213,9 +216,10 @@ fn molecules(
         let x = f64::from(i) * 0.002 - 0.04;
         let total = (2.0 * atom - bound + 70.0 * x * x) / energy.in_ev();
         let force = 140.0 * x / forces.in_ev();
-        text += &format!(
+        let _ = writeln!(
+            text,
             "2\nenergy={total} Properties=species:S:1:pos:R:3:forces:R:3\n\
-             {symbol} 0 0 0 {force} 0 0\n{symbol} {} 0 0 {} 0 0\n",
+             {symbol} 0 0 0 {force} 0 0\n{symbol} {} 0 0 {} 0 0",
             1.1 + x,
             -force
         );
@@ -284,7 +288,9 @@ fn jsonl_parquet_and_npz_give_the_frames_of_extxyz() {
         let mut found: Vec<_> =
             frames(&plan.output, GraphSplit::Train).into_iter().map(|f| f.frame).collect();
         // An npz of this layout has no kinds.
-        found.iter_mut().for_each(|frame| frame.config_type = "w".to_owned());
+        for frame in &mut found {
+            frame.config_type = "w".to_owned();
+        }
         assert_eq!(found, want, "{file}");
     }
 }

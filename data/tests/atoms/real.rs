@@ -1,5 +1,7 @@
 //! Real files under `GENESIS_SHARED`: known counts, and the edges that mace-torch found.
 
+#![expect(clippy::float_cmp, reason = "numbers that are stored and read back keep every bit")]
+
 use std::path::{Path, PathBuf};
 
 use super::support::{Folder, run};
