@@ -112,7 +112,10 @@ fn the_loss_and_every_gradient_are_those_of_mace_torch() {
         let batch = batch(oracle);
         let got = step(oracle, &oracle.params, &batch);
         let loss = oracle.expected["loss"].values[0];
-        atoms::assert_close(got.terms.total(), loss, 1e-10 * loss, &oracle.name);
+        // The frames hold labels with eight decimals, the reference was made with all of them: each
+        // is off by up to d = 5e-9, which changes 100 mean r^2 by up to 200 d sqrt(mean r^2).
+        let rounding = 200.0 * 5e-9 * (loss / 100.0).sqrt();
+        atoms::assert_close(got.terms.total(), loss, 1e-10 * loss + rounding, &oracle.name);
         let wanted = |name: &str| &oracle.expected[&format!("grad.{name}")].values;
         let specs = oracle.blueprint.specs();
         let total = specs.iter().map(|spec| norm(wanted(&spec.name)).powi(2)).sum::<f64>().sqrt();

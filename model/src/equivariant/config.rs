@@ -209,3 +209,63 @@ impl Problems {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::equivariant::testing::small_config;
+
+    #[test]
+    fn all_problems_are_reported_at_once_with_their_values() {
+        assert_eq!(small_config().check(), Ok(()));
+        let config = MaceConfig {
+            elements: vec![6, 1],
+            atomic_energies_ev: vec![vec![f64::NAN]],
+            energy: EnergyKind::ScaleShift { scale: vec![], shift_ev: vec![0.0] },
+            r_max_angstrom: -1.0,
+            cutoff_power: 2,
+            max_hidden_degree: 3,
+            correlation: 4,
+            ..small_config()
+        };
+        let problems = config.check().unwrap_err().problems;
+        let mentions = |text: &str| problems.iter().any(|problem| problem.contains(text));
+        for text in [
+            "elements [6, 1] must ascend",
+            "rows of [1] values",
+            "holds NaN",
+            "energy.scale is []",
+            "r_max_angstrom is -1",
+            "cutoff_power is 2",
+            "max_hidden_degree is 3; allowed are 0 to 2",
+            "correlation is 4",
+        ] {
+            assert!(mentions(text), "`{text}` not in {problems:#?}");
+        }
+        assert_eq!(problems.len(), 8, "{problems:#?}");
+    }
+
+    #[test]
+    fn degrees_whose_older_signs_nobody_recorded_are_refused() {
+        let high =
+            MaceConfig { max_ell: 4, max_hidden_degree: 3, correlation: 3, ..small_config() };
+        let text = high.check().unwrap_err().to_string();
+        assert!(text.contains("couples degree 7"), "{text}");
+        let newer = MaceConfig { coupling_signs: CouplingSigns::E3nn05, ..high.clone() };
+        assert_eq!(newer.check(), Ok(()));
+        assert_eq!(MaceConfig { correlation: 2, ..high }.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_configuration_survives_json_and_unknown_keys_do_not() {
+        let json = serde_json::to_value(small_config()).unwrap();
+        assert_eq!(serde_json::from_value::<MaceConfig>(json.clone()).unwrap(), small_config());
+        for (at, key) in [("", "chanels"), ("energy", "scael")] {
+            let mut wrong = json.clone();
+            let table = if at.is_empty() { &mut wrong } else { &mut wrong[at] };
+            table[key] = 1.into();
+            let error = serde_json::from_value::<MaceConfig>(wrong).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+}

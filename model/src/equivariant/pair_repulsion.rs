@@ -66,3 +66,40 @@ fn inverse_range(pair: [u8; 2]) -> f64 {
 fn half_charges(pair: [u8; 2]) -> f64 {
     0.5 * COULOMB * pair.map(f64::from).iter().product::<f64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, FloatDType};
+    use genesis_kernels::Cpu;
+    use genesis_schema::atoms::{Edges, Frame, FrameLabels, FrameWeights, GraphBatch};
+
+    use super::*;
+    use crate::equivariant::{Blueprint, predict::to_host, testing::small_config};
+
+    /// The figure was printed by mace-torch 0.3.15, per atom.
+    #[test]
+    fn the_repulsion_of_h_and_o_at_0_8_angstrom_is_that_of_mace_torch() {
+        let frame = Frame {
+            atomic_numbers: vec![1, 8],
+            positions: vec![[0.0; 3], [0.0, 0.8, 0.0]],
+            cell: [[0.0; 3]; 3],
+            periodic: [false; 3],
+            labels: FrameLabels::default(),
+            weights: FrameWeights::default(),
+            config_type: String::new(),
+            head: String::new(),
+        };
+        let pair = Edges { senders: vec![1, 0], receivers: vec![0, 1], shifts: vec![[0; 3]; 2] };
+        let mut batch = GraphBatch::default();
+        batch.push(frame, &pair, 0);
+        let blueprint = Blueprint::new(small_config()).unwrap();
+        let device = Device::<Cpu>::default();
+        let graph =
+            GraphInput::<Cpu>::upload(&blueprint, &batch, FloatDType::F64, &device).unwrap();
+        let lengths = graph.vectors.clone().powi_scalar(2).sum_dim(1).sqrt();
+        let got = to_host(pair_repulsion(blueprint.config(), &graph, lengths));
+        for energy in got {
+            assert!((energy - 0.079_357_444_677_021_87).abs() < 1e-9, "{energy}");
+        }
+    }
+}

@@ -23,8 +23,9 @@ use super::{
     coupling_tensors::{CouplingTensor, ZERO},
 };
 
-/// A coupling whose part outside the earlier ones has less than this norm, relative to its own, is
-/// a combination of them. Dependent ones leave rounding, 1e-14; independent ones leave 1e-2.
+/// A coupling whose symmetric part outside the earlier ones has less than this norm, relative to
+/// that of a coupling, adds nothing: it is antisymmetric or a combination of them. Such leave
+/// rounding, 1e-14; others leave 1e-2.
 const DEPENDENT: f64 = 1e-8;
 
 /// The polynomials of one product layer, all degrees.
@@ -147,12 +148,12 @@ fn reduction(rows: &Rows, num_paths: usize, degree: usize) -> Vec<f64> {
     let dot = |a: &[f64], b: &[f64]| -> f64 {
         a.iter().zip(b).zip(&weights).map(|((a, b), w)| a * b * w).sum()
     };
+    let scale = ((2 * degree + 1) as f64).sqrt();
     // Pairs of an orthonormal column and its combination of couplings.
     let mut kept: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
     for path in 0..num_paths {
         let mut rest = column(path);
         let mut mix: Vec<f64> = (0..num_paths).map(|k| f64::from(u8::from(k == path))).collect();
-        let own = dot(&rest, &rest).sqrt();
         // Twice, since one pass leaves rounding of the size of what it removed.
         for (unit, combination) in kept.iter().chain(&kept) {
             let part = dot(&rest, unit);
@@ -160,12 +161,11 @@ fn reduction(rows: &Rows, num_paths: usize, degree: usize) -> Vec<f64> {
             mix.iter_mut().zip(combination).for_each(|(x, u)| *x -= part * u);
         }
         let norm = dot(&rest, &rest).sqrt();
-        if norm > DEPENDENT * own.max(ZERO) {
+        if norm > DEPENDENT * scale {
             rest.iter_mut().chain(&mut mix).for_each(|x| *x /= norm);
             kept.push((rest, mix));
         }
     }
-    let scale = ((2 * degree + 1) as f64).sqrt();
     let row = |k: usize| kept.iter().map(move |(_, mix)| scale * mix[k]).collect::<Vec<f64>>();
     (0..num_paths).flat_map(row).collect()
 }

@@ -162,3 +162,69 @@ impl<B: Kernels> RadialNetwork<B> {
 pub(super) fn matrix_product<B: Kernels>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
     <B as Kernels>::linear(x, weight, None, WeightLayout::InOut, Precision::Full)
 }
+
+/// Values were printed by mace-torch 0.3.15 with e3nn 0.4.4, to the digits given.
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, FloatDType};
+    use genesis_kernels::Cpu;
+
+    use super::*;
+    use crate::equivariant::predict::to_host;
+
+    fn column(values: &[f64]) -> Tensor<Cpu, 2> {
+        let device = Device::<Cpu>::default();
+        constant(values.to_vec(), [values.len(), 1], FloatDType::F64, &device)
+    }
+
+    fn assert_close(got: &[f64], want: &[f64], tolerance: f64) {
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(want) {
+            assert!((got - want).abs() <= tolerance, "{got} against {want}");
+        }
+    }
+
+    #[test]
+    fn bessel_functions_have_the_values_of_mace_torch() {
+        let want = [
+            0.354_646_339_3,
+            0.485_544_250_4,
+            0.310_109_483_5,
+            -0.060_975_151_5,
+            -0.393_590_210_5,
+            -0.477_886_927_5,
+            -0.260_682_015_9,
+            0.120_988_688_4,
+        ];
+        assert_close(&to_host(bessel(column(&[1.3]), 8, 5.0)), &want, 5.1e-11);
+    }
+
+    #[test]
+    fn the_cutoff_has_the_values_of_mace_torch_and_ends_at_its_radius() {
+        let at = |r: &[f64], power| to_host(polynomial_cutoff(column(r).div_scalar(5.0), power));
+        assert_close(&at(&[1.3, 4.2], 5), &[0.984_656_391_033_6, 0.086_625_117_798_4], 5.1e-14);
+        assert_close(
+            &at(&[1.3, 4.2], 6),
+            &[0.994_767_090_320_870_4, 0.122_598_036_235_88],
+            5.1e-14,
+        );
+        assert_eq!(at(&[5.0, 5.1, 80.0], 5), [0.0; 3]);
+        // The polynomial meets zero with three derivatives, so it is of order (1 - x)^3 near the end.
+        assert!(at(&[5.0 - 1e-3], 5)[0].abs() < 1e-8);
+    }
+
+    #[test]
+    fn agnesis_curve_has_the_value_of_mace_torch() {
+        let sum = covalent_radius(1) + covalent_radius(8);
+        let got = to_host(agnesi(column(&[0.8]), column(&[sum])));
+        assert_close(&got, &[0.404_075_626_785_793_8], 1e-15);
+    }
+
+    /// Far below its floor of three quarters of the radius sum the clamp gives the floor, far above
+    /// it gives the distance.
+    #[test]
+    fn the_soft_transform_clamps_short_distances_and_keeps_long_ones() {
+        let got = to_host(soft(column(&[0.05, 4.0]), column(&[1.0, 1.0])));
+        assert_close(&got, &[0.75, 4.0], 1e-3);
+    }
+}
