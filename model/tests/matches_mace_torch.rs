@@ -84,6 +84,7 @@ fn energies_forces_and_stress_are_those_of_mace_torch() {
     for_each(|oracle| {
         let all = atoms::run(&oracle.blueprint, &oracle.params, &oracle.frames);
         let mut first = 0;
+        let mut worst = [0.0_f64; 3];
         for (at, frame) in oracle.frames.iter().enumerate() {
             let what = |what: &str| format!("{} {at} {what}", oracle.name);
             let expected = |key: &str| &oracle.expected[&format!("{at}.{key}")];
@@ -92,6 +93,8 @@ fn energies_forces_and_stress_are_those_of_mace_torch() {
             atoms::assert_close(all.energies[at], energy, 1e-10 * energy.abs(), &what("energy"));
             let forces = &all.forces.as_ref().unwrap()[own.clone()];
             atoms::assert_vectors(forces, &rows(expected("forces")), 1e-9, &what("forces"));
+            worst[0] = worst[0].max((all.energies[at] / energy - 1.0).abs());
+            worst[1] = worst[1].max(apart(forces, &rows(expected("forces"))));
             let nodes = all.node_energies[own.clone()].iter().zip(&expected("node_energy").values);
             for (got, want) in nodes {
                 atoms::assert_close(*got, *want, 1e-10 * want.abs(), &what("node energy"));
@@ -100,10 +103,20 @@ fn energies_forces_and_stress_are_those_of_mace_torch() {
             assert_eq!(stress.is_some(), frame.periodic == [true; 3]);
             if let Some(stress) = stress {
                 atoms::assert_vectors(&stress, &rows(expected("stress")), 1e-9, &what("stress"));
+                worst[2] = worst[2].max(apart(&stress, &rows(expected("stress"))));
             }
             first = own.end;
         }
+        let [energy, forces, stress] = worst;
+        let name = &oracle.name;
+        println!("{name}: energy {energy:e} relative, forces {forces:e} eV/Å, stress {stress:e}");
     });
+}
+
+/// Largest difference of two lists of vectors.
+fn apart(got: &[Vector], want: &[Vector]) -> f64 {
+    let pairs = got.iter().flatten().zip(want.iter().flatten());
+    pairs.map(|(got, want)| (got - want).abs()).fold(0.0, f64::max)
 }
 
 #[test]
@@ -148,6 +161,7 @@ fn eight_steps_of_amsgrad_follow_the_curve_of_mace_torch() {
             let loss = got.terms.total();
             let what = format!("{} step {at}", oracle.name);
             atoms::assert_close(loss, *want, 1e-6 * want.abs(), &what);
+            println!("{what}: {:e} relative", (loss / want - 1.0).abs());
             params = amsgrad(&params, got.gradients, &mut state, at as u64 + 1);
         }
     });
