@@ -1,189 +1,47 @@
-//! The polynomial, its gradients and their changes along a direction on the CPU.
+//! The three loops over terms: outputs, gradient of the inputs, gradient of the coefficients.
 //!
 //! A node's inputs, a pack of channels wide, are loaded once and stay in the first cache while
-//! the terms pass. Numbers that carry their derivative turn each of the three kernels into its
-//! change along a direction, so there is one loop per kernel and none per derivative.
+//! the terms pass. Numbers that carry their derivative turn each loop into that of its change along
+//! a direction, so there is none per derivative.
 
-use burn::backend::Flex;
-use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::{ContractionProblem, Sizes};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, for_rows, input, is_f64, output, run, span};
+use super::super::{ContractionProblem, Sizes};
+use crate::cpu::{Element, Job, Lanes, Moving, Number, for_rows, run, span};
+use crate::rows::RowIndex;
 
 /// Terms a task of the coefficients' gradient takes; their sums stay in the first cache.
 const TERMS_PER_TASK: usize = 32;
 
 /// Everything a call reads.
 #[derive(Clone, Copy)]
-struct Call<'a, T> {
-    problem: &'a ContractionProblem,
-    sizes: Sizes,
-    x: &'a [T],
+pub(super) struct Call<'a, T> {
+    pub(super) problem: &'a ContractionProblem,
+    pub(super) sizes: Sizes,
+    pub(super) x: &'a [T],
     /// The direction, empty when values are wanted.
-    along: &'a [T],
+    pub(super) along: &'a [T],
     /// The gradient of the output, empty for the forward.
-    grad: &'a [T],
+    pub(super) grad: &'a [T],
     /// Empty for the gradient of the coefficients.
-    coefficients: &'a [T],
+    pub(super) coefficients: &'a [T],
 }
 
 /// Which of the three kernels.
 #[derive(Clone, Copy)]
-enum Wanted {
+pub(super) enum Wanted {
     Output,
     Input,
     Coefficients,
 }
 
-/// [`Kernels::contraction`](crate::Kernels::contraction).
-pub(crate) fn forward(
-    x: Tensor<Flex, 3>,
-    coefficients: Tensor<Flex, 3>,
-    problem: &ContractionProblem,
-) -> Tensor<Flex, 3> {
-    let num_species = coefficients.dims()[0];
-    let tensors = Tensors { x, along: None, grad: None, coefficients: Some(coefficients) };
-    tensors.compute("contraction", Wanted::Output, num_species, problem)
-}
-
-/// [`Kernels::contraction_input`](crate::Kernels::contraction_input).
-pub(crate) fn input_gradient(
-    grad: Tensor<Flex, 3>,
-    x: Tensor<Flex, 3>,
-    coefficients: Tensor<Flex, 3>,
-    problem: &ContractionProblem,
-) -> Tensor<Flex, 3> {
-    let num_species = coefficients.dims()[0];
-    let tensors = Tensors { x, along: None, grad: Some(grad), coefficients: Some(coefficients) };
-    tensors.compute("contraction_input", Wanted::Input, num_species, problem)
-}
-
-/// [`Kernels::contraction_coefficients`](crate::Kernels::contraction_coefficients).
-pub(crate) fn coefficients(
-    grad: Tensor<Flex, 3>,
-    x: Tensor<Flex, 3>,
-    num_species: usize,
-    problem: &ContractionProblem,
-) -> Tensor<Flex, 3> {
-    let tensors = Tensors { x, along: None, grad: Some(grad), coefficients: None };
-    tensors.compute("contraction_coefficients", Wanted::Coefficients, num_species, problem)
-}
-
-/// [`Kernels::contraction_tangent`](crate::Kernels::contraction_tangent).
-pub(crate) fn tangent(
-    along: Tensor<Flex, 3>,
-    x: Tensor<Flex, 3>,
-    coefficients: Tensor<Flex, 3>,
-    problem: &ContractionProblem,
-) -> Tensor<Flex, 3> {
-    let num_species = coefficients.dims()[0];
-    let tensors = Tensors { x, along: Some(along), grad: None, coefficients: Some(coefficients) };
-    tensors.compute("contraction_tangent", Wanted::Output, num_species, problem)
-}
-
-/// [`Kernels::contraction_input_tangent`](crate::Kernels::contraction_input_tangent).
-pub(crate) fn input_tangent(
-    along: Tensor<Flex, 3>,
-    grad: Tensor<Flex, 3>,
-    x: Tensor<Flex, 3>,
-    coefficients: Tensor<Flex, 3>,
-    problem: &ContractionProblem,
-) -> Tensor<Flex, 3> {
-    let num_species = coefficients.dims()[0];
-    let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
-    let tensors = Tensors { x, along, grad, coefficients };
-    tensors.compute("contraction_input_tangent", Wanted::Input, num_species, problem)
-}
-
-/// [`Kernels::contraction_coefficients_tangent`](crate::Kernels::contraction_coefficients_tangent).
-pub(crate) fn coefficients_tangent(
-    along: Tensor<Flex, 3>,
-    grad: Tensor<Flex, 3>,
-    x: Tensor<Flex, 3>,
-    num_species: usize,
-    problem: &ContractionProblem,
-) -> Tensor<Flex, 3> {
-    let tensors = Tensors { x, along: Some(along), grad: Some(grad), coefficients: None };
-    let name = "contraction_coefficients_tangent";
-    tensors.compute(name, Wanted::Coefficients, num_species, problem)
-}
-
-/// The tensors of a call.
-struct Tensors {
-    x: Tensor<Flex, 3>,
-    along: Option<Tensor<Flex, 3>>,
-    grad: Option<Tensor<Flex, 3>>,
-    coefficients: Option<Tensor<Flex, 3>>,
-}
-
-impl Tensors {
-    fn compute(
-        self,
-        operation: &str,
-        wanted: Wanted,
-        num_species: usize,
-        problem: &ContractionProblem,
-    ) -> Tensor<Flex, 3> {
-        let sizes = problem.check(
-            operation,
-            self.x.dims(),
-            self.grad.as_ref().map(Tensor::dims),
-            num_species,
-            self.coefficients.as_ref().map(Tensor::dims),
-        );
-        if let Some(along) = &self.along {
-            crate::shape::assert_shape(operation, "along", along.dims(), self.x.dims(), "as `x`");
-        }
-        let others = [&self.along, &self.grad, &self.coefficients].into_iter().flatten();
-        let dtypes: Vec<_> = std::iter::once(&self.x).chain(others).map(Tensor::dtype).collect();
-        if is_f64(operation, &dtypes) {
-            self.compute_in::<f64>(wanted, sizes, problem)
-        } else {
-            self.compute_in::<f32>(wanted, sizes, problem)
-        }
-    }
-
-    fn compute_in<T: Element>(
-        self,
-        wanted: Wanted,
-        sizes: Sizes,
-        problem: &ContractionProblem,
-    ) -> Tensor<Flex, 3> {
-        let x = input(self.x);
-        let [along, grad, coefficients] =
-            [self.along, self.grad, self.coefficients].map(|tensor| tensor.map(input));
-        let view = |tensor| Option::map_or(tensor, &[][..], T::view);
-        let call = Call {
-            problem,
-            sizes,
-            x: T::view(&x),
-            along: view(along.as_ref()),
-            grad: view(grad.as_ref()),
-            coefficients: view(coefficients.as_ref()),
-        };
-        let moving = along.is_some();
-        let terms = &problem.terms;
-        let Sizes { num_nodes, channels, num_species } = sizes;
-        match wanted {
-            Wanted::Output => {
-                let shape = [num_nodes, terms.num_outputs, channels];
-                output(per_node(call, wanted, moving, shape[1]), shape)
-            }
-            Wanted::Input => {
-                let shape = [num_nodes, terms.num_inputs, channels];
-                output(per_node(call, wanted, moving, shape[1]), shape)
-            }
-            Wanted::Coefficients => {
-                let shape = [num_species, terms.list.len(), channels];
-                output(per_species(call, moving), shape)
-            }
-        }
-    }
-}
-
 /// `rows` rows for every node, a node at a time.
-fn per_node<T: Element>(call: Call<'_, T>, wanted: Wanted, moving: bool, rows: usize) -> Vec<T> {
+pub(super) fn per_node<T: Element>(
+    call: Call<'_, T>,
+    wanted: Wanted,
+    moving: bool,
+    rows: usize,
+) -> Vec<T> {
     let row_len = rows * call.sizes.channels;
     let mut out = vec![T::ZERO; call.sizes.num_nodes * row_len];
     for_rows(
@@ -199,14 +57,14 @@ fn per_node<T: Element>(call: Call<'_, T>, wanted: Wanted, moving: bool, rows: u
 }
 
 /// A row for every term of every species; each task sums its terms over the nodes in order.
-fn per_species<T: Element>(call: Call<'_, T>, moving: bool) -> Vec<T> {
+pub(super) fn per_species<T: Element>(call: Call<'_, T>, moving: bool) -> Vec<T> {
     let Sizes { channels, num_species, .. } = call.sizes;
     let count = call.problem.terms.list.len();
     let mut out = vec![T::ZERO; num_species * count * channels];
     if out.is_empty() {
         return out;
     }
-    let nodes = crate::rows::RowIndex::new(&call.problem.species, num_species);
+    let nodes = RowIndex::new(&call.problem.species, num_species);
     out.par_chunks_mut(count * channels).enumerate().for_each(|(species, out)| {
         let tasks = out.par_chunks_mut(TERMS_PER_TASK * channels).enumerate();
         tasks.for_each(|(task, out)| {
