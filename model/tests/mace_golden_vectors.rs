@@ -1,6 +1,10 @@
 //! Published figures of three small MACE models with pseudo-random parameters: energies, forces,
 //! stress, and a loss with gradients. They were made with mace-torch 0.3.15 and e3nn 0.4.4 in f64.
-#![allow(clippy::unwrap_used, reason = "functions of a test, where a panic is the report")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::unreadable_literal,
+    reason = "functions of a test, where a panic is the report; figures stand as they were published"
+)]
 
 mod atoms;
 

@@ -17,6 +17,7 @@ mod atoms;
 use std::collections::BTreeSet;
 
 use atoms::oracle::{Oracle, for_each};
+use burn::tensor::Tensor;
 use genesis_kernels::{AdamwStep, AmsgradState, Cpu, Kernels};
 use genesis_model::{
     Params,
@@ -154,7 +155,7 @@ fn eight_steps_of_amsgrad_follow_the_curve_of_mace_torch() {
     for_each(|oracle| {
         let batch = batch(oracle);
         let mut params = oracle.params.clone();
-        let zeros = || params.values().iter().map(|value| value.zeros_like()).collect::<Vec<_>>();
+        let zeros = || params.values().iter().map(Tensor::zeros_like).collect::<Vec<_>>();
         let mut state = [zeros(), zeros(), zeros()];
         for (at, want) in oracle.expected["curve"].values.iter().enumerate() {
             let got = step(oracle, &params, &batch);
@@ -169,8 +170,8 @@ fn eight_steps_of_amsgrad_follow_the_curve_of_mace_torch() {
 
 fn amsgrad(
     params: &Params<Cpu>,
-    gradients: Vec<burn::tensor::Tensor<Cpu, 1>>,
-    state: &mut [Vec<burn::tensor::Tensor<Cpu, 1>>; 3],
+    gradients: Vec<Tensor<Cpu, 1>>,
+    state: &mut [Vec<Tensor<Cpu, 1>>; 3],
     step: u64,
 ) -> Params<Cpu> {
     let step =
@@ -206,7 +207,7 @@ fn an_export_has_the_tensors_of_the_file_and_nothing_else() {
                 atoms::assert_close(*got, *want, 1e-12 * want.abs().max(1.0), name);
             }
         }
-        let again = import(oracle.config.clone(), &got).unwrap();
+        let again = import(&oracle.config, &got).unwrap();
         assert_eq!(again.blueprint.config(), oracle.blueprint.config());
     });
 }
@@ -219,7 +220,7 @@ fn a_changed_buffer_or_coupling_is_refused_with_both_values() {
             let values = &mut tensors.get_mut(name).unwrap().values;
             let at = values.iter().position(|x| x.abs() > 1e-3).unwrap();
             values[at] = change(values[at]);
-            import(oracle.config.clone(), &tensors).unwrap_err()
+            import(&oracle.config, &tensors).unwrap_err()
         };
         let error = refuse("r_max", |r| r + 0.1);
         assert!(matches!(error, ImportError::Value { .. }), "{error}");
@@ -228,7 +229,7 @@ fn a_changed_buffer_or_coupling_is_refused_with_both_values() {
         assert!(matches!(error, ImportError::Couplings { .. }), "{error}");
         let mut tensors = oracle.tensors.clone();
         tensors.remove("readouts.0.linear.weight");
-        let error = import(oracle.config.clone(), &tensors).unwrap_err();
+        let error = import(&oracle.config, &tensors).unwrap_err();
         assert!(matches!(error, ImportError::Missing { .. }), "{error}");
     });
 }
@@ -245,7 +246,7 @@ fn a_symmetric_model_exports_to_the_same_energies_and_forces() {
     let params = atoms::random_params(&blueprint);
     let exported = export(&blueprint, &params);
     let unreduced = MaceConfig { product_basis: ProductBasisKind::Unreduced, ..symmetric };
-    let imported = import(unreduced, &exported.parameters).unwrap();
+    let imported = import(&unreduced, &exported.parameters).unwrap();
     assert!(imported.blueprint.num_parameters() > blueprint.num_parameters());
     let specs = imported.blueprint.specs().clone();
     let other = Params::from_host(specs, &imported.parameters, &atoms::device()).unwrap();
