@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::super::{ContractionProblem, Sizes};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, for_rows, run, span};
 use crate::rows::RowIndex;
 
 /// Terms a task of the coefficients' gradient takes; their sums stay in the first cache.
@@ -17,6 +17,8 @@ const TERMS_PER_TASK: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a, T> {
     pub(super) problem: &'a ContractionProblem,
+    /// The three factors of every term.
+    pub(super) factors: &'a [[usize; 3]],
     pub(super) sizes: Sizes,
     pub(super) x: &'a [T],
     /// The direction, empty when values are wanted.
@@ -105,20 +107,20 @@ struct NodeJob<'a, T> {
 
 impl<T: Element> Job for NodeJob<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(mut self) {
+    fn run<S: Set>(mut self) {
         match (self.wanted, self.moving) {
-            (Wanted::Output, false) => self.outputs::<T::Pack<FUSED>>(),
-            (Wanted::Output, true) => self.outputs::<Moving<T::Pack<FUSED>>>(),
-            (_, false) => self.inputs::<T::Pack<FUSED>>(),
-            (_, true) => self.inputs::<Moving<T::Pack<FUSED>>>(),
+            (Wanted::Output, false) => self.outputs::<T::Pack<S>>(),
+            (Wanted::Output, true) => self.outputs::<Moving<T::Pack<S>>>(),
+            (_, false) => self.inputs::<T::Pack<S>>(),
+            (_, true) => self.inputs::<Moving<T::Pack<S>>>(),
         }
     }
 }
 
-impl<T: Element> NodeJob<'_, T> {
+impl<'a, T: Element> NodeJob<'a, T> {
     /// Coefficients of this node's species, `[T, C]`.
     #[inline(always)]
-    fn coefficients(&self) -> &[T] {
+    fn coefficients(&self) -> &'a [T] {
         let len = self.call.problem.terms.list.len() * self.call.sizes.channels;
         let species = self.call.problem.species[self.node] as usize;
         &self.call.coefficients[species * len..][..len]
@@ -131,6 +133,7 @@ impl<T: Element> NodeJob<'_, T> {
     {
         let (terms, channels) = (&self.call.problem.terms, self.call.sizes.channels);
         let mut inputs: Vec<N> = Vec::with_capacity(terms.num_inputs + 1);
+        let coefficients = self.coefficients();
         for start in (0..channels).step_by(N::Plain::LANES) {
             let columns =
                 |row: usize| span(row * channels + start, N::Plain::LANES, (row + 1) * channels);
@@ -139,10 +142,10 @@ impl<T: Element> NodeJob<'_, T> {
             for run in terms.list.chunk_by(|a, b| a.output == b.output) {
                 let to = columns(run[0].output.into());
                 let mut sum = N::Plain::load(&self.out[to.clone()]);
-                for term in run {
-                    let [a, b, c] = term.factors(terms.num_inputs);
+                for _ in run {
+                    let [a, b, c] = self.call.factors[at];
                     let product = inputs[a].mul(inputs[b]).mul(inputs[c]).result();
-                    sum = product.mul_add(N::Plain::load(&self.coefficients()[columns(at)]), sum);
+                    sum = product.mul_add(N::Plain::load(&coefficients[columns(at)]), sum);
                     at += 1;
                 }
                 sum.store(&mut self.out[to]);
@@ -159,16 +162,17 @@ impl<T: Element> NodeJob<'_, T> {
         let (count, outputs) = (terms.num_inputs, terms.num_outputs);
         let mut inputs: Vec<N> = Vec::with_capacity(count + 1);
         let mut sums = vec![N::Plain::zero(); count + 1];
+        let coefficients = self.coefficients();
         for start in (0..channels).step_by(N::Plain::LANES) {
             let columns =
                 |row: usize| span(row * channels + start, N::Plain::LANES, (row + 1) * channels);
             self.call.load(self.node, start, &mut inputs);
             sums.fill(N::Plain::zero());
             for (at, term) in terms.list.iter().enumerate() {
-                let [a, b, c] = term.factors(count);
+                let [a, b, c] = self.call.factors[at];
                 let row = self.node * outputs + usize::from(term.output);
                 let grad = N::Plain::load(&self.call.grad[columns(row)]);
-                let coefficient = N::Plain::load(&self.coefficients()[columns(at)]);
+                let coefficient = N::Plain::load(&coefficients[columns(at)]);
                 let weight = Lanes::mul(grad, coefficient);
                 let (x, y, z) = (inputs[a], inputs[b], inputs[c]);
                 sums[a] = y.mul(z).result().mul_add(weight, sums[a]);
@@ -194,11 +198,11 @@ struct SpeciesJob<'a, T> {
 
 impl<T: Element> Job for SpeciesJob<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(mut self) {
+    fn run<S: Set>(mut self) {
         if self.moving {
-            self.sums::<Moving<T::Pack<FUSED>>>();
+            self.sums::<Moving<T::Pack<S>>>();
         } else {
-            self.sums::<T::Pack<FUSED>>();
+            self.sums::<T::Pack<S>>();
         }
     }
 }
@@ -218,7 +222,7 @@ impl<T: Element> SpeciesJob<'_, T> {
                 let node = node as usize;
                 self.call.load(node, start, &mut inputs);
                 for (at, term) in terms.list[self.first..].iter().enumerate().take(TERMS_PER_TASK) {
-                    let [a, b, c] = term.factors(terms.num_inputs);
+                    let [a, b, c] = self.call.factors[self.first + at];
                     let row = node * terms.num_outputs + usize::from(term.output);
                     let grad = N::Plain::load(&self.call.grad[columns(row)]);
                     let product = inputs[a].mul(inputs[b]).mul(inputs[c]).result();

@@ -131,8 +131,11 @@ impl Tensors {
         let [along, grad, coefficients] =
             [self.along, self.grad, self.coefficients].map(|tensor| tensor.map(input));
         let view = |tensor| Option::map_or(tensor, &[][..], T::view);
+        let unit = problem.terms.num_inputs;
+        let factors: Vec<_> = problem.terms.list.iter().map(|term| term.factors(unit)).collect();
         let call = Call {
             problem,
+            factors: &factors,
             sizes,
             x: T::view(&x),
             along: view(along.as_ref()),
