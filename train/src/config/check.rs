@@ -5,8 +5,8 @@ use genesis_data::ingest::{Generate, IngestPlan, TokenizerChoice};
 use super::data::DataConfig;
 use super::problem::ConfigProblem;
 use super::run::{
-    BatchConfig, DecayConfig, ObjectiveConfig, OptimizerConfig, RunConfig, SampleConfig,
-    ScheduleConfig,
+    AverageConfig, BatchConfig, DecayConfig, ObjectiveConfig, OptimizerConfig, RunConfig,
+    SampleConfig, ScheduleConfig,
 };
 
 /// Every problem of meaning in `config`.
@@ -18,6 +18,7 @@ pub(super) fn check(config: &RunConfig) -> Vec<ConfigProblem> {
     found.check_batch(&config.batch);
     found.check_optimizer(&config.optimizer);
     found.check_schedule(&config.schedule);
+    found.check_average(config.average);
     found.check_intervals(config);
     if let Some(sample) = &config.report.sample {
         found.check_sample(sample);
@@ -124,7 +125,8 @@ impl Found {
     }
 
     fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
-        let OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay, clip_norm } = *optimizer;
+        let (OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay, clip_norm }
+        | OptimizerConfig::Amsgrad { beta1, beta2, epsilon, weight_decay, clip_norm }) = *optimizer;
         self.fraction_below_one("optimizer.beta1", beta1);
         self.fraction_below_one("optimizer.beta2", beta2);
         self.positive("optimizer.epsilon", epsilon);
@@ -134,6 +136,10 @@ impl Found {
         }
     }
 
+    fn check_average(&mut self, average: Option<AverageConfig>) {
+        self.fraction_below_one("average.decay", average.map_or(0.0, |it| it.decay));
+    }
+
     fn check_schedule(&mut self, schedule: &ScheduleConfig) {
         let ScheduleConfig { steps, peak_rate, warmup_steps, decay } = *schedule;
         self.at_least("schedule.steps", steps, 1);
@@ -141,6 +147,14 @@ impl Found {
         self.require(warmup_steps <= steps, "schedule.warmup_steps", || {
             format!("is {warmup_steps}, must not exceed `schedule.steps`, which is {steps}")
         });
+        if let DecayConfig::Stairs { every, .. } = decay {
+            self.at_least("schedule.decay.every", every, 1);
+        }
+        if let DecayConfig::Stairs { factor, .. } | DecayConfig::Plateau { factor, .. } = decay {
+            self.require(factor > 0.0 && factor <= 1.0, "schedule.decay.factor", || {
+                format!("is {factor}, must be above 0 and at most 1")
+            });
+        }
         let (DecayConfig::Cosine { steps: tail, floor_ratio }
         | DecayConfig::Linear { steps: tail, floor_ratio }
         | DecayConfig::OneMinusSqrt { steps: tail, floor_ratio }) = decay

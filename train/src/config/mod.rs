@@ -27,7 +27,7 @@ pub use load::{load, load_text, to_text};
 pub use problem::{ConfigProblem, ConfigProblems, Origin};
 pub use resolve::{RunPlan, resolve, resolve_card, save_plan};
 pub use run::{
-    BatchConfig, CheckpointConfig, Compute, DecayConfig, EvaluationConfig, ObjectiveConfig,
-    OptimizerConfig, PrecisionConfig, ReportConfig, RunConfig, RunTable, SampleConfig,
-    ScheduleConfig,
+    AverageConfig, BatchConfig, CheckpointConfig, Compute, DecayConfig, EvaluationConfig,
+    ObjectiveConfig, OptimizerConfig, PrecisionConfig, ReportConfig, RunConfig, RunTable,
+    SampleConfig, ScheduleConfig,
 };

@@ -107,7 +107,8 @@ impl LoadedModel {
             .map_err(|error| manifest_problem(&manifest_path, &error))?;
         config.validate().map_err(|problems| manifest_problem(&manifest_path, &problems))?;
         let tensors = checkpoint.model()?;
-        let values = tensors.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
+        let values =
+            tensors.into_iter().map(|tensor| (tensor.name, tensor.values.into_f32())).collect();
         let listed = |name: &str| checkpoint.manifest.file(name).is_some();
         let origin = if listed(ORIGIN_FILE) {
             let (description, tensors) =

@@ -20,7 +20,10 @@ pub(crate) use number::{grouped, scaled};
 pub use events::{Event, read_events};
 pub use html::write_html;
 pub use log::RunLog;
-pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};
+pub use record::{
+    AtomsFigures, CheckpointRecord, EvaluationRecord, Figures, Observer, SampleRecord,
+    SequenceFigures, Silent, StepRecord, Work,
+};
 pub use summary::RunSummary;
 
 use std::path::{Path, PathBuf};

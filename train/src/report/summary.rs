@@ -84,9 +84,25 @@ impl RunSummary {
         (!tail.is_empty()).then(|| tail.iter().sum::<f64>() / tail.len() as f64)
     }
 
-    /// Median tokens per second.
+    /// Whether the run learned from atoms.
+    pub fn is_of_atoms(&self) -> bool {
+        self.events.iter().any(|event| event.atoms.is_some())
+    }
+
+    /// Unit of its losses; empty for the weighted loss of atoms.
+    pub fn loss_unit(&self) -> &'static str {
+        if self.is_of_atoms() { "" } else { "nats" }
+    }
+
+    /// What it counts: tokens or atoms.
+    pub fn counted(&self) -> &'static str {
+        if self.is_of_atoms() { "atoms" } else { "tokens" }
+    }
+
+    /// Median tokens, or atoms, per second.
     pub fn median_rate(&self) -> Option<f64> {
-        let mut rates: Vec<f64> = self.events.iter().filter_map(|e| e.tokens_per_s).collect();
+        let rate = |e: &Event| e.tokens_per_s.or(e.atoms_per_s);
+        let mut rates: Vec<f64> = self.events.iter().filter_map(rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.get(rates.len() / 2).copied()
     }
@@ -100,17 +116,24 @@ impl RunSummary {
         };
         add("Steps done", Some(grouped(self.steps())));
         add("Tokens seen", last.tokens.map(grouped));
-        add("Training loss, last 5 % of steps", self.final_loss().map(nats));
+        add("Atoms seen", last.atoms.map(grouped));
+        let with_unit = |loss: f64| format!("{loss:.4} {}", self.loss_unit()).trim_end().to_owned();
+        add("Training loss, last 5 % of steps", self.final_loss().map(with_unit));
         if let Some((step, loss)) = self.best_validation() {
-            add("Best validation loss", Some(format!("{} at step {}", nats(loss), grouped(step))));
+            let text = format!("{} at step {}", with_unit(loss), grouped(step));
+            add("Best validation loss", Some(text));
         }
         let measured = self.events.iter().rev().find(|event| event.val_loss.is_some());
         add("Last perplexity", measured.and_then(|e| e.perplexity).map(significant));
         add("Last bits per byte", measured.and_then(|e| e.bits_per_byte).map(significant));
+        let last_of = |value: fn(&Event) -> Option<f64>| measured.and_then(value).map(significant);
+        add("Last energy RMSE, meV/atom", last_of(|e| e.val_energy_rmse_mev_per_atom));
+        add("Last force RMSE, meV/Å", last_of(|e| e.val_forces_rmse_mev_per_a));
+        add("Last stress RMSE, meV/Å^3", last_of(|e| e.val_stress_rmse_mev_per_a3));
         add("Wall time", last.wall_s.map(duration));
         add(
             "Median throughput",
-            self.median_rate().map(|rate| format!("{} tokens/s", whole(rate))),
+            self.median_rate().map(|rate| format!("{} {}/s", whole(rate), self.counted())),
         );
         add("Time waiting for data", self.data_wait_share().map(|s| format!("{:.1} %", 100.0 * s)));
         facts
@@ -120,10 +143,6 @@ impl RunSummary {
         let wall = self.events.last()?.wall_s.filter(|wall| *wall > 0.0)?;
         Some(self.events.iter().filter_map(|event| event.data_wait_s).sum::<f64>() / wall)
     }
-}
-
-fn nats(loss: f64) -> String {
-    format!("{loss:.4} nats")
 }
 
 /// Derived numbers that `plan.toml` carries as comments above its first table: `# name: value`.
