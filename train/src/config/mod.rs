@@ -3,6 +3,7 @@
 //! Reading order: [`run`] and [`data`] (what may be written), [`load`] (file to [`RunConfig`]),
 //! [`resolve`] (with the dataset to an immutable [`RunPlan`]), [`estimate`] (what it will cost).
 
+pub mod atoms;
 pub mod data;
 pub mod estimate;
 pub mod load;
@@ -21,9 +22,14 @@ mod structure;
 #[cfg(test)]
 mod tests;
 
+pub use atoms::{
+    AtomsBatch, AtomsConfig, AtomsData, AtomsDtype, AtomsEvaluation, AtomsModel, AtomsObjective,
+    AtomsPlan, AtomsPrecision, AtomsReport, MaceModel, StageTwoConfig, resolve_atoms,
+    save_atoms_plan,
+};
 pub use data::{DATASET_FOLDER, DataConfig};
 pub use estimate::{Estimate, estimate};
-pub use load::{load, load_text, to_text};
+pub use load::{AnyConfig, Root, load, load_any, load_any_text, load_text, to_text};
 pub use problem::{ConfigProblem, ConfigProblems, Origin};
 pub use resolve::{RunPlan, resolve, resolve_card, save_plan};
 pub use run::{

@@ -30,6 +30,7 @@ use crate::optim::{GradientNorm, clip};
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
 pub use course::{Course, Plan, StageTwo};
+pub(crate) use course::to_json;
 use due::Due;
 pub use error::{NonFinite, TrainError};
 pub use resume::{Resume, Start, prepare};
