@@ -5,12 +5,13 @@
 //! The card is written last: a folder without it is an unfinished ingest.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Component, Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{DataError, Result};
+use crate::card_file::{self, CardFile};
+pub use crate::card_file::{DatasetKind, kind_of};
+use crate::error::Result;
 pub(crate) use crate::files::hexadecimal;
 pub use crate::files::{sha256_of_bytes, sha256_of_file, sync_folder, write_durably};
 
@@ -305,87 +306,24 @@ impl DatasetCard {
 
     /// The one serialisation: indented JSON, fields in the order of the type, a final newline.
     pub fn to_json(&self) -> Result<String> {
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(|e| DataError::invalid("dataset card", e.to_string(), "report this"))?;
-        text.push('\n');
-        Ok(text)
+        card_file::to_json(self)
     }
 
     /// Writes the digest file, then the card, each durably and by rename, and returns the digest.
     ///
     /// Call it last: from then on the folder is a dataset.
     pub fn save(&self, root: &Path) -> Result<String> {
-        let json = self.to_json()?;
-        let digest = sha256_of_bytes(json.as_bytes());
-        write_durably(root, CARD_DIGEST_FILE, format!("{digest}  {CARD_FILE}\n").as_bytes())?;
-        write_durably(root, CARD_FILE, json.as_bytes())?;
-        Ok(digest)
+        card_file::save(root, &self.to_json()?)
     }
 
     /// Reads the card of the folder `root` and its digest, which must match the digest file.
     pub fn load(root: &Path) -> Result<(Self, String)> {
-        let path = root.join(CARD_FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(DataError::NotADataset { root: root.to_path_buf() });
-            }
-            Err(e) => return Err(DataError::io("read", &path)(e)),
-        };
-        let digest = sha256_of_bytes(&bytes);
-        check_digest_file(root, &digest)?;
-        let problem = |problem: String| DataError::Card { path: path.clone(), problem };
-        check_version(&bytes).map_err(problem)?;
-        let card: Self = serde_json::from_slice(&bytes).map_err(|e| problem(e.to_string()))?;
-        card.check_names().map_err(problem)?;
-        Ok((card, digest))
+        let file = CardFile::read(root)?;
+        let card: Self = file.parse(DatasetKind::Tokens)?;
+        let names = card.files.iter().map(|f| &f.file).chain(card.shards.iter().map(|s| &s.file));
+        card_file::check_names(names).map_err(|problem| file.problem(problem))?;
+        Ok((card, file.digest))
     }
-
-    /// Every file the card names must lie directly in the folder, each under its own name.
-    fn check_names(&self) -> std::result::Result<(), String> {
-        let mut seen = std::collections::BTreeSet::new();
-        let names = self.files.iter().map(|f| &f.file).chain(self.shards.iter().map(|s| &s.file));
-        for name in names {
-            let mut parts = Path::new(name).components();
-            let plain =
-                matches!(parts.next(), Some(Component::Normal(part)) if part == name.as_str());
-            if !plain || parts.next().is_some() {
-                return Err(format!("`{name}` is not the name of a file inside the folder"));
-            }
-            if !seen.insert(name) {
-                return Err(format!("`{name}` is listed twice"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reports the version before the fields, so an old program names the cause.
-fn check_version(bytes: &[u8]) -> std::result::Result<(), String> {
-    #[derive(Deserialize)]
-    struct Version {
-        schema_version: u32,
-    }
-    let Version { schema_version } =
-        serde_json::from_slice(bytes).map_err(|e| format!("not a dataset card: {e}"))?;
-    if schema_version == SCHEMA_VERSION {
-        return Ok(());
-    }
-    Err(format!("schema_version is {schema_version}, this program reads {SCHEMA_VERSION}"))
-}
-
-fn check_digest_file(root: &Path, digest: &str) -> Result<()> {
-    let path = root.join(CARD_DIGEST_FILE);
-    let recorded = fs::read(&path).map_err(DataError::io("read", &path))?;
-    if recorded == format!("{digest}  {CARD_FILE}\n").as_bytes() {
-        return Ok(());
-    }
-    let recorded = String::from_utf8_lossy(&recorded[..recorded.len().min(64)]).into_owned();
-    Err(DataError::corrupt(
-        &root.join(CARD_FILE),
-        "",
-        format!("its SHA-256 is {digest}, {CARD_DIGEST_FILE} says {recorded}"),
-    ))
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 //! [`card`] (what a dataset says of itself), [`mod@verify`], [`loader`] (shards to batches).
 
 pub mod card;
+mod card_file;
 pub mod error;
 mod files;
+pub mod graphs;
 pub mod ingest;
 pub mod loader;
 pub mod shards;

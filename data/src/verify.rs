@@ -4,13 +4,15 @@
 //! every other file. Beyond digests, the contents of the shards are read and counted again, and
 //! every token must be inside the vocabulary. Damage is collected, not stopped at.
 
+mod graphs;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use crate::card::{
-    CARD_DIGEST_FILE, CARD_FILE, DatasetCard, FileCard, ShardCard, Split, SplitCard, Splits,
-    sha256_of_file,
+    CARD_DIGEST_FILE, CARD_FILE, DatasetCard, DatasetKind, FileCard, ShardCard, Split, SplitCard,
+    Splits, kind_of, sha256_of_file,
 };
 use crate::error::{DataError, Result};
 use crate::shards::{Dataset, ShardReader};
@@ -24,9 +26,9 @@ pub struct VerifyReport {
     pub files: u64,
     /// Bytes that were read and hashed.
     pub bytes: u64,
-    /// Documents that were read and counted.
+    /// Documents (structures of atoms) that were read and counted.
     pub documents: u64,
-    /// Tokens that were read and counted.
+    /// Tokens (atoms) that were read and counted.
     pub tokens: u64,
     /// One message per damaged place; each names the file. Empty: the dataset is whole.
     pub problems: Vec<String>,
@@ -56,6 +58,9 @@ pub fn bytes_to_verify(card: &DatasetCard) -> u64 {
 /// # Errors
 /// [`DataError::NotADataset`] when there is no card. Everything else is in the report.
 pub fn verify(root: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
+    if matches!(kind_of(root), Ok(DatasetKind::Graphs)) {
+        return graphs::verify(root, progress);
+    }
     let mut report = VerifyReport::default();
     let (card, digest) = match DatasetCard::load(root) {
         Ok(loaded) => loaded,
@@ -78,7 +83,7 @@ pub fn verify(root: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport
         report.note(Dataset::open(root));
         check_counts(root, &card, &counted, &mut report);
     }
-    report.unlisted = unlisted(root, &card)?;
+    report.unlisted = unlisted(root, &card.files, card.shards.iter().map(|shard| &shard.file))?;
     Ok(report)
 }
 
@@ -201,14 +206,14 @@ fn check_counts(root: &Path, card: &DatasetCard, counted: &Counted, report: &mut
     }
 }
 
-fn unlisted(root: &Path, card: &DatasetCard) -> Result<Vec<String>> {
-    let listed: BTreeSet<&str> = card
-        .files
-        .iter()
-        .map(|file| file.file.as_str())
-        .chain(card.shards.iter().map(|shard| shard.file.as_str()))
-        .chain([CARD_FILE, CARD_DIGEST_FILE])
-        .collect();
+fn unlisted<'s>(
+    root: &Path,
+    files: &'s [FileCard],
+    shards: impl Iterator<Item = &'s String>,
+) -> Result<Vec<String>> {
+    let files = files.iter().map(|file| file.file.as_str());
+    let shards = shards.map(String::as_str);
+    let listed: BTreeSet<&str> = files.chain(shards).chain([CARD_FILE, CARD_DIGEST_FILE]).collect();
     let mut names = Vec::new();
     for entry in fs::read_dir(root).map_err(DataError::io("list", root))? {
         let name = entry.map_err(DataError::io("list", root))?.file_name();

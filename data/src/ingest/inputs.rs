@@ -30,24 +30,38 @@ pub(super) fn sources(plan: &IngestPlan) -> Result<Vec<Source>> {
         return Ok(vec![Source { path, format: FormatChoice::Text, guessed: false, bytes: 0 }]);
     }
     let mut sources = Vec::new();
-    for input in &plan.inputs {
-        let metadata = fs::metadata(input).map_err(DataError::io("read", input))?;
-        if metadata.is_dir() {
-            let before = sources.len();
-            list_folder(input, plan.format, &mut sources)?;
-            if sources.len() == before {
-                let shown = input.display().to_string();
-                return Err(DataError::invalid(shown, "the folder has no files", "check the path"));
-            }
-        } else {
-            sources.push(source(input, &metadata, plan.format)?);
-        }
-    }
+    walk(&plan.inputs, &mut |path, metadata| {
+        sources.push(source(path, metadata, plan.format)?);
+        Ok(())
+    })?;
     Ok(sources)
 }
 
+type Found<'f> = &'f mut dyn FnMut(&Path, &fs::Metadata) -> Result<()>;
+
+/// Calls `found` for every file of `inputs`, folders opened, in reading order.
+pub(super) fn walk(inputs: &[PathBuf], found: Found<'_>) -> Result<()> {
+    for input in inputs {
+        let metadata = fs::metadata(input).map_err(DataError::io("read", input))?;
+        if !metadata.is_dir() {
+            found(input, &metadata)?;
+            continue;
+        }
+        let mut files = 0;
+        list_folder(input, &mut |path, metadata| {
+            files += 1;
+            found(path, metadata)
+        })?;
+        if files == 0 {
+            let shown = input.display().to_string();
+            return Err(DataError::invalid(shown, "the folder has no files", "check the path"));
+        }
+    }
+    Ok(())
+}
+
 /// Files below `folder`, sorted by name; names that begin with a dot are skipped.
-fn list_folder(folder: &Path, format: FormatChoice, sources: &mut Vec<Source>) -> Result<()> {
+fn list_folder(folder: &Path, found: Found<'_>) -> Result<()> {
     let failed = |e| DataError::io("read", folder)(e);
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -60,23 +74,29 @@ fn list_folder(folder: &Path, format: FormatChoice, sources: &mut Vec<Source>) -
     for (path, kind) in paths {
         // A link to a folder is not followed: it might lead back here.
         if kind.is_dir() {
-            list_folder(&path, format, sources)?;
+            list_folder(&path, found)?;
             continue;
         }
         let metadata = fs::metadata(&path).map_err(DataError::io("read", &path))?;
         if metadata.is_file() {
-            sources.push(source(&path, &metadata, format)?);
+            found(&path, &metadata)?;
         }
     }
     Ok(())
 }
 
-fn source(path: &Path, metadata: &fs::Metadata, format: FormatChoice) -> Result<Source> {
-    if !metadata.is_file() {
-        let shown = path.display().to_string();
-        let fix = "write the data to a file first: it is read twice and its digest recorded";
-        return Err(DataError::invalid(shown, "it is not a regular file", fix));
+/// A file is read more than once and its digest recorded, so it must stay as it is.
+pub(super) fn check_regular(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
     }
+    let shown = path.display().to_string();
+    let fix = "write the data to a file first: it is read twice and its digest recorded";
+    Err(DataError::invalid(shown, "it is not a regular file", fix))
+}
+
+fn source(path: &Path, metadata: &fs::Metadata, format: FormatChoice) -> Result<Source> {
+    check_regular(path, metadata)?;
     let guessed = format == FormatChoice::Guess;
     let format = if guessed { guess(path)? } else { format };
     Ok(Source { path: path.to_path_buf(), format, guessed, bytes: metadata.len() })

@@ -9,10 +9,12 @@
 //! Memory: two chunks of text and their tokens, and 16 bytes (32 with the table's slack) for
 //! every document, by which exact duplicates are found; `keep_duplicates` does without those.
 
+pub mod atoms;
 mod error;
 mod generate;
 mod inputs;
 mod output;
+mod overlap;
 mod pipeline;
 mod plan;
 mod progress;
@@ -24,7 +26,9 @@ mod vocabulary;
 use std::path::Path;
 
 pub use error::IngestError;
-pub use generate::{Generate, molecule};
+pub use generate::{
+    Generate, GenerateAtoms, Labelled, SiliconFrame, SiliconFrames, molecule, stillinger_weber,
+};
 pub use plan::{
     DEFAULT_MAX_RECORD_BYTES, DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice, IngestPlan,
     TokenizerChoice,
@@ -33,7 +37,7 @@ pub use progress::{Progress, Silent};
 pub use rejects::{REJECTS_FILE, Reject};
 
 use crate::card::DatasetCard;
-use output::{Existing, TemporaryFolder};
+use output::TemporaryFolder;
 use pipeline::ChunkReader;
 use sink::Sink;
 
@@ -64,7 +68,12 @@ pub fn ingest(plan: &IngestPlan, progress: &dyn Progress) -> Result<IngestSummar
 
 fn ingest_here(plan: &IngestPlan, progress: &dyn Progress) -> Result<IngestSummary, IngestError> {
     let sources = inputs::sources(plan)?;
-    let existing = output::look(plan, &sources)?;
+    let existing = output::look(&output::Request {
+        path: &plan.output,
+        overwrite: plan.overwrite,
+        input_bytes: plan.generate.is_none().then(|| inputs::total_bytes(&sources)),
+        options: plan.recorded_options()?,
+    })?;
     let temporary = TemporaryFolder::create(&plan.output)?;
     let tokenizer = vocabulary::tokenizer(plan, &sources, progress)?;
     tokenizer.save(temporary.path())?;
@@ -77,12 +86,7 @@ fn ingest_here(plan: &IngestPlan, progress: &dyn Progress) -> Result<IngestSumma
     let (card, rejected) = sink.finish(reader.into_cards(), plan, &sources)?;
     let digest = card.save(temporary.path())?;
     let notes = notes(&card, plan);
-    let unchanged = matches!(&existing, Existing::Dataset { digest: old } if *old == digest);
-    if unchanged {
-        temporary.discard()?;
-    } else {
-        temporary.commit(&existing, plan.overwrite)?;
-    }
+    let unchanged = temporary.settle(&existing, &digest, plan.overwrite)?;
     Ok(IngestSummary { card, digest, unchanged, rejected, notes })
 }
 

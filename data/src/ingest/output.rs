@@ -8,9 +8,9 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::inputs::{Source, total_bytes};
-use super::{IngestError, IngestPlan};
-use crate::card::{CARD_FILE, DatasetCard, sync_folder};
+use super::IngestError;
+use crate::card::{CARD_FILE, SourceCard, sync_folder};
+use crate::card_file::CardFile;
 use crate::error::{DataError, Result};
 
 /// Proves that a temporary folder is ours, and is locked while an ingest lives.
@@ -26,12 +26,26 @@ pub(super) enum Existing {
     Damaged,
 }
 
+/// What an ingest is about to make.
+pub(super) struct Request<'r> {
+    pub(super) path: &'r Path,
+    pub(super) overwrite: bool,
+    /// Size of all inputs; `None` when the program makes its data itself.
+    pub(super) input_bytes: Option<u64>,
+    /// The options that shape the dataset.
+    pub(super) options: serde_json::Value,
+}
+
+/// What cards of any kind say of how they were made.
+#[derive(serde::Deserialize)]
+struct Origin {
+    sources: Vec<SourceCard>,
+    options: serde_json::Value,
+}
+
 /// Refuses early what the end could not replace.
-pub(super) fn look(
-    plan: &IngestPlan,
-    sources: &[Source],
-) -> std::result::Result<Existing, IngestError> {
-    let path = &plan.output;
+pub(super) fn look(request: &Request<'_>) -> std::result::Result<Existing, IngestError> {
+    let path = request.path;
     if !path.exists() {
         return Ok(Existing::Nothing);
     }
@@ -43,19 +57,24 @@ pub(super) fn look(
         let problem = "the folder holds something that is not a dataset; it is left alone";
         return Err(refused(path, problem, "choose another output folder"));
     }
-    match DatasetCard::load(path) {
-        Err(_) if plan.overwrite => Ok(Existing::Damaged),
+    match origin(path) {
+        Err(_) if request.overwrite => Ok(Existing::Damaged),
         Err(e) => Err(e.into()),
-        Ok((_, digest)) if plan.overwrite => Ok(Existing::Dataset { digest }),
-        Ok((card, digest)) => {
-            let bytes: u64 = card.sources.iter().map(|source| source.bytes).sum();
-            let same_size = plan.generate.is_some() || bytes == total_bytes(sources);
-            if same_size && card.options == plan.recorded_options()? {
+        Ok((_, digest)) if request.overwrite => Ok(Existing::Dataset { digest }),
+        Ok((origin, digest)) => {
+            let bytes: u64 = origin.sources.iter().map(|source| source.bytes).sum();
+            let same_size = request.input_bytes.is_none_or(|wanted| wanted == bytes);
+            if same_size && origin.options == request.options {
                 return Ok(Existing::Dataset { digest });
             }
             Err(differs(path))
         }
     }
+}
+
+fn origin(path: &Path) -> Result<(Origin, String)> {
+    let file = CardFile::read(path)?;
+    Ok((file.parse(file.kind)?, file.digest))
 }
 
 fn differs(path: &Path) -> IngestError {
@@ -123,8 +142,23 @@ impl TemporaryFolder {
         Ok(())
     }
 
-    /// Puts the folder in its place.
-    pub(super) fn commit(
+    /// Puts the folder in its place, unless the dataset with `digest` is there already: then that
+    /// stays, and the answer is yes.
+    pub(super) fn settle(
+        self,
+        existing: &Existing,
+        digest: &str,
+        overwrite: bool,
+    ) -> std::result::Result<bool, IngestError> {
+        if matches!(existing, Existing::Dataset { digest: old } if old == digest) {
+            self.discard()?;
+            return Ok(true);
+        }
+        self.commit(existing, overwrite)?;
+        Ok(false)
+    }
+
+    fn commit(
         mut self,
         existing: &Existing,
         overwrite: bool,
@@ -161,7 +195,7 @@ impl TemporaryFolder {
     }
 
     /// Removes it: the output holds the same already.
-    pub(super) fn discard(mut self) -> Result<()> {
+    fn discard(mut self) -> Result<()> {
         self.finished = true;
         fs::remove_dir_all(&self.path).map_err(DataError::io("remove", &self.path))
     }

@@ -1,13 +1,13 @@
-//! Records to documents: read ahead, encode in parallel, write in order.
+//! Records to documents: read ahead, encode in parallel, write in order (`overlap`).
 //!
-//! Three things run at once: the next chunk is read, this one is encoded, the last one is
-//! written. Chunks are cut by bytes and records alone, so their number of threads changes
+//! Chunks are cut by bytes and records alone, so their number of threads changes
 //! nothing in the result.
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::inputs::Source;
+use super::overlap;
 use super::read::{self, Opened, Record, not_utf8};
 use super::rejects::Refusal;
 use super::sink::Sink;
@@ -151,23 +151,15 @@ pub(super) fn run(
     sink: &mut Sink<'_>,
     progress: &dyn Progress,
 ) -> std::result::Result<(), IngestError> {
-    let mut encoded = Vec::new();
-    let mut chunk = reader.next_chunk()?;
-    while let Some(current) = chunk {
-        let (bytes, records) = (current.file_bytes, current.records.len() as u64);
-        let (stored, (next_encoded, next_chunk)) = rayon::join(
-            || sink.store(std::mem::take(&mut encoded)),
-            || {
-                let encode = || encode(current, tokenizer, plan.validation_fraction);
-                rayon::join(encode, || reader.next_chunk())
-            },
-        );
-        stored?;
-        encoded = next_encoded;
-        chunk = next_chunk?;
+    let work =
+        |chunk: Chunk| (chunk.file_bytes, encode(chunk, tokenizer, plan.validation_fraction));
+    let mut store = |(bytes, encoded): (u64, Vec<Encoded>)| {
+        let records = encoded.len() as u64;
+        sink.store(encoded)?;
         progress.advance(bytes, records);
-    }
-    Ok(sink.store(encoded)?)
+        Ok(())
+    };
+    Ok(overlap::run(&mut || reader.next_chunk(), &work, &mut store)?)
 }
 
 fn encode(chunk: Chunk, tokenizer: &Tokenizer, validation_fraction: f64) -> Vec<Encoded> {

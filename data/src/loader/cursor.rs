@@ -19,16 +19,38 @@ pub struct Cursor {
     per_slice: u64,
 }
 
+/// How a step is shared; `key` and `noun` are what messages call it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shares {
+    /// The configuration key of `per_step`.
+    pub(crate) key: &'static str,
+    /// What the samples are.
+    pub(crate) noun: &'static str,
+    /// Samples of a step over all ranks.
+    pub(crate) per_step: usize,
+    /// Slices of a rank's part.
+    pub(crate) accumulation: usize,
+    pub(crate) rank: usize,
+    pub(crate) world: usize,
+}
+
 impl Cursor {
     /// Checks that a step of the plan divides evenly and fits an epoch of `per_epoch` samples.
     pub fn new(plan: &LoaderPlan, per_epoch: u64) -> Result<Self> {
-        let LoaderPlan { sequences_per_step: sequences, accumulation, rank, world, .. } = *plan;
+        let LoaderPlan { sequences_per_step: per_step, accumulation, rank, world, .. } = *plan;
+        let (key, noun) = ("batch.sequences", "sequences");
+        Self::of_shares(&Shares { key, noun, per_step, accumulation, rank, world }, per_epoch)
+    }
+
+    /// The same for samples of any kind.
+    pub(crate) fn of_shares(shares: &Shares, per_epoch: u64) -> Result<Self> {
+        let Shares { key, noun, per_step, accumulation, rank, world } = *shares;
         let parts = world.saturating_mul(accumulation);
-        if sequences == 0 || parts == 0 || sequences % parts != 0 {
+        if per_step == 0 || parts == 0 || per_step % parts != 0 {
             return Err(DataError::invalid(
-                "batch.sequences",
+                key,
                 format!(
-                    "{sequences} sequences per step cannot be shared by {world} ranks with \
+                    "{per_step} {noun} per step cannot be shared by {world} ranks with \
                      {accumulation} accumulation slices each"
                 ),
                 format!("make it a multiple of {world} x {accumulation} = {parts}"),
@@ -38,19 +60,19 @@ impl Cursor {
             let problem = format!("rank {rank} does not exist among {world} ranks");
             return Err(DataError::invalid("rank", problem, "count ranks from 0"));
         }
-        if per_epoch < sequences as u64 {
+        if per_epoch < per_step as u64 {
             return Err(DataError::invalid(
-                "batch.sequences",
-                format!("a step takes {sequences} sequences, the training split has {per_epoch}"),
-                format!("use at most {per_epoch}, a shorter context, or more data"),
+                key,
+                format!("a step takes {per_step} {noun}, the training split has {per_epoch}"),
+                format!("use at most {per_epoch} {noun}, or more data"),
             ));
         }
         Ok(Self {
-            per_step: sequences as u64,
+            per_step: per_step as u64,
             per_epoch,
             rank: rank as u64,
             slices: accumulation as u64,
-            per_slice: (sequences / parts) as u64,
+            per_slice: (per_step / parts) as u64,
         })
     }
 

@@ -18,13 +18,13 @@ use crate::loader::Loader;
 /// Making a batch costs far less than training on it; two threads hide the latency of a disk.
 const MAX_WORKERS: usize = 2;
 
-type Made = Result<Vec<TokenBatch>>;
+type Made<T> = Result<Vec<T>>;
 
 /// Endless iterator of `(step, batches)`; ends after the first error. Dropping it stops and joins
 /// its threads.
 #[derive(Debug)]
-pub struct Prefetch {
-    lanes: Vec<Receiver<Made>>,
+pub struct Prefetch<T = TokenBatch> {
+    lanes: Vec<Receiver<Made<T>>>,
     threads: Vec<JoinHandle<()>>,
     first_step: u64,
     taken: u64,
@@ -36,10 +36,13 @@ impl Prefetch {
     pub(crate) fn new(loader: Arc<Loader>, first_step: u64, depth: usize) -> Self {
         Self::with_maker(first_step, depth, move |step| loader.step(step))
     }
+}
 
-    fn with_maker<F>(first_step: u64, depth: usize, make: F) -> Self
+impl<T: Send + 'static> Prefetch<T> {
+    /// The same for batches of any kind: `make` gives those of a step.
+    pub(crate) fn with_maker<F>(first_step: u64, depth: usize, make: F) -> Self
     where
-        F: Fn(u64) -> Made + Send + Sync + 'static,
+        F: Fn(u64) -> Made<T> + Send + Sync + 'static,
     {
         let workers = depth.clamp(1, MAX_WORKERS);
         let make = Arc::new(make);
@@ -57,7 +60,7 @@ impl Prefetch {
     }
 }
 
-fn work(make: &dyn Fn(u64) -> Made, first: u64, stride: u64, out: &SyncSender<Made>) {
+fn work<T>(make: &dyn Fn(u64) -> Made<T>, first: u64, stride: u64, out: &SyncSender<Made<T>>) {
     let mut step = first;
     loop {
         let made = catch_unwind(AssertUnwindSafe(|| make(step)))
@@ -76,8 +79,8 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
-impl Iterator for Prefetch {
-    type Item = Result<(u64, Vec<TokenBatch>)>;
+impl<T> Iterator for Prefetch<T> {
+    type Item = Result<(u64, Vec<T>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
@@ -94,7 +97,7 @@ impl Iterator for Prefetch {
     }
 }
 
-impl Drop for Prefetch {
+impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
         // Closed channels wake workers that wait to deliver.
         self.lanes.clear();
@@ -112,7 +115,9 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_worker_is_delivered_as_an_error_after_the_steps_before_it() {
-        let make = |step| if step == 5 { panic!("broken page") } else { Ok(Vec::new()) };
+        let make = |step| {
+            if step == 5 { panic!("broken page") } else { Ok(Vec::<TokenBatch>::new()) }
+        };
         let mut prefetch = Prefetch::with_maker(2, 4, make);
         for want in 2..5 {
             assert_eq!(prefetch.next().unwrap().unwrap().0, want);
@@ -129,7 +134,7 @@ mod tests {
             let counter = Arc::clone(&made);
             let make = move |_| {
                 counter.fetch_add(1, Ordering::SeqCst);
-                Ok(Vec::new())
+                Ok(Vec::<TokenBatch>::new())
             };
             let prefetch = Prefetch::with_maker(0, usize::try_from(depth).unwrap(), make);
             std::thread::sleep(std::time::Duration::from_millis(30));

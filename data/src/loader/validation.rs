@@ -49,7 +49,7 @@ impl<'a> Validation<'a> {
 }
 
 /// The `i`-th of `wanted` places spread evenly over `total`.
-fn spread(i: u64, wanted: u64, total: u64) -> u64 {
+pub(crate) fn spread(i: u64, wanted: u64, total: u64) -> u64 {
     let place = u128::from(i) * u128::from(total) / u128::from(wanted);
     u64::try_from(place).expect("below the total")
 }

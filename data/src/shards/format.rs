@@ -13,15 +13,13 @@
 //! 32-bit offsets, and not `LargeList`: a batch is about a million tokens, so the offsets cost
 //! half, and a document of 2^31 tokens does not fit a batch that is read as a whole anyway.
 //!
-//! Lengths inside a file are never trusted. The functions here take bytes of a known size and
-//! return ranges inside them; no length read from a file leads to an allocation.
+//! Lengths inside a file are never trusted: see `columns`, which finds the buffers of a batch.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_ipc::{Field as IpcField, RecordBatch, Type};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{Field, Schema};
 
+use super::columns::{self, Column, Item, Kind};
 use crate::card::TokenType;
 
 /// Alignment of every buffer in the file, bytes.
@@ -31,28 +29,36 @@ const MAGIC: &[u8] = b"ARROW1";
 /// Length of the footer (4 bytes) and the magic, at the end of the file.
 const TRAILER_BYTES: usize = 4 + MAGIC.len();
 /// Continuation marker and length of the metadata, before each message.
-const PREFIX_BYTES: usize = 8;
+pub(super) const PREFIX_BYTES: usize = 8;
 
 /// What was wrong with the bytes; the reader adds the place.
 pub(crate) type Checked<T> = std::result::Result<T, String>;
 
+/// The columns of a shard with tokens of `token_type`.
+pub(crate) fn columns(token_type: TokenType) -> [Column; 3] {
+    [
+        Column::new("document_id", Kind::One(Item::U64)),
+        Column::new("source", Kind::One(Item::U32)),
+        Column::new("tokens", Kind::List(item(token_type))),
+    ]
+}
+
+fn item(token_type: TokenType) -> Item {
+    match token_type {
+        TokenType::U8 => Item::U8,
+        TokenType::U16 => Item::U16,
+        TokenType::U32 => Item::U32,
+    }
+}
+
 /// The Arrow schema of a shard with tokens of `token_type`.
 pub fn schema(token_type: TokenType) -> Schema {
-    Schema::new(vec![
-        Field::new("document_id", DataType::UInt64, false),
-        Field::new("source", DataType::UInt32, false),
-        Field::new("tokens", DataType::List(token_field(token_type)), false),
-    ])
+    columns::schema_of(&columns(token_type))
 }
 
 /// The field of one token inside the list.
 pub fn token_field(token_type: TokenType) -> Arc<Field> {
-    let data_type = match token_type {
-        TokenType::U8 => DataType::UInt8,
-        TokenType::U16 => DataType::UInt16,
-        TokenType::U32 => DataType::UInt32,
-    };
-    Arc::new(Field::new("item", data_type, false))
+    columns::item_field(item(token_type))
 }
 
 /// Where a record batch lies in its file.
@@ -65,7 +71,7 @@ pub(crate) struct Block {
 }
 
 /// Checks the frame and the schema of a whole file and lists its record batches.
-pub(crate) fn read_footer(file: &[u8], token_type: TokenType) -> Checked<Vec<Block>> {
+pub(crate) fn read_footer(file: &[u8], columns: &[Column]) -> Checked<Vec<Block>> {
     if file.len() < ALIGNMENT + TRAILER_BYTES {
         return Err(format!("{} bytes are too few for a shard", file.len()));
     }
@@ -80,7 +86,7 @@ pub(crate) fn read_footer(file: &[u8], token_type: TokenType) -> Checked<Vec<Blo
         .ok_or_else(|| format!("a footer of {length} bytes does not fit {} bytes", file.len()))?;
     let footer = arrow_ipc::root_as_footer(&file[start..end])
         .map_err(|e| format!("the footer is malformed: {e}"))?;
-    check_schema(footer.schema().ok_or("the footer has no schema")?, token_type)?;
+    columns::check_schema(footer.schema().ok_or("the footer has no schema")?, columns)?;
     if footer.dictionaries().is_some_and(|d| !d.is_empty()) {
         return Err("it has dictionaries, shards have none".to_owned());
     }
@@ -99,122 +105,10 @@ fn block(offset: i64, metadata: i32, body: i64, end: usize) -> Checked<Block> {
     }
 }
 
-fn read_length(bytes: &[u8], at: usize) -> Checked<usize> {
+pub(super) fn read_length(bytes: &[u8], at: usize) -> Checked<usize> {
     let four = bytes.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
     let length = i32::from_le_bytes(four.ok_or("it ends inside a length")?);
     usize::try_from(length).map_err(|_| format!("a length is {length}"))
-}
-
-fn check_schema(schema: arrow_ipc::Schema<'_>, token_type: TokenType) -> Checked<()> {
-    let fields = schema.fields().ok_or("the schema has no fields")?;
-    let bits = i32::try_from(8 * token_type.bytes()).expect("at most 32");
-    let is_shard = fields.len() == 3
-        && schema.endianness() == arrow_ipc::Endianness::Little
-        && fields.get(0).name() == Some("document_id")
-        && is_unsigned(fields.get(0), 64)
-        && fields.get(1).name() == Some("source")
-        && is_unsigned(fields.get(1), 32)
-        && fields.get(2).name() == Some("tokens")
-        && fields.get(2).type_type() == Type::List
-        && fields.get(2).children().is_some_and(|c| c.len() == 1 && is_unsigned(c.get(0), bits));
-    if is_shard {
-        return Ok(());
-    }
-    Err(format!("its columns are not those of a shard with tokens of {bits} bits"))
-}
-
-fn is_unsigned(field: IpcField<'_>, bits: i32) -> bool {
-    field.type_type() == Type::Int
-        && field.type_as_int().is_some_and(|int| !int.is_signed() && int.bitWidth() == bits)
-}
-
-/// Where the columns of a record batch lie, as byte ranges of its message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Layout {
-    /// `rows` numbers of 8 bytes.
-    pub(crate) document_id: Range<usize>,
-    /// `rows` numbers of 4 bytes.
-    pub(crate) source: Range<usize>,
-    /// `rows + 1` numbers of 4 bytes.
-    pub(crate) offsets: Range<usize>,
-    /// The tokens.
-    pub(crate) tokens: Range<usize>,
-}
-
-/// Finds the columns of the record batch `message` with `rows` documents of `tokens` tokens.
-pub(crate) fn read_batch(
-    message: &[u8],
-    rows: usize,
-    tokens: usize,
-    token_type: TokenType,
-) -> Checked<Layout> {
-    if message.get(..4) != Some(&[0xff; 4]) {
-        return Err("it does not begin with the marker of an Arrow message".to_owned());
-    }
-    let metadata_end = PREFIX_BYTES + read_length(message, 4)?;
-    let metadata = message.get(PREFIX_BYTES..metadata_end).ok_or("its metadata is cut off")?;
-    let parsed = arrow_ipc::root_as_message(metadata)
-        .map_err(|e| format!("its metadata is malformed: {e}"))?;
-    let batch = parsed.header_as_record_batch().ok_or("it is not a record batch")?;
-    if batch.compression().is_some() {
-        return Err("it is compressed, shards are not".to_owned());
-    }
-    check_lengths(batch, rows, tokens)?;
-    let body = Body { start: metadata_end, bytes: message.len() - metadata_end };
-    // Each column has a validity buffer before its data; the list has one more pair for items.
-    Ok(Layout {
-        document_id: body.column(batch, 1, rows, 8)?,
-        source: body.column(batch, 3, rows, 4)?,
-        offsets: body.column(batch, 5, rows + 1, 4)?,
-        tokens: body.column(batch, 7, tokens, token_type.bytes())?,
-    })
-}
-
-fn check_lengths(batch: RecordBatch<'_>, rows: usize, tokens: usize) -> Checked<()> {
-    let nodes = batch.nodes().ok_or("it has no columns")?;
-    let buffers = batch.buffers().map_or(0, |b| b.len());
-    if nodes.len() != 4 || buffers != 8 {
-        return Err(format!("it has {} columns and {buffers} buffers, not 4 and 8", nodes.len()));
-    }
-    for (node, want) in nodes.iter().zip([rows, rows, rows, tokens]) {
-        if usize::try_from(node.length()) != Ok(want) || node.null_count() != 0 {
-            return Err(format!(
-                "a column has {} values with {} nulls, the card says {want} without nulls",
-                node.length(),
-                node.null_count()
-            ));
-        }
-    }
-    Ok(())
-}
-
-struct Body {
-    start: usize,
-    bytes: usize,
-}
-
-impl Body {
-    fn column(
-        &self,
-        batch: RecordBatch<'_>,
-        buffer: usize,
-        count: usize,
-        width: usize,
-    ) -> Checked<Range<usize>> {
-        let buffers = batch.buffers().ok_or("it has no buffers")?;
-        let (offset, length) = (buffers.get(buffer).offset(), buffers.get(buffer).length());
-        let bad = || {
-            format!("buffer {buffer} of {length} bytes lies at {offset} of {} bytes", self.bytes)
-        };
-        let needed = count.checked_mul(width).ok_or_else(bad)?;
-        let offset = usize::try_from(offset).map_err(|_| bad())?;
-        let long_enough = usize::try_from(length).is_ok_and(|length| length >= needed);
-        let inside = offset.checked_add(needed).is_some_and(|end| end <= self.bytes);
-        if !long_enough || !inside {
-            return Err(bad());
-        }
-        Ok(self.start + offset..self.start + offset + needed)
-    }
 }
 
 /// Offsets must start at 0, rise, and end at `tokens`: then every document is inside its batch.

@@ -3,8 +3,7 @@
 //! Not here: what becomes of a half-written folder. A folder is a dataset only once its card is
 //! saved, so ingest writes elsewhere and renames.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,16 +11,13 @@ use arrow_array::{
     ArrayRef, ListArray, RecordBatch, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
-use arrow_ipc::MetadataVersion;
-use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, SchemaRef};
-use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::card::{BatchCard, ShardCard, Split, TokenType};
 use crate::error::{DataError, Result};
-use crate::files::{hexadecimal, sync_folder};
+use crate::files::sync_folder;
 use crate::shards::format;
+use crate::shards::hashed_file::{HashedFile, WrittenBatch};
 
 /// Where batches and shards end. The defaults suit everything; tests make them small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +125,7 @@ impl ShardWriter {
         let width = self.pending.tokens.token_type().bytes() as u64;
         let (rows, tokens) = (self.pending.document_ids.len(), self.pending.tokens.len());
         let batch = self.pending.take(&self.schema);
-        let batch = batch.map_err(|e| DataError::arrow(&shard.path, e))?;
+        let batch = batch.map_err(|e| DataError::arrow(shard.file.path(), e))?;
         shard.write(&batch, rows as u64, tokens as u64)?;
         let full = shard.tokens * width >= self.limits.shard_bytes;
         self.open = Some(shard);
@@ -233,9 +229,7 @@ impl Tokens {
 
 /// The shard being written.
 struct OpenShard {
-    name: String,
-    path: PathBuf,
-    writer: FileWriter<HashingFile>,
+    file: HashedFile,
     documents: u64,
     tokens: u64,
     batches: Vec<BatchCard>,
@@ -244,21 +238,12 @@ struct OpenShard {
 impl OpenShard {
     fn create(root: &Path, split: Split, number: usize, schema: &SchemaRef) -> Result<Self> {
         let name = format!("{}-{number:05}.arrow", split.name());
-        let path = root.join(&name);
-        let file = File::create_new(&path).map_err(DataError::io("create", &path))?;
-        let writer = IpcWriteOptions::try_new(format::ALIGNMENT, false, MetadataVersion::V5)
-            .and_then(|options| {
-                FileWriter::try_new_with_options(HashingFile::new(file), schema, options)
-            })
-            .map_err(|e| DataError::arrow(&path, e))?;
-        Ok(Self { name, path, writer, documents: 0, tokens: 0, batches: Vec::new() })
+        let file = HashedFile::create(root, name, schema)?;
+        Ok(Self { file, documents: 0, tokens: 0, batches: Vec::new() })
     }
 
     fn write(&mut self, batch: &RecordBatch, rows: u64, tokens: u64) -> Result<()> {
-        let offset = self.writer.get_mut().begin_batch();
-        self.writer.write(batch).map_err(|e| DataError::arrow(&self.path, e))?;
-        let file = self.writer.get_ref();
-        let (bytes, xxh3) = (file.position - offset, format!("{:016x}", file.batch.digest()));
+        let WrittenBatch { offset, bytes, xxh3 } = self.file.write(batch)?;
         self.batches.push(BatchCard { rows, tokens, offset, bytes, xxh3 });
         self.documents += rows;
         self.tokens += tokens;
@@ -266,57 +251,9 @@ impl OpenShard {
     }
 
     fn finish(self, split: Split) -> Result<ShardCard> {
-        let path = self.path;
-        let hashing = self.writer.into_inner().map_err(|e| DataError::arrow(&path, e))?;
-        let (bytes, sha256) = hashing.finish().map_err(DataError::io("write", &path))?;
-        Ok(ShardCard {
-            file: self.name,
-            split,
-            documents: self.documents,
-            tokens: self.tokens,
-            bytes,
-            sha256,
-            batches: self.batches,
-        })
-    }
-}
-
-/// Hashes what passes through: SHA-256 of the file, xxh3 since the last batch began.
-struct HashingFile {
-    file: BufWriter<File>,
-    sha256: Sha256,
-    batch: Xxh3,
-    position: u64,
-}
-
-impl HashingFile {
-    fn new(file: File) -> Self {
-        let file = BufWriter::with_capacity(1 << 16, file);
-        Self { file, sha256: Sha256::new(), batch: Xxh3::new(), position: 0 }
-    }
-
-    fn begin_batch(&mut self) -> u64 {
-        self.batch.reset();
-        self.position
-    }
-
-    fn finish(self) -> io::Result<(u64, String)> {
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        Ok((self.position, hexadecimal(&self.sha256.finalize())))
-    }
-}
-
-impl Write for HashingFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.sha256.update(&bytes[..written]);
-        self.batch.update(&bytes[..written]);
-        self.position += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        let Self { documents, tokens, batches, .. } = self;
+        let file = self.file.name.clone();
+        let (bytes, sha256) = self.file.finish()?;
+        Ok(ShardCard { file, split, documents, tokens, bytes, sha256, batches })
     }
 }

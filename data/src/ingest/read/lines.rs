@@ -7,7 +7,7 @@ use crate::error::{DataError, Result};
 
 /// What [`Lines::next`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
+pub(in crate::ingest) enum Line {
     /// It is in the buffer, with its line end.
     Text,
     /// It has this many bytes and was skipped.
@@ -16,7 +16,7 @@ pub(super) enum Line {
     End,
 }
 
-pub(super) struct Lines {
+pub(in crate::ingest) struct Lines {
     input: Box<dyn BufRead + Send>,
     path: PathBuf,
     limit: u64,
@@ -24,17 +24,17 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(input: Box<dyn BufRead + Send>, path: &Path, limit: u64) -> Self {
+    pub(in crate::ingest) fn new(input: Box<dyn BufRead + Send>, path: &Path, limit: u64) -> Self {
         Self { input, path: path.to_path_buf(), limit, line: 0 }
     }
 
     /// Number of the line that [`Lines::next`] gave last, from 1.
-    pub(super) fn line(&self) -> u64 {
+    pub(in crate::ingest) fn line(&self) -> u64 {
         self.line
     }
 
     /// Longest record that may be stored.
-    pub(super) fn limit(&self) -> u64 {
+    pub(in crate::ingest) fn limit(&self) -> u64 {
         self.limit
     }
 
@@ -54,7 +54,7 @@ impl Lines {
     }
 
     /// Puts the next line into `buffer`, which is cleared first.
-    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Line> {
+    pub(in crate::ingest) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Line> {
         buffer.clear();
         let mut length = 0u64;
         loop {

@@ -6,8 +6,8 @@
 mod fasta;
 mod generated;
 mod jsonl;
-mod lines;
-mod open;
+pub(super) mod lines;
+pub(super) mod open;
 mod parquet;
 mod table;
 mod text;
@@ -63,7 +63,7 @@ pub(super) fn open(source: &Source, plan: &IngestPlan) -> Result<Opened> {
 }
 
 /// Bytes that are not UTF-8, with the place of the first.
-pub(super) fn not_utf8(error: &std::str::Utf8Error) -> Refusal {
+pub(in crate::ingest) fn not_utf8(error: &std::str::Utf8Error) -> Refusal {
     let offset = error.valid_up_to();
     Refusal::new("not_utf8", format!("invalid UTF-8 at byte {offset} of the record"))
 }

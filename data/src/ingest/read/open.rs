@@ -27,11 +27,11 @@ pub(in crate::ingest) struct Tally {
 
 impl Tally {
     /// Of a file that was hashed before.
-    pub(super) fn known(bytes: u64, digest: String) -> Self {
+    pub(in crate::ingest) fn known(bytes: u64, digest: String) -> Self {
         Self { bytes: bytes.into(), digest: Some(digest), ..Self::default() }
     }
 
-    pub(super) fn add(&self, bytes: &[u8]) {
+    pub(in crate::ingest) fn add(&self, bytes: &[u8]) {
         self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.hash.lock().unwrap_or_else(PoisonError::into_inner).update(bytes);
     }
@@ -63,7 +63,7 @@ impl Read for Metered {
 }
 
 /// The text of a file: unpacked if it begins as gzip does, without a byte order mark.
-pub(super) fn open(path: &Path) -> Result<(Box<dyn BufRead + Send>, Arc<Tally>)> {
+pub(in crate::ingest) fn open(path: &Path) -> Result<(Box<dyn BufRead + Send>, Arc<Tally>)> {
     let failed = |e| DataError::io("read", path)(e);
     let file = File::open(path).map_err(DataError::io("open", path))?;
     let tally = Arc::new(Tally::default());

@@ -1,0 +1,64 @@
+//! A held-out split in fixed order.
+
+use genesis_schema::{Edges, Frame, GraphBatch};
+
+use super::budgets::Packer;
+use super::{GraphLoader, GraphSplit};
+use crate::error::Result;
+use crate::loader::validation::spread;
+
+/// Iterator over the batches of a split.
+#[derive(Debug)]
+pub struct GraphEvaluation<'a> {
+    loader: &'a GraphLoader,
+    split: GraphSplit,
+    total: u64,
+    wanted: u64,
+    next: u64,
+    /// A structure that did not fit the batch before.
+    held: Option<(Frame, Edges, u64)>,
+}
+
+impl<'a> GraphEvaluation<'a> {
+    pub(super) fn new(loader: &'a GraphLoader, split: GraphSplit, max: Option<usize>) -> Self {
+        let total = loader.dataset.num_frames(split);
+        let wanted = max.map_or(total, |max| total.min(max as u64));
+        Self { loader, split, total, wanted, next: 0, held: None }
+    }
+
+    /// Structures it will deliver in all; 0 when nothing was held out.
+    pub fn num_frames(&self) -> u64 {
+        self.wanted
+    }
+
+    fn batch(&mut self) -> Result<Option<GraphBatch>> {
+        let mut packer = Packer::new(self.loader.plan.budgets);
+        if let Some((frame, edges, index)) = self.held.take() {
+            packer.push(frame, &edges, index);
+        }
+        while self.next < self.wanted {
+            let index = spread(self.next, self.wanted, self.total);
+            let (frame, edges) = self.loader.graph(self.split, index)?;
+            self.next += 1;
+            if !packer.fits(frame.atomic_numbers.len(), edges.len()) {
+                self.held = Some((frame, edges, index));
+                break;
+            }
+            packer.push(frame, &edges, index);
+        }
+        Ok(packer.finish().pop())
+    }
+}
+
+impl Iterator for GraphEvaluation<'_> {
+    type Item = Result<GraphBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.batch();
+        if batch.is_err() {
+            // After an error there is nothing to go on with.
+            (self.next, self.held) = (self.wanted, None);
+        }
+        batch.transpose()
+    }
+}
