@@ -14,9 +14,11 @@ use burn::tensor::{Int, Tensor};
 use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
-    AdamwStep, AttentionProblem, DropoutMask, GeluKind, adamw, attention, cross_entropy, dropout,
-    embedding, gelu, linear, norm, reduce, rotary, swiglu,
+    AdamwStep, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
+    RowIndex, adamw, attention, contraction, convolution, cross_entropy, dropout, embedding, gelu,
+    linear, norm, reduce, rotary, rows, spherical_harmonics, swiglu,
 };
+use convolution::Slot;
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
 pub type Cpu = Flex;
@@ -228,6 +230,145 @@ pub trait Kernels: Backend {
     fn sum_of_squares(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
         reduce::reference::sum_of_squares(x)
     }
+
+    /// `vectors [E, 3]` to `[E, (max_degree + 1)^2]`, degrees 0 to 6.
+    /// See [`spherical_harmonics`](crate::spherical_harmonics).
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        spherical_harmonics::reference::forward(vectors, max_degree)
+    }
+
+    /// Gradient of the vectors; the columns of `grad` say the degree.
+    /// See [`spherical_harmonics`](crate::spherical_harmonics).
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        spherical_harmonics::reference::backward(grad, vectors)
+    }
+
+    /// Change along `along [E, 3]` of the harmonics and of their gradient.
+    /// See [`spherical_harmonics`](crate::spherical_harmonics).
+    fn spherical_harmonics_second(
+        along: Tensor<Self, 2>,
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        spherical_harmonics::reference::second(along, grad, vectors)
+    }
+
+    /// `features [N, M_in, C]`, `harmonics [E, M_y]`, `radial [E, Q, C]` to `[N, M_out, C]`.
+    /// See [`convolution`](crate::convolution).
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::reference::forward(features, harmonics, radial, problem)
+    }
+
+    /// Gradient of the features, `[N, M_in, C]`. See [`convolution`](crate::convolution).
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::reference::features(grad, harmonics, radial, problem)
+    }
+
+    /// Gradient of the harmonics, `[E, M_y]`. See [`convolution`](crate::convolution).
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 2> {
+        convolution::reference::harmonics(grad, features, radial, problem)
+    }
+
+    /// Gradient of the radial weights, `[E, Q, C]`. See [`convolution`](crate::convolution).
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::reference::radial(grad, features, harmonics, problem)
+    }
+
+    /// `x [N, M, C]`, `coefficients [S, T, C]` to `[N, O, C]`.
+    /// See [`contraction`](crate::contraction).
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::forward(x, coefficients, problem)
+    }
+
+    /// Gradient of `x`. See [`contraction`](crate::contraction).
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::input(grad, x, coefficients, problem)
+    }
+
+    /// Gradient of the coefficients. See [`contraction`](crate::contraction).
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::coefficients(grad, x, num_species, problem)
+    }
+
+    /// Change of the contraction along `along [N, M, C]`. See [`contraction`](crate::contraction).
+    fn contraction_tangent(
+        along: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::tangent(along, x, coefficients, problem)
+    }
+
+    /// Change of the gradient of `x` along `along`. See [`contraction`](crate::contraction).
+    fn contraction_input_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::input_tangent(along, grad, x, coefficients, problem)
+    }
+
+    /// Change of the coefficients' gradient along `along`.
+    /// See [`contraction`](crate::contraction).
+    fn contraction_coefficients_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::reference::coefficients_tangent(along, grad, x, num_species, problem)
+    }
+
+    /// Rows of `x [N, K]` at the index, `[E, K]`. See [`rows`](crate::rows).
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::reference::gather(x, indices)
+    }
+
+    /// Rows of `x [E, K]` summed by the index, `[N, K]`. See [`rows`](crate::rows).
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::reference::sum(x, indices)
+    }
 }
 
 impl Kernels for Flex {
@@ -301,5 +442,86 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
 
     fn dropout(x: Tensor<Self, 2>, mask: &DropoutMask) -> Tensor<Self, 2> {
         dropout::tracked(x, mask)
+    }
+
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        spherical_harmonics::tracked(vectors, max_degree)
+    }
+
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        spherical_harmonics::backward_tracked(grad, vectors)
+    }
+
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::tracked(Slot::Grad, features, harmonics, radial, problem)
+    }
+
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::tracked(Slot::Features, grad, harmonics, radial, problem)
+    }
+
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 2> {
+        convolution::tracked(Slot::Harmonics, grad, features, radial, problem)
+    }
+
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::tracked(Slot::Radial, grad, features, harmonics, problem)
+    }
+
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::tracked(x, coefficients, problem)
+    }
+
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::input_tracked(grad, x, coefficients, problem)
+    }
+
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::coefficients_tracked(grad, x, num_species, problem)
+    }
+
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::gather_tracked(x, indices)
+    }
+
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::sum_tracked(x, indices)
     }
 }

@@ -9,6 +9,8 @@
 pub mod adamw;
 pub mod attention;
 mod backend;
+pub mod contraction;
+pub mod convolution;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod embedding;
@@ -21,8 +23,11 @@ pub mod precision;
 pub mod reduce;
 pub mod roofline;
 pub mod rotary;
+pub mod rows;
 pub mod shape;
+pub mod spherical_harmonics;
 pub mod swiglu;
+pub mod wigner;
 
 #[cfg(test)]
 mod testing;
@@ -31,9 +36,12 @@ pub use adamw::AdamwStep;
 pub use attention::AttentionProblem;
 pub use backend::{Cpu, Kernels};
 pub use burn::backend::Autodiff;
+pub use contraction::{ContractionProblem, Term, Terms};
+pub use convolution::{ConvolutionProblem, EdgeGraph, EdgeGraphError, Paths};
 pub use cross_entropy::IGNORED_LABEL;
 pub use dropout::DropoutMask;
 pub use gelu::GeluKind;
 pub use linear::WeightLayout;
 pub use precision::Precision;
 pub use roofline::Work;
+pub use rows::RowIndex;

@@ -1,0 +1,137 @@
+//! The symmetric contraction: a polynomial of degree at most 3 in a node's features, channel by
+//! channel, with coefficients per species.
+//!
+//! ```text
+//! letters   N nodes, M inputs, C channels, S species, T terms, O outputs; z(n) species of n
+//! maths     P(x, K)[n, o, c] = sum over terms t of output o of
+//!                              K[z(n), t, c] * product of x[n, i, c] over the indices i of t
+//! gradients input         dx = d<g, P(x, K)>/dx
+//!           coefficients  dK = d<g, P(x, K)>/dK, summed over the nodes of each species
+//! second    along a direction v of x, written with ': tangent P'(x, K; v), input_tangent
+//!           dx'(g, x, K; v), coefficients_tangent dK'(g, x; v). By the symmetry of second
+//!           derivatives these are all that the backward of the two gradients needs.
+//! layout    x [N, M, C]; K [S, T, C]; P, g [N, O, C]
+//! dtypes    f32 or f64
+//! ordering  sums over terms in their order, over nodes ascending: the same bits for any number
+//!           of threads
+//! empty     N = 0 and outputs without terms are valid
+//! source    Batatia et al., "MACE", arXiv:2206.07697, eq. 10; Dusson et al., "Atomic cluster
+//!           expansion", arXiv:1911.03550
+//! ```
+
+mod op;
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub(crate) use op::{coefficients_tracked, input_tracked, tracked};
+
+use crate::shape::assert_shape;
+
+/// Highest degree of a term.
+pub const MAX_ORDER: u8 = 3;
+
+/// One monomial of one output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// The output it belongs to.
+    pub output: u16,
+    /// The inputs it multiplies: the first `order`, ascending.
+    pub indices: [u16; 3],
+    /// How many inputs it multiplies, 1 to 3.
+    pub order: u8,
+}
+
+impl Term {
+    /// The three factors; those above the order are `unit`, a row of ones.
+    fn factors(&self, unit: usize) -> [usize; 3] {
+        let factor = |at: usize| {
+            if at < usize::from(self.order) { usize::from(self.indices[at]) } else { unit }
+        };
+        [factor(0), factor(1), factor(2)]
+    }
+}
+
+/// The polynomial: which monomials of which inputs make which outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// `M`.
+    pub num_inputs: usize,
+    /// `O`.
+    pub num_outputs: usize,
+    /// The monomials; sorted by output they are summed without storing partial sums.
+    pub list: Vec<Term>,
+}
+
+/// Which polynomial, and the species of every node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractionProblem {
+    /// The polynomial.
+    pub terms: Arc<Terms>,
+    /// `[N]` row of the coefficients.
+    pub species: Arc<[u32]>,
+}
+
+/// Sizes of one call.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    num_nodes: usize,
+    channels: usize,
+    num_species: usize,
+}
+
+impl ContractionProblem {
+    /// This polynomial on nodes of these species.
+    pub fn new(terms: Arc<Terms>, species: Arc<[u32]>) -> Self {
+        Self { terms, species }
+    }
+
+    /// Asserts shapes and that every number of the problem is in range.
+    fn check(
+        &self,
+        operation: &str,
+        x: [usize; 3],
+        grad: Option<[usize; 3]>,
+        num_species: usize,
+        coefficients: Option<[usize; 3]>,
+    ) -> Sizes {
+        let terms = &self.terms;
+        let (num_nodes, channels) = (self.species.len(), x[2]);
+        let because = "the problem fixes N, M, O and T, `x` fixes C";
+        assert_shape(operation, "x", x, [num_nodes, terms.num_inputs, channels], because);
+        if let Some(got) = grad {
+            let want = [num_nodes, terms.num_outputs, channels];
+            assert_shape(operation, "grad", got, want, because);
+        }
+        if let Some(got) = coefficients {
+            let want = [num_species, terms.list.len(), channels];
+            assert_shape(operation, "coefficients", got, want, because);
+        }
+        self.check_values(operation, num_species);
+        Sizes { num_nodes, channels, num_species }
+    }
+
+    fn check_values(&self, operation: &str, num_species: usize) {
+        let wrong = self.species.iter().position(|&z| z as usize >= num_species);
+        assert!(
+            wrong.is_none(),
+            "{operation}: node {wrong:?} has species {:?} but there are {num_species}",
+            wrong.map(|at| self.species[at])
+        );
+        let Terms { num_inputs, num_outputs, list } = self.terms.as_ref();
+        for (at, term) in list.iter().enumerate() {
+            let order = usize::from(term.order);
+            let valid = (1..=MAX_ORDER).contains(&term.order)
+                && usize::from(term.output) < *num_outputs
+                && term.indices[..order].iter().all(|&i| usize::from(i) < *num_inputs);
+            assert!(
+                valid,
+                "{operation}: term {at} is {term:?} but there are {num_inputs} inputs, \
+                 {num_outputs} outputs and orders 1 to {MAX_ORDER}"
+            );
+        }
+    }
+}
