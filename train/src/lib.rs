@@ -1,8 +1,9 @@
 //! Training runs: configuration, the loop, optimisers, checkpoints, evaluation, reports, exchange.
 //!
 //! Reading order: [`config`] (file to plan), [`trainer`] (the loop), [`optim`], [`schedule`],
-//! [`checkpoint`], [`report`], [`export`], [`inference`].
+//! [`plateau`], [`checkpoint`], [`report`], [`export`], [`inference`], [`atoms`].
 
+pub mod atoms;
 pub mod checkpoint;
 pub mod config;
 pub mod evaluate;

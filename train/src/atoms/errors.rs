@@ -246,7 +246,10 @@ mod tests {
         for (kind, error, weight) in [("a", 0.003, 1.0), ("b", -0.004, 1.0), ("b", 9.0, 0.0)] {
             let frame = frame(kind, -5.0, weight);
             let energy = -5.0 + error;
-            table.add("test", &Compared { frame: &frame, energy, forces: Some(&forces), stress: None });
+            table.add(
+                "test",
+                &Compared { frame: &frame, energy, forces: Some(&forces), stress: None },
+            );
         }
         table
     }

@@ -63,8 +63,9 @@ impl AtomsModelFile {
         let path = &checkpoint.path;
         let manifest = path.join(MANIFEST_FILE);
         let fix = "the checkpoint is of a model of sequences, of another version, or edited";
-        let malformed =
-            |problem: String| ExchangeError::malformed(&manifest, format!("`model`: {problem}"), fix);
+        let malformed = |problem: String| {
+            ExchangeError::malformed(&manifest, format!("`model`: {problem}"), fix)
+        };
         let description = &checkpoint.manifest.description;
         let config: MaceConfig = serde_json::from_value(description.model.clone())
             .map_err(|error| malformed(error.to_string()))?;

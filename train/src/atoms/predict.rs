@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use genesis_data::graphs::neighbor_list;
 use genesis_data::ingest::Reject;
-use genesis_data::ingest::atoms::{AtomsFormat, AtomsPlan as AtomsIngest, Structure, read_structures};
+use genesis_data::ingest::atoms::{
+    AtomsFormat, AtomsPlan as AtomsIngest, Structure, read_structures,
+};
 use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
 use serde::Serialize;

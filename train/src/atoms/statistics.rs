@@ -117,8 +117,7 @@ fn elements(dataset: &GraphDataset) -> Result<(Vec<u8>, Vec<f64>), StatisticsErr
         let number = atomic_number(symbol)
             .ok_or_else(|| StatisticsError::Symbol { symbol: symbol.clone() })?;
         let energy = card.atomic_energies.values_ev.get(symbol);
-        let energy =
-            energy.ok_or_else(|| StatisticsError::NoEnergy { symbol: symbol.clone() })?;
+        let energy = energy.ok_or_else(|| StatisticsError::NoEnergy { symbol: symbol.clone() })?;
         known.push((number, *energy));
     }
     known.sort_by_key(|(number, _)| *number);
@@ -146,11 +145,8 @@ fn place(heads: &[String], head: &str) -> Option<usize> {
 #[expect(clippy::float_cmp, reason = "only the very same cut-off has the same neighbours")]
 fn neighbors(dataset: &GraphDataset, cutoff: f64) -> Result<f64, DataError> {
     let card = &dataset.card().neighbors;
-    let mean = if card.cutoff == cutoff {
-        card.mean
-    } else {
-        dataset.average_num_neighbors(cutoff)?
-    };
+    let mean =
+        if card.cutoff == cutoff { card.mean } else { dataset.average_num_neighbors(cutoff)? };
     // Without any neighbour nothing is divided; one keeps the network defined.
     Ok(if mean > 0.0 { mean } else { 1.0 })
 }

@@ -6,8 +6,7 @@ use super::data::DataConfig;
 use super::problem::ConfigProblem;
 use super::run::{
     AverageConfig, BatchConfig, CheckpointConfig, DecayConfig, ObjectiveConfig, OptimizerConfig,
-    RunConfig, RunTable,
-    SampleConfig, ScheduleConfig,
+    RunConfig, RunTable, SampleConfig, ScheduleConfig,
 };
 
 /// Every problem of meaning in `config`.

@@ -27,6 +27,8 @@ pub enum SourceKind {
     Checkpoint,
     /// A folder that transformers reads.
     HuggingFace,
+    /// A folder that mace-torch can rebuild.
+    Mace,
 }
 
 /// Where a model came from.
@@ -183,7 +185,7 @@ impl LoadedModel {
 }
 
 /// The checkpoint that `path` means, and notes on those passed over.
-fn find(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
+pub(crate) fn find(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
     let checkpoints = path.join("checkpoints");
     if !checkpoints.is_dir() {
         return Ok((checkpoint::open(path)?, Vec::new()));

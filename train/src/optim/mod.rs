@@ -4,7 +4,6 @@
 //! State is one flat tensor per parameter and buffer, in the order of the parameter specs, so
 //! that checkpoints and collectives see plain buffers. Not here: the learning rate (`schedule`).
 
-pub mod amsgrad;
 pub mod average;
 pub mod clip;
 pub mod optimizer;

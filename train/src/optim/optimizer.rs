@@ -1,6 +1,6 @@
 //! The optimizer of a run: one rule over all parameters, its state as flat tensors.
 //!
-//! The arithmetic of a step is `genesis_kernels::adamw` or [`super::amsgrad`]. State leaves and
+//! The arithmetic of a step is `genesis_kernels::adamw`. State leaves and
 //! enters as host tensors called `first.<parameter>`, `second.<parameter>` and so on; the step
 //! count lives in the manifest. Which parameters decay is written in their specs.
 
@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use genesis_kernels::{AdamwStep, Kernels};
+use genesis_kernels::{AdamwStep, AmsgradState, Kernels};
 use genesis_model::{ParamSpec, Params};
 
-use super::amsgrad::{self, AmsgradStep};
 use crate::checkpoint::HostTensor;
 use crate::config::OptimizerConfig;
 use crate::host::{tensor_of, values_of};
@@ -34,7 +33,7 @@ pub struct AdamSettings {
 pub enum Rule {
     /// Decoupled decay, per unit of rate. See `genesis_kernels::adamw`.
     Adamw(AdamSettings),
-    /// Coupled decay and the largest second moment so far. See [`super::amsgrad`].
+    /// Coupled decay and the largest second moment so far. See `genesis_kernels::adamw`.
     Amsgrad(AdamSettings),
 }
 
@@ -189,10 +188,12 @@ fn apply<B: Kernels>(
             (value, vec![first, second])
         }
         Rule::Amsgrad(_) => {
-            let scalars = AmsgradStep { rate, beta1, beta2, epsilon, weight_decay, step };
-            let moments = [buffer(), buffer(), buffer()];
-            let (value, moments) = amsgrad::step(value, gradient, moments, &scalars);
-            (value, moments.into())
+            let scalars = AdamwStep { rate, beta1, beta2, epsilon, weight_decay, step };
+            let (first, second, largest) = (buffer(), buffer(), buffer());
+            let old = AmsgradState { param: value, first, second, largest };
+            let AmsgradState { param, first, second, largest } =
+                B::amsgrad(old, gradient, &scalars);
+            (param, vec![first, second, largest])
         }
     }
 }

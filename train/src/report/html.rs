@@ -44,6 +44,9 @@ pub fn page(run: &RunSummary) -> String {
     headline(run, &mut out);
     loss_section(run, &mut out);
     small_charts(run, &mut out);
+    if let Some(evaluation) = &run.evaluation {
+        super::parity::section(evaluation, &mut out);
+    }
     samples(run, &mut out);
     out.push_str("<div class=\"columns\">\n");
     table("Run", &run.facts(), &mut out);

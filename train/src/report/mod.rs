@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`record`] (what the loop tells an [`Observer`]), [`log`] (the observer that
 //! writes the run folder), [`events`] (`events.jsonl`), [`tensorboard`], [`summary`] (a run folder
-//! read back), [`chart`] (SVG), [`html`] (`report.html`). Nothing here prints.
+//! read back), [`chart`] and `parity` (SVG), [`html`] (`report.html`). Nothing here prints.
 
 pub mod chart;
 pub mod events;
@@ -14,6 +14,7 @@ pub mod tensorboard;
 
 mod crc32c;
 mod number;
+mod parity;
 
 pub(crate) use number::{grouped, scaled};
 

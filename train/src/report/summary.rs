@@ -12,6 +12,7 @@ use super::events::{Event, read_events};
 use super::log::{EVENTS_FILE, SAMPLES_FILE};
 use super::number::{bytes, duration, grouped, significant, whole};
 use super::record::SampleRecord;
+use crate::atoms::evaluation::EvaluationReport;
 
 /// The plan of a run folder.
 pub const PLAN_FILE: &str = "plan.toml";
@@ -42,6 +43,8 @@ pub struct RunSummary {
     pub checkpoints: Vec<CheckpointRow>,
     /// `plan.toml`, if it is there.
     pub plan: Option<String>,
+    /// Errors measured at the end of a run on atoms.
+    pub evaluation: Option<EvaluationReport>,
     /// Facts about the data, name and value.
     pub dataset: Vec<(String, String)>,
 }
@@ -60,6 +63,7 @@ impl RunSummary {
             name,
             samples: read_samples(&run_dir.join(SAMPLES_FILE)),
             checkpoints: read_checkpoints(&run_dir.join("checkpoints"), &events),
+            evaluation: super::parity::read(run_dir),
             dataset: read_dataset(run_dir, plan.as_deref()),
             plan,
             events,
@@ -207,6 +211,10 @@ fn dataset_facts(card: &Value) -> Vec<(String, String)> {
     let text = |at: &str| card.pointer(at).and_then(Value::as_str).map(str::to_owned);
     let count = |at: &str| card.pointer(at).and_then(Value::as_u64);
     let split = |name: &str| {
+        let atoms = count(&format!("/splits/{name}/atoms"));
+        if let (Some(frames), Some(atoms)) = (count(&format!("/splits/{name}/frames")), atoms) {
+            return Some(format!("{} structures, {} atoms", grouped(frames), grouped(atoms)));
+        }
         let documents = count(&format!("/splits/{name}/documents"))?;
         let tokens = count(&format!("/splits/{name}/tokens"))?;
         Some(format!("{} documents, {} tokens", grouped(documents), grouped(tokens)))
@@ -228,6 +236,7 @@ fn dataset_facts(card: &Value) -> Vec<(String, String)> {
         ("Tokenizer", tokenizer),
         ("Train", split("train")),
         ("Validation", split("validation")),
+        ("Test", split("test")),
         ("Raw files", sources),
         ("Rejected records", rejected),
         ("Licence", text("/licence")),

@@ -77,6 +77,14 @@ pub enum TrainError {
         /// Documents in it.
         documents: Vec<u64>,
     },
+    /// A batch does not fit the network or the loss.
+    #[error("step {step}: {reason}")]
+    Batch {
+        /// The step, counted from 1.
+        step: u64,
+        /// What does not fit, and the fix.
+        reason: String,
+    },
     /// The loader ended early.
     #[error("the loader delivered no batch for step {step}; this is a bug, please report it")]
     LoaderEnded {

@@ -197,7 +197,7 @@ fn first_params<B: Kernels, T: Task<B>>(
         return params_of(checkpoint, checkpoint.model()?, task);
     }
     let stream = Seeds::new(course.seed).stream("init");
-    Ok(Params::initialise(task.specs(), &stream, task.device()).cast(task.dtype()))
+    Ok(Params::initialise_as(task.specs(), &stream, task.dtype(), task.device()))
 }
 
 /// The tensors called `raw.<parameter>`, without the prefix, taken out of `saved`.

@@ -76,8 +76,7 @@ impl Integrator {
     fn bathe(&self, system: &mut System, friction_per_ps: f64, step: u64) {
         let keep = (-friction_per_ps * 1e-3 * self.timestep_fs).exp();
         let fresh = (1.0 - keep * keep).sqrt();
-        for (atom, (velocity, mass)) in
-            system.velocities.iter_mut().zip(&system.masses).enumerate()
+        for (atom, (velocity, mass)) in system.velocities.iter_mut().zip(&system.masses).enumerate()
         {
             let width = fresh * thermal_speed(self.temperature_k, *mass);
             for (axis, component) in velocity.iter_mut().enumerate() {

@@ -93,7 +93,8 @@ impl System {
 
     /// `v += dt F / m`.
     pub fn kick(&mut self, dt: f64) {
-        for ((velocity, force), mass) in self.velocities.iter_mut().zip(&self.forces).zip(&self.masses)
+        for ((velocity, force), mass) in
+            self.velocities.iter_mut().zip(&self.forces).zip(&self.masses)
         {
             for axis in 0..3 {
                 velocity[axis] += dt * ACCELERATION * force[axis] / mass;

@@ -105,8 +105,8 @@ fn a_simulation_that_leaves_all_bounds_is_stopped_with_its_step() {
     let mut trajectory = Trajectory::create(&folder.path().join("a.xyz")).unwrap();
     let options = options(Ensemble::Nve, 1e5, 1000);
     let stop = AtomicBool::new(false);
-    let error =
-        simulate(&mut Springs, &frame(2), &options, &mut trajectory, &stop, &mut |_| {}).unwrap_err();
+    let error = simulate(&mut Springs, &frame(2), &options, &mut trajectory, &stop, &mut |_| {})
+        .unwrap_err();
     assert!(matches!(error, AtomsError::Exploded { .. }), "{error}");
     assert!(error.to_string().contains("shorter time step"), "{error}");
 }

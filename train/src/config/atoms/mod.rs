@@ -13,15 +13,13 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::ingest::atoms::AtomsPlan as AtomsIngest;
 use genesis_data::ingest::GenerateAtoms;
+use genesis_data::ingest::atoms::AtomsPlan as AtomsIngest;
 use genesis_model::equivariant::{LossConfig, Penalty};
 use serde::{Deserialize, Serialize};
 
 use super::data::DATASET_FOLDER;
-use super::run::{
-    AverageConfig, CheckpointConfig, OptimizerConfig, RunTable, ScheduleConfig,
-};
+use super::run::{AverageConfig, CheckpointConfig, OptimizerConfig, RunTable, ScheduleConfig};
 pub(super) use check::check;
 pub use model::{AtomsModel, MaceModel};
 pub use plan::{AtomsPlan, resolve_atoms, save_atoms_plan};

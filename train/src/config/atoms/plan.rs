@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::FloatDType;
-use genesis_data::graphs::GraphSplit;
 use genesis_data::graphs::GraphDataset;
+use genesis_data::graphs::GraphSplit;
 use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
 
 use super::super::load::to_text;

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use genesis_kernels::Cpu;
-use genesis_model::equivariant::{LossConfig, LossCounts, loss_and_gradients};
 use genesis_model::Params;
+use genesis_model::equivariant::{LossConfig, LossCounts, loss_and_gradients};
 use genesis_schema::GraphBatch;
 
 use crate::atoms::{AtomsError, AtomsModelFile};

@@ -45,12 +45,8 @@ pub fn import(dir: &Path, out: &Path) -> Result<MaceImportReport, ExchangeError>
             values: model.parameters.remove(&spec.name).unwrap_or_default().into(),
         })
         .collect();
-    let contents = Contents {
-        description,
-        model: &tensors,
-        optimizer: None,
-        attachments: &BTreeMap::new(),
-    };
+    let contents =
+        Contents { description, model: &tensors, optimizer: None, attachments: &BTreeMap::new() };
     let saved = save(&mut RealDisk, &staged.path().join("checkpoints"), &contents)?;
     staged.commit_inner(&saved)?;
     Ok(MaceImportReport {

@@ -53,7 +53,10 @@ fn frame(elements: &[u8], head: &str, id: u64) -> Frame {
 
 /// Largest difference of an energy (eV), force (eV/Å) or stress (eV/Å^3), relative to the largest
 /// of its kind or to one.
-pub(super) fn largest_difference(a: &AtomsModelFile, b: &AtomsModelFile) -> Result<f64, AtomsError> {
+pub(super) fn largest_difference(
+    a: &AtomsModelFile,
+    b: &AtomsModelFile,
+) -> Result<f64, AtomsError> {
     let batch = batch(a)?;
     let wanted = Wanted { forces: true, stress: true };
     let (a, b) = (a.predict(&batch, wanted)?, b.predict(&batch, wanted)?);
@@ -66,6 +69,7 @@ pub(super) fn largest_difference(a: &AtomsModelFile, b: &AtomsModelFile) -> Resu
     };
     let energies = of(|it| it.energies.clone());
     let forces = of(|it| it.forces.iter().flatten().flatten().copied().collect());
-    let stress = of(|it| it.stress.iter().flatten().flatten().flatten().flatten().copied().collect());
+    let stress =
+        of(|it| it.stress.iter().flatten().flatten().flatten().flatten().copied().collect());
     Ok(energies.max(forces).max(stress))
 }
