@@ -243,7 +243,7 @@ pub trait Kernels: Backend {
         grad: Tensor<Self, 2>,
         vectors: Tensor<Self, 2>,
     ) -> Tensor<Self, 2> {
-        spherical_harmonics::reference::backward(grad, vectors)
+        spherical_harmonics::reference::backward(&grad, vectors)
     }
 
     /// Change along `along [E, 3]` of the harmonics and of their gradient.
@@ -253,7 +253,7 @@ pub trait Kernels: Backend {
         grad: Tensor<Self, 2>,
         vectors: Tensor<Self, 2>,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
-        spherical_harmonics::reference::second(along, grad, vectors)
+        spherical_harmonics::reference::second(along, &grad, vectors)
     }
 
     /// `features [N, M_in, C]`, `harmonics [E, M_y]`, `radial [E, Q, C]` to `[N, M_out, C]`.
@@ -264,7 +264,7 @@ pub trait Kernels: Backend {
         radial: Tensor<Self, 3>,
         problem: &ConvolutionProblem,
     ) -> Tensor<Self, 3> {
-        convolution::reference::forward(features, harmonics, radial, problem)
+        convolution::reference::forward(features, &harmonics, &radial, problem)
     }
 
     /// Gradient of the features, `[N, M_in, C]`. See [`convolution`](crate::convolution).
@@ -274,7 +274,7 @@ pub trait Kernels: Backend {
         radial: Tensor<Self, 3>,
         problem: &ConvolutionProblem,
     ) -> Tensor<Self, 3> {
-        convolution::reference::features(grad, harmonics, radial, problem)
+        convolution::reference::features(grad, &harmonics, &radial, problem)
     }
 
     /// Gradient of the harmonics, `[E, M_y]`. See [`convolution`](crate::convolution).
@@ -284,7 +284,7 @@ pub trait Kernels: Backend {
         radial: Tensor<Self, 3>,
         problem: &ConvolutionProblem,
     ) -> Tensor<Self, 2> {
-        convolution::reference::harmonics(grad, features, radial, problem)
+        convolution::reference::harmonics(grad, features, &radial, problem)
     }
 
     /// Gradient of the radial weights, `[E, Q, C]`. See [`convolution`](crate::convolution).
@@ -294,7 +294,7 @@ pub trait Kernels: Backend {
         harmonics: Tensor<Self, 2>,
         problem: &ConvolutionProblem,
     ) -> Tensor<Self, 3> {
-        convolution::reference::radial(grad, features, harmonics, problem)
+        convolution::reference::radial(grad, features, &harmonics, problem)
     }
 
     /// `x [N, M, C]`, `coefficients [S, T, C]` to `[N, O, C]`.
@@ -374,6 +374,124 @@ pub trait Kernels: Backend {
 impl Kernels for Flex {
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
         precision::round_on_cpu(x)
+    }
+
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        spherical_harmonics::cpu::forward(vectors, max_degree)
+    }
+
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        spherical_harmonics::cpu::backward(grad, vectors)
+    }
+
+    fn spherical_harmonics_second(
+        along: Tensor<Self, 2>,
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        spherical_harmonics::cpu::second(along, grad, vectors)
+    }
+
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::cpu::forward(features, harmonics, radial, problem)
+    }
+
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::cpu::features(grad, harmonics, radial, problem)
+    }
+
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 2> {
+        convolution::cpu::harmonics(grad, features, radial, problem)
+    }
+
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::cpu::radial(grad, features, harmonics, problem)
+    }
+
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::cpu::forward(x, coefficients, problem)
+    }
+
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::cpu::input_gradient(grad, x, coefficients, problem)
+    }
+
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::cpu::coefficients(grad, x, num_species, problem)
+    }
+
+    fn contraction_tangent(
+        along: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::cpu::tangent(along, x, coefficients, problem)
+    }
+
+    fn contraction_input_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::cpu::input_tangent(along, grad, x, coefficients, problem)
+    }
+
+    fn contraction_coefficients_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        contraction::cpu::coefficients_tangent(along, grad, x, num_species, problem)
+    }
+
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::cpu::gather(x, indices)
+    }
+
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::cpu::sum(x, indices)
     }
 }
 

@@ -11,6 +11,8 @@ pub mod attention;
 mod backend;
 pub mod contraction;
 pub mod convolution;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+mod cpu;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod embedding;

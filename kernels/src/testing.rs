@@ -272,6 +272,31 @@ pub(crate) fn values(case: &impl Case, inputs: &[Vec<f64>]) -> (Vec<f64>, Vec<f6
     (run(DType::F32), run(DType::F64))
 }
 
+/// Values of the reference of a case in f32 and f64 on the CPU.
+pub(crate) fn reference_values(case: &impl Case, inputs: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
+    let run = |dtype| host(case.reference(&tensors::<Cpu>(inputs, dtype)));
+    (run(DType::F32), run(DType::F64))
+}
+
+/// Compares the kernel in f32 and f64 with the reference in both.
+#[track_caller]
+pub(crate) fn check_values(case: &impl Case, inputs: &[Vec<f64>]) {
+    let (got32, got64) = values(case, inputs);
+    let (plain32, plain64) = reference_values(case, inputs);
+    let plain32: Vec<f32> = plain32.iter().map(|&x| f32::of(x)).collect();
+    assert_both(&got32, &got64, &plain32, &plain64);
+}
+
+/// Values in f32 with this many threads.
+pub(crate) fn values_with_threads(
+    case: &(impl Case + Sync),
+    inputs: &[Vec<f64>],
+    threads: usize,
+) -> Vec<f64> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.expect("threads can be started").install(|| values(case, inputs).0)
+}
+
 /// Registered gradient in f64, all inputs one after the other.
 pub(crate) fn registered_gradient(case: &impl Case, inputs: &[Vec<f64>]) -> Vec<f64> {
     gradient(case, Path::Kernel, inputs, DType::F64)

@@ -21,9 +21,12 @@
 //!           arXiv:2207.09453
 //! ```
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod graph;
 mod op;
 mod paths;
+mod plan;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]

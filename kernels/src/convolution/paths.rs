@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::plan::Plan;
 use crate::wigner::{CouplingTerm, SignTable, coupling};
 
 /// One coupling of an input degree with a degree of the harmonics to an output degree.
@@ -34,7 +35,7 @@ impl Path {
     }
 }
 
-fn degree_rows(degree: usize) -> Range<usize> {
+pub(super) fn degree_rows(degree: usize) -> Range<usize> {
     degree * degree..(degree + 1) * (degree + 1)
 }
 
@@ -43,6 +44,7 @@ fn degree_rows(degree: usize) -> Range<usize> {
 pub struct Paths {
     list: Vec<Path>,
     max_degrees: [usize; 3],
+    plan: Plan,
 }
 
 impl Paths {
@@ -59,8 +61,14 @@ impl Paths {
             }
         }
         degrees.sort_by_key(|degrees| degrees[2]);
-        let list = (0..degrees.len()).map(|at| path(&degrees, at)).collect();
-        Self { list, max_degrees: [max_in, max_harmonics, max_out] }
+        let list: Vec<Path> = (0..degrees.len()).map(|at| path(&degrees, at)).collect();
+        let plan = Plan::new(&list, max_in);
+        Self { list, max_degrees: [max_in, max_harmonics, max_out], plan }
+    }
+
+    /// The paths as the kernels of the CPU walk them.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// `Q`, the number of paths.

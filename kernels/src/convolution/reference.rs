@@ -12,27 +12,27 @@ use crate::rows::{self, RowIndex};
 /// `y`, `[N, M_out, C]`.
 pub fn forward<B: Kernels>(
     features: Tensor<B, 3>,
-    harmonics: Tensor<B, 2>,
-    radial: Tensor<B, 3>,
+    harmonics: &Tensor<B, 2>,
+    radial: &Tensor<B, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 3> {
     let shapes = (Some(features.dims()), Some(harmonics.dims()), Some(radial.dims()));
     problem.check("convolution", None, shapes.0, shapes.1, shapes.2);
     let sent = gather(features, problem.graph.senders());
     let message = |(q, path): (usize, &Path)| {
-        let turned = mixed(&harmonics, path).matmul(rows_of(&sent, path.inputs()));
+        let turned = mixed(harmonics, path).matmul(rows_of(&sent, path.inputs()));
         (path.degrees[2], turned.mul(radial.clone().narrow(1, q, 1)))
     };
     let messages: Vec<(usize, Tensor<B, 3>)> =
         problem.paths.iter().enumerate().map(message).collect();
-    sum(by_degree(messages), problem.graph.receivers())
+    sum(by_degree(&messages), problem.graph.receivers())
 }
 
 /// Gradient of the features, `[N, M_in, C]`.
 pub fn features<B: Kernels>(
     grad: Tensor<B, 3>,
-    harmonics: Tensor<B, 2>,
-    radial: Tensor<B, 3>,
+    harmonics: &Tensor<B, 2>,
+    radial: &Tensor<B, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 3> {
     let shapes = (Some(grad.dims()), Some(harmonics.dims()), Some(radial.dims()));
@@ -41,7 +41,7 @@ pub fn features<B: Kernels>(
     let degree = |l1: usize| {
         let paths = problem.paths.iter().enumerate().filter(|(_, path)| path.degrees[0] == l1);
         let part = |(q, path): (usize, &Path)| {
-            let turned = mixed(&harmonics, path).swap_dims(1, 2).matmul(outputs(&received, path));
+            let turned = mixed(harmonics, path).swap_dims(1, 2).matmul(outputs(&received, path));
             turned.mul(radial.clone().narrow(1, q, 1))
         };
         let empty = rows_of(&received, 0..2 * l1 + 1).mul_scalar(0.0);
@@ -55,7 +55,7 @@ pub fn features<B: Kernels>(
 pub fn harmonics<B: Kernels>(
     grad: Tensor<B, 3>,
     features: Tensor<B, 3>,
-    radial: Tensor<B, 3>,
+    radial: &Tensor<B, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 2> {
     let shapes = (Some(grad.dims()), Some(features.dims()), Some(radial.dims()));
@@ -70,7 +70,7 @@ pub fn harmonics<B: Kernels>(
             let product = weighted.matmul(rows_of(&sent, path.inputs()).swap_dims(1, 2));
             unmixed(product, path)
         };
-        let none = Tensor::zeros([sizes.num_edges, 2 * l2 + 1], place.clone());
+        let none = Tensor::zeros([sizes.num_edges, 2 * l2 + 1], place);
         paths.map(part).reduce(Tensor::add).unwrap_or(none)
     };
     Tensor::cat((0..=problem.paths.max_degrees()[1]).map(degree).collect(), 1)
@@ -80,7 +80,7 @@ pub fn harmonics<B: Kernels>(
 pub fn radial<B: Kernels>(
     grad: Tensor<B, 3>,
     features: Tensor<B, 3>,
-    harmonics: Tensor<B, 2>,
+    harmonics: &Tensor<B, 2>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 3> {
     let shapes = (Some(grad.dims()), Some(features.dims()), Some(harmonics.dims()));
@@ -88,7 +88,7 @@ pub fn radial<B: Kernels>(
     let sent = gather(features, problem.graph.senders());
     let received = gather(grad, problem.graph.receivers());
     let weight = |path: &Path| {
-        let turned = mixed(&harmonics, path).matmul(rows_of(&sent, path.inputs()));
+        let turned = mixed(harmonics, path).matmul(rows_of(&sent, path.inputs()));
         turned.mul(outputs(&received, path)).sum_dim(1)
     };
     Tensor::cat(problem.paths.iter().map(weight).collect(), 1)
@@ -132,7 +132,7 @@ fn outputs<B: Kernels>(x: &Tensor<B, 3>, path: &Path) -> Tensor<B, 3> {
 }
 
 /// The output's layout: for each degree the paths inside the components.
-fn by_degree<B: Kernels>(messages: Vec<(usize, Tensor<B, 3>)>) -> Tensor<B, 3> {
+fn by_degree<B: Kernels>(messages: &[(usize, Tensor<B, 3>)]) -> Tensor<B, 3> {
     let mut blocks = Vec::new();
     for paths in messages.chunk_by(|a, b| a.0 == b.0) {
         let stacked = paths.iter().map(|(_, message)| message.clone().unsqueeze_dim::<4>(2));

@@ -11,6 +11,7 @@
 //! empty     a row that no e names sums to 0; E = 0 and N = 0 are valid
 //! ```
 
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;

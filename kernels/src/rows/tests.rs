@@ -1,1 +1,127 @@
-//! Tests follow.
+//! Rows and sums of rows against plain loops, and that each is the other's adjoint.
+
+use burn::tensor::Tensor;
+
+use super::{RowIndex, reference};
+use crate::Kernels;
+use crate::testing::{
+    Case, assert_both, cast, check_gradient, check_values, numbers, values, values_with_threads,
+};
+
+struct Gather {
+    index: RowIndex,
+    width: usize,
+}
+
+struct Sum {
+    index: RowIndex,
+    width: usize,
+}
+
+impl Case for Gather {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape([self.index.num_rows(), self.width]);
+        B::gather_rows(x, &self.index).flatten(0, 1)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape([self.index.num_rows(), self.width]);
+        reference::gather(x, &self.index).flatten(0, 1)
+    }
+}
+
+impl Case for Sum {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape([self.index.num_items(), self.width]);
+        B::sum_rows(x, &self.index).flatten(0, 1)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let x = inputs[0].clone().reshape([self.index.num_items(), self.width]);
+        reference::sum(x, &self.index).flatten(0, 1)
+    }
+}
+
+/// Unsorted, with a repeated row and rows that nothing names.
+const ROWS: [u32; 6] = [3, 0, 3, 1, 0, 3];
+const NUM_ROWS: usize = 5;
+
+fn index() -> RowIndex {
+    RowIndex::new(&ROWS, NUM_ROWS)
+}
+
+#[test]
+fn the_items_of_every_row_are_listed_once_and_ascend() {
+    let index = index();
+    let items: Vec<&[u32]> = (0..NUM_ROWS).map(|row| index.items_of(row)).collect();
+    assert_eq!(items, [&[1, 4][..], &[3], &[], &[0, 2, 5], &[]]);
+}
+
+#[test]
+fn rows_are_copied_bit_for_bit() {
+    let x = numbers(NUM_ROWS * 3, 1);
+    let want: Vec<f64> = ROWS.iter().flat_map(|&row| x[row as usize * 3..][..3].to_vec()).collect();
+    let (got32, got64) = values(&Gather { index: index(), width: 3 }, &[x]);
+    assert_eq!(got32, want);
+    assert_eq!(got64, want);
+}
+
+#[test]
+fn sums_match_plain_loops() {
+    let x = numbers(ROWS.len() * 3, 1);
+    fn plain<T: crate::testing::Real>(x: &[T]) -> Vec<T> {
+        let mut out = vec![T::of(0.0); NUM_ROWS * 3];
+        for (item, &row) in ROWS.iter().enumerate() {
+            for column in 0..3 {
+                let at = row as usize * 3 + column;
+                out[at] = out[at] + x[item * 3 + column];
+            }
+        }
+        out
+    }
+    let (plain32, plain64) = (plain(&cast::<f32>(&x)), plain(&cast::<f64>(&x)));
+    let case = Sum { index: index(), width: 3 };
+    let (got32, got64) = values(&case, std::slice::from_ref(&x));
+    assert_both(&got32, &got64, &plain32, &plain64);
+    check_values(&case, &[x]);
+}
+
+#[test]
+fn each_is_the_adjoint_of_the_other() {
+    check_gradient(&Gather { index: index(), width: 2 }, &[numbers(NUM_ROWS * 2, 1)]);
+    check_gradient(&Sum { index: index(), width: 2 }, &[numbers(ROWS.len() * 2, 1)]);
+}
+
+#[test]
+fn no_items_give_zero_rows_and_no_rows_give_nothing() {
+    let none = |rows| RowIndex::new(&[], rows);
+    assert_eq!(values(&Sum { index: none(2), width: 3 }, &[vec![]]).0, [0.0; 6]);
+    assert!(values(&Sum { index: none(0), width: 3 }, &[vec![]]).0.is_empty());
+    assert!(values(&Gather { index: none(2), width: 3 }, &[numbers(6, 1)]).1.is_empty());
+    assert!(values(&Gather { index: none(0), width: 3 }, &[vec![]]).1.is_empty());
+    check_values(&Sum { index: none(2), width: 3 }, &[vec![]]);
+    check_values(&Gather { index: none(2), width: 3 }, &[numbers(6, 1)]);
+}
+
+#[test]
+fn a_nan_spoils_its_own_row_only() {
+    let mut x = numbers(ROWS.len(), 1);
+    x[3] = f64::NAN;
+    let got = values(&Sum { index: index(), width: 1 }, &[x]).0;
+    let nan: Vec<bool> = got.iter().map(|x| x.is_nan()).collect();
+    assert_eq!(nan, [false, true, false, false, false]);
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_bits() {
+    let rows: Vec<u32> = (0..9000u32).map(|item| item * 7 % 500).collect();
+    let case = Sum { index: RowIndex::new(&rows, 500), width: 5 };
+    let x = [numbers(rows.len() * 5, 1)];
+    assert_eq!(values_with_threads(&case, &x, 1), values_with_threads(&case, &x, 3));
+}
+
+#[test]
+#[should_panic(expected = "item 1 names row 4 but there are 4 rows")]
+fn a_row_that_does_not_exist_is_refused() {
+    let _ = RowIndex::new(&[0, 4], 4);
+}

@@ -14,6 +14,8 @@
 //! source    e3nn's conventions, Geiger and Smidt, arXiv:2207.09453, section 2
 //! ```
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
 mod recursion;
 pub mod reference;

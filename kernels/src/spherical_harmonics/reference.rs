@@ -18,7 +18,7 @@ pub fn forward<B: Kernels>(vectors: Tensor<B, 2>, max_degree: usize) -> Tensor<B
 }
 
 /// `dv`, `[E, 3]`.
-pub fn backward<B: Kernels>(grad: Tensor<B, 2>, vectors: Tensor<B, 2>) -> Tensor<B, 2> {
+pub fn backward<B: Kernels>(grad: &Tensor<B, 2>, vectors: Tensor<B, 2>) -> Tensor<B, 2> {
     let max_degree = degree_of("spherical_harmonics_backward", grad.dims()[1]);
     let (unit, reciprocal) = direction(vectors);
     let grads = (0..=max_degree).map(|l| grad.clone().narrow(1, l * l, 2 * l + 1)).collect();
@@ -28,7 +28,7 @@ pub fn backward<B: Kernels>(grad: Tensor<B, 2>, vectors: Tensor<B, 2>) -> Tensor
 /// Along `w`: the change of `Y`, `[E, (L + 1)^2]`, and the change of `dv`, `[E, 3]`.
 pub fn second<B: Kernels>(
     along: Tensor<B, 2>,
-    grad: Tensor<B, 2>,
+    grad: &Tensor<B, 2>,
     vectors: Tensor<B, 2>,
 ) -> (Tensor<B, 2>, Tensor<B, 2>) {
     let max_degree = degree_of("spherical_harmonics_second", grad.dims()[1]);

@@ -1,0 +1,239 @@
+//! The two forms that write per edge: gradients of the radial weights and of the harmonics.
+
+use burn::backend::flex::FlexTensor;
+
+use super::super::plan::EdgePath;
+use super::super::{ConvolutionProblem, Sizes};
+use super::mix::Scratch;
+use crate::cpu::{Element, Job, Lanes, for_rows, run, span};
+
+/// The node tensors of a call: `[N, M_out, C]` and `[N, M_in, C]`.
+#[derive(Clone, Copy)]
+struct Ends<'a, T> {
+    grad: &'a [T],
+    features: &'a [T],
+    problem: &'a ConvolutionProblem,
+    channels: usize,
+}
+
+impl<T: Element> Ends<'_, T> {
+    /// Rows of the features at the sender and of the gradient at the receiver of an edge.
+    #[inline(always)]
+    fn of(&self, edge: usize) -> (&[T], &[T]) {
+        let graph = &self.problem.graph;
+        let (inputs, outputs) = (self.problem.paths.num_inputs(), self.problem.paths.num_outputs());
+        let row = |tensor, rows: usize, node: u32| -> &[T] {
+            let len = rows * self.channels;
+            let tensor: &[T] = tensor;
+            &tensor[node as usize * len..][..len]
+        };
+        let sent = row(self.features, inputs, graph.senders().rows()[edge]);
+        (sent, row(self.grad, outputs, graph.receivers().rows()[edge]))
+    }
+}
+
+/// `dR[e, q, c] = sum over m1, m3 of B[m1, m3] h[m1, c] g[m3, c]`.
+pub(super) fn radial<T: Element>(
+    grad: &FlexTensor,
+    features: &FlexTensor,
+    harmonics: &FlexTensor,
+    problem: &ConvolutionProblem,
+    sizes: Sizes,
+) -> Vec<T> {
+    let channels = sizes.channels;
+    let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
+    let harmonics = T::view(harmonics);
+    let edge_len = problem.paths.len() * channels;
+    let lanes = T::Pack::<true>::LANES;
+    let mut out = vec![T::ZERO; sizes.num_edges * edge_len];
+    let mix = &problem.paths.plan().to_receivers.mix;
+    let scratch = || Scratch::new(mix.len(), problem.paths.num_harmonics());
+    for_rows(&mut out, edge_len * lanes, 1, scratch, |scratch, pack, out| {
+        run(Radial { ends, harmonics, scratch, first: pack * lanes, out });
+    });
+    out
+}
+
+/// A pack of edges.
+struct Radial<'a, T> {
+    ends: Ends<'a, T>,
+    harmonics: &'a [T],
+    scratch: &'a mut Scratch<T>,
+    first: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Element> Job for Radial<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let paths = &self.ends.problem.paths;
+        let edge_len = paths.len() * self.ends.channels;
+        let items = self.ends.problem.graph.receivers().items();
+        let edges = &items[span(self.first, T::Pack::<FUSED>::LANES, items.len())];
+        let plan = paths.plan();
+        let mix = &plan.to_receivers.mix;
+        self.scratch.mix::<T::Pack<FUSED>>(mix, self.harmonics, paths.num_harmonics(), edges);
+        for (lane, (out, &edge)) in self.out.chunks_mut(edge_len).zip(edges).enumerate() {
+            let (sent, received) = self.ends.of(edge as usize);
+            for (path, out) in plan.edge_paths.iter().zip(out.chunks_mut(self.ends.channels)) {
+                let edge = RadialEdge { path, pairs: &self.scratch.pairs, lane, sent, received };
+                edge.write::<T::Pack<FUSED>>(out);
+            }
+        }
+    }
+}
+
+/// One path of one edge.
+struct RadialEdge<'a, T> {
+    path: &'a EdgePath,
+    pairs: &'a [T],
+    lane: usize,
+    sent: &'a [T],
+    received: &'a [T],
+}
+
+impl<T: Element> RadialEdge<'_, T> {
+    /// Compiled once per number of output components.
+    #[inline(always)]
+    fn write<P: Lanes<Base = T>>(&self, out: &mut [T]) {
+        match self.path.outputs.count {
+            1 => self.write_rows::<P, 1>(out),
+            3 => self.write_rows::<P, 3>(out),
+            5 => self.write_rows::<P, 5>(out),
+            7 => self.write_rows::<P, 7>(out),
+            9 => self.write_rows::<P, 9>(out),
+            11 => self.write_rows::<P, 11>(out),
+            count => {
+                assert!(count == 13, "convolution: a degree has {count} components, at most 13");
+                self.write_rows::<P, 13>(out);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write_rows<P: Lanes<Base = T>, const ROWS: usize>(&self, out: &mut [T]) {
+        let channels = out.len();
+        let EdgePath { inputs, outputs, first_pair, .. } = self.path;
+        for start in (0..channels).step_by(P::LANES) {
+            let columns = |row: usize| span(row * channels + start, P::LANES, (row + 1) * channels);
+            let mut received = [P::zero(); ROWS];
+            for (component, value) in received.iter_mut().enumerate() {
+                *value = P::load(&self.received[columns(outputs.at(component))]);
+            }
+            let mut sum = P::zero();
+            for inner in 0..inputs.count {
+                let pair = (first_pair + inner * ROWS) * P::LANES + self.lane;
+                let pairs = &self.pairs[pair..=pair + (ROWS - 1) * P::LANES];
+                let mut turned = P::zero();
+                for component in 0..ROWS {
+                    let pair = P::splat(pairs[component * P::LANES]);
+                    turned = received[component].mul_add(pair, turned);
+                }
+                sum = P::load(&self.sent[columns(inputs.at(inner))]).mul_add(turned, sum);
+            }
+            sum.store(&mut out[span(start, P::LANES, channels)]);
+        }
+    }
+}
+
+/// `dY[e, m2] = sum over c, paths, m1, m3 of K[m1,m2,m3] R[c] h[m1, c] g[m3, c]`.
+pub(super) fn harmonics<T: Element>(
+    grad: &FlexTensor,
+    features: &FlexTensor,
+    radial: &FlexTensor,
+    problem: &ConvolutionProblem,
+    sizes: Sizes,
+) -> Vec<T> {
+    let channels = sizes.channels;
+    let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
+    let radial = T::view(radial);
+    let num_harmonics = problem.paths.num_harmonics();
+    let mut out = vec![T::ZERO; sizes.num_edges * num_harmonics];
+    let scratch = || vec![T::ZERO; (MOST_PAIRS + num_harmonics) * T::Pack::<true>::LANES];
+    for_rows(&mut out, num_harmonics, EDGES_PER_TASK, scratch, |scratch, edge, out| {
+        run(Harmonics { ends, radial, scratch, edge, out });
+    });
+    out
+}
+
+/// One edge. The scratch holds the products of a path and the sums of all harmonics.
+struct Harmonics<'a, T> {
+    ends: Ends<'a, T>,
+    radial: &'a [T],
+    scratch: &'a mut [T],
+    edge: usize,
+    out: &'a mut [T],
+}
+
+/// Edges a task takes at least, about a hundred microseconds of work.
+const EDGES_PER_TASK: usize = 16;
+
+/// Most pairs a path has: 13 components each.
+const MOST_PAIRS: usize = 169;
+
+impl<T: Element> Job for Harmonics<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let lanes = T::Pack::<FUSED>::LANES;
+        let (products, sums) = self.scratch.split_at_mut(MOST_PAIRS * lanes);
+        sums.fill(T::ZERO);
+        let (sent, received) = self.ends.of(self.edge);
+        let plan = self.ends.problem.paths.plan();
+        let edge_len = plan.edge_paths.len() * self.ends.channels;
+        let radial = &self.radial[self.edge * edge_len..][..edge_len];
+        let radial = radial.chunks(self.ends.channels.max(1));
+        for (path, radial) in plan.edge_paths.iter().zip(radial) {
+            let edge = HarmonicsEdge { path, radial, sent, received };
+            edge.add::<T::Pack<FUSED>>(products, sums);
+        }
+        for (out, sum) in self.out.iter_mut().zip(sums.chunks(lanes)) {
+            *out = T::Pack::<FUSED>::load(sum).sum();
+        }
+    }
+}
+
+/// One path of one edge.
+struct HarmonicsEdge<'a, T> {
+    path: &'a EdgePath,
+    radial: &'a [T],
+    sent: &'a [T],
+    received: &'a [T],
+}
+
+impl<T: Element> HarmonicsEdge<'_, T> {
+    /// Adds to the sum of every harmonic, a pack of channels at a time.
+    #[inline(always)]
+    fn add<P: Lanes<Base = T>>(&self, products: &mut [T], sums: &mut [T]) {
+        let EdgePath { first_column, unmix, .. } = self.path;
+        for start in (0..self.radial.len()).step_by(P::LANES) {
+            self.multiply::<P>(start, products);
+            for harmonic in 0..unmix.len() {
+                let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
+                let mut sum = P::load(to);
+                for weight in unmix.row(harmonic) {
+                    let product =
+                        P::load(&products[weight.place as usize * P::LANES..][..P::LANES]);
+                    sum = product.mul_add(P::splat(T::of(weight.value)), sum);
+                }
+                sum.store(to);
+            }
+        }
+    }
+
+    /// `R h[m1] g[m3]` of all pairs for channels from `start`.
+    #[inline(always)]
+    fn multiply<P: Lanes<Base = T>>(&self, start: usize, products: &mut [T]) {
+        let channels = self.radial.len();
+        let EdgePath { inputs, outputs, .. } = self.path;
+        let columns = |row: usize| span(row * channels + start, P::LANES, (row + 1) * channels);
+        let weight = P::load(&self.radial[columns(0)]);
+        for inner in 0..inputs.count {
+            let sent = P::load(&self.sent[columns(inputs.at(inner))]).mul(weight);
+            for component in 0..outputs.count {
+                let received = P::load(&self.received[columns(outputs.at(component))]);
+                let at = (inner * outputs.count + component) * P::LANES;
+                sent.mul(received).store(&mut products[at..][..P::LANES]);
+            }
+        }
+    }
+}

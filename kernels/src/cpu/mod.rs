@@ -1,0 +1,12 @@
+//! What the kernels of the CPU share: choosing an instruction set, packs of numbers, the storage
+//! of tensors and the division of rows among threads. Not here: any operation.
+
+mod dispatch;
+mod pack;
+mod rows;
+mod storage;
+
+pub(crate) use dispatch::{Job, run};
+pub(crate) use pack::{Lanes, Moving, Number, Pack};
+pub(crate) use rows::{for_rows, rows_per_copy, span};
+pub(crate) use storage::{Element, input, is_f64, output};

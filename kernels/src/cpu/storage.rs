@@ -1,0 +1,93 @@
+//! The numbers of a tensor on the CPU as slices, and slices as tensors.
+
+use std::iter::Sum;
+use std::ops::{Add, Div, Mul, Sub};
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{DType, Tensor, TensorData};
+
+use super::{Lanes, Pack};
+use crate::graph::{primitive, tensor};
+
+/// f32 or f64 with its pack of 64 bytes.
+pub(crate) trait Element:
+    burn::tensor::Element
+    + Copy
+    + PartialEq
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Sum
+    + Send
+    + Sync
+{
+    const ZERO: Self;
+    const ONE: Self;
+    type Pack<const FUSED: bool>: Lanes<Base = Self>;
+    /// The nearest number to `x`.
+    fn of(x: f64) -> Self;
+    fn root(self) -> Self;
+    /// `self * factor + term`, rounded once.
+    fn fused(self, factor: Self, term: Self) -> Self;
+    /// All numbers of a contiguous tensor of this dtype.
+    fn view(x: &FlexTensor) -> &[Self];
+}
+
+macro_rules! element {
+    ($name:ident, $lanes:literal) => {
+        impl Element for $name {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            type Pack<const FUSED: bool> = Pack<$name, $lanes, FUSED>;
+
+            #[expect(clippy::allow_attributes, reason = "one of the two casts does nothing")]
+            #[allow(clippy::cast_possible_truncation, reason = "rounding to f32 is the purpose")]
+            #[inline(always)]
+            fn of(x: f64) -> Self {
+                x as $name
+            }
+
+            #[inline(always)]
+            fn root(self) -> Self {
+                self.sqrt()
+            }
+
+            #[inline(always)]
+            fn fused(self, factor: Self, term: Self) -> Self {
+                self.mul_add(factor, term)
+            }
+
+            fn view(x: &FlexTensor) -> &[Self] {
+                // The bytes of a tensor without elements need not be aligned.
+                if x.layout().num_elements() == 0 { &[] } else { x.storage() }
+            }
+        }
+    };
+}
+element!(f32, 16);
+element!(f64, 8);
+
+/// The tensor in contiguous storage; free where it already is.
+pub(crate) fn input<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
+    primitive(x).to_contiguous()
+}
+
+/// A tensor of these numbers.
+pub(crate) fn output<T: Element, const D: usize>(
+    numbers: Vec<T>,
+    shape: [usize; D],
+) -> Tensor<Flex, D> {
+    tensor(FlexTensor::from_data(TensorData::new(numbers, shape)))
+}
+
+/// Whether an operation runs in f64; asserts that all its inputs have one of the two dtypes.
+pub(crate) fn is_f64(operation: &str, dtypes: &[DType]) -> bool {
+    let first = dtypes[0];
+    assert!(
+        matches!(first, DType::F32 | DType::F64) && dtypes.iter().all(|&dtype| dtype == first),
+        "{operation}: inputs are {dtypes:?} but must all be F32 or all be F64: cast them"
+    );
+    first == DType::F64
+}
