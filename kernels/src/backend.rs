@@ -14,9 +14,9 @@ use burn::tensor::{Int, Tensor};
 use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
-    AdamwStep, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
-    RowIndex, adamw, attention, contraction, convolution, cross_entropy, dropout, embedding, gelu,
-    linear, norm, reduce, rotary, rows, spherical_harmonics, swiglu,
+    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
+    GeluKind, RowIndex, adamw, attention, contraction, convolution, cross_entropy, dropout,
+    embedding, gelu, linear, norm, reduce, rotary, rows, spherical_harmonics, swiglu,
 };
 use convolution::Slot;
 
@@ -224,6 +224,15 @@ pub trait Kernels: Backend {
         step: &AdamwStep,
     ) -> (Tensor<Self, 1>, Tensor<Self, 1>, Tensor<Self, 1>) {
         adamw::reference::step(param, grad, first, second, step)
+    }
+
+    /// One step of Adam with AMSGrad and coupled decay. See [`adamw`](crate::adamw).
+    fn amsgrad(
+        state: AmsgradState<Self>,
+        grad: Tensor<Self, 1>,
+        step: &AdamwStep,
+    ) -> AmsgradState<Self> {
+        adamw::reference::amsgrad(state, grad, step)
     }
 
     /// Sum of squares of `x [P]`, `[1]`. See [`reduce`](crate::reduce).

@@ -34,7 +34,7 @@ pub mod wigner;
 #[cfg(test)]
 mod testing;
 
-pub use adamw::AdamwStep;
+pub use adamw::{AdamwStep, AmsgradState};
 pub use attention::AttentionProblem;
 pub use backend::{Cpu, Kernels};
 pub use burn::backend::Autodiff;

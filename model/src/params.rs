@@ -1,15 +1,16 @@
-//! Named parameters: flat tensors with the names and shapes that Hugging Face files use.
+//! Named parameters: flat tensors with the names and shapes that foreign files use.
 //!
 //! A parameter is stored as a rank-1 tensor, because optimizers, checkpoints and collectives want
 //! flat memory; [`Params::get`] gives it its shape. The order is that of the specs and never
-//! changes. Not here: which parameters a network has (`transformer/specs.rs`), and files.
+//! changes. All parameters of a set have one floating-point type, f32 or f64. Not here: which
+//! parameters a network has (`transformer/specs.rs`, `equivariant/specs.rs`), and files.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use burn::{
     backend::Autodiff,
     tensor::{
-        DType, FloatDType, Tensor, TensorData,
+        DType, Element, FloatDType, Tensor, TensorData,
         backend::{AutodiffBackend, Backend},
     },
 };
@@ -33,13 +34,14 @@ pub enum Init {
 /// Name, shape and first value of one parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {
-    /// Canonical name, the one transformers gives the parameter.
+    /// Canonical name, the one transformers or mace-torch gives the parameter.
     pub name: String,
     /// Shape in row-major order, as in the file.
     pub shape: Vec<usize>,
     /// First value.
     pub init: Init,
-    /// Whether weight decay applies: exactly the tensors with two or more axes.
+    /// Whether weight decay applies: of a transformer, to exactly the tensors with two or more
+    /// axes; of a MACE, to those that mace-torch decays.
     pub decay: bool,
 }
 
@@ -86,6 +88,12 @@ pub enum ParamsError {
     },
 }
 
+/// What the host stores parameters in: `f32` or `f64`, the type the tensors then have.
+pub trait HostFloat: Element {}
+
+impl HostFloat for f32 {}
+impl HostFloat for f64 {}
+
 /// All parameters of a network on one device, each as a flat tensor.
 #[derive(Debug, Clone)]
 pub struct Params<B: Backend> {
@@ -98,20 +106,31 @@ impl<B: Backend> Params<B> {
     /// First values. Element `i` of parameter `p` is number `(index = hash(p.name), lane = i)` of
     /// `stream`, so a value depends neither on the order of the specs nor on the other parameters.
     pub fn initialise(specs: Arc<[ParamSpec]>, stream: &Stream, device: &B::Device) -> Self {
+        Self::initialise_as(specs, stream, FloatDType::F32, device)
+    }
+
+    /// [`Self::initialise`] in another floating-point type. Values are drawn in f64 and rounded
+    /// once, so those of f32 are the roundings of those of f64.
+    pub fn initialise_as(
+        specs: Arc<[ParamSpec]>,
+        stream: &Stream,
+        dtype: FloatDType,
+        device: &B::Device,
+    ) -> Self {
         let values = specs
             .iter()
-            .map(|spec| upload(first_value(spec, *stream), DType::F32, device))
+            .map(|spec| upload(first_value(spec, *stream), dtype.into(), device))
             .collect();
         Self::from_values(specs, values)
     }
 
-    /// Values from the host, by canonical name.
+    /// Values from the host, by canonical name, in the type they have there.
     ///
     /// # Errors
     /// [`ParamsError`] if a value is missing, superfluous or of the wrong length.
-    pub fn from_host(
+    pub fn from_host<T: HostFloat>(
         specs: Arc<[ParamSpec]>,
-        host: &BTreeMap<String, Vec<f32>>,
+        host: &BTreeMap<String, Vec<T>>,
         device: &B::Device,
     ) -> Result<Self, ParamsError> {
         let mut values = Vec::with_capacity(specs.len());
@@ -128,7 +147,7 @@ impl<B: Backend> Params<B> {
                     shape: spec.shape.clone(),
                 });
             }
-            values.push(upload(value.clone(), DType::F32, device));
+            values.push(upload(value.clone(), T::dtype(), device));
         }
         let params = Self::from_values(specs, values);
         let names: Vec<String> =
@@ -187,8 +206,18 @@ impl<B: Backend> Params<B> {
         self.values[at].clone().reshape(shape)
     }
 
-    /// Name, shape and values on the host, in the order of the specs.
+    /// The floating-point type of the values; f32 when there are none.
+    pub fn dtype(&self) -> FloatDType {
+        self.values.first().map_or(FloatDType::F32, |value| value.dtype().into())
+    }
+
+    /// Name, shape and values on the host, in the order of the specs, rounded to f32.
     pub fn host(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+        self.host_as()
+    }
+
+    /// [`Self::host`] in the type of the caller's choice.
+    pub fn host_as<T: HostFloat>(&self) -> Vec<(String, Vec<usize>, Vec<T>)> {
         self.specs
             .iter()
             .zip(&self.values)
@@ -201,6 +230,13 @@ impl<B: Backend> Params<B> {
     pub fn cast(&self, dtype: FloatDType) -> Self {
         let values = self.values.iter().map(|value| value.clone().cast(dtype)).collect();
         Self { specs: self.specs.clone(), index: self.index.clone(), values }
+    }
+
+    /// The same values as constants of a differentiation graph above: it does not track them,
+    /// while a graph below that does keeps doing so.
+    pub fn constant(&self) -> Params<Autodiff<B>> {
+        let values = self.values.iter().map(|value| Tensor::from_inner(value.clone())).collect();
+        Params { specs: self.specs.clone(), index: self.index.clone(), values }
     }
 
     /// The same values as leaves of a new differentiation graph.
@@ -230,16 +266,20 @@ impl<B: Backend> Params<Autodiff<B>> {
     }
 }
 
-fn upload<B: Backend>(value: Vec<f32>, dtype: DType, device: &B::Device) -> Tensor<B, 1> {
+fn upload<B: Backend, T: HostFloat>(
+    value: Vec<T>,
+    dtype: DType,
+    device: &B::Device,
+) -> Tensor<B, 1> {
     let length = value.len();
     Tensor::from_data(TensorData::new(value, [length]), (device, dtype))
 }
 
-fn download<B: Backend>(value: Tensor<B, 1>) -> Vec<f32> {
-    value.into_data().convert::<f32>().into_vec().expect("converted to f32 just now")
+fn download<B: Backend, T: HostFloat>(value: Tensor<B, 1>) -> Vec<T> {
+    value.into_data().convert::<T>().into_vec().expect("converted just now")
 }
 
-fn first_value(spec: &ParamSpec, stream: Stream) -> Vec<f32> {
+fn first_value(spec: &ParamSpec, stream: Stream) -> Vec<f64> {
     let length = spec.num_elements();
     match spec.init {
         Init::Zeros => vec![0.0; length],
@@ -248,7 +288,7 @@ fn first_value(spec: &ParamSpec, stream: Stream) -> Vec<f32> {
             let index = name_hash(&spec.name);
             (0..length as u64)
                 .into_par_iter()
-                .map(|lane| narrow(std * stream.normal(index, lane)))
+                .map(|lane| std * stream.normal(index, lane))
                 .collect()
         }
     }
@@ -260,11 +300,6 @@ fn name_hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding to the stored precision is meant")]
-fn narrow(value: f64) -> f32 {
-    value as f32
 }
 
 #[cfg(test)]
@@ -325,6 +360,29 @@ mod tests {
         let used: Vec<f32> = download(gradients[0].clone());
         let want: Vec<f32> = params.host()[0].2.iter().map(|x| 2.0 * x).collect();
         assert_eq!(used, want);
-        assert_eq!(download(gradients[1].clone()), [0.0; 6]);
+        assert_eq!(download::<_, f32>(gradients[1].clone()), [0.0; 6]);
+    }
+
+    #[test]
+    fn first_values_in_f32_are_the_roundings_of_those_in_f64() {
+        let stream = Seeds::new(4).stream("init");
+        let draw = |dtype| {
+            Params::<Flex>::initialise_as(specs(&["a"]), &stream, dtype, &FlexDevice)
+                .host_as::<f64>()[0]
+                .2
+                .clone()
+        };
+        let (fine, coarse) = (draw(FloatDType::F64), draw(FloatDType::F32));
+        let round = |x: &f64| f64::from(*x as f32);
+        assert_eq!(coarse, fine.iter().map(round).collect::<Vec<_>>());
+        assert_ne!(coarse, fine);
+    }
+
+    #[test]
+    fn host_values_keep_their_type_and_every_bit() {
+        let host = BTreeMap::from([("a".to_owned(), vec![1.0 / 3.0; 6])]);
+        let params = Params::<Flex>::from_host(specs(&["a"]), &host, &FlexDevice).unwrap();
+        assert_eq!(params.dtype(), FloatDType::F64);
+        assert_eq!(params.host_as::<f64>()[0].2, host["a"]);
     }
 }

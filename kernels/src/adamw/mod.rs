@@ -1,15 +1,19 @@
-//! One AdamW step on a flat buffer of parameters.
+//! One step of AdamW, or of Adam with AMSGrad, on a flat buffer of parameters.
 //!
 //! ```text
-//! maths     p <- p (1 - rate decay)
+//! AdamW     p <- p (1 - rate decay)
 //!           m <- m + (1 - beta1) (g - m)
 //!           v <- beta2 v + (1 - beta2) g^2
 //!           p <- p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
-//! layout    p, g, m, v [P]; t counts from 1
+//! AMSGrad   g <- g + decay p
+//!           m, v as above; u <- max(u, v)
+//!           p <- p - rate / (1 - beta1^t) * m / (sqrt(u) / sqrt(1 - beta2^t) + epsilon)
+//! layout    p, g, m, v, u [P]; t counts from 1
 //! dtypes    f32 or f64; the scalar factors are computed in f64
 //! ordering  elementwise, deterministic
 //! source    Loshchilov and Hutter, "Decoupled Weight Decay Regularization", arXiv:1711.05101,
-//!           in the order of operations of torch.optim.AdamW
+//!           in the order of operations of torch.optim.AdamW; AMSGrad: Reddi et al., "On the
+//!           Convergence of Adam and Beyond", arXiv:1904.09237, as torch.optim.Adam(amsgrad=True)
 //! ```
 //!
 //! No op: an update is not differentiated.
@@ -18,6 +22,8 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+
+use burn::tensor::{Tensor, backend::Backend};
 
 /// The scalars of one step.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -30,7 +36,7 @@ pub struct AdamwStep {
     pub beta2: f64,
     /// Added to the root of the corrected second moment.
     pub epsilon: f64,
-    /// Decoupled weight decay per unit of rate.
+    /// Weight decay: of AdamW decoupled, per unit of rate; of AMSGrad a term of the gradient.
     pub weight_decay: f64,
     /// Number of this step, from 1.
     pub step: u64,
@@ -51,6 +57,19 @@ impl AdamwStep {
     pub fn second_correction(&self) -> f64 {
         (1.0 - power(self.beta2, self.step)).sqrt()
     }
+}
+
+/// Parameters and state of Adam with AMSGrad, all `[P]`.
+#[derive(Debug, Clone)]
+pub struct AmsgradState<B: Backend> {
+    /// Parameters, `p`.
+    pub param: Tensor<B, 1>,
+    /// First moments, `m`.
+    pub first: Tensor<B, 1>,
+    /// Second moments, `v`.
+    pub second: Tensor<B, 1>,
+    /// Largest second moments so far, `u`.
+    pub largest: Tensor<B, 1>,
 }
 
 fn power(base: f64, step: u64) -> f64 {

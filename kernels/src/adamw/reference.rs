@@ -1,9 +1,9 @@
-//! AdamW in Burn operations. Each buffer is consumed, so a backend that owns it alone works in
+//! AdamW and AMSGrad in Burn operations. Each buffer is consumed, so a backend that owns it alone works in
 //! place; three temporaries of length P remain.
 
 use burn::tensor::Tensor;
 
-use super::AdamwStep;
+use super::{AdamwStep, AmsgradState};
 use crate::Kernels;
 use crate::shape::assert_shape;
 
@@ -25,4 +25,29 @@ pub fn step<B: Kernels>(
     let root = second.clone().sqrt().div_scalar(step.second_correction());
     let move_by = first.clone().div(root.add_scalar(step.epsilon)).mul_scalar(step.step_size());
     (param.mul_scalar(step.keep()).sub(move_by), first, second)
+}
+
+/// The state after the step of Adam with AMSGrad.
+pub fn amsgrad<B: Kernels>(
+    state: AmsgradState<B>,
+    grad: Tensor<B, 1>,
+    step: &AdamwStep,
+) -> AmsgradState<B> {
+    let AmsgradState { param, first, second, largest } = state;
+    let others = [("grad", &grad), ("first", &first), ("second", &second), ("largest", &largest)];
+    for (name, other) in others {
+        assert_shape("amsgrad", name, other.dims(), param.dims(), "`param` fixes P");
+    }
+    let grad = match step.weight_decay {
+        0.0 => grad,
+        decay => grad.add(param.clone().mul_scalar(decay)),
+    };
+    let change = grad.clone().sub(first.clone()).mul_scalar(1.0 - step.beta1);
+    let first = first.add(change);
+    let square = grad.clone().mul(grad).mul_scalar(1.0 - step.beta2);
+    let second = second.mul_scalar(step.beta2).add(square);
+    let largest = largest.max_pair(second.clone());
+    let root = largest.clone().sqrt().div_scalar(step.second_correction());
+    let move_by = first.clone().div(root.add_scalar(step.epsilon)).mul_scalar(step.step_size());
+    AmsgradState { param: param.sub(move_by), first, second, largest }
 }

@@ -7,3 +7,10 @@ pub fn step(parameters: usize, element_bytes: usize) -> Work {
     let p = parameters as f64;
     Work::new(14.0 * p, 7.0 * p, element_bytes)
 }
+
+/// As [`step`] with coupled decay 2 instead of decoupled 1 and the maximum 1; reads five buffers,
+/// writes four.
+pub fn amsgrad(parameters: usize, element_bytes: usize) -> Work {
+    let p = parameters as f64;
+    Work::new(16.0 * p, 9.0 * p, element_bytes)
+}

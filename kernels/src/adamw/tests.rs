@@ -1,8 +1,8 @@
-//! AdamW against a plain loop in the order of operations of PyTorch.
+//! AdamW and AMSGrad against plain loops in the order of operations of PyTorch.
 
 use burn::tensor::DType;
 
-use super::AdamwStep;
+use super::{AdamwStep, AmsgradState};
 use crate::testing::{Real, assert_both, cast, flat, host, numbers};
 use crate::{Cpu, Kernels};
 
@@ -73,4 +73,59 @@ fn a_nan_gradient_spoils_only_its_own_parameter() {
 fn a_step_counted_from_zero_is_refused() {
     let zero = || flat::<Cpu>(&[0.0], DType::F32);
     let _ = Cpu::adamw(zero(), zero(), zero(), zero(), &scalars(0));
+}
+
+/// The gradients shrink, so that the largest second moment differs from the last one.
+fn shrinking(count: usize, step: u64) -> Vec<f64> {
+    numbers(count, 20 + step).iter().map(|g| g * 0.01f64.powf(step as f64)).collect()
+}
+
+/// `[p, m, v, u]` after four steps.
+fn plain_amsgrad<T: Real>(count: usize) -> Vec<T> {
+    let mut p = cast::<T>(&numbers(count, 1));
+    let [mut m, mut v, mut u] = [0; 3].map(|_| vec![T::of(0.0); count]);
+    for step in 1..=4 {
+        let (s, g) = (scalars(step), cast::<T>(&shrinking(count, step)));
+        let t = i32::try_from(step).expect("four steps");
+        let size = T::of(s.rate / (1.0 - s.beta1.powi(t)));
+        let correction = T::of((1.0 - s.beta2.powi(t)).sqrt());
+        for i in 0..count {
+            let g = g[i] + p[i] * T::of(s.weight_decay);
+            m[i] = m[i] + T::of(1.0 - s.beta1) * (g - m[i]);
+            v[i] = T::of(s.beta2) * v[i] + T::of(1.0 - s.beta2) * g * g;
+            u[i] = if v[i] > u[i] { v[i] } else { u[i] };
+            let denominator = u[i].sqrt() / correction + T::of(s.epsilon);
+            p[i] = p[i] - size * (m[i] / denominator);
+        }
+    }
+    [p, m, v, u].concat()
+}
+
+fn kernel_amsgrad(count: usize, dtype: DType) -> Vec<f64> {
+    let zeros = || flat::<Cpu>(&vec![0.0; count], dtype);
+    let param = flat(&numbers(count, 1), dtype);
+    let mut state = AmsgradState { param, first: zeros(), second: zeros(), largest: zeros() };
+    for step in 1..=4 {
+        let grad = flat::<Cpu>(&shrinking(count, step), dtype);
+        state = Cpu::amsgrad(state, grad, &scalars(step));
+    }
+    [host(state.param), host(state.first), host(state.second), host(state.largest)].concat()
+}
+
+#[test]
+fn four_steps_of_amsgrad_match_plain_loops() {
+    for count in [1, 50, 1031] {
+        let (got32, got64) = (kernel_amsgrad(count, DType::F32), kernel_amsgrad(count, DType::F64));
+        let (want32, want64) = (plain_amsgrad::<f32>(count), plain_amsgrad::<f64>(count));
+        assert_both(&got32, &got64, &want32, &want64);
+    }
+}
+
+#[test]
+fn amsgrad_remembers_the_largest_second_moment() {
+    let last = |count| kernel_amsgrad(count, DType::F64);
+    let state = last(50);
+    let (second, largest) = (&state[100..150], &state[150..]);
+    assert!(second.iter().zip(largest).all(|(v, u)| u >= v));
+    assert!(second.iter().zip(largest).any(|(v, u)| u > v));
 }
