@@ -1,5 +1,8 @@
 //! Every format, label form, unit and split: what goes in comes out.
 
+#![expect(clippy::float_cmp, reason = "numbers that are stored and read back keep every bit")]
+
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::support::{Folder, failure, folder_bytes, frames, run, waters};
@@ -200,38 +203,65 @@ fn generated_silicon_is_a_dataset_without_any_file() {
     assert!(run(&plan).unchanged);
 }
 
+/// Forty stretched molecules of two equal atoms: `bound` eV apart from `2 * atom` eV at 1.1 Å, a
+/// bond of 140 eV/Å^2, energies written in one unit and forces in another.
+fn molecules(
+    (symbol, atom, bound): (&str, f64, f64),
+    energy: EnergyUnit,
+    forces: EnergyUnit,
+) -> String {
+    let atom_energy = atom / energy.in_ev();
+    let mut text = format!("1\nenergy={atom_energy}\n{symbol} 0 0 0\n");
+    for i in 0..40u32 {
+        let x = f64::from(i) * 0.002 - 0.04;
+        let total = (2.0 * atom - bound + 70.0 * x * x) / energy.in_ev();
+        let force = 140.0 * x / forces.in_ev();
+        let _ = writeln!(
+            text,
+            "2\nenergy={total} Properties=species:S:1:pos:R:3:forces:R:3\n\
+             {symbol} 0 0 0 {force} 0 0\n{symbol} {} 0 0 {} 0 0",
+            1.1 + x,
+            -force
+        );
+    }
+    text
+}
+
 #[test]
 fn energies_in_another_unit_are_warned_of_by_its_name() {
-    // H2 and its atoms: -31.7 eV (-1.1645 hartree) against twice -13.6 eV, forces by a bond of
-    // 35 eV/Å^2. All-electron totals name the unit at once.
-    let molecules = |unit: EnergyUnit| {
-        let scale = unit.in_ev().recip();
-        let mut text = format!("1\nenergy={}\nH 0 0 0\n", -13.6057 * scale);
-        for i in 0..40u32 {
-            let x = f64::from(i) * 0.003 - 0.06;
-            let (energy, force) = ((-31.7 + 17.5 * x * x) * scale, 35.0 * x * scale);
-            text += &format!(
-                "2\nenergy={energy} Properties=species:S:1:pos:R:3:forces:R:3\n\
-                 H 0 0 0 {force} 0 0\nH {} 0 0 {} 0 0\n",
-                0.74 + x,
-                -force
-            );
+    // N2 of an all-electron calculation, 54.589 hartree an atom; and one with pseudopotentials,
+    // whose totals say nothing and whose binding of 4.9 eV/atom does.
+    for atom in [-1485.4, -270.0] {
+        for unit in EnergyUnit::ALL {
+            let folder = Folder::new();
+            folder.write("a.xyz", &molecules(("N", atom, 9.8), unit, unit));
+            let mut plan = folder.plan(&["a.xyz"]);
+            let warnings = run(&plan).card.warnings;
+            if unit == EnergyUnit::Ev {
+                assert!(warnings.is_empty(), "{warnings:?}");
+                continue;
+            }
+            // 4.9 eV are 0.36 rydberg: as 0.36 eV they would be a weak bond, so only totals tell.
+            if atom < -1000.0 || unit != EnergyUnit::Rydberg {
+                assert!(warnings.iter().any(|w| w.contains(unit.name())), "{unit:?}: {warnings:?}");
+            }
+            plan.units.energy = unit;
+            let right = run(&plan).card.warnings;
+            assert!(right.is_empty(), "{unit:?}: {right:?}");
         }
-        text
-    };
-    for unit in EnergyUnit::ALL {
+    }
+}
+
+#[test]
+fn forces_in_another_unit_than_energies_are_warned_of() {
+    for (energy, named) in [(EnergyUnit::Hartree, "hartree"), (EnergyUnit::KjPerMol, "kJ/mol")] {
         let folder = Folder::new();
-        folder.write("a.xyz", &molecules(unit));
+        folder.write("a.xyz", &molecules(("N", -270.0, 9.8), energy, EnergyUnit::Ev));
         let mut plan = folder.plan(&["a.xyz"]);
+        plan.atomic_energies = AtomicEnergiesChoice::LeastSquares {};
         let warnings = run(&plan).card.warnings;
-        if unit == EnergyUnit::Ev {
-            assert!(warnings.is_empty(), "{warnings:?}");
-            continue;
-        }
-        assert!(warnings.iter().any(|w| w.contains(unit.name())), "{unit:?}: {warnings:?}");
-        plan.units.energy = unit;
-        let right = run(&plan).card.warnings;
-        assert!(right.is_empty(), "{unit:?}: {right:?}");
+        let motion = |w: &&String| w.contains("matching units") && w.contains(named);
+        assert!(warnings.iter().any(|w| motion(&w)), "{energy:?}: {warnings:?}");
     }
 }
 
@@ -258,7 +288,9 @@ fn jsonl_parquet_and_npz_give_the_frames_of_extxyz() {
         let mut found: Vec<_> =
             frames(&plan.output, GraphSplit::Train).into_iter().map(|f| f.frame).collect();
         // An npz of this layout has no kinds.
-        found.iter_mut().for_each(|frame| frame.config_type = "w".to_owned());
+        for frame in &mut found {
+            frame.config_type = "w".to_owned();
+        }
         assert_eq!(found, want, "{file}");
     }
 }

@@ -48,7 +48,7 @@ fn every_kind_of_bad_structure_is_named_by_line_and_its_neighbours_survive() {
             "bad_isolated_atom",
             format!("2\n{HEAD} config_type=isolated_atom\nH 0 0 0 0 0 0\nH 1 0 0 0 0 0\n"),
         ),
-        ("no_count", "minus two\nH 0 0 0\n".to_owned()),
+        ("no_count", "two\nH 0 0 0\n".to_owned()),
         ("no_atoms", format!("0\n{HEAD}\n")),
     ];
     for (reason, text) in cases {

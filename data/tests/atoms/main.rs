@@ -1,7 +1,12 @@
 //! Structures of atoms: from raw files through shards to batches.
 
+#[cfg(test)]
 mod formats;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod loading;
+#[cfg(test)]
 mod real;
+#[cfg(test)]
 mod support;

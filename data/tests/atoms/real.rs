@@ -1,5 +1,7 @@
 //! Real files under `GENESIS_SHARED`: known counts, and the edges that mace-torch found.
 
+#![expect(clippy::float_cmp, reason = "numbers that are stored and read back keep every bit")]
+
 use std::path::{Path, PathBuf};
 
 use super::support::{Folder, run};
@@ -72,7 +74,7 @@ fn crystals_of_mptrj_are_read_with_stress_and_get_e0s_by_least_squares() {
         "{:?}",
         card.rejects
     );
-    assert_eq!(card.elements.len(), 89);
+    assert_eq!(card.elements.len(), 85);
     assert_eq!(card.atomic_energies.source, "least_squares");
     assert!(card.atomic_energies.residual_per_atom.rms < 1.5, "{:?}", card.atomic_energies);
 }

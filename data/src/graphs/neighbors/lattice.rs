@@ -6,7 +6,7 @@
 //! counted back in the cell as given. Directions that are not periodic become unit vectors
 //! orthogonal to the periodic ones and to each other.
 //!
-//! Source: I. Semaev, "A 3-dimensional lattice reduction algorithm", CaLC 2001, LNCS 2146.
+//! Source: I. Semaev, "A 3-dimensional lattice reduction algorithm", Cryptography and Lattices 2001, LNCS 2146.
 
 use genesis_schema::atoms::{Matrix, Vector};
 

@@ -116,7 +116,7 @@ fn a_long_skewed_cell_has_the_neighbours_of_the_compact_one() {
     );
     let ends = |edges: &Edges, cell: &Matrix| {
         let end = |e: usize| {
-            let to = translation(edges.shifts[e], cell).map(|x| x.round() as i64);
+            let to = translation(edges.shifts[e], cell).map(|x| x.round().to_string());
             (edges.receivers[e], edges.senders[e], to)
         };
         let mut ends: Vec<_> = (0..edges.len()).map(end).collect();

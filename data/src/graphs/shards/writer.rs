@@ -195,7 +195,7 @@ fn triples<'a>(
 ) -> Result<ListArray, ArrowError> {
     let values: Vec<f64> = lists.clone().flatten().flatten().flatten().copied().collect();
     let offsets = OffsetBuffer::from_lengths(lists.clone().map(|l| l.map_or(0, |l| 3 * l.len())));
-    let nulls = NullBuffer::from_iter(lists.map(|list| list.is_some()));
+    let nulls: NullBuffer = lists.map(|list| list.is_some()).collect();
     ListArray::try_new(
         item_field(Item::F64),
         offsets,

@@ -195,7 +195,9 @@ mod tests {
 
     fn solve(frames: &[Frame], elements: &[u8]) -> Solved {
         let mut sums = EnergySums::default();
-        frames.iter().for_each(|frame| sums.add(frame));
+        for frame in frames {
+            sums.add(frame);
+        }
         sums.solve(&AtomicEnergiesChoice::LeastSquares {}, elements).unwrap()
     }
 

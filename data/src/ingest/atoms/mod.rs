@@ -10,6 +10,7 @@
 //! bytes each, twice), and for a validation set by count 24 bytes a structure in a first pass.
 
 mod columns;
+mod describe;
 mod energies;
 mod extxyz;
 mod interpret;
@@ -28,23 +29,18 @@ mod statistics;
 mod structures;
 pub mod units;
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::HashSet;
 
 use genesis_schema::Seeds;
 
 use super::output::{self, TemporaryFolder};
-use super::{IngestError, Progress, REJECTS_FILE, Reject};
-use crate::card::{DatasetKind, FileCard, SCHEMA_VERSION, SourceCard};
+use super::{IngestError, Progress, Reject};
 use crate::error::{DataError, Result};
-use crate::graphs::card::{AtomicEnergies, GraphCard, GraphSplit, NeighborCard};
-use crate::graphs::elements::symbol;
-use crate::graphs::shards::GraphShardReader;
-use energies::Solved;
+use crate::graphs::card::{GraphCard, GraphSplit};
+use describe::describe;
 use pipeline::Done;
 pub use plan::{AtomicEnergiesChoice, AtomsFormat, AtomsPlan, Label, LabelKeys, ValidationChoice};
-use plausible::Plausibility;
-use sink::{Division, Finished, Sink};
+use sink::{Division, Sink};
 use sources::AtomsSource;
 pub use structures::{Structure, read_structures};
 pub use units::{EnergyUnit, LengthUnit, StressSign, StressUnit, Units};
@@ -154,117 +150,4 @@ fn check(sink: &Sink<'_>, plan: &AtomsPlan) -> Result<(), IngestError> {
         return Err(IngestError::NothingToTrainOn { documents: sink.num_held_out() });
     }
     Ok(sink.check_labels()?)
-}
-
-fn describe(
-    plan: &AtomsPlan,
-    root: &Path,
-    sink: Sink<'_>,
-    sources: Vec<SourceCard>,
-) -> Result<(GraphCard, Vec<Reject>, Vec<String>)> {
-    let elements: Vec<u8> = sink.totals.elements.keys().copied().collect();
-    let solved = sink.energies.solve(&plan.atomic_energies, &elements)?;
-    let mut warnings = sink.warnings();
-    let Finished { shards, splits, rejects, listed, totals } = sink.finish()?;
-    let mut residual = statistics::Tally::default();
-    let mut plausibility = Plausibility::default();
-    for shard in shards.iter().filter(|shard| shard.split == GraphSplit::Train) {
-        let reader = GraphShardReader::open(root, shard)?;
-        for (batch, card) in shard.batches.iter().enumerate() {
-            for row in 0..usize::try_from(card.rows).unwrap_or(0) {
-                let frame = reader.frame(batch, row)?.frame;
-                let Some(energy) = frame.labels.energy else { continue };
-                let atoms: f64 = frame.atomic_numbers.iter().map(|z| solved.values[z]).sum();
-                if frame.atomic_numbers.len() > 1 {
-                    residual.add((energy - atoms) / frame.atomic_numbers.len() as f64);
-                }
-                plausibility.add(&frame, energy - atoms);
-            }
-        }
-    }
-    if let Some(rank) = solved.rank.filter(|&rank| rank < elements.len() as u64) {
-        warnings.push(format!(
-            "E0s by least squares: {rank} combinations of {} elements are determined by the data, \
-             the rest is the smallest solution; isolated atoms would settle it",
-            elements.len()
-        ));
-    }
-    warnings.extend(plausibility.warnings(plan.units.energy, solved.source));
-    let notes = notes(&warnings, &totals, &rejects.reasons, &solved);
-    let files =
-        if rejects.listed > 0 { vec![FileCard::measure(root, REJECTS_FILE)?] } else { Vec::new() };
-    let mean =
-        if totals.receiving == 0 { 0.0 } else { totals.edges as f64 / totals.receiving as f64 };
-    let card = GraphCard {
-        schema_version: SCHEMA_VERSION,
-        kind: DatasetKind::Graphs,
-        name: plan.shown_name(),
-        description: plan.description.clone(),
-        elements: totals.elements.iter().map(|(&z, &n)| (symbol(z).to_owned(), n)).collect(),
-        atomic_energies: AtomicEnergies {
-            source: solved.source.to_owned(),
-            values_ev: solved.values.iter().map(|(&z, &e)| (symbol(z).to_owned(), e)).collect(),
-            rank: solved.rank,
-            residual_per_atom: residual.range(),
-        },
-        splits,
-        split_rule: split_rule(plan),
-        neighbors: NeighborCard {
-            cutoff: plan.cutoff,
-            mean,
-            edges: totals.edges,
-            most_edges: totals.most_edges,
-        },
-        label_keys: totals.keys,
-        warnings,
-        rejects,
-        duplicates_dropped: totals.duplicates,
-        held_out_seen_in_training: totals.seen_in_training,
-        sources,
-        options: plan.recorded_options()?,
-        licence: plan.licence.clone(),
-        classification: plan.classification.clone(),
-        code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        files,
-        shards,
-    };
-    Ok((card, listed, notes))
-}
-
-fn split_rule(plan: &AtomsPlan) -> String {
-    match &plan.validation {
-        ValidationChoice::Fraction { fraction } => format!(
-            "xxh3-128 of elements, periodicity, cell and positions (f64, little-endian), its upper \
-             half as a fraction of 2^64; below {fraction} is held out"
-        ),
-        ValidationChoice::Count { frames, seed } => format!(
-            "the {frames} structures with the smallest words of stream `ingest/validation` of seed \
-             {seed} at the number of the record"
-        ),
-        ValidationChoice::Files { .. } => "files named for validation".to_owned(),
-    }
-}
-
-fn notes(
-    warnings: &[String],
-    totals: &sink::Totals,
-    reasons: &BTreeMap<String, u64>,
-    solved: &Solved,
-) -> Vec<String> {
-    let mut notes = warnings.to_vec();
-    notes.push(match solved.source {
-        "isolated_atoms" => format!(
-            "E0s are those of {} structures of one isolated atom, which are not learned from",
-            totals.isolated
-        ),
-        source => format!("E0s are by {}", source.replace('_', " ")),
-    });
-    if totals.duplicates > 0 {
-        notes.push(format!("{} exact duplicates were dropped", totals.duplicates));
-    }
-    let rejected: u64 = reasons.values().sum();
-    if rejected > 0 {
-        notes.push(format!("{rejected} structures were rejected; {REJECTS_FILE} lists them"));
-    }
-    notes
 }

@@ -128,15 +128,13 @@ impl Plausibility {
         if mean.abs() < COHESION.0 && forces < 1e-3 {
             return None;
         }
-        let unit = fitting(declared, mean.abs(), TYPICAL_COHESION)?;
+        let units = fitting(declared, mean.abs(), COHESION, TYPICAL_COHESION)?;
         Some(format!(
-            "energies are {shown}; that is outside -{} to -{} eV/atom and would fit {} better than \
-             {} (a factor of {:.4}); check units.energy",
+            "energies are {shown}; that is outside -{} to -{} eV/atom and would fit {units} better \
+             than {}; check units.energy",
             COHESION.1,
             COHESION.0,
-            unit.name(),
-            declared.name(),
-            factor(declared, unit)
+            declared.name()
         ))
     }
 
@@ -145,15 +143,12 @@ impl Plausibility {
         if (AMPLITUDE.0..=AMPLITUDE.1).contains(&amplitude) {
             return None;
         }
-        let unit = fitting(declared, amplitude, TYPICAL_AMPLITUDE)?;
+        let units = fitting(declared, amplitude, AMPLITUDE, TYPICAL_AMPLITUDE)?;
         Some(format!(
             "energy fluctuations over forces give a motion of {amplitude:.5} Å, outside {} to {} \
-             Å: energies and forces do not seem to be in matching units; energies would fit {} \
-             (a factor of {:.4}); check units.energy, units.force_energy and units.force_length",
-            AMPLITUDE.0,
-            AMPLITUDE.1,
-            unit.name(),
-            factor(declared, unit)
+             Å: energies and forces do not seem to be in matching units; energies would fit \
+             {units}; check units.energy, units.force_energy and units.force_length",
+            AMPLITUDE.0, AMPLITUDE.1
         ))
     }
 
@@ -182,12 +177,25 @@ impl Formula {
     }
 }
 
-/// The unit, other than the declared one, that brings `value` nearest to a typical one.
-fn fitting(declared: EnergyUnit, value: f64, typical: f64) -> Option<EnergyUnit> {
-    let distance =
-        |unit: &EnergyUnit| (value * unit.in_ev() / declared.in_ev() / typical).ln().abs();
-    let best = EnergyUnit::ALL.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-    (best != declared).then_some(best)
+/// The units, other than the declared one, that bring `value` into `range`, each with its factor;
+/// the one that brings it nearest to a typical value comes first. `None` if there are none.
+fn fitting(
+    declared: EnergyUnit,
+    value: f64,
+    (least, most): (f64, f64),
+    typical: f64,
+) -> Option<String> {
+    let corrected = |unit: &EnergyUnit| value * unit.in_ev() / declared.in_ev();
+    let distance = |unit: &EnergyUnit| (corrected(unit) / typical).ln().abs();
+    let mut units: Vec<EnergyUnit> = EnergyUnit::ALL
+        .into_iter()
+        .filter(|unit| *unit != declared && (least..=most).contains(&corrected(unit)))
+        .collect();
+    units.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let named =
+        |unit: &EnergyUnit| format!("{} (a factor of {:.4})", unit.name(), factor(declared, *unit));
+    let names: Vec<String> = units.iter().map(named).collect();
+    (!names.is_empty()).then(|| names.join(" or "))
 }
 
 /// The larger over the smaller of the two units.

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// Hartree in eV.
 const HARTREE: f64 = 27.211_386_245_988;
-/// kJ/mol in eV: 1000 over Avogadro's number times the elementary charge.
+/// One kJ/mol in eV: 1000 over Avogadro's number times the elementary charge.
 const KJ_PER_MOL: f64 = 1000.0 / 96_485.332_123_310_02;
 /// Bohr radius in Å.
 const BOHR: f64 = 0.529_177_210_903;
-/// eV/Å^3 in GPa.
+/// One eV/Å^3 in gigapascals.
 const GPA_PER_EV_PER_A3: f64 = 160.217_663_4;
 
 /// Unit of energy.
@@ -169,6 +169,6 @@ mod tests {
             stress_sign: StressSign::PressurePositive,
             ..Units::default()
         };
-        assert!((vasp.stress_in_ev_per_angstrom3() * 1602.176_634 + 1.0).abs() < 1e-15);
+        assert!((vasp.stress_in_ev_per_angstrom3() * 1_602.176_634 + 1.0).abs() < 1e-15);
     }
 }

@@ -158,8 +158,8 @@ impl Sum {
     fn pull(&mut self, center: usize, bond: &Bond, gradient: Vector) {
         self.forces[center] = add_scaled(self.forces[center], 1.0, gradient);
         self.forces[bond.atom] = add_scaled(self.forces[bond.atom], -1.0, gradient);
-        for row in 0..3 {
-            self.virial[row] = add_scaled(self.virial[row], gradient[row], bond.vector);
+        for (row, component) in self.virial.iter_mut().zip(gradient) {
+            *row = add_scaled(*row, component, bond.vector);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One structure: its comment line and the columns of its atoms.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use genesis_schema::atoms::{Matrix, Vector};
 
@@ -99,12 +99,12 @@ impl Layout {
             species: Species::Symbol(usize::MAX),
             position: usize::MAX,
         };
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for &[name, kind, count] in triples {
             let count = count.parse().ok().filter(|count| (1..=10_000).contains(count));
             let count: usize = count.ok_or_else(|| bad("a number of columns is not 1 to 10000"))?;
             let kind = Kind::new(kind).ok_or_else(|| bad("a type is none of S, R, I, L"))?;
-            if seen.insert(name, ()).is_some() {
+            if !seen.insert(name) {
                 return Err(bad("a name occurs twice"));
             }
             layout.add(name, kind, count);
@@ -121,7 +121,7 @@ impl Layout {
     fn add(&mut self, name: &str, kind: Kind, count: usize) {
         match (kind, count) {
             (Kind::Text, 1) if SPECIES.contains(&name) => {
-                self.species = Species::Symbol(self.words)
+                self.species = Species::Symbol(self.words);
             }
             (Kind::Integer, 1) if name == "Z" && !self.has_symbols() => {
                 self.species = Species::Number(self.words);
