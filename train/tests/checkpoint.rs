@@ -35,7 +35,7 @@ fn description(step: u64, validation_loss: Option<f64>) -> Description {
 }
 
 fn tensor(name: &str, fill: f32) -> HostTensor {
-    let values = (0..6).map(|i| fill + i as f32 * 0.1).collect();
+    let values: Vec<f32> = (0..6).map(|i| fill + i as f32 * 0.1).collect();
     HostTensor { name: name.to_owned(), shape: vec![2, 3], values: values.into() }
 }
 

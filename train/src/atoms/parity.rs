@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn a_histogram_has_zero_in_the_middle_of_its_middle_bin() {
         let mut cloud = Cloud::default();
-        [-1.0, 0.0, 0.0, 1.0, 100.0].into_iter().for_each(|error| cloud.add([0.0, error]));
+        for error in [-1.0, 0.0, 0.0, 1.0, 100.0] {
+            cloud.add([0.0, error]);
+        }
         let Histogram { low, width, counts } = cloud.histogram();
         let middle = low + width * (BINS as f64 / 2.0);
         assert!(middle.abs() < 1e-9);

@@ -183,6 +183,8 @@ fn write(path: &Path, written: &[Written<'_>]) -> Result<(), AtomsError> {
         return write_parquet(path, written);
     }
     let mut text = String::new();
-    written.iter().for_each(|structure| append_extxyz(&mut text, structure));
+    for structure in written {
+        append_extxyz(&mut text, structure);
+    }
     std::fs::write(path, text).map_err(AtomsError::io(path, "write"))
 }

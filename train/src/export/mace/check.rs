@@ -5,7 +5,7 @@
 //! `[3, 3]` (periodic ones), `i.edge_index` `[2, E]` (senders, receivers), `i.shifts` `[E, 3]`
 //! (Cartesian, Å), and of all structures as one batch: `loss` `[1]`, `grad.<parameter>`, `curve`
 //! `[K]`. The loss is `mean ((E - E*) / n)^2 + 100 mean (F - F*)^2` with the labels of the frames,
-//! the curve that loss before each of `K` AMSGrad steps at rate 5e-3. Everything runs in f64.
+//! the curve that loss before each of `K` steps of `torch.optim.Adam(amsgrad=True)` at rate 5e-3. Everything runs in f64.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

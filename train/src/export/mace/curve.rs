@@ -1,4 +1,4 @@
-//! Training on one batch with AMSGrad, as reference curves are made.
+//! Training on one batch as `torch.optim.Adam(amsgrad=True)` does it, as reference curves are made.
 
 use burn::tensor::Tensor;
 use genesis_kernels::Cpu;
