@@ -18,6 +18,7 @@ pub(super) fn check(config: &RunConfig) -> Vec<ConfigProblem> {
     found.check_batch(&config.batch);
     found.check_optimizer(&config.optimizer);
     found.check_schedule(&config.schedule);
+    found.check_plateau(&config.schedule, config.evaluation.every);
     found.check_average(config.average);
     found.check_intervals(config);
     found.check_checkpoint(&config.checkpoint);
@@ -182,6 +183,14 @@ impl Found {
         self.require(tail.unwrap_or(0) <= room, "schedule.decay.steps", || {
             let tail = tail.unwrap_or(0);
             format!("is {tail}, but only {room} steps are left after {warmup_steps} of warm-up")
+        });
+    }
+
+    /// A plateau listens to the evaluations at their interval.
+    pub(super) fn check_plateau(&mut self, schedule: &ScheduleConfig, every: Option<u64>) {
+        let plateau = matches!(schedule.decay, DecayConfig::Plateau { .. });
+        self.require(!plateau || every.is_some(), "evaluation.every", || {
+            "is absent, but `schedule.decay` is a plateau, which listens to evaluations".to_owned()
         });
     }
 

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::error::TrainError;
-use crate::config::{AverageConfig, CheckpointConfig, OptimizerConfig, RunPlan, ScheduleConfig};
+use crate::config::{
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunPlan, ScheduleConfig,
+};
 use crate::schedule::Schedule;
 
 /// A plan of some family.
@@ -74,6 +76,18 @@ impl Course {
     /// Stage of the update numbered `step` from 0: 0, or 1 in the second stage.
     pub fn stage(&self, step: u64) -> u32 {
         u32::from(self.stage_two.is_some_and(|stage| step >= stage.start_step))
+    }
+
+    /// Whether the rate is scaled by the validation loss.
+    pub fn has_plateau(&self) -> bool {
+        matches!(self.schedule.decay, DecayConfig::Plateau { .. })
+    }
+
+    /// Whether the evaluation after `step` updates scales the rate: those at the interval of
+    /// `[evaluation]` do, so that checkpoints and stops change nothing.
+    pub fn plateau_listens(&self, step: u64) -> bool {
+        let due = self.evaluation_every.is_some_and(|every| step.is_multiple_of(every));
+        self.has_plateau() && due && self.stage(step.saturating_sub(1)) == 0
     }
 
     /// Rate of the update numbered `step` from 0, before a plateau scales it.

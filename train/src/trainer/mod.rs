@@ -192,6 +192,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
+        // Half an evaluation scales no rate: where one depends on it, a stop waits.
+        let never = AtomicBool::new(false);
+        let stop = if self.course.plateau_listens(step) { &never } else { stop };
         let Some(found) = self.task.evaluate(step, self.state.evaluated(), stop)? else {
             return Ok(false);
         };

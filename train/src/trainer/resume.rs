@@ -164,19 +164,31 @@ fn config_changes(course: &Course, checkpoint: &Checkpoint) -> (Vec<String>, Vec
     (allowed, forbidden)
 }
 
+/// Whether what a plateau listens to, or does, was another.
+fn changed_plateau(course: &Course, old: &ScheduleConfig, evaluation: &Value) -> Option<String> {
+    let plateau = |decay: DecayConfig| matches!(decay, DecayConfig::Plateau { .. });
+    if !plateau(old.decay) && !course.has_plateau() {
+        return None;
+    }
+    let every = evaluation.get("every").and_then(Value::as_u64);
+    if old.decay == course.schedule.decay && every == course.evaluation_every {
+        return None;
+    }
+    Some(format!(
+        "schedule.decay was {:?} with evaluation.every {every:?} and is now {:?} with {:?}; the \
+         rates of a plateau depend on both",
+        old.decay, course.schedule.decay, course.evaluation_every
+    ))
+}
+
 /// The first step already done whose rate would have been another.
 fn changed_rate(course: &Course, steps_done: u64, old: &Value) -> Option<String> {
     let table = |name: &str| old.get(name).cloned().unwrap_or(Value::Null);
     let Ok(schedule) = serde_json::from_value::<ScheduleConfig>(table("schedule")) else {
         return Some("the schedule of the checkpoint cannot be read".to_owned());
     };
-    if let DecayConfig::Plateau { .. } = schedule.decay
-        && schedule.decay != course.schedule.decay
-    {
-        return Some(
-            "schedule.decay is a plateau, whose factor and patience cannot change on resume"
-                .to_owned(),
-        );
+    if let Some(change) = changed_plateau(course, &schedule, &table("evaluation")) {
+        return Some(change);
     }
     // Where stage two starts cannot change, so only its rate may differ.
     let rate_of_stage_two = table("stage_two").get("rate").and_then(Value::as_f64);

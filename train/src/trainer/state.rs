@@ -125,7 +125,7 @@ impl<B: Kernels> State<B> {
         if is_best {
             self.best = Some(Best { step, validation_loss });
         }
-        let plateau = self.plateau.as_mut().filter(|_| stage == 0);
+        let plateau = self.plateau.as_mut().filter(|_| course.plateau_listens(step));
         let rate_falls_to = plateau.and_then(|it| it.observe(validation_loss).then(|| it.scale()));
         Recorded { is_best, rate_falls_to }
     }

@@ -20,6 +20,7 @@ pub(in super::super) fn check(config: &AtomsConfig) -> Vec<ConfigProblem> {
     if let Some(stage) = &config.stage_two {
         check_stage_two(&mut found, stage, config.schedule.steps);
     }
+    found.check_plateau(&config.schedule, config.evaluation.every);
     found.check_average(config.average);
     found.at_least("evaluation.every", config.evaluation.every.unwrap_or(1), 1);
     found.check_checkpoint(&config.checkpoint);

@@ -27,6 +27,9 @@ steps = 100
 peak_rate = 0.01
 decay = { kind = "plateau", factor = 0.8, patience = 5 }
 
+[evaluation]
+every = 10
+
 [stage_two]
 start_step = 80
 rate = 1e-3
@@ -74,6 +77,12 @@ fn all_problems_are_reported_at_once_with_their_lines() {
     ] {
         assert!(error.contains(part), "{part} is not in\n{error}");
     }
+}
+
+#[test]
+fn a_plateau_needs_evaluations_to_listen_to() {
+    let error = load(&FILE.replace("every = 10", "")).unwrap_err();
+    assert!(error.contains("`evaluation.every`: is absent"), "{error}");
 }
 
 #[test]
