@@ -80,7 +80,8 @@ fn resume_is_bitwise_in_f64_and_remembers_the_plateau() {
     let dir = tempfile::tempdir().unwrap();
     run(&plan(&text, dir.path()), &mut Memory::default(), &Resume::No).unwrap();
     let checkpoint = newest(dir.path());
-    assert!(checkpoint.manifest.description.plateau.is_some());
+    let remembered = checkpoint.manifest.description.plateau.unwrap();
+    assert!(remembered.best.is_some(), "the evaluation of step 4 was heard");
     assert!(checkpoint.model().unwrap().iter().all(|it| matches!(it.values, Values::F64(_))));
 }
 

@@ -14,7 +14,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use genesis_data::ingest::GenerateAtoms;
-use genesis_data::ingest::atoms::AtomsPlan as AtomsIngest;
+use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, ValidationChoice};
 use genesis_model::equivariant::{LossConfig, Penalty};
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,10 @@ impl AtomsData {
         let output = self.folder(run_dir);
         match (&self.source, &self.generate) {
             (Some(source), _) => Some(AtomsIngest { output, ..source.clone() }),
-            (None, Some(generate)) => Some(AtomsIngest::of_generated(generate.clone(), output)),
+            (None, Some(generate)) => Some(AtomsIngest {
+                validation: a_tenth_of(generate),
+                ..AtomsIngest::of_generated(generate.clone(), output)
+            }),
             (None, None) => None,
         }
     }
@@ -201,6 +204,12 @@ impl Default for AtomsReport {
     fn default() -> Self {
         Self { tensorboard: true }
     }
+}
+
+/// A tenth of generated structures, at least one, is held out.
+fn a_tenth_of(generate: &GenerateAtoms) -> ValidationChoice {
+    let GenerateAtoms::Silicon { frames, seed } = *generate;
+    ValidationChoice::Count { frames: (frames / 10).max(1), seed }
 }
 
 fn squares() -> Penalty {
