@@ -9,6 +9,8 @@
 pub mod adamw;
 pub mod attention;
 mod backend;
+mod backend_autodiff;
+mod backend_cpu;
 pub mod contraction;
 pub mod convolution;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]

@@ -1,52 +1,87 @@
 //! Runs a kernel compiled for the best instruction set of this processor.
 //!
-//! A kernel is a [`Job`]; its body is inlined into one function per instruction set, so plain
-//! loops over [`Pack`](super::Pack)s become vector instructions of that set. Detection is cached
-//! by the standard library.
+//! A kernel is a [`Job`], written for the packs of any [`Set`]; its body is inlined into one
+//! function per instruction set. What the processor can do is asked once and remembered by the
+//! standard library.
+
+use super::pack::{Baseline, Set};
+#[cfg(target_arch = "x86_64")]
+use super::vectors::{Avx2, Avx512};
 
 /// A piece of work whose inner loops are compiled once per instruction set.
 ///
-/// `run` must be `#[inline(always)]`, and so must what it calls, or it is compiled for the
-/// baseline; the result is then right but slow.
+/// `run` must be `#[inline(always)]`, and so must what it calls, or its packs go through memory;
+/// the result is then right but slow.
 pub(crate) trait Job {
-    /// `FUSED` says whether multiply-add is one instruction here.
-    fn run<const FUSED: bool>(self);
+    fn run<S: Set>(self);
 }
 
-/// Runs `job` with AVX-512, AVX2 with FMA, or what every processor of the architecture has.
+/// Runs `job` with AVX-512, AVX2 with FMA, or what every processor has.
 pub(crate) fn run<J: Job>(job: J) {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-        {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
             // SAFETY: the processor has each of the enabled features, checked right above.
             return unsafe { avx512(job) };
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if avx2 {
             // SAFETY: the processor has both enabled features, checked right above.
-            return unsafe { avx2(job) };
+            return unsafe { avx256(job) };
         }
     }
-    // On AArch64 the baseline includes NEON with fused multiply-add.
-    #[cfg(target_arch = "aarch64")]
-    job.run::<true>();
-    #[cfg(not(target_arch = "aarch64"))]
-    job.run::<false>();
+    job.run::<Baseline>();
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
 fn avx512<J: Job>(job: J) {
-    job.run::<true>();
+    job.run::<Avx512>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn avx2<J: Job>(job: J) {
-    job.run::<true>();
+fn avx256<J: Job>(job: J) {
+    job.run::<Avx2>();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Lanes, Moving, Number};
+    use super::*;
+
+    /// `sum of (x + x x - 2)` over ragged packs, with its derivative along ones, `1 + 2 x`.
+    struct Check<'a> {
+        values: &'a [f32],
+        out: &'a mut [f32],
+    }
+
+    impl Job for Check<'_> {
+        #[inline(always)]
+        fn run<S: Set>(self) {
+            let packs = self.values.chunks(S::F32::LANES).zip(self.out.chunks_mut(S::F32::LANES));
+            for (values, out) in packs {
+                let x = Moving::of(S::F32::load(values), || S::F32::splat(1.0));
+                let two = Moving::constant(S::F32::splat(2.0));
+                x.add(x.mul(x)).sub(two).result().store(out);
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_here_computes_the_same_ragged_packs() {
+        let values: Vec<f32> = (0..37_u8).map(f32::from).collect();
+        let want: Vec<f32> = values.iter().map(|x| 1.0 + 2.0 * x).collect();
+        let mut out = vec![0.0; 37];
+        run(Check { values: &values, out: &mut out });
+        assert_eq!(out, want);
+        Check { values: &values, out: &mut out }.run::<Baseline>();
+        assert_eq!(out, want);
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has both features, checked right above.
+            unsafe { avx256(Check { values: &values, out: &mut out }) };
+            assert_eq!(out, want);
+        }
+    }
 }

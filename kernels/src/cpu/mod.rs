@@ -5,8 +5,10 @@ mod dispatch;
 mod pack;
 mod rows;
 mod storage;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 pub(crate) use dispatch::{Job, run};
-pub(crate) use pack::{Lanes, Moving, Number, Pack};
+pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
 pub(crate) use rows::{for_rows, rows_per_copy, span};
 pub(crate) use storage::{Element, input, is_f64, output};

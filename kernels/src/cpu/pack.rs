@@ -1,10 +1,19 @@
 //! A few numbers side by side, and the same with their derivative along a direction.
 //!
-//! Packs are arrays of 64 bytes: with AVX-512 one register, otherwise two or four. A kernel
-//! written for any [`Number`] gives values with [`Pack`] and directional derivatives with
-//! [`Moving`], so second derivatives need no code of their own.
+//! A pack is one register of an instruction set. A kernel written for any [`Number`] gives values
+//! with packs and directional derivatives with [`Moving`] packs, so second derivatives need no code
+//! of their own. The packs of x86 are in `vectors.rs`.
 
 use super::storage::Element;
+
+/// Most lanes a pack has.
+pub(crate) const MOST_LANES: usize = 16;
+
+/// The packs of one instruction set.
+pub(crate) trait Set {
+    type F32: Lanes<Base = f32>;
+    type F64: Lanes<Base = f64>;
+}
 
 /// Numbers that are computed with side by side.
 pub(crate) trait Lanes: Copy {
@@ -15,16 +24,89 @@ pub(crate) trait Lanes: Copy {
     fn load(values: &[Self::Base]) -> Self;
     /// Stores the first `values.len()` lanes.
     fn store(self, values: &mut [Self::Base]);
-    fn zip(self, other: Self, f: impl Fn(Self::Base, Self::Base) -> Self::Base) -> Self;
-    fn map(self, f: impl Fn(Self::Base) -> Self::Base) -> Self;
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
     /// `self * factor + term`.
     fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// Sum of all lanes, pairwise.
-    fn sum(self) -> Self::Base;
 
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(Self::Base::ZERO)
+    }
+
+    /// `f` of every lane.
+    #[inline(always)]
+    fn map(self, f: impl Fn(Self::Base) -> Self::Base) -> Self {
+        let mut lanes = [Self::Base::ZERO; MOST_LANES];
+        self.store(&mut lanes[..Self::LANES]);
+        for lane in &mut lanes {
+            *lane = f(*lane);
+        }
+        Self::load(&lanes[..Self::LANES])
+    }
+
+    /// Sum of all lanes, pairwise.
+    #[inline(always)]
+    fn sum(self) -> Self::Base {
+        let mut lanes = [Self::Base::ZERO; MOST_LANES];
+        self.store(&mut lanes[..Self::LANES]);
+        let mut width = Self::LANES;
+        while width > 1 {
+            width /= 2;
+            for lane in 0..width {
+                lanes[lane] = lanes[lane] + lanes[lane + width];
+            }
+        }
+        lanes[0]
+    }
+}
+
+/// What every processor can do: 16 bytes at a time, without fused multiply-add.
+pub(crate) struct Baseline;
+
+impl Set for Baseline {
+    type F32 = Pack<f32, 4>;
+    type F64 = Pack<f64, 2>;
+}
+
+/// `N` numbers in plain arithmetic.
+#[derive(Clone, Copy)]
+pub(crate) struct Pack<T, const N: usize>([T; N]);
+
+impl<T: Element, const N: usize> Pack<T, N> {
+    #[inline(always)]
+    fn zip(mut self, other: Self, f: impl Fn(T, T) -> T) -> Self {
+        for (a, &b) in self.0.iter_mut().zip(&other.0) {
+            *a = f(*a, b);
+        }
+        self
+    }
+}
+
+impl<T: Element, const N: usize> Lanes for Pack<T, N> {
+    type Base = T;
+    const LANES: usize = N;
+
+    #[inline(always)]
+    fn splat(value: T) -> Self {
+        Self([value; N])
+    }
+
+    #[inline(always)]
+    fn load(values: &[T]) -> Self {
+        let mut out = [T::ZERO; N];
+        for (lane, &value) in out.iter_mut().zip(values) {
+            *lane = value;
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    fn store(self, values: &mut [T]) {
+        for (value, &lane) in values.iter_mut().zip(&self.0) {
+            *value = lane;
+        }
     }
 
     #[inline(always)]
@@ -41,86 +123,10 @@ pub(crate) trait Lanes: Copy {
     fn mul(self, other: Self) -> Self {
         self.zip(other, |a, b| a * b)
     }
-}
-
-/// `N` numbers; `FUSED` says whether multiply-add is one instruction.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub(crate) struct Pack<T, const N: usize, const FUSED: bool>([T; N]);
-
-impl<T: Element, const N: usize, const FUSED: bool> Lanes for Pack<T, N, FUSED> {
-    type Base = T;
-    const LANES: usize = N;
-
-    #[inline(always)]
-    fn splat(value: T) -> Self {
-        Self([value; N])
-    }
-
-    #[inline(always)]
-    fn load(values: &[T]) -> Self {
-        if let Ok(full) = <[T; N]>::try_from(values) {
-            return Self(full);
-        }
-        let mut out = [T::ZERO; N];
-        for (lane, &value) in out.iter_mut().zip(values) {
-            *lane = value;
-        }
-        Self(out)
-    }
-
-    #[inline(always)]
-    fn store(self, values: &mut [T]) {
-        if let Ok(full) = <&mut [T; N]>::try_from(&mut *values) {
-            *full = self.0;
-            return;
-        }
-        for (value, &lane) in values.iter_mut().zip(&self.0) {
-            *value = lane;
-        }
-    }
-
-    #[inline(always)]
-    fn zip(self, other: Self, f: impl Fn(T, T) -> T) -> Self {
-        let mut out = self.0;
-        for (a, &b) in out.iter_mut().zip(&other.0) {
-            *a = f(*a, b);
-        }
-        Self(out)
-    }
-
-    #[inline(always)]
-    fn map(self, f: impl Fn(T) -> T) -> Self {
-        let mut out = self.0;
-        for lane in &mut out {
-            *lane = f(*lane);
-        }
-        Self(out)
-    }
 
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        if !FUSED {
-            return Lanes::add(Lanes::mul(self, factor), term);
-        }
-        let mut out = self.0;
-        for ((a, &b), &c) in out.iter_mut().zip(&factor.0).zip(&term.0) {
-            *a = a.fused(b, c);
-        }
-        Self(out)
-    }
-
-    #[inline(always)]
-    fn sum(self) -> T {
-        let mut lanes = self.0;
-        let mut width = N;
-        while width > 1 {
-            width /= 2;
-            for lane in 0..width {
-                lanes[lane] = lanes[lane] + lanes[lane + width];
-            }
-        }
-        lanes[0]
+        Lanes::add(Lanes::mul(self, factor), term)
     }
 }
 

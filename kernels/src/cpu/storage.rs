@@ -7,10 +7,10 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Tensor, TensorData};
 
-use super::{Lanes, Pack};
+use super::{Lanes, Set};
 use crate::graph::{primitive, tensor};
 
-/// f32 or f64 with its pack of 64 bytes.
+/// f32 or f64 with its packs.
 pub(crate) trait Element:
     burn::tensor::Element
     + Copy
@@ -25,22 +25,20 @@ pub(crate) trait Element:
 {
     const ZERO: Self;
     const ONE: Self;
-    type Pack<const FUSED: bool>: Lanes<Base = Self>;
+    type Pack<S: Set>: Lanes<Base = Self>;
     /// The nearest number to `x`.
     fn of(x: f64) -> Self;
     fn root(self) -> Self;
-    /// `self * factor + term`, rounded once.
-    fn fused(self, factor: Self, term: Self) -> Self;
     /// All numbers of a contiguous tensor of this dtype.
     fn view(x: &FlexTensor) -> &[Self];
 }
 
 macro_rules! element {
-    ($name:ident, $lanes:literal) => {
+    ($name:ident, $pack:ident) => {
         impl Element for $name {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            type Pack<const FUSED: bool> = Pack<$name, $lanes, FUSED>;
+            type Pack<S: Set> = S::$pack;
 
             #[expect(clippy::allow_attributes, reason = "one of the two casts does nothing")]
             #[allow(clippy::cast_possible_truncation, reason = "rounding to f32 is the purpose")]
@@ -54,11 +52,6 @@ macro_rules! element {
                 self.sqrt()
             }
 
-            #[inline(always)]
-            fn fused(self, factor: Self, term: Self) -> Self {
-                self.mul_add(factor, term)
-            }
-
             fn view(x: &FlexTensor) -> &[Self] {
                 // The bytes of a tensor without elements need not be aligned.
                 if x.layout().num_elements() == 0 { &[] } else { x.storage() }
@@ -66,8 +59,8 @@ macro_rules! element {
         }
     };
 }
-element!(f32, 16);
-element!(f64, 8);
+element!(f32, F32);
+element!(f64, F64);
 
 /// The tensor in contiguous storage; free where it already is.
 pub(crate) fn input<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {

@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use super::{RowIndex, reference};
 use crate::Kernels;
 use crate::testing::{
-    Case, assert_both, cast, check_gradient, check_values, numbers, values, values_with_threads,
+    Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
+    values_with_threads,
 };
 
 struct Gather {
@@ -66,19 +67,20 @@ fn rows_are_copied_bit_for_bit() {
     assert_eq!(got64, want);
 }
 
+fn plain<T: Real>(x: &[T]) -> Vec<T> {
+    let mut out = vec![T::of(0.0); NUM_ROWS * 3];
+    for (item, &row) in ROWS.iter().enumerate() {
+        for column in 0..3 {
+            let at = row as usize * 3 + column;
+            out[at] = out[at] + x[item * 3 + column];
+        }
+    }
+    out
+}
+
 #[test]
 fn sums_match_plain_loops() {
     let x = numbers(ROWS.len() * 3, 1);
-    fn plain<T: crate::testing::Real>(x: &[T]) -> Vec<T> {
-        let mut out = vec![T::of(0.0); NUM_ROWS * 3];
-        for (item, &row) in ROWS.iter().enumerate() {
-            for column in 0..3 {
-                let at = row as usize * 3 + column;
-                out[at] = out[at] + x[item * 3 + column];
-            }
-        }
-        out
-    }
     let (plain32, plain64) = (plain(&cast::<f32>(&x)), plain(&cast::<f64>(&x)));
     let case = Sum { index: index(), width: 3 };
     let (got32, got64) = values(&case, std::slice::from_ref(&x));

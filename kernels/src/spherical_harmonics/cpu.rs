@@ -7,7 +7,10 @@ use rayon::prelude::*;
 
 use super::recursion::steps;
 use super::{MAX_DEGREE, assert_degree, degree_of};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, for_rows, input, is_f64, output, run, span};
+use crate::cpu::{
+    Element, Job, Lanes, MOST_LANES, Moving, Number, Set, for_rows, input, is_f64, output, run,
+    span,
+};
 use crate::shape::assert_shape;
 
 /// `(MAX_DEGREE + 1)^2`.
@@ -78,7 +81,7 @@ fn check(operation: &str, vectors: &Tensor<Flex, 2>) -> usize {
 
 fn values<T: Element>(vectors: &[T], max_degree: usize) -> Vec<T> {
     let columns = (max_degree + 1) * (max_degree + 1);
-    let lanes = T::Pack::<true>::LANES;
+    let lanes = MOST_LANES;
     let mut out = vec![T::ZERO; vectors.len() / 3 * columns];
     for_rows(
         &mut out,
@@ -95,7 +98,7 @@ fn values<T: Element>(vectors: &[T], max_degree: usize) -> Vec<T> {
 
 fn gradients<T: Element>(grad: &[T], vectors: &[T], max_degree: usize) -> Vec<T> {
     let columns = (max_degree + 1) * (max_degree + 1);
-    let lanes = T::Pack::<true>::LANES;
+    let lanes = MOST_LANES;
     let mut out = vec![T::ZERO; vectors.len()];
     for_rows(
         &mut out,
@@ -118,7 +121,7 @@ fn changes<T: Element>(
     max_degree: usize,
 ) -> (Vec<T>, Vec<T>) {
     let columns = (max_degree + 1) * (max_degree + 1);
-    let lanes = T::Pack::<true>::LANES;
+    let lanes = MOST_LANES;
     let (mut slopes, mut bends) = (vec![T::ZERO; grad.len()], vec![T::ZERO; vectors.len()]);
     let packs = slopes.par_chunks_mut(lanes * columns).zip(bends.par_chunks_mut(lanes * 3));
     packs.enumerate().with_min_len(PACKS_PER_TASK).for_each(|(pack, (slopes, bends))| {
@@ -139,10 +142,14 @@ struct Values<'a, T> {
 
 impl<T: Element> Job for Values<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        let (unit, _) = direction::<T::Pack<FUSED>>(self.vectors);
+    fn run<S: Set>(self) {
         let columns = (self.max_degree + 1) * (self.max_degree + 1);
-        scatter(&degrees(&unit, self.max_degree)[..columns], self.out);
+        let lanes = T::Pack::<S>::LANES;
+        let packs = self.vectors.chunks(lanes * 3).zip(self.out.chunks_mut(lanes * columns));
+        for (vectors, out) in packs {
+            let (unit, _) = direction::<T::Pack<S>>(vectors);
+            scatter(&degrees(&unit, self.max_degree)[..columns], out);
+        }
     }
 }
 
@@ -156,11 +163,16 @@ struct Gradients<'a, T> {
 
 impl<T: Element> Job for Gradients<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        let (unit, reciprocal) = direction::<T::Pack<FUSED>>(self.vectors);
-        let values = degrees(&unit, self.max_degree);
-        let grads = gather(self.grad, (self.max_degree + 1) * (self.max_degree + 1));
-        scatter(&pull_back(&unit, reciprocal, &values, grads, self.max_degree), self.out);
+    fn run<S: Set>(self) {
+        let (lanes, max_degree) = (T::Pack::<S>::LANES, self.max_degree);
+        let columns = (max_degree + 1) * (max_degree + 1);
+        let packs = self.vectors.chunks(lanes * 3).zip(self.grad.chunks(lanes * columns));
+        for ((vectors, grad), out) in packs.zip(self.out.chunks_mut(lanes * 3)) {
+            let (unit, reciprocal) = direction::<T::Pack<S>>(vectors);
+            let values = degrees(&unit, max_degree);
+            let grads = gather(grad, columns);
+            scatter(&pull_back(&unit, reciprocal, &values, grads, max_degree), out);
+        }
     }
 }
 
@@ -176,21 +188,28 @@ struct Changes<'a, T> {
 
 impl<T: Element> Job for Changes<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        let columns = (self.max_degree + 1) * (self.max_degree + 1);
-        let (unit, reciprocal) = moving_direction::<T::Pack<FUSED>>(self.vectors, self.along);
-        let values = degrees(&unit, self.max_degree);
-        scatter(&values.map(Number::result)[..columns], self.slopes);
-        let grads = gather::<T::Pack<FUSED>>(self.grad, columns).map(Moving::constant);
-        let bends = pull_back(&unit, reciprocal, &values, grads, self.max_degree);
-        scatter(&bends.map(Number::result), self.bends);
+    fn run<S: Set>(self) {
+        let (lanes, max_degree) = (T::Pack::<S>::LANES, self.max_degree);
+        let columns = (max_degree + 1) * (max_degree + 1);
+        let ends = self.vectors.chunks(lanes * 3).zip(self.along.chunks(lanes * 3));
+        let inputs = ends.zip(self.grad.chunks(lanes * columns));
+        let slopes = self.slopes.chunks_mut(lanes * columns);
+        let outputs = slopes.zip(self.bends.chunks_mut(lanes * 3));
+        for (((vectors, along), grad), (slopes, bends)) in inputs.zip(outputs) {
+            let (unit, reciprocal) = moving_direction::<T::Pack<S>>(vectors, along);
+            let values = degrees(&unit, max_degree);
+            scatter(&values.map(Number::result)[..columns], slopes);
+            let grads = gather::<T::Pack<S>>(grad, columns).map(Moving::constant);
+            let change = pull_back(&unit, reciprocal, &values, grads, max_degree);
+            scatter(&change.map(Number::result), bends);
+        }
     }
 }
 
 /// Rows of `columns` numbers, an edge each, as packs with an edge per lane; absent ones are zero.
 #[inline(always)]
 fn gather<P: Lanes>(rows: &[P::Base], columns: usize) -> [P; MOST] {
-    let mut lanes = [P::Base::ZERO; MAX_LANES];
+    let mut lanes = [P::Base::ZERO; MOST_LANES];
     let mut out = [P::zero(); MOST];
     for (column, out) in out.iter_mut().enumerate().take(columns) {
         for (lane, row) in lanes.iter_mut().zip(rows.chunks(columns)) {
@@ -201,13 +220,10 @@ fn gather<P: Lanes>(rows: &[P::Base], columns: usize) -> [P; MOST] {
     out
 }
 
-/// Most lanes a pack has.
-const MAX_LANES: usize = 16;
-
 /// The reverse of [`gather`].
 #[inline(always)]
 fn scatter<P: Lanes>(packs: &[P], rows: &mut [P::Base]) {
-    let mut lanes = [P::Base::ZERO; MAX_LANES];
+    let mut lanes = [P::Base::ZERO; MOST_LANES];
     for (column, pack) in packs.iter().enumerate() {
         pack.store(&mut lanes[..P::LANES]);
         for (lane, row) in lanes.iter().zip(rows.chunks_mut(packs.len())) {

@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use super::super::plan::EdgePath;
 use super::super::{ConvolutionProblem, Sizes};
 use super::mix::Scratch;
-use crate::cpu::{Element, Job, Lanes, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, MOST_LANES, Set, for_rows, run, span};
 
 /// The node tensors of a call: `[N, M_out, C]` and `[N, M_in, C]`.
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ pub(super) fn radial<T: Element>(
     let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
     let harmonics = T::view(harmonics);
     let edge_len = problem.paths.len() * channels;
-    let lanes = T::Pack::<true>::LANES;
+    let lanes = MOST_LANES;
     let mut out = vec![T::ZERO; sizes.num_edges * edge_len];
     let mix = &problem.paths.plan().to_receivers.mix;
     let scratch = || Scratch::new(mix.len(), problem.paths.num_harmonics());
@@ -65,19 +65,21 @@ struct Radial<'a, T> {
 
 impl<T: Element> Job for Radial<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(self) {
+    fn run<S: Set>(self) {
         let paths = &self.ends.problem.paths;
         let edge_len = paths.len() * self.ends.channels;
         let items = self.ends.problem.graph.receivers().items();
-        let edges = &items[span(self.first, T::Pack::<FUSED>::LANES, items.len())];
-        let plan = paths.plan();
+        let edges = &items[span(self.first, MOST_LANES, items.len())];
+        let (plan, lanes) = (paths.plan(), T::Pack::<S>::LANES);
         let mix = &plan.to_receivers.mix;
-        self.scratch.mix::<T::Pack<FUSED>>(mix, self.harmonics, paths.num_harmonics(), edges);
-        for (lane, (out, &edge)) in self.out.chunks_mut(edge_len).zip(edges).enumerate() {
-            let (sent, received) = self.ends.of(edge as usize);
-            for (path, out) in plan.edge_paths.iter().zip(out.chunks_mut(self.ends.channels)) {
-                let edge = RadialEdge { path, pairs: &self.scratch.pairs, lane, sent, received };
-                edge.write::<T::Pack<FUSED>>(out);
+        for (edges, out) in edges.chunks(lanes).zip(self.out.chunks_mut(lanes * edge_len)) {
+            self.scratch.mix::<T::Pack<S>>(mix, self.harmonics, paths.num_harmonics(), edges);
+            for (lane, (out, &edge)) in out.chunks_mut(edge_len).zip(edges).enumerate() {
+                let (sent, received) = self.ends.of(edge as usize);
+                for (path, out) in plan.edge_paths.iter().zip(out.chunks_mut(self.ends.channels)) {
+                    let pairs = &self.scratch.pairs;
+                    RadialEdge { path, pairs, lane, sent, received }.write::<T::Pack<S>>(out);
+                }
             }
         }
     }
@@ -149,7 +151,7 @@ pub(super) fn harmonics<T: Element>(
     let radial = T::view(radial);
     let num_harmonics = problem.paths.num_harmonics();
     let mut out = vec![T::ZERO; sizes.num_edges * num_harmonics];
-    let scratch = || vec![T::ZERO; (MOST_PAIRS + num_harmonics) * T::Pack::<true>::LANES];
+    let scratch = || vec![T::ZERO; (MOST_PAIRS + num_harmonics) * MOST_LANES];
     for_rows(&mut out, num_harmonics, EDGES_PER_TASK, scratch, |scratch, edge, out| {
         run(Harmonics { ends, radial, scratch, edge, out });
     });
@@ -173,8 +175,8 @@ const MOST_PAIRS: usize = 169;
 
 impl<T: Element> Job for Harmonics<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        let lanes = T::Pack::<FUSED>::LANES;
+    fn run<S: Set>(self) {
+        let lanes = T::Pack::<S>::LANES;
         let (products, sums) = self.scratch.split_at_mut(MOST_PAIRS * lanes);
         sums.fill(T::ZERO);
         let (sent, received) = self.ends.of(self.edge);
@@ -184,10 +186,10 @@ impl<T: Element> Job for Harmonics<'_, T> {
         let radial = radial.chunks(self.ends.channels.max(1));
         for (path, radial) in plan.edge_paths.iter().zip(radial) {
             let edge = HarmonicsEdge { path, radial, sent, received };
-            edge.add::<T::Pack<FUSED>>(products, sums);
+            edge.add::<T::Pack<S>>(products, sums);
         }
         for (out, sum) in self.out.iter_mut().zip(sums.chunks(lanes)) {
-            *out = T::Pack::<FUSED>::load(sum).sum();
+            *out = T::Pack::<S>::load(sum).sum();
         }
     }
 }
@@ -201,26 +203,25 @@ struct HarmonicsEdge<'a, T> {
 }
 
 impl<T: Element> HarmonicsEdge<'_, T> {
-    /// Adds to the sum of every harmonic, a pack of channels at a time.
+    /// Adds to the sum of every harmonic; channels are summed first, lane by lane.
     #[inline(always)]
     fn add<P: Lanes<Base = T>>(&self, products: &mut [T], sums: &mut [T]) {
         let EdgePath { first_column, unmix, .. } = self.path;
         for start in (0..self.radial.len()).step_by(P::LANES) {
             self.multiply::<P>(start, products);
-            for harmonic in 0..unmix.len() {
-                let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
-                let mut sum = P::load(to);
-                for weight in unmix.row(harmonic) {
-                    let product =
-                        P::load(&products[weight.place as usize * P::LANES..][..P::LANES]);
-                    sum = product.mul_add(P::splat(T::of(weight.value)), sum);
-                }
-                sum.store(to);
+        }
+        for harmonic in 0..unmix.len() {
+            let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
+            let mut sum = P::load(to);
+            for weight in unmix.row(harmonic) {
+                let product = P::load(&products[weight.place as usize * P::LANES..][..P::LANES]);
+                sum = product.mul_add(P::splat(T::of(weight.value)), sum);
             }
+            sum.store(to);
         }
     }
 
-    /// `R h[m1] g[m3]` of all pairs for channels from `start`.
+    /// Adds `R h[m1] g[m3]` of all pairs for channels from `start`; the first replace.
     #[inline(always)]
     fn multiply<P: Lanes<Base = T>>(&self, start: usize, products: &mut [T]) {
         let channels = self.radial.len();
@@ -232,7 +233,9 @@ impl<T: Element> HarmonicsEdge<'_, T> {
             for component in 0..outputs.count {
                 let received = P::load(&self.received[columns(outputs.at(component))]);
                 let at = (inner * outputs.count + component) * P::LANES;
-                sent.mul(received).store(&mut products[at..][..P::LANES]);
+                let to = &mut products[at..][..P::LANES];
+                let sum = if start == 0 { P::zero() } else { P::load(to) };
+                sent.mul_add(received, sum).store(to);
             }
         }
     }

@@ -1,16 +1,13 @@
 //! Harmonics of a pack of edges contracted with the coefficients of all paths.
 
 use super::super::plan::SparseRows;
-use crate::cpu::{Element, Lanes};
+use crate::cpu::{Element, Lanes, MOST_LANES};
 
 /// Room for the pairs of one pack of edges, `[pairs, lanes]`, and its harmonics, `[M_y, lanes]`.
 pub(super) struct Scratch<T> {
     pub(super) pairs: Vec<T>,
     harmonics: Vec<T>,
 }
-
-/// Most lanes a pack has.
-const MOST_LANES: usize = 16;
 
 impl<T: Element> Scratch<T> {
     pub(super) fn new(num_pairs: usize, num_harmonics: usize) -> Self {

@@ -8,7 +8,7 @@ use burn::backend::flex::FlexTensor;
 use super::super::plan::{Block, NodeForm};
 use super::super::{Paths, Sizes};
 use super::mix::Scratch;
-use crate::cpu::{Element, Job, Lanes, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, Set, for_rows, run, span};
 use crate::rows::RowIndex;
 
 /// One of the two forms on a graph.
@@ -56,14 +56,14 @@ struct Node<'a, T> {
 
 impl<T: Element> Job for Node<'_, T> {
     #[inline(always)]
-    fn run<const FUSED: bool>(mut self) {
+    fn run<S: Set>(mut self) {
         let call = self.call;
         let num_harmonics = call.paths.num_harmonics();
-        for edges in call.owners.items_of(self.at).chunks(T::Pack::<FUSED>::LANES) {
+        for edges in call.owners.items_of(self.at).chunks(T::Pack::<S>::LANES) {
             let mix = &call.form.mix;
-            self.scratch.mix::<T::Pack<FUSED>>(mix, self.harmonics, num_harmonics, edges);
+            self.scratch.mix::<T::Pack<S>>(mix, self.harmonics, num_harmonics, edges);
             for block in &call.form.blocks {
-                self.add::<T::Pack<FUSED>>(block, edges);
+                self.add::<T::Pack<S>>(block, edges);
             }
         }
     }
