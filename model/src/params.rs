@@ -373,6 +373,7 @@ mod tests {
                 .clone()
         };
         let (fine, coarse) = (draw(FloatDType::F64), draw(FloatDType::F32));
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is what is compared")]
         let round = |x: &f64| f64::from(*x as f32);
         assert_eq!(coarse, fine.iter().map(round).collect::<Vec<_>>());
         assert_ne!(coarse, fine);

@@ -1,5 +1,5 @@
-//! AdamW and AMSGrad in Burn operations. Each buffer is consumed, so a backend that owns it alone works in
-//! place; three temporaries of length P remain.
+//! AdamW and AMSGrad in Burn operations. Each buffer is consumed, so a backend that owns it alone
+//! works in place; three temporaries of length P remain.
 
 use burn::tensor::Tensor;
 

@@ -77,7 +77,7 @@ fn a_step_counted_from_zero_is_refused() {
 
 /// The gradients shrink, so that the largest second moment differs from the last one.
 fn shrinking(count: usize, step: u64) -> Vec<f64> {
-    numbers(count, 20 + step).iter().map(|g| g * 0.01f64.powf(step as f64)).collect()
+    numbers(count, 20 + step).iter().map(|g| g * 0.01_f64.powf(step as f64 - 1.0)).collect()
 }
 
 /// `[p, m, v, u]` after four steps.

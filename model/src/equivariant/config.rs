@@ -19,7 +19,6 @@ const LARGEST_DEGREE: usize = 6;
 /// arXiv:2206.07697. Units Å and eV.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "independent options, each a key of the file")]
 pub struct MaceConfig {
     /// Atomic numbers it knows, ascending: the `S` elements.
     pub elements: Vec<u8>,

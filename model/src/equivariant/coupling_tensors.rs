@@ -75,7 +75,8 @@ impl CouplingTensor {
     /// The dense tensor `[2 l + 1, d, .., d, k]`, in row-major order.
     pub fn dense(&self) -> Vec<f64> {
         let (d, k) = (self.num_inputs, self.paths.len());
-        let mut dense = vec![0.0; (2 * self.degree + 1) * d.pow(self.order as u32) * k];
+        let size: usize = self.buffer_shape().iter().product();
+        let mut dense = vec![0.0; size];
         for (path, entries) in self.paths.iter().enumerate() {
             for entry in entries {
                 let indices = entry.indices[..self.order].iter();

@@ -42,7 +42,7 @@ impl<B: Kernels> ElementLinear<B> {
         let sorted = sorted.reshape([num_atoms, num_components, channels]);
         let blocks = self.weights.iter().enumerate().map(|(l, weight)| {
             let rows = sorted.clone().slice([0..num_atoms, l * l..(l + 1) * (l + 1)]);
-            by_element(rows, weight.clone(), species)
+            by_element(&rows, weight, species)
         });
         let y = join(blocks.collect());
         let [_, components, _] = y.dims();
@@ -55,17 +55,16 @@ impl<B: Kernels> ElementLinear<B> {
 
 /// One degree of sorted atoms, `[N, 2 l + 1, C]`.
 fn by_element<B: Kernels>(
-    rows: Tensor<B, 3>,
-    weight: Tensor<B, 3>,
+    rows: &Tensor<B, 3>,
+    weight: &Tensor<B, 3>,
     species: &SpeciesIndex,
 ) -> Tensor<B, 3> {
     let [_, components, channels] = rows.dims();
     let mut first = 0;
     let mut parts = Vec::with_capacity(species.present.len());
     for (&place, &count) in species.present.iter().zip(&species.counts) {
-        let part =
-            rows.clone().slice([first..first + count]).reshape([count * components, channels]);
-        let matrix = weight.clone().slice([place..place + 1]).reshape([channels, channels]);
+        let part = rows.clone().narrow(0, first, count).reshape([count * components, channels]);
+        let matrix = weight.clone().narrow(0, place, 1).reshape([channels, channels]);
         parts.push(matrix_product(part, matrix).reshape([count, components, channels]));
         first += count;
     }

@@ -149,7 +149,9 @@ impl SpeciesIndex {
         let mut order: Vec<u32> = (0..).take(places.len()).collect();
         order.sort_by_key(|&atom| compact[atom as usize]);
         let mut counts = vec![0; present.len()];
-        compact.iter().for_each(|&at| counts[at] += 1);
+        for &at in &compact {
+            counts[at] += 1;
+        }
         let small = |&at: &usize| u32::try_from(at).expect("at most 118 elements");
         let of_atom: Arc<[u32]> = compact.iter().map(small).collect();
         Self {

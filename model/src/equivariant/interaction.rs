@@ -68,13 +68,13 @@ impl<B: Kernels> Interaction<B> {
     /// Messages `[N, (max_ell + 1)^2, C]`, and what skips the product.
     pub(super) fn forward(
         &self,
-        x: Tensor<B, 3>,
+        x: &Tensor<B, 3>,
         edges: &EdgeFeatures<B>,
         problem: &ConvolutionProblem,
         graph: &GraphInput<B>,
     ) -> (Tensor<B, 3>, Option<Tensor<B, 3>>) {
         let skip = self.kind.is_residual().then(|| self.skip.forward(x.clone(), &graph.layout));
-        let up = self.linear_up.forward(&x);
+        let up = self.linear_up.forward(x);
         let weights = self.radial.forward(&edges.radial);
         let sums = <B as Kernels>::convolution(up, edges.harmonics.clone(), weights, problem);
         let mut messages = self.linear.forward(&sums);

@@ -98,7 +98,7 @@ impl<B: Kernels> Mace<B> {
         for (at, layer) in self.layers.iter().enumerate() {
             let paths = self.blueprint.paths(at).clone();
             let problem = ConvolutionProblem::new(paths, layout.edges.clone());
-            let (messages, skip) = layer.interaction.forward(x, &edges, &problem, graph);
+            let (messages, skip) = layer.interaction.forward(&x, &edges, &problem, graph);
             x = layer.product.forward(messages, skip, layout);
             let read = layer.readout.forward(&x, &heads);
             total = Some(match total {

@@ -50,7 +50,8 @@ impl<B: Kernels> RadialFeatures<B> {
     pub(super) fn new(config: &MaceConfig, graph: &GraphInput<B>) -> Self {
         let lengths = graph.vectors.clone().powi_scalar(2).sum_dim(1).sqrt();
         let r_max = config.r_max_angstrom;
-        let ratio = lengths.clone().div_scalar(r_max);
+        // Not `div_scalar`: in Burn 0.21 its backward rounds the divisor to f32.
+        let ratio = lengths.clone().mul_scalar(r_max.recip());
         let cutoff = polynomial_cutoff(ratio, config.cutoff_power);
         let seen = transform(config.distance_transform, lengths.clone(), graph);
         let basis = bessel(seen, config.num_bessel, r_max);

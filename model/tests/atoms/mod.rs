@@ -1,6 +1,14 @@
 //! What the tests of the equivariant network share: structures, edges by brute force, parameters,
 //! reading reference folders.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "each test binary uses a part, and a panic is its report"
+)]
 
 pub(crate) mod oracle;
 

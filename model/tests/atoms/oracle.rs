@@ -65,7 +65,7 @@ fn read(folder: &Path) -> Oracle {
     let json = fs::read_to_string(folder.join("config.json")).unwrap();
     let config = config_from_json(&serde_json::from_str(&json).unwrap()).unwrap();
     let tensors = read_tensors(&folder.join("model.safetensors"));
-    let imported = import(config.clone(), &tensors).unwrap();
+    let imported = import(&config, &tensors).unwrap();
     let specs = imported.blueprint.specs().clone();
     let params = Params::from_host(specs, &imported.parameters, &super::device()).unwrap();
     Oracle {

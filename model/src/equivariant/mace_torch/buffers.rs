@@ -140,14 +140,14 @@ impl List {
         let (width, all) = (config.channels, (config.max_ell + 1).pow(2));
         let module = format!("interactions.{layer}");
         let before = (config.degree_before(layer) + 1).pow(2) * width;
-        self.mask(format!("{module}.linear_up"), before, before);
+        self.mask(&format!("{module}.linear_up"), before, before);
         let conv = paths.num_outputs() * width;
-        self.mask(format!("{module}.conv_tp"), conv, conv);
-        self.mask(format!("{module}.linear"), all * width, all * width);
+        self.mask(&format!("{module}.conv_tp"), conv, conv);
+        self.mask(&format!("{module}.linear"), all * width, all * width);
         let reached = skip_degrees(config, layer).pow(2) * width;
         let residual = config.interaction_of(layer).is_residual();
         let skip = if residual { (config.degree_after(layer) + 1).pow(2) } else { all };
-        self.mask(format!("{module}.skip_tp"), skip * width, reached);
+        self.mask(&format!("{module}.skip_tp"), skip * width, reached);
         for path in paths.iter().filter(|path| !path.degrees.contains(&0)) {
             let [l1, l2, l3] = path.degrees;
             let name = format!("{module}.conv_tp._compiled_main_left_right._w3j_{l1}_{l2}_{l3}");
@@ -173,23 +173,23 @@ impl List {
             self.scalar(format!("{module}.weights_max_zeroed"), BufferType::Bool, 0.0);
         }
         let after = basis.degrees.len().pow(2) * config.channels;
-        self.mask(format!("products.{layer}.linear"), after, after);
+        self.mask(&format!("products.{layer}.linear"), after, after);
     }
 
     fn readouts(&mut self, config: &MaceConfig) {
         let (heads, last) = (config.heads.len(), config.num_interactions - 1);
         for layer in 0..last.max(1) {
-            self.mask(format!("readouts.{layer}.linear"), heads, heads);
+            self.mask(&format!("readouts.{layer}.linear"), heads, heads);
         }
         if last > 0 {
             let hidden = config.readout_width * heads;
-            self.mask(format!("readouts.{last}.linear_1"), hidden, hidden);
-            self.mask(format!("readouts.{last}.linear_2"), heads, heads);
+            self.mask(&format!("readouts.{last}.linear_1"), hidden, hidden);
+            self.mask(&format!("readouts.{last}.linear_2"), heads, heads);
         }
     }
 
     /// Ones for the first `reached` of `width` components, zeros after.
-    fn mask(&mut self, module: String, width: usize, reached: usize) {
+    fn mask(&mut self, module: &str, width: usize, reached: usize) {
         let values = (0..width).map(|at| f64::from(u8::from(at < reached))).collect();
         self.float(format!("{module}.output_mask"), &[width], values);
     }

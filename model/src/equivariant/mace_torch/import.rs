@@ -104,7 +104,7 @@ pub enum ImportError {
 /// # Errors
 /// [`ImportError`] naming the tensor and both values.
 pub fn import(
-    config: MaceConfig,
+    config: &MaceConfig,
     tensors: &BTreeMap<String, HostTensor>,
 ) -> Result<Imported, ImportError> {
     let with = |coupling_signs| Blueprint::new(MaceConfig { coupling_signs, ..config.clone() });

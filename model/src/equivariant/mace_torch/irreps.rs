@@ -39,7 +39,7 @@ pub(super) fn hidden_text(channels: usize, max_degree: usize) -> String {
 }
 
 fn natural(degree: usize) -> String {
-    format!("{degree}{}", if degree % 2 == 0 { 'e' } else { 'o' })
+    format!("{degree}{}", if degree.is_multiple_of(2) { 'e' } else { 'o' })
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl ForeignMace {
             .map_err(|error| malformed(format!("not JSON: {error}")))?;
         let config = config_from_json(&json).map_err(|problems| malformed(problems.to_string()))?;
         let tensors = tensors(&weights_path, &weight_bytes)?;
-        let imported = mace_torch::import(config, &tensors)
+        let imported = mace_torch::import(&config, &tensors)
             .map_err(|error| ExchangeError::unsuitable(&weights_path, error.to_string()))?;
         let digests = [sha256(&config_bytes), sha256(&weight_bytes)].concat();
         Ok(Self {
