@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p genesis-benches --bench neighbors`
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use genesis_data::graphs::neighbor_list;
 use genesis_schema::Seeds;
 
@@ -31,5 +31,8 @@ fn neighbors(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, neighbors);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    neighbors(&mut criterion);
+    criterion.final_summary();
+}

@@ -97,6 +97,10 @@ fn isolated_atoms_become_e0s_and_are_not_learned_from() {
     let given = AtomicEnergiesChoice::Given { values_ev: [("H".to_owned(), -1.0)].into() };
     let plan = AtomsPlan { atomic_energies: given, ..plan };
     assert!(failure(&plan).to_string().contains("for O"));
+    folder.write("a.xyz", &format!("{}1\nenergy=-0.5\nH 0 0 0\n", waters(0..20)));
+    let card = run(&folder.plan(&["a.xyz"])).card;
+    assert_eq!(card.atomic_energies.source, "least_squares");
+    assert!(card.warnings.iter().any(|w| w.contains("none for O")), "{:?}", card.warnings);
 }
 
 #[test]

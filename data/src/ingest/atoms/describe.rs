@@ -29,6 +29,7 @@ pub(super) fn describe(
     let elements: Vec<u8> = sink.totals.elements.keys().copied().collect();
     let solved = sink.energies.solve(&plan.atomic_energies, &elements)?;
     let mut warnings = sink.warnings();
+    warnings.extend(sink.energies.unused_atoms(&solved, &elements));
     let Finished { shards, splits, rejects, listed, totals } = sink.finish()?;
     let (residual_per_atom, judged) = judge(plan, root, &shards, &solved)?;
     warnings.extend(judged);

@@ -98,6 +98,24 @@ impl EnergySums {
         }
     }
 
+    /// Says so when isolated atoms were given and not used, as some element has none.
+    pub(super) fn unused_atoms(&self, solved: &Solved, elements: &[u8]) -> Option<String> {
+        if self.isolated.is_empty() || solved.source == "isolated_atoms" {
+            return None;
+        }
+        let lacking = elements.iter().filter(|z| !self.isolated.contains_key(z));
+        let lacking: Vec<&str> = lacking.map(|&z| symbol(z)).collect();
+        let (count, source) = (self.isolated.len(), solved.source.replace('_', " "));
+        Some(format!(
+            "{count} isolated atoms are given but not used: E0s are by {source}{}",
+            if lacking.is_empty() {
+                String::new()
+            } else {
+                format!("; none for {}", lacking.join(", "))
+            }
+        ))
+    }
+
     fn least_squares(&self, elements: &[u8]) -> Solved {
         let n = elements.len();
         let entry =
