@@ -1,4 +1,5 @@
 //! Every file under `configs/` is a valid run file and says how it is run.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ use crate::signals::stop_flag;
 ///
 /// Starts from one structure of a file with velocities of Maxwell and Boltzmann, writes a
 /// trajectory as extended XYZ (energies eV, forces eV/Å, velocities Å/fs), and prints how far the
-/// total energy drifted. `nve` is velocity Verlet, `nvt` Langevin dynamics (BAOAB). The same seed
+/// total energy drifted (nve). `nve` is velocity Verlet, `nvt` Langevin dynamics (BAOAB). The same seed
 /// gives the same bits. Ctrl-C ends it with what was written so far.
 ///
 /// Examples:
@@ -113,15 +113,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if args.json {
         console::result(serde_json::to_string(&report)?);
     } else {
+        let conservation = report.conservation.map_or_else(String::new, |it| {
+            format!(
+                "; drift of the total energy {:.3} meV per atom and ps, largest deviation {:.3} \
+                 meV per atom",
+                it.drift_mev_per_atom_per_ps, it.largest_deviation_mev_per_atom
+            )
+        });
         console::result(format!(
-            "{} steps, {} frames in {}; mean temperature {:.1} K; drift of the total energy {:.3} \
-             meV per atom and ps, largest deviation {:.3} meV per atom; {:.1} ms a step",
+            "{} steps, {} frames in {}; mean temperature {:.1} K{conservation}; {:.1} ms a step",
             console::count(report.steps),
             console::count(report.frames),
             args.out.display(),
             report.mean_temperature_k,
-            report.drift_mev_per_atom_per_ps,
-            report.largest_deviation_mev_per_atom,
             1e3 * report.seconds_per_step,
         ));
     }

@@ -54,15 +54,22 @@ pub struct MdReport {
     pub frames: u64,
     /// Mean of the temperature over the second half, K.
     pub mean_temperature_k: f64,
-    /// Slope of a straight line through the total energy, meV per atom and ps. In NVE it would be
-    /// zero with exact forces and an infinitely short step.
-    pub drift_mev_per_atom_per_ps: f64,
-    /// Largest distance of the total energy from its first value, meV per atom.
-    pub largest_deviation_mev_per_atom: f64,
+    /// How well the total energy is conserved; `None` in contact with a bath, which changes it.
+    pub conservation: Option<Conservation>,
     /// Wall time of a step, s.
     pub seconds_per_step: f64,
     /// Whether it ended early because it was asked to.
     pub stopped: bool,
+}
+
+/// Conservation of the total energy. Both figures would be zero with exact forces and an infinitely
+/// short step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Conservation {
+    /// Slope of a straight line through the total energy, meV per atom and ps.
+    pub drift_mev_per_atom_per_ps: f64,
+    /// Largest distance of the total energy from its first value, meV per atom.
+    pub largest_deviation_mev_per_atom: f64,
 }
 
 /// State of a simulation after some steps, for whoever watches.
@@ -139,7 +146,8 @@ pub fn simulate(
     }
     trajectory.finish()?;
     let seconds = started.elapsed().as_secs_f64() / done.max(1) as f64;
-    Ok(record.report(&system, done, trajectory.frames, seconds, stopped))
+    let isolated = options.ensemble == Ensemble::Nve;
+    Ok(record.report(&system, isolated, (done, trajectory.frames), seconds, stopped))
 }
 
 fn check(options: &MdOptions) -> Result<(), AtomsError> {
@@ -262,8 +270,8 @@ impl Record {
     fn report(
         &self,
         system: &System,
-        steps: u64,
-        frames: u64,
+        isolated: bool,
+        (steps, frames): (u64, u64),
         seconds_per_step: f64,
         stopped: bool,
     ) -> MdReport {
@@ -275,8 +283,10 @@ impl Record {
             steps,
             frames,
             mean_temperature_k: second_half.iter().sum::<f64>() / second_half.len().max(1) as f64,
-            drift_mev_per_atom_per_ps: per_atom * slope(&self.totals),
-            largest_deviation_mev_per_atom: per_atom * deviation.fold(0.0, f64::max),
+            conservation: isolated.then(|| Conservation {
+                drift_mev_per_atom_per_ps: per_atom * slope(&self.totals),
+                largest_deviation_mev_per_atom: per_atom * deviation.fold(0.0, f64::max),
+            }),
             seconds_per_step,
             stopped,
         }
