@@ -7,6 +7,7 @@ pub mod atoms;
 pub mod data;
 pub mod estimate;
 pub mod load;
+pub mod precision;
 pub mod problem;
 pub mod resolve;
 pub mod run;
@@ -30,10 +31,10 @@ pub use atoms::{
 pub use data::{DATASET_FOLDER, DataConfig};
 pub use estimate::{Estimate, estimate};
 pub use load::{AnyConfig, Root, load, load_any, load_any_text, load_text, to_text};
+pub use precision::{Compute, PrecisionConfig};
 pub use problem::{ConfigProblem, ConfigProblems, Origin};
 pub use resolve::{RunPlan, resolve, resolve_card, save_plan};
 pub use run::{
-    AverageConfig, BatchConfig, CheckpointConfig, Compute, DecayConfig, EvaluationConfig,
-    ObjectiveConfig, OptimizerConfig, PrecisionConfig, ReportConfig, RunConfig, RunTable,
-    SampleConfig, ScheduleConfig,
+    AverageConfig, BatchConfig, CheckpointConfig, DecayConfig, EvaluationConfig, ObjectiveConfig,
+    OptimizerConfig, ReportConfig, RunConfig, RunTable, SampleConfig, ScheduleConfig,
 };

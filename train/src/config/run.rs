@@ -9,6 +9,7 @@ use genesis_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 use super::data::DataConfig;
+use super::precision::PrecisionConfig;
 
 /// A whole run file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -247,35 +248,6 @@ pub enum DecayConfig {
         #[serde(default)]
         floor_ratio: f64,
     },
-}
-
-/// `[precision]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PrecisionConfig {
-    /// Arithmetic of matrix products; weights, moments and sums are always f32.
-    #[serde(default)]
-    pub compute: Compute,
-}
-
-/// Arithmetic of matrix products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compute {
-    /// 32-bit operands and sums.
-    #[default]
-    F32,
-    /// Operands rounded to bf16, sums in f32.
-    Bf16,
-}
-
-impl From<Compute> for genesis_kernels::Precision {
-    fn from(compute: Compute) -> Self {
-        match compute {
-            Compute::F32 => Self::Full,
-            Compute::Bf16 => Self::Bf16Mixed,
-        }
-    }
 }
 
 /// `[evaluation]`. The last step is always evaluated.
