@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use genesis_train::report::{
-    CheckpointRecord, EvaluationRecord, Observer, SampleRecord, StepRecord,
+    CheckpointRecord, EvaluationRecord, Figures, Observer, SampleRecord, StepRecord, Work,
 };
 
 use crate::console;
@@ -37,6 +37,39 @@ impl ConsoleWatch {
     }
 }
 
+/// The main rate of a step.
+fn rate(work: &Work) -> String {
+    let (value, unit) = match *work {
+        Work::Tokens { tokens_per_s, .. } => (tokens_per_s, "tok/s"),
+        Work::Atoms { atoms_per_s, .. } => (atoms_per_s, "atoms/s"),
+    };
+    format!("{:>7} {unit}", console::count(console::whole(value)))
+}
+
+/// The figures of an evaluation and, after a bracket, what they were measured on.
+fn figures(figures: &Figures) -> String {
+    let (known, measured_on) = match figures {
+        Figures::Sequences(it) => (
+            [
+                it.perplexity.map(|p| format!("  perplexity {p:.2}")),
+                it.bits_per_byte.map(|b| format!("  {b:.3} bits/byte")),
+                None,
+            ],
+            format!("{} labels", console::count(it.val_labels)),
+        ),
+        Figures::Atoms(it) => (
+            [
+                it.val_energy_rmse_mev_per_atom.map(|e| format!("  E {e:.2} meV/atom")),
+                it.val_forces_rmse_mev_per_a.map(|f| format!("  F {f:.1} meV/Å")),
+                it.val_stress_rmse_mev_per_a3.map(|s| format!("  stress {s:.2} meV/Å^3")),
+            ],
+            format!("{} structures", console::count(it.val_frames)),
+        ),
+    };
+    let known: String = known.into_iter().flatten().collect();
+    format!("{known}  ({measured_on}")
+}
+
 impl Observer for ConsoleWatch {
     fn step(&mut self, record: &StepRecord) {
         if self.first_step.is_none() {
@@ -51,28 +84,23 @@ impl Observer for ConsoleWatch {
             .seconds_left(record.step)
             .map_or_else(String::new, |s| format!("  {} left", console::duration(s)));
         console::note(format!(
-            "step {:>6}/{}  loss {:.4}  lr {:.2e}  grad {:.2}  {:>7} tok/s{left}",
+            "step {:>6}/{}  loss {:.4}  lr {:.2e}  grad {:.2}  {}{left}",
             record.step,
             self.num_steps,
             record.loss,
             record.lr,
             record.grad_norm,
-            console::count(console::whole(record.tokens_per_s)),
+            rate(&record.work),
         ));
     }
 
     fn evaluation(&mut self, record: &EvaluationRecord) {
-        let extra = [
-            record.perplexity.map(|p| format!("  perplexity {p:.2}")),
-            record.bits_per_byte.map(|b| format!("  {b:.3} bits/byte")),
-        ];
-        let extra: String = extra.into_iter().flatten().collect();
         console::note(format!(
-            "step {:>6}/{}  validation loss {:.4}{extra}  ({} labels, {})",
+            "step {:>6}/{}  validation loss {:.4}{}, {})",
             record.step,
             self.num_steps,
             record.val_loss,
-            console::count(record.val_labels),
+            figures(&record.figures),
             console::duration(record.val_s),
         ));
     }

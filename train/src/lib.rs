@@ -1,14 +1,17 @@
 //! Training runs: configuration, the loop, optimisers, checkpoints, evaluation, reports, exchange.
 //!
 //! Reading order: [`config`] (file to plan), [`trainer`] (the loop), [`optim`], [`schedule`],
-//! [`checkpoint`], [`report`], [`export`], [`inference`].
+//! [`plateau`], [`checkpoint`], [`report`], [`export`], [`inference`], [`atoms`].
 
+pub mod atoms;
 pub mod checkpoint;
 pub mod config;
 pub mod evaluate;
 pub mod export;
+mod host;
 pub mod inference;
 pub mod optim;
+pub mod plateau;
 pub mod report;
 pub mod schedule;
 pub mod trainer;

@@ -6,12 +6,13 @@
 use crate::config::{DecayConfig, ScheduleConfig};
 
 /// Shape of the final decay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Tail {
     Flat,
     Cosine,
     Linear,
     OneMinusSqrt,
+    Stairs { every: u64, factor: f64 },
 }
 
 /// Learning rate over the steps of a run.
@@ -26,7 +27,8 @@ enum Tail {
 /// shape(t)     linear 1 - t | cosine (1 + cos(pi t)) / 2 | one_minus_sqrt 1 - sqrt(t)
 /// ```
 ///
-/// Warm-up wins where it overlaps the decay. The floor is met at `s = S`, one past the last step,
+/// Stairs are `p * factor^floor((s - W) / every)`. A plateau is flat here; what it adds depends on
+/// the validation loss ([`crate::plateau`]). Warm-up wins where it overlaps the decay. The floor is met at `s = S`, one past the last step,
 /// so no step is spent at a rate of zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {
@@ -43,7 +45,8 @@ impl Schedule {
     pub fn new(config: &ScheduleConfig) -> Self {
         let rest = config.steps.saturating_sub(config.warmup_steps);
         let (tail, steps, floor_ratio) = match config.decay {
-            DecayConfig::None {} => (Tail::Flat, Some(0), 1.0),
+            DecayConfig::None {} | DecayConfig::Plateau { .. } => (Tail::Flat, Some(0), 1.0),
+            DecayConfig::Stairs { every, factor } => (Tail::Stairs { every, factor }, None, 0.0),
             DecayConfig::Cosine { steps, floor_ratio } => (Tail::Cosine, steps, floor_ratio),
             DecayConfig::Linear { steps, floor_ratio } => (Tail::Linear, steps, floor_ratio),
             DecayConfig::OneMinusSqrt { steps, floor_ratio } => {
@@ -66,6 +69,10 @@ impl Schedule {
         if step < self.warmup_steps {
             return self.peak_rate * (step + 1) as f64 / self.warmup_steps as f64;
         }
+        if let Tail::Stairs { every, factor } = self.tail {
+            let stair = (step - self.warmup_steps) / every.max(1);
+            return self.peak_rate * factor.powf(stair as f64);
+        }
         if self.tail == Tail::Flat || step < self.decay_start {
             return self.peak_rate;
         }
@@ -78,7 +85,7 @@ impl Tail {
     /// Remaining fraction of the way down: 1 at `progress` 0, 0 at 1.
     fn shape(self, progress: f64) -> f64 {
         match self {
-            Self::Flat => 1.0,
+            Self::Flat | Self::Stairs { .. } => 1.0,
             Self::Cosine => f64::midpoint(1.0, (std::f64::consts::PI * progress).cos()),
             Self::Linear => 1.0 - progress,
             Self::OneMinusSqrt => 1.0 - progress.sqrt(),
@@ -99,6 +106,15 @@ mod tests {
     fn assert_close(got: f64, want: f64) {
         // Four roundings of numbers not above the peak.
         assert!((got - want).abs() <= 4.0 * f64::EPSILON * 1e-3, "got {got}, want {want}");
+    }
+
+    #[test]
+    fn stairs_fall_by_their_factor_at_every_stair() {
+        let s = schedule(100, 10, DecayConfig::Stairs { every: 20, factor: 0.5 });
+        assert_close(s.rate(9), 1e-3);
+        assert_close(s.rate(29), 1e-3);
+        assert_close(s.rate(30), 5e-4);
+        assert_close(s.rate(70), 1.25e-4);
     }
 
     #[test]

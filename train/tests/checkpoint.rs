@@ -28,14 +28,15 @@ fn description(step: u64, validation_loss: Option<f64>) -> Description {
         dataset_digest: "1".repeat(64),
         tokenizer_kind: "byte".to_owned(),
         code_version: "0.1.0".to_owned(),
-        metrics: Metrics { train_loss: Some(2.5), validation_loss },
+        metrics: Metrics { train_loss: Some(2.5), validation_loss, stage: 0 },
         best: None,
+        plateau: None,
     }
 }
 
 fn tensor(name: &str, fill: f32) -> HostTensor {
-    let values = (0..6).map(|i| fill + i as f32 * 0.1).collect();
-    HostTensor { name: name.to_owned(), shape: vec![2, 3], values }
+    let values: Vec<f32> = (0..6).map(|i| fill + i as f32 * 0.1).collect();
+    HostTensor { name: name.to_owned(), shape: vec![2, 3], values: values.into() }
 }
 
 fn write(

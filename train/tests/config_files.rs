@@ -1,48 +1,70 @@
 //! Every file under `configs/` is a valid run file and says how it is run.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
 
-use genesis_train::config::{load_text, to_text};
+use genesis_train::config::{AnyConfig, ConfigProblems, load_any_text, to_text};
 
 /// The files; a new one belongs here.
-const FILES: [&str; 4] =
-    ["quickstart.toml", "shakespeare.toml", "protein_mlm.toml", "smiles_qm9.toml"];
+const FILES: [&str; 7] = [
+    "equivariant/acac.toml",
+    "equivariant/mptrj.toml",
+    "equivariant/quickstart.toml",
+    "transformer/protein_mlm.toml",
+    "transformer/quickstart.toml",
+    "transformer/shakespeare.toml",
+    "transformer/smiles_qm9.toml",
+];
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/transformer")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
 }
 
 fn environment(name: &str) -> Option<String> {
     (name == "GENESIS_SHARED").then(|| "/shared".to_owned())
 }
 
+fn read(file: &str) -> String {
+    std::fs::read_to_string(folder().join(file)).unwrap()
+}
+
+fn written(config: &AnyConfig) -> Result<String, ConfigProblems> {
+    match config {
+        AnyConfig::Sequences(config) => to_text(&**config),
+        AnyConfig::Atoms(config) => to_text(&**config),
+    }
+}
+
 #[test]
 fn every_file_of_the_folder_is_listed_here() {
-    let mut found: Vec<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut found = Vec::new();
+    for family in ["equivariant", "transformer"] {
+        for entry in std::fs::read_dir(folder().join(family)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            found.push(format!("{family}/{name}"));
+        }
+    }
     found.sort();
-    let mut listed = FILES.map(str::to_owned).to_vec();
-    listed.sort();
-    assert_eq!(found, listed);
+    assert_eq!(found, FILES);
 }
 
 #[test]
 fn every_config_loads_and_its_written_form_reads_back_equal() {
     for file in FILES {
-        let text = std::fs::read_to_string(folder().join(file)).unwrap();
-        let config = load_text(file, &text, &[], &environment).unwrap_or_else(|e| panic!("{e}"));
-        let written = to_text(&config).unwrap();
-        let again = load_text(file, &written, &[], &|_| None).unwrap_or_else(|e| panic!("{e}"));
+        let config =
+            load_any_text(file, &read(file), &[], &environment).unwrap_or_else(|e| panic!("{e}"));
+        let written = written(&config).unwrap();
+        let again = load_any_text(file, &written, &[], &|_| None).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(again, config, "{file}");
+        let of_atoms = matches!(config, AnyConfig::Atoms(_));
+        assert_eq!(of_atoms, file.starts_with("equivariant"), "{file}");
     }
 }
 
 #[test]
 fn every_config_opens_with_the_command_that_runs_it() {
     for file in FILES {
-        let text = std::fs::read_to_string(folder().join(file)).unwrap();
+        let text = read(file);
         let header: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
         assert!(header.iter().any(|line| line.contains("genesis train")), "{file}");
         assert!(header.iter().any(|line| line.contains("One step:")), "{file}");

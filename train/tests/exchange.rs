@@ -57,7 +57,7 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
         for (lane, value) in values.iter_mut().enumerate() {
             *value += 0.1 * (stream.uniform(1000 + index as u64, lane as u64) as f32 - 0.5);
         }
-        HostTensor { name, shape, values }
+        HostTensor { name, shape, values: values.into() }
     });
     let model: Vec<HostTensor> = host.collect();
     let scratch = tempfile::tempdir().unwrap();
@@ -79,6 +79,7 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
         wall_seconds: 0.0,
         metrics: Metrics::default(),
         best: None,
+        plateau: None,
     };
     let contents =
         Contents { description, model: &model, optimizer: None, attachments: &attachments };

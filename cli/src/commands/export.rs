@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use genesis_train::atoms::AtomsModelFile;
 use genesis_train::export::huggingface::{self, ExportOptions, StoredDtype};
+use genesis_train::export::mace;
 
 use crate::console;
-use crate::exit::{Code, OrExit};
+use crate::exit::{Code, Failure, OrExit};
 
 /// Export a trained model so that other programs can load it.
 ///
@@ -14,7 +16,12 @@ use crate::exit::{Code, OrExit};
 /// The export is read back, its logits are compared with the trained model's, and the largest
 /// difference is stored in export.json; an export that differs is refused.
 ///
-/// Example: genesis export runs/quickstart exported
+/// `mace` writes config.json, model.safetensors and load_mace.py, which rebuilds the torch model.
+/// It is read back too, and must predict the same energies, forces and stress.
+///
+/// Examples:
+///   genesis export runs/quickstart exported
+///   genesis export runs/acac exported --format mace
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -22,9 +29,9 @@ pub(crate) struct Args {
     model: PathBuf,
     /// Folder to create
     out: PathBuf,
-    /// Target format
-    #[arg(long, value_enum, default_value_t = Format::Huggingface)]
-    format: Format,
+    /// Target format [default: mace for a model of atoms, else huggingface]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Element type of the parameters [default: that of the folder it was imported from, else f32]
     #[arg(long, value_enum)]
     dtype: Option<Dtype>,
@@ -58,14 +65,25 @@ impl From<Dtype> for StoredDtype {
 }
 
 /// Formats that `export` writes.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// Folder for the transformers library
     Huggingface,
+    /// Folder that mace-torch can rebuild, with the script that does it
+    Mace,
+}
+
+impl Args {
+    fn format(&self) -> Format {
+        let of_atoms = || AtomsModelFile::is_at(&self.model);
+        self.format.unwrap_or_else(|| if of_atoms() { Format::Mace } else { Format::Huggingface })
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let Format::Huggingface = args.format;
+    if args.format() == Format::Mace {
+        return export_mace(args);
+    }
     let options = ExportOptions { dtype: args.dtype.map(Into::into), overwrite: args.overwrite };
     let report = huggingface::export(&args.model, &args.out, &options).or_exit(Code::Data)?;
     if args.json {
@@ -81,6 +99,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         report.logits_max_abs,
         report.logits_bound,
         report.logits_bound_because,
+    ));
+    Ok(Code::Done)
+}
+
+fn export_mace(args: &Args) -> anyhow::Result<Code> {
+    if args.dtype.is_some() {
+        let message = "--dtype: folders of mace-torch hold f64; its loader takes a dtype";
+        return Err(Failure::error(Code::Usage, message));
+    }
+    let report = mace::export(&args.model, &args.out, args.overwrite).or_exit(Code::Data)?;
+    if args.json {
+        console::result(serde_json::to_string(&report)?);
+        return Ok(Code::Done);
+    }
+    console::note(format!(
+        "{}: {} with {} parameters; read back, its predictions differ from the model's by at most \
+         {:.1e} of their size (bound {:.1e}: {})",
+        args.out.display(),
+        report.architecture,
+        console::count(report.num_parameters as u64),
+        report.max_rel,
+        report.bound,
+        report.bound_because,
     ));
     Ok(Code::Done)
 }

@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use crate::exit::Code;
 
+mod atoms;
 mod dataset;
 mod doctor;
 mod embed;
@@ -13,8 +14,10 @@ mod export;
 mod generate;
 mod import;
 mod ingest;
+mod md;
 mod model;
 mod plan;
+mod predict;
 mod report;
 mod score;
 mod settings;
@@ -28,6 +31,8 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
+    Predict(predict::Args),
+    Md(md::Args),
     Generate(generate::Args),
     Embed(embed::Args),
     Score(score::Args),
@@ -45,6 +50,8 @@ impl Command {
             Self::Plan(args) => plan::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
+            Self::Predict(args) => predict::run(&args),
+            Self::Md(args) => md::run(&args),
             Self::Generate(args) => generate::run(&args),
             Self::Embed(args) => embed::run(&args),
             Self::Score(args) => score::run(&args),

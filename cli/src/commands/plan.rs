@@ -6,11 +6,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use genesis_data::card::{CARD_FILE, Split};
 use genesis_data::shards::Dataset;
-use genesis_train::config::{Estimate, RunConfig, estimate, resolve};
+use genesis_train::config::{AnyConfig, Estimate, RunConfig, estimate, resolve};
 use tempfile::TempDir;
 
 use super::doctor::matmul_gflops;
-use super::{dataset, settings};
+use super::{atoms, dataset, settings};
 use crate::console;
 use crate::exit::{Code, OrExit};
 
@@ -34,7 +34,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let config = settings::read(args.config.as_deref(), &args.overrides)?;
+    let config = match settings::read(args.config.as_deref(), &args.overrides)? {
+        AnyConfig::Sequences(config) => *config,
+        AnyConfig::Atoms(config) => return atoms::plan(*config),
+    };
     let (dataset, _scratch) = dataset(&config)?;
     let plan = resolve(config, &dataset).or_exit(Code::Usage)?;
     let flops_per_s = 1e9 * matmul_gflops();

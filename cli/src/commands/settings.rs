@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use genesis_train::config::{RunConfig, load, load_text};
+use genesis_train::config::{AnyConfig, load_any, load_any_text};
 
 use crate::exit::{Code, OrExit};
 
@@ -10,12 +10,12 @@ use crate::exit::{Code, OrExit};
 const QUICKSTART: &str = include_str!("../../../configs/transformer/quickstart.toml");
 
 /// The config in `file` (or the quick start) with `overrides` applied.
-pub(super) fn read(file: Option<&Path>, overrides: &[String]) -> anyhow::Result<RunConfig> {
+pub(super) fn read(file: Option<&Path>, overrides: &[String]) -> anyhow::Result<AnyConfig> {
     match file {
-        Some(file) => load(file, overrides).or_exit(Code::Usage),
+        Some(file) => load_any(file, overrides).or_exit(Code::Usage),
         None => {
             // The built-in config names no environment variable.
-            load_text("the built-in quick start", QUICKSTART, overrides, &|_| None)
+            load_any_text("the built-in quick start", QUICKSTART, overrides, &|_| None)
                 .or_exit(Code::Usage)
         }
     }

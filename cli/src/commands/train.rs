@@ -1,16 +1,17 @@
 //! `genesis train`: a run from a config file, or the built-in quick start.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use genesis_kernels::Cpu;
-use genesis_train::config::{Compute, RunConfig, RunPlan, resolve, save_plan};
+use genesis_train::config::{AnyConfig, Compute, RunConfig, RunPlan, resolve, save_plan};
 use genesis_train::inference::{GenerateOptions, Sample, generate};
 use genesis_train::report::{Observer, RunLog, SampleRecord, write_html};
 use genesis_train::trainer::{Outcome, Resume, TrainError, prepare, train};
 
 use super::model::open;
-use super::{dataset, settings};
+use super::{atoms, dataset, settings};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
@@ -26,6 +27,7 @@ use crate::watch::ConsoleWatch;
 ///   genesis train
 ///   genesis train configs/transformer/shakespeare.toml --set run.dir=runs/a --set schedule.steps=500
 ///   genesis train configs/transformer/shakespeare.toml --set run.dir=runs/a --resume
+///   genesis train configs/equivariant/quickstart.toml
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -45,15 +47,22 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let stop = stop_flag()?;
     let config = settings::read(args.config.as_deref(), &args.overrides)?;
-    use_threads(config.run.threads);
-    let run_dir = config.run.dir.clone();
+    use_threads(config.run().threads);
     let resume = args.resume();
     if resume == Resume::No {
-        refuse_a_finished_name(&run_dir)?;
+        refuse_a_finished_name(&config.run().dir)?;
     }
+    match config {
+        AnyConfig::Sequences(config) => train_sequences(*config, &resume, &stop),
+        AnyConfig::Atoms(config) => atoms::train(*config, &resume, &stop),
+    }
+}
+
+fn train_sequences(config: RunConfig, resume: &Resume, stop: &AtomicBool) -> anyhow::Result<Code> {
+    let run_dir = config.run.dir.clone();
     let dataset = dataset::prepare(&config, &run_dir)?;
     let plan = resolve(config, &dataset).or_exit(Code::Usage)?;
-    let start = prepare(&plan, &resume).map_err(|error| failure(&error))?;
+    let start = prepare(&plan, resume).map_err(|error| failure(&error))?;
     save_plan(&plan, &run_dir).or_exit(Code::Data)?;
     announce(&plan);
 
@@ -61,7 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let mut log = RunLog::start(&run_dir, tensorboard, start.resumed_step()).or_exit(Code::Data)?;
     let mut watch = ConsoleWatch::new(plan.steps);
     let device = Device::<Cpu>::default();
-    let outcome = train::<Cpu>(&plan, dataset, &device, &mut (&mut log, &mut watch), &stop, start);
+    let outcome = train::<Cpu>(&plan, dataset, &device, &mut (&mut log, &mut watch), stop, start);
     let outcome = outcome.map_err(|error| failure(&error));
     if matches!(outcome, Ok(Outcome::Finished { .. })) {
         draw_samples(&plan, &mut (&mut log, &mut watch))?;
@@ -143,7 +152,7 @@ fn draw_samples(plan: &RunPlan, observer: &mut dyn Observer) -> anyhow::Result<(
     prompts.try_for_each(|prompt| generate(&model, prompt, &options, &mut take).or_exit(Code::Data))
 }
 
-fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
+pub(super) fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
     let page = write_html(run_dir).or_exit(Code::Data)?;
     match outcome {
         Outcome::Finished { step } => {
@@ -157,7 +166,7 @@ fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
     }
 }
 
-fn failure(error: &TrainError) -> anyhow::Error {
+pub(super) fn failure(error: &TrainError) -> anyhow::Error {
     let code = match error {
         TrainError::NonFinite(_) => Code::NonFinite,
         TrainError::Changed { .. } | TrainError::RunExists { .. } => Code::Usage,

@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! checkpoints/step-00000500/
-//!   model.safetensors       parameters under their Hugging Face names, one tensor each
-//!   optimizer.safetensors   `first.<parameter>`, `second.<parameter>`: moments of AdamW;
-//!                           absent when the model was imported and never trained
+//!   model.safetensors       parameters under the names of their field, one tensor each: those that
+//!                           are evaluated and exported, so averages where a run averages
+//!   optimizer.safetensors   `first.<parameter>`, `second.<parameter>`: moments; for AMSGrad also
+//!                           `largest.<parameter>`; where a run averages, `raw.<parameter>`: the
+//!                           parameters that are trained; absent when the model was imported and
+//!                           never trained
 //!   tokenizer.json …        attachments: the tokenizer, and what an import preserved
 //!   manifest.json           this file's [`Manifest`]
 //!   COMMITTED               lower-case hexadecimal SHA-256 of manifest.json, and a line feed
@@ -63,7 +66,7 @@ pub struct Description {
     pub step: u64,
     /// The loader's position: samples delivered since the start of the run.
     pub position: u64,
-    /// Tokens trained on since the start of the run.
+    /// Tokens trained on since the start of the run; of a structure, every atom counts as one.
     pub tokens_seen: u64,
     /// Wall time of training so far, over all starts of the run.
     pub wall_seconds: f64,
@@ -71,7 +74,7 @@ pub struct Description {
     pub world_size: u32,
     /// Root of every random stream of the run.
     pub seed: u64,
-    /// The resolved model, as `genesis_model::TransformerConfig` serialises.
+    /// The resolved model, as `genesis_model::TransformerConfig` or `MaceConfig` serialises.
     pub model: serde_json::Value,
     /// The resolved run configuration; compared key by key on resume.
     pub config: serde_json::Value,
@@ -79,7 +82,7 @@ pub struct Description {
     pub config_digest: String,
     /// Root digest of the dataset.
     pub dataset_digest: String,
-    /// Kind of the tokenizer, for example `byte` or `amino_acid`.
+    /// Kind of the tokenizer, for example `byte` or `amino_acid`; `atoms` where there is none.
     pub tokenizer_kind: String,
     /// Version of genesis that wrote it.
     pub code_version: String,
@@ -87,24 +90,46 @@ pub struct Description {
     pub metrics: Metrics,
     /// The best validation loss of the run so far, if it was ever measured.
     pub best: Option<Best>,
+    /// What a plateau schedule remembers; absent for every other schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plateau: Option<PlateauState>,
 }
 
-/// Losses, nats per label.
+/// Losses: nats per label for sequences, the weighted loss for atoms.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
     /// Training loss of the step that led here.
     pub train_loss: Option<f64>,
     /// Validation loss of exactly these parameters.
     pub validation_loss: Option<f64>,
+    /// Stage of the loss, from 0; losses of different stages cannot be compared.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub stage: u32,
 }
 
-/// The best validation loss of a run.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_first(stage: &u32) -> bool {
+    *stage == 0
+}
+
+/// The best validation loss of a run, or of its present stage.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// Updates done when it was measured.
     pub step: u64,
-    /// Nats per label.
+    /// In the unit of [`Metrics`].
     pub validation_loss: f64,
+}
+
+/// What a plateau schedule remembers between evaluations.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PlateauState {
+    /// Present factor of the rate.
+    pub scale: f64,
+    /// Lowest validation loss that counted; `None` before the first.
+    pub best: Option<f64>,
+    /// Evaluations since then.
+    pub waited: u64,
 }
 
 /// One file of the folder.
@@ -127,7 +152,7 @@ pub struct TensorEntry {
     pub name: String,
     /// Shape of the whole tensor over all ranks.
     pub shape: Vec<usize>,
-    /// Always `F32` in version 1.
+    /// `F32` or `F64`.
     pub dtype: String,
     /// Where its parts lie; one part that covers it when `world_size` is 1.
     pub slices: Vec<Slice>,

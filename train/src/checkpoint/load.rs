@@ -65,18 +65,39 @@ pub fn latest(checkpoints: &Path) -> Result<Latest, CheckpointError> {
     Ok(first_valid(newest_first(checkpoints)?))
 }
 
-/// The valid checkpoint with the lowest recorded validation loss; without any, the newest.
+/// The valid checkpoint with the lowest recorded validation loss of the newest stage that has any;
+/// without any, the newest.
 pub fn best(checkpoints: &Path) -> Result<Latest, CheckpointError> {
-    let loss = |path: &PathBuf| {
-        let recorded = read_manifest(path).ok()?.description.metrics.validation_loss;
-        recorded.filter(|loss| loss.is_finite())
+    let rank = |path: &PathBuf| {
+        let metrics = read_manifest(path).ok().map(|it| it.description.metrics);
+        let loss = metrics.and_then(|it| it.validation_loss).filter(|loss| loss.is_finite());
+        let stage = loss.and(metrics).map_or(0, |it| it.stage);
+        (stage, loss.unwrap_or(f64::INFINITY))
     };
     let mut folders = newest_first(checkpoints)?;
-    folders.sort_by(|a, b| {
-        let infinite = f64::INFINITY;
-        loss(a).unwrap_or(infinite).total_cmp(&loss(b).unwrap_or(infinite))
+    folders.sort_by_cached_key(|path| {
+        let (stage, loss) = rank(path);
+        (std::cmp::Reverse(stage), OrderedLoss(loss))
     });
     Ok(first_valid(folders))
+}
+
+/// A loss that can be sorted by.
+#[derive(PartialEq)]
+struct OrderedLoss(f64);
+
+impl Eq for OrderedLoss {}
+
+impl PartialOrd for OrderedLoss {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for OrderedLoss {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
 }
 
 fn newest_first(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {

@@ -20,10 +20,11 @@ pub mod tensors;
 pub use disk::{Disk, RealDisk};
 pub use error::CheckpointError;
 pub use format::{
-    Best, Description, FileEntry, MANIFEST_FILE, Manifest, Metrics, Slice, TensorEntry,
+    Best, Description, FileEntry, MANIFEST_FILE, Manifest, Metrics, PlateauState, Slice,
+    TensorEntry,
 };
 pub use load::{Checkpoint, Latest, Rejection, best, find, latest, open};
 pub use naming::FolderName;
 pub use retention::{Retention, retain};
 pub use save::{Contents, save};
-pub use tensors::HostTensor;
+pub use tensors::{HostTensor, Values};

@@ -16,7 +16,7 @@ use super::{load, save};
 pub struct Retention {
     /// Newest checkpoints to keep; 0 is read as 1.
     pub keep_last: usize,
-    /// Keep the checkpoint with the lowest validation loss too.
+    /// Keep the checkpoint with the lowest validation loss of the newest stage too.
     pub keep_best: bool,
 }
 
@@ -54,8 +54,11 @@ fn committed(checkpoints: &Path) -> Result<Vec<(u64, Manifest)>, CheckpointError
 /// Steps to keep, in ascending order.
 fn choose(found: &[(u64, Manifest)], policy: Retention) -> Vec<u64> {
     let first_kept = found.len().saturating_sub(policy.keep_last.max(1));
+    let stage = |manifest: &Manifest| manifest.description.metrics.stage;
+    let newest_stage = found.iter().map(|(_, manifest)| stage(manifest)).max();
     let best = found
         .iter()
+        .filter(|(_, manifest)| Some(stage(manifest)) == newest_stage)
         .filter_map(|(step, manifest)| Some((*step, manifest.description.metrics.validation_loss?)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .filter(|_| policy.keep_best)

@@ -164,7 +164,7 @@ fn describe(contents: &Contents<'_>, files: Vec<FileEntry>) -> Manifest {
         tensors.iter().map(move |tensor| TensorEntry {
             name: tensor.name.clone(),
             shape: tensor.shape.clone(),
-            dtype: "F32".to_owned(),
+            dtype: tensor.values.dtype().to_owned(),
             slices: vec![Slice {
                 file: file.to_owned(),
                 start: vec![0; tensor.shape.len()],
@@ -184,7 +184,7 @@ fn describe(contents: &Contents<'_>, files: Vec<FileEntry>) -> Manifest {
 /// Bytes of the large files; headers and the manifest are left out.
 fn size_of_contents(contents: &Contents<'_>) -> u64 {
     let tensors = tensor_files(contents).flat_map(|(_, tensors)| tensors);
-    let values: usize = tensors.map(|tensor| size_of_val(tensor.values.as_slice())).sum();
+    let values: usize = tensors.map(|tensor| tensor.values.num_bytes()).sum();
     let attached: usize = contents.attachments.values().map(Vec::len).sum();
     (values + attached) as u64
 }

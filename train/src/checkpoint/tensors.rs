@@ -19,21 +19,96 @@ pub struct HostTensor {
     /// Shape; empty for a scalar.
     pub shape: Vec<usize>,
     /// Row-major values; as many as the product of `shape`.
-    pub values: Vec<f32>,
+    pub values: Values,
+}
+
+/// Row-major values in the precision they are trained in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// 32 bits each.
+    F32(Vec<f32>),
+    /// 64 bits each.
+    F64(Vec<f64>),
+}
+
+impl From<Vec<f32>> for Values {
+    fn from(values: Vec<f32>) -> Self {
+        Self::F32(values)
+    }
+}
+
+impl From<Vec<f64>> for Values {
+    fn from(values: Vec<f64>) -> Self {
+        Self::F64(values)
+    }
+}
+
+impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Memory they take.
+    pub fn num_bytes(&self) -> usize {
+        match self {
+            Self::F32(values) => size_of_val(values.as_slice()),
+            Self::F64(values) => size_of_val(values.as_slice()),
+        }
+    }
+
+    /// Name of the element type in safetensors files and manifests.
+    pub fn dtype(&self) -> &'static str {
+        match self {
+            Self::F32(_) => "F32",
+            Self::F64(_) => "F64",
+        }
+    }
+
+    /// As f32; those of 64 bits are rounded to the nearest.
+    #[expect(clippy::cast_possible_truncation, reason = "rounding is what the caller asks for")]
+    pub fn into_f32(self) -> Vec<f32> {
+        match self {
+            Self::F32(values) => values,
+            Self::F64(values) => values.into_iter().map(|value| value as f32).collect(),
+        }
+    }
+
+    /// As f64; exact.
+    pub fn into_f64(self) -> Vec<f64> {
+        match self {
+            Self::F32(values) => values.into_iter().map(f64::from).collect(),
+            Self::F64(values) => values,
+        }
+    }
 }
 
 impl View for &HostTensor {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match self.values {
+            Values::F32(_) => Dtype::F32,
+            Values::F64(_) => Dtype::F64,
+        }
     }
     fn shape(&self) -> &[usize] {
         &self.shape
     }
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        Cow::Owned(match &self.values {
+            Values::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Values::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        })
     }
     fn data_len(&self) -> usize {
-        size_of_val(self.values.as_slice())
+        self.values.num_bytes()
     }
 }
 
@@ -45,7 +120,7 @@ pub fn encode(tensors: &[HostTensor]) -> Result<Vec<u8>, SafeTensorError> {
     safetensors::serialize(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)), None)
 }
 
-/// Reads a safetensors file of `f32` tensors, in order of their names. Never panics.
+/// Reads a safetensors file of `F32` and `F64` tensors, in order of their names. Never panics.
 pub fn decode(path: &Path, bytes: &[u8]) -> Result<Vec<HostTensor>, CheckpointError> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|e| CheckpointError::malformed(path, format!("not a safetensors file: {e}")))?;
@@ -53,12 +128,21 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Vec<HostTensor>, CheckpointEr
     views
         .into_iter()
         .map(|(name, view)| {
-            if view.dtype() != Dtype::F32 {
-                let reason = format!("tensor {name:?} is {:?}; checkpoints hold F32", view.dtype());
-                return Err(CheckpointError::malformed(path, reason));
-            }
-            let (words, _) = view.data().as_chunks::<4>();
-            let values = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+            let values = match view.dtype() {
+                Dtype::F32 => {
+                    let (words, _) = view.data().as_chunks::<4>();
+                    Values::F32(words.iter().map(|&word| f32::from_le_bytes(word)).collect())
+                }
+                Dtype::F64 => {
+                    let (words, _) = view.data().as_chunks::<8>();
+                    Values::F64(words.iter().map(|&word| f64::from_le_bytes(word)).collect())
+                }
+                other => {
+                    let reason =
+                        format!("tensor {name:?} is {other:?}; checkpoints hold F32 or F64");
+                    return Err(CheckpointError::malformed(path, reason));
+                }
+            };
             Ok(HostTensor { name, shape: view.shape().to_vec(), values })
         })
         .collect()
@@ -104,8 +188,12 @@ mod tests {
 
     fn example() -> Vec<HostTensor> {
         vec![
-            HostTensor { name: "b".into(), shape: vec![2, 2], values: vec![1.0, -2.5, 0.0, 4.0] },
-            HostTensor { name: "a".into(), shape: vec![1], values: vec![f32::MIN_POSITIVE] },
+            HostTensor {
+                name: "b".into(),
+                shape: vec![2, 2],
+                values: vec![1.0f32, -2.5, 0.0, 4.0].into(),
+            },
+            HostTensor { name: "a".into(), shape: vec![1], values: vec![f64::MIN_POSITIVE].into() },
         ]
     }
 

@@ -5,45 +5,50 @@ use genesis_data::ingest::{Generate, IngestPlan, TokenizerChoice};
 use super::data::DataConfig;
 use super::problem::ConfigProblem;
 use super::run::{
-    BatchConfig, DecayConfig, ObjectiveConfig, OptimizerConfig, RunConfig, SampleConfig,
-    ScheduleConfig,
+    AverageConfig, BatchConfig, CheckpointConfig, DecayConfig, ObjectiveConfig, OptimizerConfig,
+    RunConfig, RunTable, SampleConfig, ScheduleConfig,
 };
 
 /// Every problem of meaning in `config`.
 pub(super) fn check(config: &RunConfig) -> Vec<ConfigProblem> {
     let mut found = Found(Vec::new());
-    found.check_run(config);
+    found.check_run(&config.run);
     found.check_data(&config.data);
     found.check_objective(&config.objective);
     found.check_batch(&config.batch);
     found.check_optimizer(&config.optimizer);
     found.check_schedule(&config.schedule);
+    found.check_plateau(&config.schedule, config.evaluation.every);
+    found.check_average(config.average);
     found.check_intervals(config);
+    found.check_checkpoint(&config.checkpoint);
     if let Some(sample) = &config.report.sample {
         found.check_sample(sample);
     }
     found.0
 }
 
-struct Found(Vec<ConfigProblem>);
+/// Problems found so far; its methods check the tables that families share.
+#[derive(Default)]
+pub(super) struct Found(pub(super) Vec<ConfigProblem>);
 
 impl Found {
-    fn require(&mut self, holds: bool, path: &str, message: impl FnOnce() -> String) {
+    pub(super) fn require(&mut self, holds: bool, path: &str, message: impl FnOnce() -> String) {
         if !holds {
             self.0.push(ConfigProblem::at(path, message()));
         }
     }
 
-    fn at_least(&mut self, path: &str, value: u64, least: u64) {
+    pub(super) fn at_least(&mut self, path: &str, value: u64, least: u64) {
         self.require(value >= least, path, || format!("is {value}, must be at least {least}"));
     }
 
-    fn positive(&mut self, path: &str, value: f64) {
+    pub(super) fn positive(&mut self, path: &str, value: f64) {
         let holds = value.is_finite() && value > 0.0;
         self.require(holds, path, || format!("is {value}, must be a finite number above 0"));
     }
 
-    fn not_negative(&mut self, path: &str, value: f64) {
+    pub(super) fn not_negative(&mut self, path: &str, value: f64) {
         let holds = value.is_finite() && value >= 0.0;
         self.require(holds, path, || format!("is {value}, must be a finite number, 0 or more"));
     }
@@ -53,25 +58,36 @@ impl Found {
         self.require(holds, path, || format!("is {value}, must be at least 0 and below 1"));
     }
 
-    fn check_run(&mut self, config: &RunConfig) {
-        let named = !config.run.dir.as_os_str().is_empty();
+    /// Exactly one of the `keys` of a table is given.
+    pub(super) fn exactly_one(&mut self, table: &str, keys: &[(&str, bool)]) {
+        let named = |only_given: bool| {
+            let named = keys.iter().filter(|key| key.1 || !only_given);
+            named.map(|key| format!("`{}`", key.0)).collect::<Vec<_>>()
+        };
+        let given = named(true);
+        self.require(given.len() == 1, table, || {
+            let have = if given.is_empty() { "none".to_owned() } else { given.join(" and ") };
+            format!("needs exactly one of {}; it has {have}", named(false).join(", "))
+        });
+    }
+
+    pub(super) fn check_run(&mut self, run: &RunTable) {
+        let named = !run.dir.as_os_str().is_empty();
         self.require(named, "run.dir", || "is empty, must name a folder".to_owned());
-        if let Some(threads) = config.run.threads {
+        if let Some(threads) = run.threads {
             self.at_least("run.threads", threads as u64, 1);
         }
     }
 
     fn check_data(&mut self, data: &DataConfig) {
-        let keys = [
-            ("dataset", data.dataset.is_some()),
-            ("source", data.source.is_some()),
-            ("generate", data.generate.is_some()),
-        ];
-        let given: Vec<_> = keys.iter().filter(|k| k.1).map(|k| format!("`{}`", k.0)).collect();
-        self.require(given.len() == 1, "data", || {
-            let have = if given.is_empty() { "none".to_owned() } else { given.join(" and ") };
-            format!("needs exactly one of `dataset`, `source`, `generate`; it has {have}")
-        });
+        self.exactly_one(
+            "data",
+            &[
+                ("dataset", data.dataset.is_some()),
+                ("source", data.source.is_some()),
+                ("generate", data.generate.is_some()),
+            ],
+        );
         if let Some(source) = &data.source {
             self.check_source(source);
         }
@@ -123,8 +139,9 @@ impl Found {
         });
     }
 
-    fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
-        let OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay, clip_norm } = *optimizer;
+    pub(super) fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
+        let (OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay, clip_norm }
+        | OptimizerConfig::Amsgrad { beta1, beta2, epsilon, weight_decay, clip_norm }) = *optimizer;
         self.fraction_below_one("optimizer.beta1", beta1);
         self.fraction_below_one("optimizer.beta2", beta2);
         self.positive("optimizer.epsilon", epsilon);
@@ -134,13 +151,25 @@ impl Found {
         }
     }
 
-    fn check_schedule(&mut self, schedule: &ScheduleConfig) {
+    pub(super) fn check_average(&mut self, average: Option<AverageConfig>) {
+        self.fraction_below_one("average.decay", average.map_or(0.0, |it| it.decay));
+    }
+
+    pub(super) fn check_schedule(&mut self, schedule: &ScheduleConfig) {
         let ScheduleConfig { steps, peak_rate, warmup_steps, decay } = *schedule;
         self.at_least("schedule.steps", steps, 1);
         self.positive("schedule.peak_rate", peak_rate);
         self.require(warmup_steps <= steps, "schedule.warmup_steps", || {
             format!("is {warmup_steps}, must not exceed `schedule.steps`, which is {steps}")
         });
+        if let DecayConfig::Stairs { every, .. } = decay {
+            self.at_least("schedule.decay.every", every, 1);
+        }
+        if let DecayConfig::Stairs { factor, .. } | DecayConfig::Plateau { factor, .. } = decay {
+            self.require(factor > 0.0 && factor <= 1.0, "schedule.decay.factor", || {
+                format!("is {factor}, must be above 0 and at most 1")
+            });
+        }
         let (DecayConfig::Cosine { steps: tail, floor_ratio }
         | DecayConfig::Linear { steps: tail, floor_ratio }
         | DecayConfig::OneMinusSqrt { steps: tail, floor_ratio }) = decay
@@ -157,6 +186,14 @@ impl Found {
         });
     }
 
+    /// A plateau listens to the evaluations at their interval.
+    pub(super) fn check_plateau(&mut self, schedule: &ScheduleConfig, every: Option<u64>) {
+        let plateau = matches!(schedule.decay, DecayConfig::Plateau { .. });
+        self.require(!plateau || every.is_some(), "evaluation.every", || {
+            "is absent, but `schedule.decay` is a plateau, which listens to evaluations".to_owned()
+        });
+    }
+
     fn check_intervals(&mut self, config: &RunConfig) {
         let optional = [
             ("evaluation.every", config.evaluation.every),
@@ -164,12 +201,15 @@ impl Found {
             ("evaluation.sequences_per_batch", {
                 config.evaluation.sequences_per_batch.map(|n| n as u64)
             }),
-            ("checkpoint.every", config.checkpoint.every),
         ];
         for (path, value) in optional {
             self.at_least(path, value.unwrap_or(1), 1);
         }
-        self.at_least("checkpoint.keep_last", config.checkpoint.keep_last as u64, 1);
+    }
+
+    pub(super) fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {
+        self.at_least("checkpoint.every", checkpoint.every.unwrap_or(1), 1);
+        self.at_least("checkpoint.keep_last", checkpoint.keep_last as u64, 1);
     }
 
     fn check_sample(&mut self, sample: &SampleConfig) {

@@ -7,8 +7,14 @@ use super::path::Path;
 use super::problem::ConfigProblem;
 
 /// Keys whose text, or items of text, are paths.
-pub(super) const PATH_KEYS: [&str; 4] =
-    ["run.dir", "data.dataset", "data.source.inputs", "data.source.tokenizer.file"];
+pub(super) const PATH_KEYS: [&str; 6] = [
+    "run.dir",
+    "data.dataset",
+    "data.source.inputs",
+    "data.source.test",
+    "data.source.validation.paths",
+    "data.source.tokenizer.file",
+];
 
 /// Looks up an environment variable.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;

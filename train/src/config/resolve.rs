@@ -143,7 +143,7 @@ fn tokens_per_step(config: &RunConfig, card: &DatasetCard) -> u64 {
     per_sequence * config.batch.sequences as u64
 }
 
-fn available_threads() -> usize {
+pub(super) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
@@ -153,12 +153,21 @@ fn available_threads() -> usize {
 /// # Errors
 /// The file cannot be written.
 pub fn save_plan(plan: &RunPlan, run_dir: &Path) -> Result<PathBuf, ConfigProblems> {
+    write_plan(run_dir, &plan.facts(), &to_text(&plan.config)?)
+}
+
+/// Writes `plan.toml`: `facts` as comments above the run file `config`.
+pub(super) fn write_plan(
+    run_dir: &Path,
+    facts: &[(&'static str, String)],
+    config: &str,
+) -> Result<PathBuf, ConfigProblems> {
     let path = run_dir.join(PLAN_FILE);
     let mut text = String::new();
-    for (name, value) in plan.facts() {
+    for (name, value) in facts {
         let _ = writeln!(text, "# {name}: {value}");
     }
-    let _ = write!(text, "\n{}", to_text(&plan.config)?);
+    let _ = write!(text, "\n{config}");
     let temporary = run_dir.join("plan.toml.tmp");
     fs::create_dir_all(run_dir)
         .and_then(|()| fs::write(&temporary, text))

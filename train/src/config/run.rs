@@ -9,6 +9,7 @@ use genesis_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 use super::data::DataConfig;
+use super::precision::PrecisionConfig;
 
 /// A whole run file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct RunConfig {
     pub optimizer: OptimizerConfig,
     /// Learning rate over steps, and how many steps there are.
     pub schedule: ScheduleConfig,
+    /// Running average of the parameters; absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<AverageConfig>,
     /// Arithmetic.
     #[serde(default)]
     pub precision: PrecisionConfig,
@@ -119,14 +123,53 @@ pub enum OptimizerConfig {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clip_norm: Option<f64>,
     },
+    /// Adam with the largest second moment so far (arXiv:1904.09237) and decay added to the
+    /// gradient, as `torch.optim.Adam(amsgrad=True)`.
+    Amsgrad {
+        /// Memory of the mean gradient, in [0, 1).
+        #[serde(default = "defaults::beta1")]
+        beta1: f64,
+        /// Memory of the squared gradient, in [0, 1).
+        #[serde(default = "defaults::amsgrad_beta2")]
+        beta2: f64,
+        /// Added to the root of the squared gradient; positive.
+        #[serde(default = "defaults::epsilon")]
+        epsilon: f64,
+        /// Decay of the parameters that mace-torch decays; of transformers, of matrices.
+        #[serde(default = "defaults::amsgrad_weight_decay")]
+        weight_decay: f64,
+        /// Largest global gradient norm; absent means no clipping.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clip_norm: Option<f64>,
+    },
 }
 
 impl OptimizerConfig {
     /// Largest global gradient norm, if gradients are clipped.
     pub fn clip_norm(&self) -> Option<f64> {
-        let Self::Adamw { clip_norm, .. } = *self;
+        let (Self::Adamw { clip_norm, .. } | Self::Amsgrad { clip_norm, .. }) = *self;
         clip_norm
     }
+
+    /// The default of networks of atoms: that of mace-torch.
+    pub fn of_atoms() -> Self {
+        Self::Amsgrad {
+            beta1: defaults::beta1(),
+            beta2: defaults::amsgrad_beta2(),
+            epsilon: defaults::epsilon(),
+            weight_decay: defaults::amsgrad_weight_decay(),
+            clip_norm: Some(10.0),
+        }
+    }
+}
+
+/// `[average]`: an exponential average of the parameters, which is what the run evaluates and
+/// exports; the parameters that are trained are kept in the checkpoint too.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AverageConfig {
+    /// Largest memory of the average, in [0, 1): 0.99 averages over about 100 steps.
+    pub decay: f64,
 }
 
 impl Default for OptimizerConfig {
@@ -181,6 +224,21 @@ pub enum DecayConfig {
         #[serde(default)]
         floor_ratio: f64,
     },
+    /// A factor at every `every` steps after warm-up.
+    Stairs {
+        /// Steps between two falls, at least 1.
+        every: u64,
+        /// Rate after over rate before a fall, in (0, 1].
+        factor: f64,
+    },
+    /// A factor whenever `patience` evaluations did not lower the validation loss
+    /// ([`crate::plateau`]).
+    Plateau {
+        /// Rate after over rate before a fall, in (0, 1].
+        factor: f64,
+        /// Evaluations without improvement that are waited for.
+        patience: u64,
+    },
     /// `1 - sqrt(progress)`, the tail of Hägele et al., arXiv:2405.18392.
     OneMinusSqrt {
         /// Last steps over which the rate falls.
@@ -190,35 +248,6 @@ pub enum DecayConfig {
         #[serde(default)]
         floor_ratio: f64,
     },
-}
-
-/// `[precision]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PrecisionConfig {
-    /// Arithmetic of matrix products; weights, moments and sums are always f32.
-    #[serde(default)]
-    pub compute: Compute,
-}
-
-/// Arithmetic of matrix products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Compute {
-    /// 32-bit operands and sums.
-    #[default]
-    F32,
-    /// Operands rounded to bf16, sums in f32.
-    Bf16,
-}
-
-impl From<Compute> for genesis_kernels::Precision {
-    fn from(compute: Compute) -> Self {
-        match compute {
-            Compute::F32 => Self::Full,
-            Compute::Bf16 => Self::Bf16Mixed,
-        }
-    }
 }
 
 /// `[evaluation]`. The last step is always evaluated.
@@ -315,6 +344,12 @@ mod defaults {
     }
     pub(super) fn beta2() -> f64 {
         0.95
+    }
+    pub(super) fn amsgrad_beta2() -> f64 {
+        0.999
+    }
+    pub(super) fn amsgrad_weight_decay() -> f64 {
+        5e-7
     }
     pub(super) fn epsilon() -> f64 {
         1e-8

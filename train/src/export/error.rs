@@ -86,6 +86,23 @@ pub enum ExchangeError {
         /// Where the bound comes from.
         because: &'static str,
     },
+    /// The network of atoms that was written does not answer like the one it was made from.
+    #[error(
+        "{}: predictions of the folder read back differ from the model's by {figure:e} of their \
+         size, more than {bound:e}: {because}\nhint: nothing was kept; this is a bug of export, \
+         please report it with the checkpoint's manifest.json",
+        path.display()
+    )]
+    PredictionsDiffer {
+        /// Folder that was being written.
+        path: PathBuf,
+        /// Largest relative difference.
+        figure: f64,
+        /// Largest difference allowed.
+        bound: f64,
+        /// Where the bound comes from.
+        because: &'static str,
+    },
     /// The output is there already.
     #[error("{} exists already\nhint: choose another folder, or remove it", path.display())]
     Exists {

@@ -27,6 +27,8 @@ pub enum SourceKind {
     Checkpoint,
     /// A folder that transformers reads.
     HuggingFace,
+    /// A folder that mace-torch can rebuild.
+    Mace,
 }
 
 /// Where a model came from.
@@ -107,7 +109,8 @@ impl LoadedModel {
             .map_err(|error| manifest_problem(&manifest_path, &error))?;
         config.validate().map_err(|problems| manifest_problem(&manifest_path, &problems))?;
         let tensors = checkpoint.model()?;
-        let values = tensors.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
+        let values =
+            tensors.into_iter().map(|tensor| (tensor.name, tensor.values.into_f32())).collect();
         let listed = |name: &str| checkpoint.manifest.file(name).is_some();
         let origin = if listed(ORIGIN_FILE) {
             let (description, tensors) =
@@ -182,7 +185,7 @@ impl LoadedModel {
 }
 
 /// The checkpoint that `path` means, and notes on those passed over.
-fn find(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
+pub(crate) fn find(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
     let checkpoints = path.join("checkpoints");
     if !checkpoints.is_dir() {
         return Ok((checkpoint::open(path)?, Vec::new()));

@@ -1,10 +1,13 @@
-//! From gradients to updates: [`mod@clip`] (global norm), [`adamw`] (moments and the step).
+//! From gradients to updates: [`mod@clip`] (global norm), [`optimizer`] (the rule and its state),
+//! [`average`] (the running average of the parameters).
 //!
-//! State is one flat tensor per parameter and moment, in the order of the parameter specs, so
+//! State is one flat tensor per parameter and buffer, in the order of the parameter specs, so
 //! that checkpoints and collectives see plain buffers. Not here: the learning rate (`schedule`).
 
-pub mod adamw;
+pub mod average;
 pub mod clip;
+pub mod optimizer;
 
-pub use adamw::{Adamw, AdamwSettings, OptimizerStateError};
+pub use average::Average;
 pub use clip::{GradientNorm, clip};
+pub use optimizer::{AdamSettings, Optimizer, OptimizerStateError, Rule};

@@ -183,16 +183,16 @@ fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 }
 
 /// Maps `low..high` to `start..end`.
-struct Axis {
-    scale: Scale,
-    low: f64,
-    high: f64,
-    start: f64,
-    end: f64,
+pub(super) struct Axis {
+    pub(super) scale: Scale,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) start: f64,
+    pub(super) end: f64,
 }
 
 impl Axis {
-    fn place(&self, value: f64) -> f64 {
+    pub(super) fn place(&self, value: f64) -> f64 {
         let fraction = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
@@ -201,7 +201,7 @@ impl Axis {
     }
 
     /// Round numbers along the axis, at most about `most`, with their labels.
-    fn ticks(&self, most: u32) -> Vec<(f64, String)> {
+    pub(super) fn ticks(&self, most: u32) -> Vec<(f64, String)> {
         match self.scale {
             Scale::Linear => linear_ticks(self.low, self.high, most),
             Scale::Log => log_ticks(self.low, self.high),
@@ -304,11 +304,11 @@ fn thinned(placed: &[[f64; 2]], mark: Mark) -> Vec<[f64; 2]> {
         .collect()
 }
 
-fn line(out: &mut String, class: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
+pub(super) fn line(out: &mut String, class: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
     let _ = writeln!(out, "<path class=\"{class}\" d=\"M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}\"/>");
 }
 
-fn text(out: &mut String, class: &str, x: f64, y: f64, content: &str) {
+pub(super) fn text(out: &mut String, class: &str, x: f64, y: f64, content: &str) {
     let content = escape(content);
     let _ = writeln!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{content}</text>");
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
-use super::record::{EvaluationRecord, StepRecord};
+use super::record::{EvaluationRecord, Figures, StepRecord};
 
 /// One line, as read back. Numbers that were not finite are absent.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ use super::record::{EvaluationRecord, StepRecord};
 pub struct Event {
     /// Optimizer steps done.
     pub step: u64,
-    /// Training loss, nats.
+    /// Training loss: nats, or the weighted loss of atoms.
     pub loss: Option<f64>,
     /// Learning rate.
     pub lr: Option<f64>,
@@ -30,16 +30,28 @@ pub struct Event {
     pub tokens_per_s: Option<f64>,
     /// Tokens seen so far.
     pub tokens: Option<u64>,
+    /// Atoms per second.
+    pub atoms_per_s: Option<f64>,
+    /// Directed edges per second.
+    pub edges_per_s: Option<f64>,
+    /// Atoms seen so far.
+    pub atoms: Option<u64>,
     /// Seconds since the run began.
     pub wall_s: Option<f64>,
     /// Seconds spent waiting for data.
     pub data_wait_s: Option<f64>,
-    /// Validation loss, nats.
+    /// Validation loss, in the unit of `loss`.
     pub val_loss: Option<f64>,
     /// `exp(val_loss)`.
     pub perplexity: Option<f64>,
     /// Bits per byte of raw text.
     pub bits_per_byte: Option<f64>,
+    /// Root mean square error of the energy per atom, meV.
+    pub val_energy_rmse_mev_per_atom: Option<f64>,
+    /// Root mean square error of force components, meV/Å.
+    pub val_forces_rmse_mev_per_a: Option<f64>,
+    /// Root mean square error of stress components, meV/Å^3.
+    pub val_stress_rmse_mev_per_a3: Option<f64>,
 }
 
 /// Appends lines to a file of JSON objects that each have a `step`.
@@ -85,23 +97,14 @@ pub(super) struct Line {
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Measured {
     val_loss: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    perplexity: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bits_per_byte: Option<f64>,
-    val_labels: u64,
+    #[serde(flatten)]
+    figures: Figures,
     val_s: f64,
 }
 
 impl From<&EvaluationRecord> for Measured {
     fn from(record: &EvaluationRecord) -> Self {
-        Self {
-            val_loss: record.val_loss,
-            perplexity: record.perplexity,
-            bits_per_byte: record.bits_per_byte,
-            val_labels: record.val_labels,
-            val_s: record.val_s,
-        }
+        Self { val_loss: record.val_loss, figures: record.figures, val_s: record.val_s }
     }
 }
 

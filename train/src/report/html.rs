@@ -44,6 +44,9 @@ pub fn page(run: &RunSummary) -> String {
     headline(run, &mut out);
     loss_section(run, &mut out);
     small_charts(run, &mut out);
+    if let Some(evaluation) = &run.evaluation {
+        super::parity::section(evaluation, &mut out);
+    }
     samples(run, &mut out);
     out.push_str("<div class=\"columns\">\n");
     table("Run", &run.facts(), &mut out);
@@ -58,11 +61,12 @@ pub fn page(run: &RunSummary) -> String {
 /// The three or four numbers one looks for first.
 fn headline(run: &RunSummary, out: &mut String) {
     let best = run.best_validation();
+    let rate_unit = if run.is_of_atoms() { "atoms/s" } else { "tokens/s" };
     let tiles = [
-        ("best validation loss", best.map(|(_, loss)| format!("{loss:.4}")), "nats"),
-        ("training loss", run.final_loss().map(|loss| format!("{loss:.4}")), "nats"),
+        ("best validation loss", best.map(|(_, loss)| format!("{loss:.4}")), run.loss_unit()),
+        ("training loss", run.final_loss().map(|loss| format!("{loss:.4}")), run.loss_unit()),
         ("steps", Some(grouped(run.steps())), ""),
-        ("throughput", run.median_rate().map(whole), "tokens/s"),
+        ("throughput", run.median_rate().map(whole), rate_unit),
     ];
     out.push_str("<section class=\"tiles\">\n");
     for (label, value, unit) in tiles {
@@ -101,7 +105,7 @@ fn loss_section(run: &RunSummary, out: &mut String) {
         size: Size::Wide,
         title: "Loss over steps".to_owned(),
         x_label: "step".to_owned(),
-        y_label: "loss, nats".to_owned(),
+        y_label: if run.is_of_atoms() { "loss" } else { "loss, nats" }.to_owned(),
         x_scale,
         from_zero: false,
         series: all.clone(),
@@ -118,10 +122,12 @@ fn loss_section(run: &RunSummary, out: &mut String) {
 }
 
 fn small_charts(run: &RunSummary, out: &mut String) {
+    let rate = points(run, |event| event.tokens_per_s.or(event.atoms_per_s));
+    let per_second = if run.is_of_atoms() { "atoms per second" } else { "tokens per second" };
     let charts: [(&str, &str, &'static str, Vec<[f64; 2]>); 3] = [
         ("Learning rate", "rate", GREEN, points(run, |event| event.lr)),
         ("Gradient norm", "norm before clipping", PURPLE, points(run, |event| event.grad_norm)),
-        ("Throughput", "tokens per second", BLUE, points(run, |event| event.tokens_per_s)),
+        ("Throughput", per_second, BLUE, rate),
     ];
     out.push_str("<div class=\"charts\">\n");
     for (title, y_label, colour, values) in charts {

@@ -113,16 +113,17 @@ impl Observer for RunLog {
         if !record.evaluation_follows {
             self.write_pending(None);
         }
-        self.scalars(
-            record.step,
-            &[
-                ("train/loss", record.loss),
-                ("train/learning_rate", record.lr),
-                ("train/grad_norm", record.grad_norm),
-                ("throughput/tokens_per_s", record.tokens_per_s),
-                ("throughput/data_wait_s", record.data_wait_s),
-            ],
-        );
+        let rates = record.work.rates();
+        let tags: Vec<String> =
+            rates.iter().map(|(name, _)| format!("throughput/{name}")).collect();
+        let mut values = vec![
+            ("train/loss", record.loss),
+            ("train/learning_rate", record.lr),
+            ("train/grad_norm", record.grad_norm),
+            ("throughput/data_wait_s", record.data_wait_s),
+        ];
+        values.extend(tags.iter().map(String::as_str).zip(rates.iter().map(|(_, rate)| *rate)));
+        self.scalars(record.step, &values);
     }
 
     fn evaluation(&mut self, record: &EvaluationRecord) {
@@ -133,8 +134,7 @@ impl Observer for RunLog {
             self.attempt(|log| log.events.append(record));
         }
         let mut values = vec![("validation/loss", record.val_loss)];
-        values.extend(record.perplexity.map(|value| ("validation/perplexity", value)));
-        values.extend(record.bits_per_byte.map(|value| ("validation/bits_per_byte", value)));
+        values.extend(record.figures.scalars());
         self.scalars(record.step, &values);
     }
 
@@ -166,6 +166,7 @@ impl Observer for RunLog {
 #[cfg(test)]
 mod tests {
     use super::super::events::read_events;
+    use super::super::record::{Figures, SequenceFigures, Work};
     use super::*;
 
     pub(crate) fn step(step: u64, evaluation_follows: bool) -> StepRecord {
@@ -174,8 +175,7 @@ mod tests {
             loss: 5.0 / step as f64,
             lr: 1e-3,
             grad_norm: 1.0,
-            tokens_per_s: 100.0,
-            tokens: step * 10,
+            work: Work::Tokens { tokens_per_s: 100.0, tokens: step * 10 },
             wall_s: step as f64,
             data_wait_s: 0.0,
             evaluation_follows,
@@ -186,9 +186,11 @@ mod tests {
         EvaluationRecord {
             step,
             val_loss: 2.0,
-            perplexity: Some(2f64.exp()),
-            bits_per_byte: None,
-            val_labels: 64,
+            figures: Figures::Sequences(SequenceFigures {
+                perplexity: Some(2f64.exp()),
+                bits_per_byte: None,
+                val_labels: 64,
+            }),
             val_s: 0.5,
         }
     }

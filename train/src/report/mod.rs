@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`record`] (what the loop tells an [`Observer`]), [`log`] (the observer that
 //! writes the run folder), [`events`] (`events.jsonl`), [`tensorboard`], [`summary`] (a run folder
-//! read back), [`chart`] (SVG), [`html`] (`report.html`). Nothing here prints.
+//! read back), [`chart`] and `parity` (SVG), [`html`] (`report.html`). Nothing here prints.
 
 pub mod chart;
 pub mod events;
@@ -14,13 +14,17 @@ pub mod tensorboard;
 
 mod crc32c;
 mod number;
+mod parity;
 
 pub(crate) use number::{grouped, scaled};
 
 pub use events::{Event, read_events};
 pub use html::write_html;
 pub use log::RunLog;
-pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};
+pub use record::{
+    AtomsFigures, CheckpointRecord, EvaluationRecord, Figures, Observer, SampleRecord,
+    SequenceFigures, Silent, StepRecord, Work,
+};
 pub use summary::RunSummary;
 
 use std::path::{Path, PathBuf};

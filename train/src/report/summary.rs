@@ -12,6 +12,7 @@ use super::events::{Event, read_events};
 use super::log::{EVENTS_FILE, SAMPLES_FILE};
 use super::number::{bytes, duration, grouped, significant, whole};
 use super::record::SampleRecord;
+use crate::atoms::evaluation::EvaluationReport;
 
 /// The plan of a run folder.
 pub const PLAN_FILE: &str = "plan.toml";
@@ -42,6 +43,8 @@ pub struct RunSummary {
     pub checkpoints: Vec<CheckpointRow>,
     /// `plan.toml`, if it is there.
     pub plan: Option<String>,
+    /// Errors measured at the end of a run on atoms.
+    pub evaluation: Option<EvaluationReport>,
     /// Facts about the data, name and value.
     pub dataset: Vec<(String, String)>,
 }
@@ -60,6 +63,7 @@ impl RunSummary {
             name,
             samples: read_samples(&run_dir.join(SAMPLES_FILE)),
             checkpoints: read_checkpoints(&run_dir.join("checkpoints"), &events),
+            evaluation: super::parity::read(run_dir),
             dataset: read_dataset(run_dir, plan.as_deref()),
             plan,
             events,
@@ -84,9 +88,25 @@ impl RunSummary {
         (!tail.is_empty()).then(|| tail.iter().sum::<f64>() / tail.len() as f64)
     }
 
-    /// Median tokens per second.
+    /// Whether the run learned from atoms.
+    pub fn is_of_atoms(&self) -> bool {
+        self.events.iter().any(|event| event.atoms.is_some())
+    }
+
+    /// Unit of its losses; empty for the weighted loss of atoms.
+    pub fn loss_unit(&self) -> &'static str {
+        if self.is_of_atoms() { "" } else { "nats" }
+    }
+
+    /// What it counts: tokens or atoms.
+    pub fn counted(&self) -> &'static str {
+        if self.is_of_atoms() { "atoms" } else { "tokens" }
+    }
+
+    /// Median tokens, or atoms, per second.
     pub fn median_rate(&self) -> Option<f64> {
-        let mut rates: Vec<f64> = self.events.iter().filter_map(|e| e.tokens_per_s).collect();
+        let rate = |e: &Event| e.tokens_per_s.or(e.atoms_per_s);
+        let mut rates: Vec<f64> = self.events.iter().filter_map(rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.get(rates.len() / 2).copied()
     }
@@ -100,17 +120,24 @@ impl RunSummary {
         };
         add("Steps done", Some(grouped(self.steps())));
         add("Tokens seen", last.tokens.map(grouped));
-        add("Training loss, last 5 % of steps", self.final_loss().map(nats));
+        add("Atoms seen", last.atoms.map(grouped));
+        let with_unit = |loss: f64| format!("{loss:.4} {}", self.loss_unit()).trim_end().to_owned();
+        add("Training loss, last 5 % of steps", self.final_loss().map(with_unit));
         if let Some((step, loss)) = self.best_validation() {
-            add("Best validation loss", Some(format!("{} at step {}", nats(loss), grouped(step))));
+            let text = format!("{} at step {}", with_unit(loss), grouped(step));
+            add("Best validation loss", Some(text));
         }
         let measured = self.events.iter().rev().find(|event| event.val_loss.is_some());
         add("Last perplexity", measured.and_then(|e| e.perplexity).map(significant));
         add("Last bits per byte", measured.and_then(|e| e.bits_per_byte).map(significant));
+        let last_of = |value: fn(&Event) -> Option<f64>| measured.and_then(value).map(significant);
+        add("Last energy RMSE, meV/atom", last_of(|e| e.val_energy_rmse_mev_per_atom));
+        add("Last force RMSE, meV/Å", last_of(|e| e.val_forces_rmse_mev_per_a));
+        add("Last stress RMSE, meV/Å^3", last_of(|e| e.val_stress_rmse_mev_per_a3));
         add("Wall time", last.wall_s.map(duration));
         add(
             "Median throughput",
-            self.median_rate().map(|rate| format!("{} tokens/s", whole(rate))),
+            self.median_rate().map(|rate| format!("{} {}/s", whole(rate), self.counted())),
         );
         add("Time waiting for data", self.data_wait_share().map(|s| format!("{:.1} %", 100.0 * s)));
         facts
@@ -120,10 +147,6 @@ impl RunSummary {
         let wall = self.events.last()?.wall_s.filter(|wall| *wall > 0.0)?;
         Some(self.events.iter().filter_map(|event| event.data_wait_s).sum::<f64>() / wall)
     }
-}
-
-fn nats(loss: f64) -> String {
-    format!("{loss:.4} nats")
 }
 
 /// Derived numbers that `plan.toml` carries as comments above its first table: `# name: value`.
@@ -188,6 +211,10 @@ fn dataset_facts(card: &Value) -> Vec<(String, String)> {
     let text = |at: &str| card.pointer(at).and_then(Value::as_str).map(str::to_owned);
     let count = |at: &str| card.pointer(at).and_then(Value::as_u64);
     let split = |name: &str| {
+        let atoms = count(&format!("/splits/{name}/atoms"));
+        if let (Some(frames), Some(atoms)) = (count(&format!("/splits/{name}/frames")), atoms) {
+            return Some(format!("{} structures, {} atoms", grouped(frames), grouped(atoms)));
+        }
         let documents = count(&format!("/splits/{name}/documents"))?;
         let tokens = count(&format!("/splits/{name}/tokens"))?;
         Some(format!("{} documents, {} tokens", grouped(documents), grouped(tokens)))
@@ -209,6 +236,7 @@ fn dataset_facts(card: &Value) -> Vec<(String, String)> {
         ("Tokenizer", tokenizer),
         ("Train", split("train")),
         ("Validation", split("validation")),
+        ("Test", split("test")),
         ("Raw files", sources),
         ("Rejected records", rejected),
         ("Licence", text("/licence")),

@@ -1,6 +1,6 @@
 //! What follows a step: an evaluation, a checkpoint, both or neither.
 
-use crate::config::RunPlan;
+use super::course::Course;
 
 /// What is due after `step` updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,13 +11,15 @@ pub(super) struct Due {
 
 impl Due {
     /// The last step gets both. A checkpoint is evaluated too when the best one is to be kept:
-    /// without a loss there would be nothing to compare. A stop leaves time for the save alone.
-    pub(super) fn after(step: u64, plan: &RunPlan, stopping: bool) -> Self {
-        let last = step == plan.steps;
+    /// without a loss there would be nothing to compare. A stop leaves time for the save alone,
+    /// unless the learning rate depends on the evaluation.
+    pub(super) fn after(step: u64, course: &Course, stopping: bool) -> Self {
+        let last = step == course.steps();
         let every = |interval: Option<u64>| interval.is_some_and(|n| step.is_multiple_of(n));
-        let config = &plan.config;
-        let checkpoint = last || stopping || every(config.checkpoint.every);
-        let wanted = every(config.evaluation.every) || (checkpoint && config.checkpoint.keep_best);
-        Self { evaluation: last || (wanted && !stopping), checkpoint }
+        let config = &course.checkpoint;
+        let checkpoint = last || stopping || every(config.every);
+        let wanted = every(course.evaluation_every) || (checkpoint && config.keep_best);
+        let needed = course.plateau_listens(step);
+        Self { evaluation: last || needed || (wanted && !stopping), checkpoint }
     }
 }

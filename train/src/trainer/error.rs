@@ -77,6 +77,14 @@ pub enum TrainError {
         /// Documents in it.
         documents: Vec<u64>,
     },
+    /// A batch does not fit the network or the loss.
+    #[error("step {step}: {reason}")]
+    Batch {
+        /// The step, counted from 1.
+        step: u64,
+        /// What does not fit, and the fix.
+        reason: String,
+    },
     /// The loader ended early.
     #[error("the loader delivered no batch for step {step}; this is a bug, please report it")]
     LoaderEnded {
@@ -98,7 +106,7 @@ pub enum TrainError {
 pub struct NonFinite {
     /// The step, counted from 1; its update was not applied.
     pub step: u64,
-    /// Mean nats per label.
+    /// Training loss.
     pub loss: f64,
     /// Global norm of the gradients.
     pub grad_norm: f64,
@@ -108,8 +116,10 @@ pub struct NonFinite {
     pub gradients: Vec<String>,
     /// Parameters that are not finite themselves: the damage is older than this step.
     pub parameters: Vec<String>,
-    /// Documents of the step, by number in the training split.
-    pub documents: Vec<u64>,
+    /// Samples of the step, by number in the training split.
+    pub samples: Vec<u64>,
+    /// What its samples are called: documents, structures.
+    pub samples_are: &'static str,
 }
 
 impl std::fmt::Display for NonFinite {
@@ -127,10 +137,11 @@ impl std::fmt::Display for NonFinite {
         }
         write!(
             f,
-            "Training documents of the step: {}. Resume from the last checkpoint with a lower \
+            "Training {samples} of the step: {}. Resume from the last checkpoint with a lower \
              schedule.peak_rate, longer warm-up or smaller optimizer.clip_norm, or inspect these \
-             documents",
-            shorten(&self.documents)
+             {samples}",
+            shorten(&self.samples),
+            samples = self.samples_are,
         )
     }
 }

@@ -1,40 +1,43 @@
 //! The training loop, top to bottom.
 //!
-//! Reading order: [`prepare`] (where a run starts), [`train`] (the loop), [`step`] (the gradient of
-//! one step), [`watch`] (when to stop). The loop is generic over the backend, owns nothing that a
-//! checkpoint does not hold, and prints nothing: an [`Observer`] hears what happens.
+//! Reading order: [`prepare`] (where a run starts), `Run` (the loop), `task` (what a family of
+//! models adds to it), [`step`] (the gradient of a step of sequences), [`watch`] (when to stop).
+//! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
+//! prints nothing: an [`Observer`] hears what happens.
 
 mod clock;
+mod course;
 mod due;
 pub mod error;
 pub mod resume;
+mod sequences;
 mod state;
 pub mod step;
+pub(crate) mod task;
 pub mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::tensor::Tensor;
-use genesis_data::card::Split;
-use genesis_data::loader::{Loader, Objective, Prefetch};
+use genesis_data::loader::Loader;
 use genesis_data::shards::Dataset;
 use genesis_kernels::Kernels;
-use genesis_model::Mode;
-use genesis_schema::{Seeds, TokenBatch};
 
+use crate::checkpoint::Metrics;
 use crate::config::RunPlan;
-use crate::evaluate::{Evaluation, evaluate};
 use crate::optim::{GradientNorm, clip};
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
-use crate::schedule::Schedule;
 use clock::Clock;
+pub(crate) use course::to_json;
+pub use course::{Course, Plan, StageTwo};
 use due::Due;
 pub use error::{NonFinite, TrainError};
 pub use resume::{Resume, Start, prepare};
+use sequences::Sequences;
 use state::State;
-use watch::Watch;
+use task::{Steps, Task};
+use watch::{Samples, Watch};
 
 /// Steps made ahead by the loader's threads.
 const PREFETCH_STEPS: usize = 2;
@@ -54,7 +57,7 @@ pub enum Outcome {
     },
 }
 
-/// Trains from `start` to the last step of `plan`.
+/// Trains a model of sequences from `start` to the last step of `plan`.
 ///
 /// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
 /// batches, dropout masks and learning rates are functions of the step, and the checkpoint holds
@@ -62,7 +65,6 @@ pub enum Outcome {
 ///
 /// # Errors
 /// [`TrainError`]; the last checkpoint stays valid.
-#[expect(clippy::needless_pass_by_value, reason = "a start is good for one run")]
 pub fn train<B: Kernels>(
     plan: &RunPlan,
     dataset: Arc<Dataset>,
@@ -72,47 +74,58 @@ pub fn train<B: Kernels>(
     start: Start,
 ) -> Result<Outcome, TrainError> {
     let loader = Arc::new(Loader::new(dataset, plan.loader)?);
-    let state = State::<B>::begin(plan, &start, &loader, device)?;
+    let task = Sequences::<B> { plan, device, loader };
+    follow(&plan.course()?, &task, observer, stop, start)
+}
+
+/// Trains `task` along `course`: the loop of every family.
+#[expect(clippy::needless_pass_by_value, reason = "a start is good for one run")]
+pub(crate) fn follow<B: Kernels, T: Task<B>>(
+    course: &Course,
+    task: &T,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+    start: Start,
+) -> Result<Outcome, TrainError> {
+    let state = State::<B>::begin(course, task, &start)?;
     start.notes.iter().for_each(|note| observer.note(note));
     let clock = Clock::start();
     let wall_before = state.wall_seconds;
-    let mut run = Run { plan, device, loader, state, clock, wall_before, told_baseline: false };
+    let mut run = Run { course, task, state, clock, wall_before, told_baseline: false };
     run.steps(start.step(), observer, stop)
 }
 
 /// A run in progress.
-struct Run<'a, B: Kernels> {
-    plan: &'a RunPlan,
-    device: &'a B::Device,
-    loader: Arc<Loader>,
+struct Run<'a, B: Kernels, T> {
+    course: &'a Course,
+    task: &'a T,
     state: State<B>,
     clock: Clock,
     wall_before: f64,
     told_baseline: bool,
 }
 
-impl<B: Kernels> Run<'_, B> {
+impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     fn steps(
         &mut self,
         first_step: u64,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Outcome, TrainError> {
-        let schedule = Schedule::new(&self.plan.config.schedule);
-        let mut batches = Arc::clone(&self.loader).prefetch(first_step, PREFETCH_STEPS);
+        let mut batches = self.task.steps_from(first_step, PREFETCH_STEPS);
         let mut watch = Watch::default();
-        for step in first_step..self.plan.steps {
-            let rate = schedule.rate(step);
+        for step in first_step..self.course.steps() {
+            let rate = self.state.rate(self.course, step);
             let slices = self.clock.begin_step(|| next_step(&mut batches, step))?;
-            let (loss, gradients) = self.gradients(step, &slices)?;
+            let (loss, gradients) = self.task.gradients(step, &self.state.params, &slices)?;
             let norm = GradientNorm::of(&gradients);
             self.check_finite(step, loss, rate, &norm, &slices)?;
-            let gradients = clip(gradients, &norm, self.plan.config.optimizer.clip_norm());
-            self.update(gradients, rate);
+            let gradients = clip(gradients, &norm, self.course.optimizer.clip_norm());
+            self.state.update(gradients, rate, step);
 
             let done = step + 1;
-            let stopping = stop.load(Ordering::Relaxed) && done < self.plan.steps;
-            let due = Due::after(done, self.plan, stopping);
+            let stopping = stop.load(Ordering::Relaxed) && done < self.course.steps();
+            let due = Due::after(done, self.course, stopping);
             let record = self.account(done, loss, rate, &norm, &slices);
             let record = StepRecord { evaluation_follows: due.evaluation, ..record };
             report(&record, observer)?;
@@ -127,25 +140,7 @@ impl<B: Kernels> Run<'_, B> {
                 return Ok(Outcome::Stopped { step: done });
             }
         }
-        Ok(Outcome::Finished { step: self.plan.steps.max(first_step) })
-    }
-
-    /// Mean loss of a step and its gradients, over all accumulation slices.
-    fn gradients(
-        &self,
-        step: u64,
-        slices: &[TokenBatch],
-    ) -> Result<(f64, Vec<Tensor<B, 1>>), TrainError> {
-        if step::count_labels(slices) == 0 {
-            let documents = watch::documents(slices);
-            return Err(TrainError::NoLabels { step: step + 1, documents });
-        }
-        let dropout = Seeds::new(self.plan.config.run.seed).stream("dropout");
-        let loader = &self.plan.loader;
-        let slices_per_step = (loader.accumulation * loader.world) as u64;
-        let first_slice = step * slices_per_step + (loader.rank * loader.accumulation) as u64;
-        let mode = |slice| Mode::training(self.plan.precision, dropout, first_slice + slice);
-        Ok(step::accumulate(&self.plan.model, &self.state.params, slices, mode, self.device))
+        Ok(Outcome::Finished { step: self.course.steps().max(first_step) })
     }
 
     fn check_finite(
@@ -154,16 +149,14 @@ impl<B: Kernels> Run<'_, B> {
         loss: f64,
         rate: f64,
         norm: &GradientNorm,
-        slices: &[TokenBatch],
+        slices: &[T::Slice],
     ) -> Result<(), TrainError> {
-        match watch::diagnose(step + 1, loss, rate, norm, &self.state.params, slices) {
+        let samples =
+            || Samples { are: self.task.samples_are(), ids: self.task.sample_ids(slices) };
+        match watch::diagnose(step + 1, loss, rate, norm, &self.state.params, samples) {
             Some(found) => Err(TrainError::NonFinite(Box::new(found))),
             None => Ok(()),
         }
-    }
-
-    fn update(&mut self, gradients: Vec<Tensor<B, 1>>, rate: f64) {
-        self.state.params = self.state.optimizer.step(&self.state.params, gradients, rate);
     }
 
     /// Counts the step, and describes it.
@@ -173,28 +166,25 @@ impl<B: Kernels> Run<'_, B> {
         loss: f64,
         lr: f64,
         norm: &GradientNorm,
-        slices: &[TokenBatch],
+        slices: &[T::Slice],
     ) -> StepRecord {
-        let tokens: u64 = slices.iter().map(|batch| batch.num_tokens() as u64).sum();
-        let seconds = self.clock.step_seconds();
-        self.state.metrics =
-            crate::checkpoint::Metrics { train_loss: Some(loss), ..Default::default() };
-        self.state.tokens_seen += tokens;
+        let stage = self.course.stage(step - 1);
+        self.state.metrics = Metrics { train_loss: Some(loss), validation_loss: None, stage };
+        self.state.tokens_seen += self.task.size(slices);
         self.state.wall_seconds = self.wall_before + self.clock.run_seconds();
         StepRecord {
             step,
             loss,
             lr,
             grad_norm: norm.total(),
-            tokens_per_s: tokens as f64 / seconds.max(f64::MIN_POSITIVE),
-            tokens: self.state.tokens_seen,
+            work: self.task.work(slices, self.clock.step_seconds(), self.state.tokens_seen),
             wall_s: self.state.wall_seconds,
             data_wait_s: self.clock.waiting_seconds(),
             evaluation_follows: false,
         }
     }
 
-    /// Measures the validation loss; says whether it is the lowest so far.
+    /// Measures the validation loss; says whether it is the lowest of its stage so far.
     fn evaluate(
         &mut self,
         step: u64,
@@ -202,43 +192,28 @@ impl<B: Kernels> Run<'_, B> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
-        let config = &self.plan.config.evaluation;
-        let per_slice = self.plan.loader.sequences_per_step
-            / (self.plan.loader.accumulation * self.plan.loader.world).max(1);
-        let per_batch = config.sequences_per_batch.unwrap_or(per_slice);
-        let batches = self.loader.validation(config.max_sequences, per_batch);
-        let (model, precision) = (&self.plan.model, self.plan.precision);
-        let params = &self.state.params;
-        let Some(found) = evaluate(model, params, batches, precision, self.device, stop)? else {
+        // Half an evaluation scales no rate: where one depends on it, a stop waits.
+        let never = AtomicBool::new(false);
+        let stop = if self.course.plateau_listens(step) { &never } else { stop };
+        let Some(found) = self.task.evaluate(step, self.state.evaluated(), stop)? else {
             return Ok(false);
         };
-        if !std::mem::replace(&mut self.told_baseline, true) {
-            observer.note(&format!(
-                "validation: {} labels; a model that ignores its input could reach {:.4} nats \
-                 (their unigram entropy)",
-                found.num_labels, found.unigram_entropy
-            ));
+        if !std::mem::replace(&mut self.told_baseline, true)
+            && let Some(baseline) = &found.baseline
+        {
+            observer.note(baseline);
         }
-        observer.evaluation(&self.evaluation_record(step, &found, started));
-        Ok(self.state.record(step, &found))
-    }
-
-    fn evaluation_record(
-        &self,
-        step: u64,
-        found: &Evaluation,
-        started: Instant,
-    ) -> EvaluationRecord {
-        let causal = matches!(self.plan.loader.objective, Objective::Causal { .. });
-        let split = self.loader.dataset().card().splits.get(Split::Validation);
-        EvaluationRecord {
+        observer.evaluation(&EvaluationRecord {
             step,
             val_loss: found.loss,
-            perplexity: Some(found.perplexity()),
-            bits_per_byte: found.bits_per_byte(split).filter(|_| causal),
-            val_labels: found.num_labels,
+            figures: found.figures,
             val_s: started.elapsed().as_secs_f64(),
+        });
+        let recorded = self.state.record(self.course, step, found.loss);
+        if let Some(scale) = recorded.rate_falls_to {
+            observer.note(&format!("step {step}: plateau, the rate is scaled by {scale:.3e} now"));
         }
+        Ok(recorded.is_best)
     }
 
     fn save(
@@ -248,7 +223,7 @@ impl<B: Kernels> Run<'_, B> {
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let started = Instant::now();
-        let saved = self.state.save(self.plan, &self.loader, step)?;
+        let saved = self.state.save(self.course, step, self.task.position(step)?)?;
         let seconds = started.elapsed().as_secs_f64();
         observer.checkpoint(&CheckpointRecord {
             step,
@@ -272,7 +247,7 @@ fn report(record: &StepRecord, observer: &mut dyn Observer) -> Result<(), TrainE
     }
 }
 
-fn next_step(batches: &mut Prefetch, step: u64) -> Result<Vec<TokenBatch>, TrainError> {
+fn next_step<Slice>(batches: &mut Steps<Slice>, step: u64) -> Result<Vec<Slice>, TrainError> {
     match batches.next() {
         Some(Ok((made, slices))) => {
             assert_eq!(made, step, "the loader delivers steps in order");

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::course::{Course, Plan, StageTwo};
 use super::error::TrainError;
 use crate::checkpoint::format::{OPTIMIZER_FILE, sha256};
 use crate::checkpoint::save::{set_aside_after, sweep};
 use crate::checkpoint::{self, Checkpoint, Latest, RealDisk};
-use crate::config::{RunPlan, ScheduleConfig};
-use crate::schedule::Schedule;
+use crate::config::{DecayConfig, ScheduleConfig};
 
 /// Keys, and tables with all their keys, that do not change what is learned from here on. The
 /// location of the data is free because its digest is compared.
@@ -26,10 +26,9 @@ const MAY_CHANGE: [&str; 8] = [
     "evaluation",
     "checkpoint",
     "report",
-    // Sums in another order: the same samples, not the same bits.
-    "batch.accumulation",
     // Compared rate by rate.
     "schedule",
+    "stage_two.rate",
 ];
 
 /// Keys of the model that a new training of imported weights may choose afresh.
@@ -70,17 +69,16 @@ impl Start {
     }
 }
 
-/// Folder of the checkpoints of a run.
-pub fn checkpoints_dir(plan: &RunPlan) -> PathBuf {
-    plan.config.run.dir.join("checkpoints")
-}
-
 /// Decides where the run starts and clears the way: leftovers of a killed save are removed, later
 /// checkpoints of an abandoned continuation are renamed. Call it before writing to the run folder.
-pub fn prepare(plan: &RunPlan, resume: &Resume) -> Result<Start, TrainError> {
-    let dir = checkpoints_dir(plan);
+///
+/// # Errors
+/// [`TrainError`] saying why the run cannot start there.
+pub fn prepare(plan: &impl Plan, resume: &Resume) -> Result<Start, TrainError> {
+    let course = &plan.course()?;
+    let dir = course.checkpoints_dir();
     if *resume == Resume::No {
-        refuse_existing_run(&plan.config.run.dir, &dir)?;
+        refuse_existing_run(&course.run_dir, &dir)?;
         return Ok(Start { checkpoint: None, resumed: false, notes: Vec::new() });
     }
     let mut notes: Vec<String> = sweep(&mut RealDisk, &dir)?
@@ -91,13 +89,13 @@ pub fn prepare(plan: &RunPlan, resume: &Resume) -> Result<Start, TrainError> {
         Resume::No | Resume::Auto => newest(&dir, &mut notes)?,
         Resume::Path(path) => {
             if !lies_in(path, &dir) {
-                refuse_existing_run(&plan.config.run.dir, &dir)?;
+                refuse_existing_run(&course.run_dir, &dir)?;
             }
             Some(checkpoint::open(path)?)
         }
     };
     let start = Start { checkpoint, resumed: true, notes };
-    compare(plan, start)
+    compare(course, start)
 }
 
 fn newest(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Checkpoint>, TrainError> {
@@ -114,13 +112,13 @@ fn newest(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Checkpoint>, Tra
     Ok(checkpoint)
 }
 
-fn compare(plan: &RunPlan, mut start: Start) -> Result<Start, TrainError> {
+fn compare(course: &Course, mut start: Start) -> Result<Start, TrainError> {
     let Some(checkpoint) = &start.checkpoint else { return Ok(start) };
     let description = &checkpoint.manifest.description;
-    let model = differences("model", &description.model, &to_json(&plan.model)?);
+    let model = differences("model", &description.model, &course.model);
     let trained = checkpoint.manifest.file(OPTIMIZER_FILE).is_some();
     let (noted, mut forbidden) = if trained {
-        let (noted, config) = config_changes(plan, checkpoint)?;
+        let (noted, config) = config_changes(course, checkpoint);
         (noted, [model, config].concat())
     } else {
         model.into_iter().partition(|change| is_listed(change, &FREE_OF_WEIGHTS))
@@ -136,52 +134,74 @@ fn compare(plan: &RunPlan, mut start: Start) -> Result<Start, TrainError> {
     start.notes.extend(noted);
     let (step, path) = (description.step, checkpoint.path.display());
     start.notes.push(format!("continuing from {path} after {step} steps"));
-    let aside = set_aside_after(&mut RealDisk, &checkpoints_dir(plan), step)?;
+    let aside = set_aside_after(&mut RealDisk, &course.checkpoints_dir(), step)?;
     let renamed = aside.iter().map(|path| format!("kept a later checkpoint as {}", path.display()));
     start.notes.extend(renamed);
     Ok(start)
 }
 
 /// Sentences about keys that differ: those that may, and those that may not.
-fn config_changes(
-    plan: &RunPlan,
-    checkpoint: &Checkpoint,
-) -> Result<(Vec<String>, Vec<String>), TrainError> {
+fn config_changes(course: &Course, checkpoint: &Checkpoint) -> (Vec<String>, Vec<String>) {
     let description = &checkpoint.manifest.description;
-    let config = to_json(&plan.config)?;
-    let changes = differences("", &description.config, &config);
-    let (allowed, mut forbidden): (Vec<_>, Vec<_>) =
-        changes.into_iter().partition(|change| is_listed(change, &MAY_CHANGE));
-    if description.dataset_digest != plan.dataset_digest {
+    let changes = differences("", &description.config, &course.config);
+    let may_change =
+        |change: &String| is_listed(change, &MAY_CHANGE) || is_listed(change, course.free_keys);
+    let (allowed, mut forbidden): (Vec<_>, Vec<_>) = changes.into_iter().partition(may_change);
+    if description.dataset_digest != course.dataset_digest {
         forbidden.push(format!(
             "the dataset was {} and is now {}",
-            description.dataset_digest, plan.dataset_digest
+            description.dataset_digest, course.dataset_digest
         ));
     }
-    if description.step > plan.steps {
+    if description.step > course.steps() {
         forbidden.push(format!(
             "schedule.steps is {} but {} steps are done",
-            plan.steps, description.step
+            course.steps(),
+            description.step
         ));
     }
-    forbidden.extend(changed_rate(plan, description.step, &description.config));
-    Ok((allowed, forbidden))
+    forbidden.extend(changed_rate(course, description.step, &description.config));
+    (allowed, forbidden)
+}
+
+/// Whether what a plateau listens to, or does, was another.
+fn changed_plateau(course: &Course, old: &ScheduleConfig, evaluation: &Value) -> Option<String> {
+    let plateau = |decay: DecayConfig| matches!(decay, DecayConfig::Plateau { .. });
+    if !plateau(old.decay) && !course.has_plateau() {
+        return None;
+    }
+    let every = evaluation.get("every").and_then(Value::as_u64);
+    if old.decay == course.schedule.decay && every == course.evaluation_every {
+        return None;
+    }
+    Some(format!(
+        "schedule.decay was {:?} with evaluation.every {every:?} and is now {:?} with {:?}; the \
+         rates of a plateau depend on both",
+        old.decay, course.schedule.decay, course.evaluation_every
+    ))
 }
 
 /// The first step already done whose rate would have been another.
-fn changed_rate(plan: &RunPlan, steps_done: u64, old: &Value) -> Option<String> {
-    let table = old.get("schedule").cloned().unwrap_or(Value::Null);
-    let Ok(old) = serde_json::from_value::<ScheduleConfig>(table) else {
+fn changed_rate(course: &Course, steps_done: u64, old: &Value) -> Option<String> {
+    let table = |name: &str| old.get(name).cloned().unwrap_or(Value::Null);
+    let Ok(schedule) = serde_json::from_value::<ScheduleConfig>(table("schedule")) else {
         return Some("the schedule of the checkpoint cannot be read".to_owned());
     };
-    let (before, now) = (Schedule::new(&old), Schedule::new(&plan.config.schedule));
-    let first = (0..steps_done).find(|&s| before.rate(s).to_bits() != now.rate(s).to_bits())?;
+    if let Some(change) = changed_plateau(course, &schedule, &table("evaluation")) {
+        return Some(change);
+    }
+    // Where stage two starts cannot change, so only its rate may differ.
+    let rate_of_stage_two = table("stage_two").get("rate").and_then(Value::as_f64);
+    let stage_two =
+        course.stage_two.zip(rate_of_stage_two).map(|(stage, rate)| StageTwo { rate, ..stage });
+    let before = Course { schedule, stage_two, ..course.clone() };
+    let first = (0..steps_done).find(|&s| before.rate(s).to_bits() != course.rate(s).to_bits())?;
     Some(format!(
         "schedule: step {} was taken at rate {:e} and would now be {:e}; a schedule may change on \
          resume only where it has not been used (a plateau can be prolonged, a cosine cannot)",
         first + 1,
         before.rate(first),
-        now.rate(first)
+        course.rate(first)
     ))
 }
 
@@ -237,11 +257,6 @@ fn refuse_existing_run(run_dir: &Path, checkpoints: &Path) -> Result<(), TrainEr
     Err(TrainError::RunExists { dir: run_dir.to_path_buf(), found })
 }
 
-/// A part of the plan as it is stored in the manifest.
-pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<Value, TrainError> {
-    serde_json::to_value(value).map_err(|e| TrainError::Unstorable { reason: e.to_string() })
-}
-
 /// SHA-256 of a stored value.
 pub(super) fn digest_of(value: &Value) -> String {
     sha256(value.to_string().as_bytes())
@@ -273,6 +288,7 @@ mod tests {
         assert!(is_listed("data.source.inputs was 1 and is now 2", &MAY_CHANGE));
         assert!(!is_listed("run.seed was 1 and is now 2", &MAY_CHANGE));
         assert!(!is_listed("run.directory was 1 and is now 2", &MAY_CHANGE));
+        assert!(is_listed("stage_two.rate was 1 and is now 2", &MAY_CHANGE));
         assert!(!is_listed("batch.sequences was 1 and is now 2", &MAY_CHANGE));
     }
 }

@@ -1,138 +1,181 @@
-//! What training changes: parameters, optimizer moments, the best loss so far. It begins from the
-//! seed or from a checkpoint and can be written to one; everything else is a function of the step.
+//! What training changes: parameters, their average, optimizer state, the best loss so far. It
+//! begins from the seed or from a checkpoint and can be written to one; everything else is a
+//! function of the step.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use genesis_data::loader::Loader;
+use burn::tensor::{FloatDType, Tensor};
 use genesis_kernels::Kernels;
-use genesis_model::{Params, specs};
+use genesis_model::{ParamSpec, Params};
 use genesis_schema::Seeds;
 
+use super::course::Course;
 use super::error::TrainError;
-use super::resume::{Start, checkpoints_dir, digest_of, to_json};
+use super::resume::{Start, digest_of};
+use super::task::Task;
 use crate::checkpoint::format::OPTIMIZER_FILE;
 use crate::checkpoint::{
     self, Best, Checkpoint, Contents, Description, HostTensor, Metrics, RealDisk, Retention,
 };
-use crate::config::RunPlan;
-use crate::evaluate::Evaluation;
-use crate::optim::{Adamw, AdamwSettings};
+use crate::host::{tensor_of, tensors_of};
+use crate::optim::{Average, Optimizer, Rule};
+use crate::plateau::Plateau;
 
-/// Files of the dataset that travel with every checkpoint.
-const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
+/// Prefix of the trained parameters in the optimizer file of a run that averages.
+const RAW: &str = "raw.";
 
 /// The changing part of a run.
 #[derive(Debug)]
 pub(super) struct State<B: Kernels> {
     pub(super) params: Params<B>,
-    pub(super) optimizer: Adamw<B>,
     pub(super) metrics: Metrics,
     pub(super) tokens_seen: u64,
     pub(super) wall_seconds: f64,
+    average: Option<Average<B>>,
+    optimizer: Optimizer<B>,
+    plateau: Option<Plateau>,
     best: Option<Best>,
     attachments: BTreeMap<String, Vec<u8>>,
 }
 
+/// What came of recording an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Recorded {
+    /// Whether it is the lowest loss of its stage so far.
+    pub(super) is_best: bool,
+    /// The factor of the rate, if a plateau just lowered it.
+    pub(super) rate_falls_to: Option<f64>,
+}
+
 impl<B: Kernels> State<B> {
     /// The state at `start`.
-    pub(super) fn begin(
-        plan: &RunPlan,
+    pub(super) fn begin<T: Task<B>>(
+        course: &Course,
+        task: &T,
         start: &Start,
-        loader: &Loader,
-        device: &B::Device,
     ) -> Result<Self, TrainError> {
-        let params = if let Some(checkpoint) = &start.checkpoint {
-            load_params(plan, checkpoint, device)?
-        } else {
-            let stream = Seeds::new(plan.config.run.seed).stream("init");
-            Params::initialise(specs(&plan.model), &stream, device)
-        };
-        let settings = AdamwSettings::from(&plan.config.optimizer);
-        let trained = start
-            .checkpoint
-            .as_ref()
-            .filter(|checkpoint| checkpoint.manifest.file(OPTIMIZER_FILE).is_some());
-        let optimizer = match trained {
+        let rule = Rule::from(&course.optimizer);
+        let first = first_params(course, task, start)?;
+        let trained =
+            start.checkpoint.as_ref().filter(|it| it.manifest.file(OPTIMIZER_FILE).is_some());
+        let (params, optimizer) = match trained {
             Some(checkpoint) => {
-                let state = checkpoint.optimizer()?;
-                Adamw::from_host(settings, &params, state, start.step(), device)?
+                let mut saved = checkpoint.optimizer()?;
+                let raw = take_raw(&mut saved);
+                let raw = course.average.map(|_| raw);
+                let params = match raw {
+                    Some(raw) => params_of(checkpoint, raw, task)?,
+                    None => first.clone(),
+                };
+                let (step, device) = (start.step(), task.device());
+                let optimizer = Optimizer::from_host(rule, &params, saved, step, device)?;
+                (params, optimizer)
             }
-            None => Adamw::new(settings, &params),
+            None => (first.clone(), Optimizer::new(rule, &first)),
         };
         let before = trained.map(|checkpoint| &checkpoint.manifest.description);
+        let mut attachments = match &start.checkpoint {
+            Some(checkpoint) => checkpoint.attachments()?,
+            None => BTreeMap::new(),
+        };
+        attachments.extend(task.attachments()?);
         Ok(Self {
+            average: course.average.map(|config| Average::at(&config, first)),
             params,
             optimizer,
+            plateau: Plateau::of(&course.schedule, before.and_then(|it| it.plateau)),
             metrics: Metrics::default(),
             tokens_seen: before.map_or(0, |it| it.tokens_seen),
             wall_seconds: before.map_or(0.0, |it| it.wall_seconds),
             best: before.and_then(|it| it.best),
-            attachments: attachments(start, loader)?,
+            attachments,
         })
     }
 
-    /// Remembers an evaluation of the present parameters; says whether it is the best so far.
-    pub(super) fn record(&mut self, step: u64, evaluation: &Evaluation) -> bool {
-        let validation_loss = evaluation.loss;
+    /// Learning rate of the update numbered `step` from 0.
+    pub(super) fn rate(&self, course: &Course, step: u64) -> f64 {
+        let scale = match (&self.plateau, course.stage(step)) {
+            (Some(plateau), 0) => plateau.scale(),
+            _ => 1.0,
+        };
+        course.rate(step) * scale
+    }
+
+    /// Applies the update numbered `step` from 0.
+    pub(super) fn update(&mut self, gradients: Vec<Tensor<B, 1>>, rate: f64, step: u64) {
+        self.params = self.optimizer.step(&self.params, gradients, rate);
+        if let Some(average) = &mut self.average {
+            average.update(&self.params, step + 1);
+        }
+    }
+
+    /// What is evaluated and exported: the average where the run averages.
+    pub(super) fn evaluated(&self) -> &Params<B> {
+        self.average.as_ref().map_or(&self.params, Average::params)
+    }
+
+    /// Remembers an evaluation after `step` updates. Losses of another stage do not count.
+    pub(super) fn record(&mut self, course: &Course, step: u64, validation_loss: f64) -> Recorded {
         self.metrics.validation_loss = Some(validation_loss);
-        let improved = self.best.is_none_or(|best| validation_loss < best.validation_loss);
-        if improved {
+        let stage = course.stage(step.saturating_sub(1));
+        let best = self.best.filter(|best| course.stage(best.step.saturating_sub(1)) == stage);
+        let is_best = best.is_none_or(|best| validation_loss < best.validation_loss);
+        if is_best {
             self.best = Some(Best { step, validation_loss });
         }
-        improved
+        let plateau = self.plateau.as_mut().filter(|_| course.plateau_listens(step));
+        let rate_falls_to = plateau.and_then(|it| it.observe(validation_loss).then(|| it.scale()));
+        Recorded { is_best, rate_falls_to }
     }
 
     /// Writes the checkpoint after `step` updates, then removes those that are not kept.
     pub(super) fn save(
         &self,
-        plan: &RunPlan,
-        loader: &Loader,
+        course: &Course,
         step: u64,
+        position: u64,
     ) -> Result<Saved, TrainError> {
-        let dir = checkpoints_dir(plan);
-        let tensors = self.params.host().into_iter();
-        let model: Vec<HostTensor> =
-            tensors.map(|(name, shape, values)| HostTensor { name, shape, values }).collect();
+        let dir = course.checkpoints_dir();
+        let mut optimizer = self.optimizer.host();
+        if self.average.is_some() {
+            optimizer.extend(tensors_of(RAW, &self.params));
+        }
         let contents = Contents {
-            description: self.describe(plan, loader, step)?,
-            model: &model,
-            optimizer: Some(&self.optimizer.host()),
+            description: self.describe(course, step, position),
+            model: &tensors_of("", self.evaluated()),
+            optimizer: Some(&optimizer),
             attachments: &self.attachments,
         };
         let path = checkpoint::save(&mut RealDisk, &dir, &contents)?;
         let num_bytes = checkpoint::load::read_manifest(&path)?.num_bytes();
         let policy = Retention {
-            keep_last: plan.config.checkpoint.keep_last,
-            keep_best: plan.config.checkpoint.keep_best,
+            keep_last: course.checkpoint.keep_last,
+            keep_best: course.checkpoint.keep_best,
         };
         let removed = checkpoint::retain(&mut RealDisk, &dir, policy)?;
         Ok(Saved { path, num_bytes, removed })
     }
 
-    fn describe(
-        &self,
-        plan: &RunPlan,
-        loader: &Loader,
-        step: u64,
-    ) -> Result<Description, TrainError> {
-        let config = to_json(&plan.config)?;
-        Ok(Description {
+    fn describe(&self, course: &Course, step: u64, position: u64) -> Description {
+        Description {
             step,
-            position: loader.position(step)?,
+            position,
             tokens_seen: self.tokens_seen,
             wall_seconds: self.wall_seconds,
             world_size: 1,
-            seed: plan.config.run.seed,
-            model: to_json(&plan.model)?,
-            config_digest: digest_of(&config),
-            config,
-            dataset_digest: plan.dataset_digest.clone(),
-            tokenizer_kind: plan.tokenizer_kind.clone(),
+            seed: course.seed,
+            model: course.model.clone(),
+            config_digest: digest_of(&course.config),
+            config: course.config.clone(),
+            dataset_digest: course.dataset_digest.clone(),
+            tokenizer_kind: course.tokenizer_kind.clone(),
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             metrics: self.metrics,
             best: self.best,
-        })
+            plateau: self.plateau.map(|plateau| plateau.state()),
+        }
     }
 }
 
@@ -144,31 +187,48 @@ pub(super) struct Saved {
     pub(super) removed: Vec<PathBuf>,
 }
 
-fn load_params<B: Kernels>(
-    plan: &RunPlan,
-    checkpoint: &Checkpoint,
-    device: &B::Device,
+/// Parameters from the seed, or those that the checkpoint of `start` is evaluated with.
+fn first_params<B: Kernels, T: Task<B>>(
+    course: &Course,
+    task: &T,
+    start: &Start,
 ) -> Result<Params<B>, TrainError> {
-    let specs = specs(&plan.model);
-    let wanted: Vec<_> = specs.iter().map(|spec| (spec.name.clone(), spec.shape.clone())).collect();
-    let tensors = checkpoint::tensors::arrange(&checkpoint.path, checkpoint.model()?, &wanted)?;
-    let host = tensors.into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
-    Ok(Params::from_host(specs, &host, device)?)
+    if let Some(checkpoint) = &start.checkpoint {
+        return params_of(checkpoint, checkpoint.model()?, task);
+    }
+    let stream = Seeds::new(course.seed).stream("init");
+    Ok(Params::initialise_as(task.specs(), &stream, task.dtype(), task.device()))
 }
 
-/// What the checkpoint carried, and the tokenizer of the dataset.
-fn attachments(start: &Start, loader: &Loader) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
-    let mut files = match &start.checkpoint {
-        Some(checkpoint) => checkpoint.attachments()?,
-        None => BTreeMap::new(),
-    };
-    for name in TOKENIZER_FILES {
-        let path = loader.dataset().root().join(name);
-        if path.is_file() {
-            let bytes =
-                std::fs::read(&path).map_err(checkpoint::CheckpointError::io("read", &path))?;
-            files.insert(name.to_owned(), bytes);
-        }
-    }
-    Ok(files)
+/// The tensors called `raw.<parameter>`, without the prefix, taken out of `saved`.
+fn take_raw(saved: &mut Vec<HostTensor>) -> Vec<HostTensor> {
+    let (raw, rest) = std::mem::take(saved)
+        .into_iter()
+        .partition::<Vec<_>, _>(|tensor| tensor.name.starts_with(RAW));
+    *saved = rest;
+    let strip =
+        |tensor: HostTensor| HostTensor { name: tensor.name[RAW.len()..].to_owned(), ..tensor };
+    raw.into_iter().map(strip).collect()
+}
+
+fn params_of<B: Kernels, T: Task<B>>(
+    checkpoint: &Checkpoint,
+    tensors: Vec<HostTensor>,
+    task: &T,
+) -> Result<Params<B>, TrainError> {
+    load_params(checkpoint, tensors, task.specs(), task.dtype(), task.device())
+}
+
+/// Parameters of `specs` from the tensors of a checkpoint.
+pub(crate) fn load_params<B: Kernels>(
+    checkpoint: &Checkpoint,
+    tensors: Vec<HostTensor>,
+    specs: Arc<[ParamSpec]>,
+    dtype: FloatDType,
+    device: &B::Device,
+) -> Result<Params<B>, TrainError> {
+    let wanted: Vec<_> = specs.iter().map(|spec| (spec.name.clone(), spec.shape.clone())).collect();
+    let tensors = checkpoint::tensors::arrange(&checkpoint.path, tensors, &wanted)?;
+    let values = tensors.into_iter().map(|it| tensor_of(it.values, dtype, device)).collect();
+    Ok(Params::from_values(specs, values))
 }

@@ -44,6 +44,15 @@ impl Watch {
     }
 }
 
+/// What a step was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Samples {
+    /// What they are called: documents, structures.
+    pub are: &'static str,
+    /// Their numbers in the training split, ascending, each once.
+    pub ids: Vec<u64>,
+}
+
 /// `None` when loss and gradients of `step` are finite; else what is wrong and where.
 pub fn diagnose<B: Kernels>(
     step: u64,
@@ -51,7 +60,7 @@ pub fn diagnose<B: Kernels>(
     rate: f64,
     norm: &GradientNorm,
     params: &Params<B>,
-    slices: &[TokenBatch],
+    samples: impl FnOnce() -> Samples,
 ) -> Option<NonFinite> {
     if loss.is_finite() && norm.total().is_finite() {
         return None;
@@ -59,14 +68,16 @@ pub fn diagnose<B: Kernels>(
     let names = |places: Vec<usize>| {
         places.into_iter().map(|at| name(&params.specs()[at])).collect::<Vec<_>>()
     };
+    let Samples { are, ids } = samples();
     Some(NonFinite {
+        samples_are: are,
         step,
         loss,
         grad_norm: norm.total(),
         rate,
         gradients: names(norm.non_finite()),
         parameters: names(GradientNorm::of(params.values()).non_finite()),
-        documents: documents(slices),
+        samples: ids,
     })
 }
 

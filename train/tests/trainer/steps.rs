@@ -121,7 +121,7 @@ fn evaluations_and_checkpoints_come_when_they_are_due() {
         .filter(|step| run_dir.join(format!("checkpoints/step-{step:08}")).is_dir())
         .collect();
     assert_eq!(kept, [6, 8]);
-    let tokens: Vec<u64> = memory.steps.iter().map(|s| s.tokens).collect();
+    let tokens: Vec<u64> = memory.steps.iter().map(|s| s.work.seen()).collect();
     assert_eq!(tokens[..2], [64, 128], "four blocks of sixteen tokens a step");
 }
 
@@ -163,7 +163,7 @@ fn a_number_that_is_not_finite_stops_the_run_and_names_step_tensor_and_documents
     let TrainError::NonFinite(found) = &error else { unreachable!("{error}") };
     assert_eq!(found.step, memory.steps.last().unwrap().step + 1);
     assert!(!found.gradients.is_empty() || !found.parameters.is_empty(), "{error}");
-    assert!(!found.documents.is_empty());
+    assert!(!found.samples.is_empty());
     assert!(error.to_string().contains(&format!("step {}:", found.step)), "{error}");
 }
 
@@ -177,10 +177,11 @@ fn diagnosis_tells_a_bad_gradient_from_a_bad_parameter() {
     let params = Params::from_values(specs.into(), vec![tensor([1.0, 1.0]), tensor([1.0, 1.0])]);
     let mut batch = TokenBatch::default();
     push(&mut batch, 4, 4, 17);
-    let found = watch::diagnose(3, 1.0, 0.1, &norm, &params, &[batch]).unwrap();
+    let samples = || watch::Samples { are: "documents", ids: watch::documents(&[batch]) };
+    let found = watch::diagnose(3, 1.0, 0.1, &norm, &params, samples).unwrap();
     assert_eq!(found.gradients, ["bad"]);
     assert!(found.parameters.is_empty());
-    assert_eq!(found.documents, [17]);
+    assert_eq!(found.samples, [17]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn attachments(
 
 fn host_tensors(model: &LoadedModel) -> Vec<HostTensor> {
     let host = model.params.host().into_iter();
-    host.map(|(name, shape, values)| HostTensor { name, shape, values }).collect()
+    host.map(|(name, shape, values)| HostTensor { name, shape, values: values.into() }).collect()
 }
 
 fn describe(model: &LoadedModel) -> Description {
@@ -96,6 +96,7 @@ fn describe(model: &LoadedModel) -> Description {
         tokens_seen: 0,
         wall_seconds: 0.0,
         best: None,
+        plateau: None,
     }
 }
 

@@ -1,0 +1,172 @@
+//! Runs on atoms: the parts of `train` and `plan` that differ from runs on sequences.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use genesis_data::card::CARD_FILE;
+use genesis_data::graphs::{GraphCard, GraphDataset, GraphSplit};
+use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, AtomsSummary, ingest_atoms};
+use genesis_kernels::Cpu;
+use genesis_train::atoms::{ErrorRow, EvaluationReport, evaluate_run, train_atoms};
+use genesis_train::config::{AtomsConfig, AtomsPlan, resolve_atoms, save_atoms_plan};
+use genesis_train::report::RunLog;
+use genesis_train::trainer::{Outcome, Resume, prepare};
+
+use super::train::{failure, finish};
+use crate::console::{self, IngestMeter};
+use crate::exit::{Code, Failure, OrExit};
+use crate::watch::ConsoleWatch;
+
+/// Trains, evaluates and reports.
+pub(super) fn train(
+    config: AtomsConfig,
+    resume: &Resume,
+    stop: &AtomicBool,
+) -> anyhow::Result<Code> {
+    let run_dir = config.run.dir.clone();
+    let dataset = dataset(&config, &run_dir)?;
+    let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
+    let start = prepare(&plan, resume).map_err(|error| failure(&error))?;
+    save_atoms_plan(&plan, &run_dir).or_exit(Code::Data)?;
+    announce(&plan);
+
+    let tensorboard = plan.config.report.tensorboard;
+    let mut log = RunLog::start(&run_dir, tensorboard, start.resumed_step()).or_exit(Code::Data)?;
+    let mut watch = ConsoleWatch::new(plan.steps);
+    let device = Device::<Cpu>::default();
+    let observer = &mut (&mut log, &mut watch);
+    let outcome = train_atoms::<Cpu>(&plan, Arc::clone(&dataset), &device, observer, stop, start);
+    log.finish().or_exit(Code::Data)?;
+    let outcome = outcome.map_err(|error| failure(&error))?;
+    if matches!(outcome, Outcome::Finished { .. })
+        && let Some(report) = evaluate_run(&plan, &dataset, stop).or_exit(Code::Data)?
+    {
+        show_evaluation(&report);
+    }
+    finish(&run_dir, outcome)
+}
+
+/// Prints what a run would be.
+pub(super) fn plan(config: AtomsConfig) -> anyhow::Result<Code> {
+    let run_dir = config.run.dir.clone();
+    let scratch = tempfile::TempDir::new()?;
+    let is_there = config.data.folder(&run_dir).join(CARD_FILE).is_file();
+    let made_here = config.data.ingest_plan(&run_dir).is_some() && !is_there;
+    let dataset = dataset(&config, if made_here { scratch.path() } else { &run_dir })?;
+    let frames = dataset.num_frames(GraphSplit::Train);
+    let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
+    plan.facts().iter().for_each(|(name, value)| console::result(format!("{name:<26}{value}")));
+    let seen = plan.steps as f64 * plan.config.batch.frames as f64;
+    let epochs = seen / frames.max(1) as f64;
+    console::result(format!("{:<26}{epochs:.2}", "epochs"));
+    // Weights, gradients and three moments.
+    let bytes =
+        if plan.config.precision.dtype == genesis_train::config::AtomsDtype::F64 { 8 } else { 4 };
+    let memory = console::bytes(5 * bytes * plan.num_parameters);
+    console::result(format!(
+        "{:<26}{memory} (weights, gradients, moments)",
+        "memory of parameters"
+    ));
+    Ok(Code::Done)
+}
+
+/// Opens the dataset of a run, making it first when the config names raw files or a generator.
+fn dataset(config: &AtomsConfig, run_dir: &Path) -> anyhow::Result<Arc<GraphDataset>> {
+    let folder = config.data.folder(run_dir);
+    if let Some(plan) = config.data.ingest_plan(run_dir) {
+        // Neighbours are counted with the cut-off of the model, so that training need not.
+        let genesis_train::config::AtomsModel::Mace(model) = &config.model;
+        let plan = AtomsIngest { cutoff: model.r_max_angstrom, ..plan };
+        if folder.join(CARD_FILE).is_file() {
+            refuse_other_options(&plan, &folder)?;
+        } else {
+            let summary = ingest_atoms(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
+            show(&summary, &folder);
+        }
+    }
+    Ok(Arc::new(GraphDataset::open(&folder).or_exit(Code::Data)?))
+}
+
+/// Refuses a dataset in the run folder that was made from other files or with other options.
+fn refuse_other_options(plan: &AtomsIngest, folder: &Path) -> anyhow::Result<()> {
+    let (card, _) = GraphCard::load(folder).or_exit(Code::Data)?;
+    let wanted = plan.recorded_options().or_exit(Code::Usage)?;
+    if card.options == wanted {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: this dataset was made with the options {}, but the config asks for {}; choose another \
+         run.dir, or remove the folder to make it anew",
+        folder.display(),
+        card.options,
+        wanted
+    );
+    Err(Failure::error(Code::Usage, message))
+}
+
+/// A new dataset in a few lines.
+pub(super) fn show(summary: &AtomsSummary, folder: &Path) {
+    let card = &summary.card;
+    let state = if summary.unchanged { " (was there already, unchanged)" } else { "" };
+    console::note(format!("{}: dataset {}{state}", folder.display(), &summary.digest[..12]));
+    for split in GraphSplit::ALL {
+        let found = card.splits.get(split);
+        console::note(format!(
+            "  {:<11}{:>9} structures {:>11} atoms; with energy {}, forces {}, stress {}",
+            split.name(),
+            console::count(found.frames),
+            console::count(found.atoms),
+            console::count(found.energy_per_atom.count),
+            console::count(found.with_forces),
+            console::count(found.with_stress),
+        ));
+    }
+    summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));
+    summary.rejected.iter().take(3).for_each(|reject| console::note(format!("    {reject}")));
+}
+
+/// The plan in two lines.
+fn announce(plan: &AtomsPlan) {
+    console::note(format!(
+        "{}: {} parameters, {} steps of {} structures, {:?}, {} threads",
+        plan.config.run.dir.display(),
+        console::count(plan.num_parameters),
+        console::count(plan.steps),
+        plan.config.batch.frames,
+        plan.config.precision.dtype,
+        rayon::current_num_threads(),
+    ));
+}
+
+/// The table at the end of a run.
+fn show_evaluation(report: &EvaluationReport) {
+    console::result(format!("errors of {} (root mean squares)", report.checkpoint));
+    show_rows(&report.rows);
+}
+
+/// Errors as a table.
+pub(super) fn show_rows(rows: &[ErrorRow]) {
+    console::result(format!(
+        "{:<24}{:>11}{:>14}{:>12}{:>12}{:>16}",
+        "set", "structures", "E meV/atom", "E meV", "F meV/Å", "stress meV/Å^3"
+    ));
+    for row in rows {
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        let part = if row.config_type == "all" {
+            row.set.clone()
+        } else {
+            format!("  {} {}", row.head, row.config_type)
+        };
+        console::result(format!(
+            "{part:<24}{:>11}{:>14}{:>12}{:>12}{:>16}",
+            console::count(row.frames),
+            number(row.energy_rmse_mev_per_atom),
+            number(row.energy_rmse_mev),
+            number(row.forces_rmse_mev_per_a),
+            number(row.stress_rmse_mev_per_a3),
+        ));
+    }
+}

@@ -1,0 +1,98 @@
+//! What can go wrong when a network of atoms is used.
+
+use std::path::{Path, PathBuf};
+
+use genesis_data::error::DataError;
+use genesis_data::graphs::NeighborError;
+use genesis_model::equivariant::GraphError;
+
+use crate::export::error::ExchangeError;
+
+/// Why structures could not be measured, predicted or moved.
+#[derive(Debug, thiserror::Error)]
+pub enum AtomsError {
+    /// Structures could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model could not be read.
+    #[error(transparent)]
+    Model(#[from] ExchangeError),
+    /// A batch does not fit the network.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A structure does not fit the network.
+    #[error("{place}: {source}")]
+    Structure {
+        /// File and line.
+        place: String,
+        /// What does not fit.
+        source: GraphError,
+    },
+    /// Neighbours of a structure could not be found.
+    #[error("{place}: {source}")]
+    Neighbors {
+        /// File and line.
+        place: String,
+        /// Why.
+        source: NeighborError,
+    },
+    /// There is nothing to work on.
+    #[error("{place}: {problem}")]
+    Nothing {
+        /// File or folder.
+        place: String,
+        /// What is missing, and what would fix it.
+        problem: String,
+    },
+    /// An option has a value that cannot work.
+    #[error("{option} is {value}, must be {allowed}")]
+    Option {
+        /// Its name.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// A simulation left the numbers that mean anything.
+    #[error(
+        "step {step}: the energy is {energy} eV and the largest force {force} eV/Å; use a shorter \
+         time step or relax the structure first. {written} frames of the trajectory are written"
+    )]
+    Exploded {
+        /// Step, from 1.
+        step: u64,
+        /// Potential energy.
+        energy: f64,
+        /// Largest force component.
+        force: f64,
+        /// Frames in the trajectory.
+        written: u64,
+    },
+    /// The operating system refused.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// File or folder.
+        path: PathBuf,
+        /// What was being done, as a verb.
+        action: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A table could not be written.
+    #[error("{}: cannot write it: {reason}", path.display())]
+    Table {
+        /// File.
+        path: PathBuf,
+        /// What the writer said.
+        reason: String,
+    },
+}
+
+impl AtomsError {
+    /// An [`AtomsError::Io`], for `map_err`.
+    pub fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, action, source }
+    }
+}

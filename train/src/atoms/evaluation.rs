@@ -1,0 +1,158 @@
+//! The table at the end of a run: the best checkpoint on the validation split and on every test
+//! file, with what the report draws. Written to the run folder as [`EVALUATION_FILE`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use genesis_data::graphs::loader::GraphLoader;
+use genesis_data::graphs::{GraphDataset, GraphSplit};
+use genesis_model::equivariant::{LossCounts, Prediction, Wanted};
+use genesis_schema::{Frame, GraphBatch};
+use serde::{Deserialize, Serialize};
+
+use super::error::AtomsError;
+use super::errors::{Compared, ErrorRow, ErrorTable, compared};
+use super::measure::Measuring;
+use super::model::AtomsModelFile;
+use super::parity::{Parity, ParityPlot};
+use super::task::{self, VALIDATION};
+use crate::config::AtomsPlan;
+
+/// The table in the run folder.
+pub const EVALUATION_FILE: &str = "evaluation.json";
+
+/// What was measured at the end of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationReport {
+    /// Folder of the checkpoint that was measured.
+    pub checkpoint: String,
+    /// Updates done.
+    pub step: u64,
+    /// Errors by set and kind of structure.
+    pub rows: Vec<ErrorRow>,
+    /// What the report draws.
+    pub plots: Vec<ParityPlot>,
+}
+
+/// Measures the best checkpoint of the run of `plan` on validation and test structures, and writes
+/// the result into the run folder. `None` when `stop` was set meanwhile.
+///
+/// # Errors
+/// [`AtomsError`]: no valid checkpoint, structures that cannot be read, a file that cannot be
+/// written.
+pub fn evaluate_run(
+    plan: &AtomsPlan,
+    dataset: &Arc<GraphDataset>,
+    stop: &AtomicBool,
+) -> Result<Option<EvaluationReport>, AtomsError> {
+    let run_dir = &plan.config.run.dir;
+    let model = AtomsModelFile::open(run_dir)?;
+    let loader = task::loader(plan, Arc::clone(dataset))?;
+    let mut sums = Sums { model: &model, table: ErrorTable::default(), parity: BTreeMap::new() };
+    for split in [GraphSplit::Validation, GraphSplit::Test] {
+        if !sums.measure(plan, &loader, split, stop)? {
+            return Ok(None);
+        }
+    }
+    let report = EvaluationReport {
+        checkpoint: model.source.path.display().to_string(),
+        step: model.source.step.unwrap_or_default(),
+        rows: sums.table.rows(),
+        plots: sums.parity.iter().flat_map(|(set, parity)| parity.plots(set)).collect(),
+    };
+    write(&report, run_dir)?;
+    Ok(Some(report))
+}
+
+struct Sums<'a> {
+    model: &'a AtomsModelFile,
+    table: ErrorTable,
+    parity: BTreeMap<String, Parity>,
+}
+
+impl Sums<'_> {
+    /// Measures a split; false when `stop` was set meanwhile.
+    fn measure(
+        &mut self,
+        plan: &AtomsPlan,
+        loader: &GraphLoader,
+        split: GraphSplit,
+        stop: &AtomicBool,
+    ) -> Result<bool, AtomsError> {
+        let card = loader.dataset().card().splits.get(split);
+        if card.frames == 0 {
+            return Ok(true);
+        }
+        let (blueprint, params) = (&self.model.blueprint, &self.model.params);
+        let loss = plan.config.objective.loss();
+        let measuring = Measuring {
+            blueprint,
+            params,
+            wanted: Wanted { forces: true, stress: card.with_stress > 0 },
+            loss: &loss,
+            counts: LossCounts { graphs: card.frames as f64, atoms: card.atoms as f64 },
+        };
+        let sets = sets(loader.dataset(), split)?;
+        let (table, parity) = (&mut self.table, &mut self.parity);
+        let visit = |batch: &GraphBatch, prediction: &Prediction| {
+            for (frame, id) in compared(batch, prediction).zip(&batch.frame_ids) {
+                let set = &sets[usize::try_from(*id).expect("as many as fit the memory")];
+                let alone = isolated_energy(self.model, frame.frame);
+                add(table, parity, set, &frame, alone);
+            }
+        };
+        Ok(measuring.run(loader.evaluation(split, None), stop, visit)?.is_some())
+    }
+}
+
+fn add(
+    table: &mut ErrorTable,
+    parity: &mut BTreeMap<String, Parity>,
+    set: &str,
+    frame: &Compared<'_>,
+    alone: f64,
+) {
+    table.add(set, frame);
+    parity.entry(set.to_owned()).or_default().add(frame, alone);
+}
+
+/// Energy of the atoms of a structure alone, by the first head, eV.
+fn isolated_energy(model: &AtomsModelFile, frame: &Frame) -> f64 {
+    let config = model.blueprint.config();
+    let energies = &config.atomic_energies_ev[0];
+    let places = frame.atomic_numbers.iter().filter_map(|&number| config.species(number));
+    places.map(|place| energies[place]).sum()
+}
+
+/// The set of every structure of a split: `validation`, or the name of its test file.
+fn sets(dataset: &GraphDataset, split: GraphSplit) -> Result<Vec<String>, AtomsError> {
+    let count = dataset.num_frames(split);
+    if split == GraphSplit::Validation {
+        return Ok((0..count).map(|_| VALIDATION.to_owned()).collect());
+    }
+    let names: Vec<String> =
+        dataset.card().sources.iter().map(|source| stem(&source.path)).collect();
+    (0..count)
+        .map(|index| {
+            let source = dataset.frame(split, index)?.source as usize;
+            Ok(names.get(source).cloned().unwrap_or_else(|| split.name().to_owned()))
+        })
+        .collect()
+}
+
+/// The name of a file without folder and endings.
+fn stem(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
+fn write(report: &EvaluationReport, run_dir: &Path) -> Result<(), AtomsError> {
+    let path = run_dir.join(EVALUATION_FILE);
+    let table = |reason: String| AtomsError::Table { path: path.clone(), reason };
+    let text = serde_json::to_vec(report).map_err(|error| table(error.to_string()))?;
+    let temporary = run_dir.join("evaluation.json.tmp");
+    std::fs::write(&temporary, text).map_err(AtomsError::io(&temporary, "write"))?;
+    std::fs::rename(&temporary, &path).map_err(AtomsError::io(&path, "replace"))
+}

@@ -1,0 +1,200 @@
+//! The task of a model of atoms: batches of graphs, weighted errors of energies, forces, stress.
+//!
+//! The sums of a step are divided by the structures and atoms of the whole step, so cutting it
+//! into slices that fit the memory changes nothing but memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::{FloatDType, Tensor};
+use genesis_data::graphs::loader::{Budgets, GraphLoader, GraphLoaderPlan};
+use genesis_data::graphs::{GraphDataset, GraphSplit};
+use genesis_kernels::Kernels;
+use genesis_model::equivariant::{LossCounts, Wanted, loss_and_gradients};
+use genesis_model::{ParamSpec, Params};
+use genesis_schema::GraphBatch;
+
+use super::error::AtomsError;
+use super::errors::{ErrorTable, compared};
+use super::measure::Measuring;
+use crate::config::AtomsPlan;
+use crate::report::{AtomsFigures, Figures, Observer, Work};
+use crate::trainer::task::{Gradients, Measurement, Steps, Task};
+use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
+
+/// Name of the validation set in tables.
+pub(super) const VALIDATION: &str = "validation";
+
+/// Trains a model of atoms from `start` to the last step of `plan`, as
+/// [`train`](crate::trainer::train) does one of sequences.
+///
+/// # Errors
+/// [`TrainError`]; the last checkpoint stays valid.
+pub fn train_atoms<B: Kernels>(
+    plan: &AtomsPlan,
+    dataset: Arc<GraphDataset>,
+    device: &B::Device,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+    start: Start,
+) -> Result<Outcome, TrainError> {
+    let loader = Arc::new(loader(plan, dataset)?);
+    follow(&plan.course()?, &Atoms::<B> { plan, device, loader }, observer, stop, start)
+}
+
+/// The loader of a plan.
+pub(super) fn loader(
+    plan: &AtomsPlan,
+    dataset: Arc<GraphDataset>,
+) -> genesis_data::error::Result<GraphLoader> {
+    let batch = &plan.config.batch;
+    let loader = GraphLoaderPlan {
+        cutoff: plan.blueprint.config().r_max_angstrom,
+        frames_per_step: batch.frames,
+        budgets: Budgets { max_atoms: batch.max_atoms, max_edges: batch.max_edges },
+        rank: 0,
+        world: 1,
+        seed: plan.config.run.seed,
+    };
+    GraphLoader::new(dataset, loader)
+}
+
+/// Learning energies, forces and stress.
+struct Atoms<'a, B: Kernels> {
+    plan: &'a AtomsPlan,
+    device: &'a B::Device,
+    loader: Arc<GraphLoader>,
+}
+
+/// Sizes of all slices of a step.
+fn counts(slices: &[GraphBatch]) -> LossCounts {
+    let sum = |of: fn(&GraphBatch) -> usize| slices.iter().map(of).sum::<usize>() as f64;
+    LossCounts { graphs: sum(GraphBatch::num_frames), atoms: sum(GraphBatch::num_atoms) }
+}
+
+impl<B: Kernels> Task<B> for Atoms<'_, B> {
+    type Slice = GraphBatch;
+
+    fn samples_are(&self) -> &'static str {
+        "structures"
+    }
+
+    fn specs(&self) -> Arc<[ParamSpec]> {
+        self.plan.blueprint.specs().clone()
+    }
+
+    fn dtype(&self) -> FloatDType {
+        self.plan.dtype
+    }
+
+    fn device(&self) -> &B::Device {
+        self.device
+    }
+
+    fn steps_from(&self, first_step: u64, ahead: usize) -> Steps<GraphBatch> {
+        Box::new(Arc::clone(&self.loader).prefetch(first_step, ahead))
+    }
+
+    fn position(&self, step: u64) -> Result<u64, TrainError> {
+        Ok(self.loader.position(step)?)
+    }
+
+    fn gradients(
+        &self,
+        step: u64,
+        params: &Params<B>,
+        slices: &[GraphBatch],
+    ) -> Result<Gradients<B>, TrainError> {
+        let (loss, counts) = (self.plan.loss(step), counts(slices));
+        let mut total = 0.0;
+        let mut sum: Option<Vec<Tensor<B, 1>>> = None;
+        for slice in slices {
+            let found = loss_and_gradients(&self.plan.blueprint, params, slice, &loss, counts)
+                .map_err(|error| TrainError::Batch { step: step + 1, reason: error.to_string() })?;
+            total += found.terms.total();
+            sum = Some(match sum {
+                None => found.gradients,
+                Some(sum) => sum.into_iter().zip(found.gradients).map(|(a, b)| a.add(b)).collect(),
+            });
+        }
+        Ok((total, sum.unwrap_or_default()))
+    }
+
+    fn size(&self, slices: &[GraphBatch]) -> u64 {
+        slices.iter().map(|slice| slice.num_atoms() as u64).sum()
+    }
+
+    fn work(&self, slices: &[GraphBatch], seconds: f64, seen: u64) -> Work {
+        let per_second = |count: usize| count as f64 / seconds.max(f64::MIN_POSITIVE);
+        Work::Atoms {
+            atoms_per_s: per_second(slices.iter().map(GraphBatch::num_atoms).sum()),
+            edges_per_s: per_second(slices.iter().map(GraphBatch::num_edges).sum()),
+            atoms: seen,
+        }
+    }
+
+    fn sample_ids(&self, slices: &[GraphBatch]) -> Vec<u64> {
+        let mut ids: Vec<u64> = slices.iter().flat_map(|slice| slice.frame_ids.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn evaluate(
+        &self,
+        step: u64,
+        params: &Params<B>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Measurement>, TrainError> {
+        let card = self.loader.dataset().card().splits.get(GraphSplit::Validation);
+        if card.frames == 0 {
+            return Ok(None);
+        }
+        // The loss of the last update: the first stage is evaluated with its own weights.
+        let loss = self.plan.loss(step.saturating_sub(1));
+        let measuring = Measuring {
+            blueprint: &self.plan.blueprint,
+            params,
+            wanted: Wanted { forces: true, stress: card.with_stress > 0 },
+            loss: &loss,
+            counts: LossCounts { graphs: card.frames as f64, atoms: card.atoms as f64 },
+        };
+        let mut table = ErrorTable::default();
+        let batches = self.loader.evaluation(GraphSplit::Validation, None);
+        let found = measuring.run(batches, stop, |batch, prediction| {
+            compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
+        });
+        let found = found.map_err(|error| match error {
+            AtomsError::Data(error) => TrainError::Data(error),
+            other => TrainError::Batch { step, reason: other.to_string() },
+        })?;
+        Ok(found.map(|terms| Measurement {
+            loss: terms.total(),
+            figures: Figures::Atoms(figures(&table)),
+            baseline: Some(format!(
+                "validation: {} structures; forces of zero would be wrong by {:.0} meV/Å (their \
+                 root mean square)",
+                card.frames,
+                1e3 * card.forces.rms
+            )),
+        }))
+    }
+
+    fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+fn figures(table: &ErrorTable) -> AtomsFigures {
+    let all = table.of_set(VALIDATION);
+    let milli = |value: Option<f64>| value.map(|value| 1e3 * value);
+    AtomsFigures {
+        val_energy_rmse_mev_per_atom: milli(all.energy_per_atom.rmse()),
+        val_energy_mae_mev_per_atom: milli(all.energy_per_atom.mae()),
+        val_forces_rmse_mev_per_a: milli(all.forces.rmse()),
+        val_forces_mae_mev_per_a: milli(all.forces.mae()),
+        val_stress_rmse_mev_per_a3: milli(all.stress.rmse()),
+        val_frames: all.frames,
+    }
+}

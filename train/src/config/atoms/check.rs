@@ -1,0 +1,98 @@
+//! Checks of meaning of a run file of atoms: ranges, and values that must fit each other. What
+//! follows from the dataset is checked when the plan is made.
+
+use super::super::check::Found;
+use super::super::problem::ConfigProblem;
+use super::{AtomsBatch, AtomsConfig, AtomsData, AtomsModel, AtomsObjective, StageTwoConfig};
+use genesis_data::ingest::GenerateAtoms;
+use genesis_model::equivariant::Penalty;
+
+/// Every problem of meaning in `config`.
+pub(in super::super) fn check(config: &AtomsConfig) -> Vec<ConfigProblem> {
+    let mut found = Found::default();
+    found.check_run(&config.run);
+    check_data(&mut found, &config.data);
+    check_model(&mut found, &config.model);
+    check_objective(&mut found, &config.objective);
+    check_batch(&mut found, config.batch);
+    found.check_optimizer(&config.optimizer);
+    found.check_schedule(&config.schedule);
+    if let Some(stage) = &config.stage_two {
+        check_stage_two(&mut found, stage, config.schedule.steps);
+    }
+    found.check_plateau(&config.schedule, config.evaluation.every);
+    found.check_average(config.average);
+    found.at_least("evaluation.every", config.evaluation.every.unwrap_or(1), 1);
+    found.check_checkpoint(&config.checkpoint);
+    found.0
+}
+
+fn check_data(found: &mut Found, data: &AtomsData) {
+    found.exactly_one(
+        "data",
+        &[
+            ("dataset", data.dataset.is_some()),
+            ("source", data.source.is_some()),
+            ("generate", data.generate.is_some()),
+        ],
+    );
+    if let Some(source) = &data.source {
+        found.require(!source.inputs.is_empty(), "data.source.inputs", || {
+            "is empty, must name a file".to_owned()
+        });
+        found.require(source.output.as_os_str().is_empty(), "data.source.output", || {
+            "follows from `run.dir`; remove the key".to_owned()
+        });
+        found.require(source.generate.is_none(), "data.source.generate", || {
+            "belongs one table higher: use `data.generate` instead of `data.source`".to_owned()
+        });
+    }
+    if let Some(GenerateAtoms::Silicon { frames, .. }) = data.generate {
+        found.at_least("data.generate.frames", frames, 2);
+    }
+}
+
+fn check_model(found: &mut Found, AtomsModel::Mace(model): &AtomsModel) {
+    found.at_least("model.channels", model.channels as u64, 1);
+    found.positive("model.r_max_angstrom", model.r_max_angstrom);
+    for (path, value) in
+        [("model.avg_num_neighbors", model.avg_num_neighbors), ("model.scale", model.scale)]
+    {
+        found.positive(path, value.unwrap_or(1.0));
+    }
+    let shift = model.shift_ev.unwrap_or(0.0);
+    found.require(shift.is_finite(), "model.shift_ev", || format!("is {shift}, must be finite"));
+}
+
+fn check_objective(found: &mut Found, objective: &AtomsObjective) {
+    let AtomsObjective { loss, energy_weight, forces_weight, stress_weight } = *objective;
+    check_weights(found, "objective", [energy_weight, forces_weight, stress_weight]);
+    if let Penalty::Huber { delta } | Penalty::Universal { delta } = loss {
+        found.positive("objective.loss.delta", delta);
+    }
+}
+
+fn check_weights(found: &mut Found, table: &str, weights: [f64; 3]) {
+    for (key, weight) in ["energy_weight", "forces_weight", "stress_weight"].iter().zip(weights) {
+        found.not_negative(&format!("{table}.{key}"), weight);
+    }
+    found.require(weights.iter().any(|&weight| weight > 0.0), table, || {
+        "has no weight above 0, so there is nothing to learn".to_owned()
+    });
+}
+
+fn check_batch(found: &mut Found, batch: AtomsBatch) {
+    found.at_least("batch.frames", batch.frames as u64, 1);
+    found.at_least("batch.max_atoms", batch.max_atoms as u64, 1);
+    found.at_least("batch.max_edges", batch.max_edges as u64, 1);
+}
+
+fn check_stage_two(found: &mut Found, stage: &StageTwoConfig, steps: u64) {
+    let start = stage.start_step;
+    found.require(start > 0 && start < steps, "stage_two.start_step", || {
+        format!("is {start}, must be above 0 and below `schedule.steps`, which is {steps}")
+    });
+    found.positive("stage_two.rate", stage.rate);
+    let weights = [stage.energy_weight, stage.forces_weight, stage.stress_weight];
+    check_weights(found, "stage_two", weights);
+}

@@ -1,0 +1,231 @@
+//! Run files of models of atoms: `[model] kind = "mace"` selects them.
+//!
+//! Tables about the run itself are those of every run; data, model, objective, batch and precision
+//! are the family's own. Reading order: here (the file), [`model`] (the network), `check` (ranges),
+//! [`plan`] (with the dataset to an immutable [`AtomsPlan`]).
+
+pub mod model;
+pub mod plan;
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use genesis_data::ingest::GenerateAtoms;
+use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, ValidationChoice};
+use genesis_model::equivariant::{LossConfig, Penalty};
+use serde::{Deserialize, Serialize};
+
+use super::data::DATASET_FOLDER;
+use super::run::{AverageConfig, CheckpointConfig, OptimizerConfig, RunTable, ScheduleConfig};
+pub(super) use check::check;
+pub use model::{AtomsModel, MaceModel};
+pub use plan::{AtomsPlan, resolve_atoms, save_atoms_plan};
+
+/// A whole run file of a model of atoms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsConfig {
+    /// Where the run lives and what makes it repeatable.
+    pub run: RunTable,
+    /// What it learns from.
+    pub data: AtomsData,
+    /// The network.
+    pub model: AtomsModel,
+    /// What is lowered.
+    pub objective: AtomsObjective,
+    /// How much data enters one optimizer step.
+    pub batch: AtomsBatch,
+    /// How gradients become updates.
+    #[serde(default = "OptimizerConfig::of_atoms")]
+    pub optimizer: OptimizerConfig,
+    /// Learning rate over steps, and how many steps there are.
+    pub schedule: ScheduleConfig,
+    /// Another loss and rate from a step on; absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_two: Option<StageTwoConfig>,
+    /// Running average of the parameters; absent means none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<AverageConfig>,
+    /// Arithmetic.
+    #[serde(default)]
+    pub precision: AtomsPrecision,
+    /// When the validation errors are measured.
+    #[serde(default)]
+    pub evaluation: AtomsEvaluation,
+    /// When checkpoints are written and which are kept.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+    /// What is written besides.
+    #[serde(default)]
+    pub report: AtomsReport,
+}
+
+/// `[data]`: exactly one of the three keys.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsData {
+    /// A dataset folder made by `genesis ingest`. `${NAME}` is expanded from the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<PathBuf>,
+    /// Raw files, ingested into `<run.dir>/dataset` on first use; the options of an ingest of
+    /// structures. `${NAME}` is expanded in its paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<AtomsIngest>,
+    /// Structures the program makes itself, written to `<run.dir>/dataset` on first use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<GenerateAtoms>,
+}
+
+impl AtomsData {
+    /// Where the dataset of a run in `run_dir` lies, or will lie.
+    pub fn folder(&self, run_dir: &Path) -> PathBuf {
+        self.dataset.clone().unwrap_or_else(|| run_dir.join(DATASET_FOLDER))
+    }
+
+    /// How the dataset is made; `None` if it is there already.
+    pub fn ingest_plan(&self, run_dir: &Path) -> Option<AtomsIngest> {
+        let output = self.folder(run_dir);
+        match (&self.source, &self.generate) {
+            (Some(source), _) => Some(AtomsIngest { output, ..source.clone() }),
+            (None, Some(generate)) => Some(AtomsIngest {
+                validation: a_tenth_of(generate),
+                ..AtomsIngest::of_generated(generate.clone(), output)
+            }),
+            (None, None) => None,
+        }
+    }
+}
+
+/// `[objective]`: weighted errors of energies per atom, forces and stress. Formulas:
+/// [`genesis_model::equivariant::loss`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsObjective {
+    /// What an error costs: its square, or less than that when it is large.
+    #[serde(default = "squares")]
+    pub loss: Penalty,
+    /// Weight of energies per atom, eV.
+    pub energy_weight: f64,
+    /// Weight of force components, eV/Å.
+    pub forces_weight: f64,
+    /// Weight of stress components, eV/Å^3; 0 when stress is not learned.
+    #[serde(default)]
+    pub stress_weight: f64,
+}
+
+impl AtomsObjective {
+    /// The loss as the model computes it.
+    pub fn loss(&self) -> LossConfig {
+        LossConfig {
+            penalty: self.loss,
+            energy_weight: self.energy_weight,
+            forces_weight: self.forces_weight,
+            stress_weight: self.stress_weight,
+        }
+    }
+}
+
+/// `[stage_two]`: the last part of a run, with energies weighing more and a small, constant rate.
+/// The best checkpoint is looked for anew, because losses of different weights do not compare.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageTwoConfig {
+    /// Steps done before it starts.
+    pub start_step: u64,
+    /// Its learning rate.
+    pub rate: f64,
+    /// Weight of energies per atom from then on.
+    pub energy_weight: f64,
+    /// Weight of force components from then on.
+    pub forces_weight: f64,
+    /// Weight of stress components from then on.
+    #[serde(default)]
+    pub stress_weight: f64,
+}
+
+/// `[batch]`: data of one optimizer step, over all ranks. The budgets bound memory alone: a step
+/// that exceeds them is split into slices whose gradients are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsBatch {
+    /// Structures per optimizer step.
+    pub frames: usize,
+    /// Atoms of one slice at most.
+    #[serde(default = "max_atoms")]
+    pub max_atoms: usize,
+    /// Directed edges of one slice at most.
+    #[serde(default = "max_edges")]
+    pub max_edges: usize,
+}
+
+/// `[precision]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsPrecision {
+    /// Type of weights, activations, gradients and moments. Energies of isolated atoms are added
+    /// in 64 bits always.
+    #[serde(default)]
+    pub dtype: AtomsDtype,
+}
+
+/// Floating-point types of models of atoms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtomsDtype {
+    /// 32 bits: for speed.
+    #[default]
+    F32,
+    /// 64 bits: for exactness.
+    F64,
+}
+
+/// `[evaluation]`. The last step is always evaluated, on the whole validation split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsEvaluation {
+    /// Steps between evaluations; absent means only after the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
+}
+
+/// `[report]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtomsReport {
+    /// Whether TensorBoard event files are written.
+    #[serde(default = "yes")]
+    pub tensorboard: bool,
+}
+
+impl Default for AtomsReport {
+    fn default() -> Self {
+        Self { tensorboard: true }
+    }
+}
+
+/// A tenth of generated structures, at least one, is held out.
+fn a_tenth_of(generate: &GenerateAtoms) -> ValidationChoice {
+    let GenerateAtoms::Silicon { frames, seed } = *generate;
+    ValidationChoice::Count { frames: (frames / 10).max(1), seed }
+}
+
+fn squares() -> Penalty {
+    Penalty::Weighted {}
+}
+
+/// Some 40 molecules, or two cells of a thousand atoms.
+fn max_atoms() -> usize {
+    2_000
+}
+
+/// About 1.5 GB of a network of 128 channels in f32.
+fn max_edges() -> usize {
+    50_000
+}
+
+fn yes() -> bool {
+    true
+}

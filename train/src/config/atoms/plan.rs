@@ -1,0 +1,197 @@
+//! A run file of atoms joined with its dataset: the immutable plan that a run works from.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::FloatDType;
+use genesis_data::graphs::GraphDataset;
+use genesis_data::graphs::GraphSplit;
+use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
+
+use super::super::load::to_text;
+use super::super::problem::{ConfigProblem, ConfigProblems};
+use super::super::resolve::{available_threads, write_plan};
+use super::{AtomsConfig, AtomsDtype, AtomsModel};
+use crate::atoms::statistics::Statistics;
+use crate::trainer::{Course, Plan, StageTwo, TrainError, to_json};
+
+/// Everything a run on atoms needs to know, fixed before the first step.
+#[derive(Debug, Clone)]
+pub struct AtomsPlan {
+    /// The file it came from, every default filled in; what `plan.toml` holds.
+    pub config: AtomsConfig,
+    /// The network with its tables.
+    pub blueprint: Blueprint,
+    /// Optimizer steps of the run.
+    pub steps: u64,
+    /// Type of weights and arithmetic.
+    pub dtype: FloatDType,
+    /// Trained parameters.
+    pub num_parameters: u64,
+    /// CPU threads.
+    pub threads: usize,
+    /// Root digest of the dataset.
+    pub dataset_digest: String,
+}
+
+/// Keys of a run on atoms that may change on resume: sums in another order, the same structures
+/// but not the same bits.
+const FREE_KEYS: [&str; 2] = ["batch.max_atoms", "batch.max_edges"];
+
+/// What the manifest calls the tokenizer of a model that has none.
+pub const NO_TOKENIZER: &str = "atoms";
+
+/// Joins `config` with its dataset.
+///
+/// # Errors
+/// Every way in which they do not fit: missing labels, splits without structures, sizes of the
+/// network; and a dataset that cannot be read.
+pub fn resolve_atoms(
+    config: AtomsConfig,
+    dataset: &GraphDataset,
+) -> Result<AtomsPlan, ConfigProblems> {
+    const PLACE: &str = "the run and its dataset";
+    let problems = fit(&config, dataset);
+    if !problems.is_empty() {
+        return Err(ConfigProblems::new(PLACE, problems));
+    }
+    let AtomsModel::Mace(model) = &config.model;
+    let statistics = Statistics::measure(dataset, model)
+        .map_err(|error| ConfigProblems::new(PLACE, vec![ConfigProblem::at("data", error)]))?;
+    let blueprint = Blueprint::new(model.resolve(&statistics)).map_err(|found| {
+        let problems = found.problems.iter().map(|p| ConfigProblem::at("model", p)).collect();
+        ConfigProblems::new(PLACE, problems)
+    })?;
+    let num_parameters = blueprint.specs().iter().map(|spec| spec.num_elements() as u64).sum();
+    Ok(AtomsPlan {
+        steps: config.schedule.steps,
+        dtype: match config.precision.dtype {
+            AtomsDtype::F32 => FloatDType::F32,
+            AtomsDtype::F64 => FloatDType::F64,
+        },
+        num_parameters,
+        threads: config.run.threads.unwrap_or_else(available_threads),
+        dataset_digest: dataset.digest().to_owned(),
+        blueprint,
+        config,
+    })
+}
+
+/// What must hold between the file and the card of the dataset.
+fn fit(config: &AtomsConfig, dataset: &GraphDataset) -> Vec<ConfigProblem> {
+    let train = dataset.card().splits.get(GraphSplit::Train);
+    let mut problems = Vec::new();
+    let mut require = |holds: bool, path: &str, message: String| {
+        if !holds {
+            problems.push(ConfigProblem::at(path, message));
+        }
+    };
+    require(train.frames > 0, "data", "the training split has no structures".to_owned());
+    let objective = &config.objective;
+    let stage_two = config.stage_two.as_ref();
+    let weights = [
+        ("energy", objective.energy_weight, train.energy_per_atom.count),
+        ("forces", objective.forces_weight, train.with_forces),
+        ("stress", objective.stress_weight, train.with_stress),
+    ];
+    let later = [
+        stage_two.map_or(0.0, |stage| stage.energy_weight),
+        stage_two.map_or(0.0, |stage| stage.forces_weight),
+        stage_two.map_or(0.0, |stage| stage.stress_weight),
+    ];
+    for ((label, weight, count), later) in weights.into_iter().zip(later) {
+        require(
+            (weight <= 0.0 && later <= 0.0) || count > 0 || train.frames == 0,
+            &format!("objective.{label}_weight"),
+            format!(
+                "is {weight} (stage two {later}), but none of {} training structures has {label}; \
+                 set it to 0, or ingest labels",
+                train.frames
+            ),
+        );
+    }
+    problems
+}
+
+impl AtomsPlan {
+    /// The loss of the update numbered `step` from 0.
+    pub fn loss(&self, step: u64) -> LossConfig {
+        let first = self.config.objective.loss();
+        match self.config.stage_two {
+            Some(stage) if step >= stage.start_step => LossConfig {
+                energy_weight: stage.energy_weight,
+                forces_weight: stage.forces_weight,
+                stress_weight: stage.stress_weight,
+                ..first
+            },
+            _ => first,
+        }
+    }
+
+    /// What was derived from the file and the data, as name and value.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        use crate::report::grouped;
+        let model = self.blueprint.config();
+        let symbols = model.elements.len();
+        let mut facts = vec![
+            (
+                "Model",
+                format!(
+                    "MACE, {} layers, {} channels, degrees to {}, harmonics to {}, correlation {}",
+                    model.num_interactions,
+                    model.channels,
+                    model.max_hidden_degree,
+                    model.max_ell,
+                    model.correlation
+                ),
+            ),
+            ("Parameters", grouped(self.num_parameters)),
+            ("Elements", symbols.to_string()),
+            ("Cut-off", format!("{} Å", model.r_max_angstrom)),
+            ("Mean number of neighbours", format!("{:.4}", model.avg_num_neighbors)),
+        ];
+        if let EnergyKind::ScaleShift { scale, shift_ev } = &model.energy {
+            facts.push(("Scale, eV", format!("{scale:?}")));
+            facts.push(("Shift, eV", format!("{shift_ev:?}")));
+        }
+        facts.extend([
+            ("Steps planned", grouped(self.steps)),
+            ("Structures per step", self.config.batch.frames.to_string()),
+            ("Arithmetic", format!("{:?}", self.config.precision.dtype).to_lowercase()),
+            ("Threads", self.threads.to_string()),
+            ("Seed", self.config.run.seed.to_string()),
+            ("Dataset digest", self.dataset_digest.clone()),
+        ]);
+        facts
+    }
+}
+
+impl Plan for AtomsPlan {
+    fn course(&self) -> Result<Course, TrainError> {
+        let config = &self.config;
+        Ok(Course {
+            run_dir: config.run.dir.clone(),
+            seed: config.run.seed,
+            schedule: config.schedule,
+            stage_two: config
+                .stage_two
+                .map(|stage| StageTwo { start_step: stage.start_step, rate: stage.rate }),
+            optimizer: config.optimizer,
+            average: config.average,
+            evaluation_every: config.evaluation.every,
+            checkpoint: config.checkpoint,
+            model: to_json(self.blueprint.config())?,
+            config: to_json(config)?,
+            dataset_digest: self.dataset_digest.clone(),
+            tokenizer_kind: NO_TOKENIZER.to_owned(),
+            free_keys: &FREE_KEYS,
+        })
+    }
+}
+
+/// Writes `plan.toml` into `run_dir`, as [`save_plan`](crate::config::save_plan) does.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_atoms_plan(plan: &AtomsPlan, run_dir: &Path) -> Result<PathBuf, ConfigProblems> {
+    write_plan(run_dir, &plan.facts(), &to_text(&plan.config)?)
+}

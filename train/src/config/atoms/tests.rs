@@ -1,0 +1,105 @@
+//! Run files of atoms: what is refused, and how.
+
+use super::super::load::{AnyConfig, load_any_text, to_text};
+use super::AtomsConfig;
+use genesis_model::equivariant::Penalty;
+
+const FILE: &str = r#"
+[run]
+dir = "runs/atoms"
+
+[data.source]
+inputs = ["train.xyz"]
+
+[model]
+kind = "mace"
+channels = 16
+
+[objective]
+energy_weight = 1.0
+forces_weight = 100.0
+
+[batch]
+frames = 5
+
+[schedule]
+steps = 100
+peak_rate = 0.01
+decay = { kind = "plateau", factor = 0.8, patience = 5 }
+
+[evaluation]
+every = 10
+
+[stage_two]
+start_step = 80
+rate = 1e-3
+energy_weight = 1000.0
+forces_weight = 100.0
+"#;
+
+fn load(text: &str) -> Result<AtomsConfig, String> {
+    match load_any_text("run.toml", text, &[], &|_| None) {
+        Ok(AnyConfig::Atoms(config)) => Ok(*config),
+        Ok(AnyConfig::Sequences(_)) => Err("was read as a model of sequences".to_owned()),
+        Err(problems) => Err(problems.to_string()),
+    }
+}
+
+#[test]
+fn a_file_of_atoms_reads_back_equal_with_every_default_written_out() {
+    let config = load(FILE).unwrap();
+    assert_eq!(config.objective.loss, Penalty::Weighted {});
+    let written = to_text(&config).unwrap();
+    assert!(written.contains("max_ell = 3") && written.contains("max_edges"), "{written}");
+    assert_eq!(load(&written).unwrap(), config);
+}
+
+#[test]
+fn a_misspelled_kind_is_still_a_model_of_atoms_and_named() {
+    let error = load(&FILE.replace("\"mace\"", "\"mcae\"")).unwrap_err();
+    assert!(error.contains("did you mean `mace`?"), "{error}");
+}
+
+#[test]
+fn all_problems_are_reported_at_once_with_their_lines() {
+    let text = FILE
+        .replace("channels = 16", "chanels = 16")
+        .replace("frames = 5", "frames = 0")
+        .replace("forces_weight = 100.0\n\n[batch]", "forces_weight = -1.0\n\n[batch]")
+        .replace("start_step = 80", "start_step = 100");
+    let error = load(&text).unwrap_err();
+    for part in [
+        "unknown key; did you mean `channels`?",
+        "`model.channels`: required, but missing",
+        "`batch.frames`: is 0, must be at least 1",
+        "`objective.forces_weight`: is -1",
+        "`stage_two.start_step`: is 100, must be above 0 and below `schedule.steps`",
+    ] {
+        assert!(error.contains(part), "{part} is not in\n{error}");
+    }
+}
+
+#[test]
+fn a_plateau_needs_evaluations_to_listen_to() {
+    let error = load(&FILE.replace("every = 10", "")).unwrap_err();
+    assert!(error.contains("`evaluation.every`: is absent"), "{error}");
+}
+
+#[test]
+fn an_objective_without_any_weight_is_refused() {
+    let text = FILE.replace(
+        "energy_weight = 1.0\nforces_weight = 100.0\n\n[batch]",
+        "energy_weight = 0.0\nforces_weight = 0.0\n\n[batch]",
+    );
+    let error = load(&text).unwrap_err();
+    assert!(error.contains("nothing to learn"), "{error}");
+}
+
+#[test]
+fn a_huber_loss_needs_its_delta() {
+    let text = FILE.replace("[batch]", "loss = { kind = \"huber\" }\n[batch]");
+    let error = load(&text).unwrap_err();
+    assert!(error.contains("`objective.loss.delta`: required, but missing"), "{error}");
+    let text = FILE.replace("[batch]", "loss = { kind = \"huber\", delta = 0.01 }\n[batch]");
+    assert_eq!(load(&text).unwrap().objective.loss, Penalty::Huber { delta: 0.01 });
+}

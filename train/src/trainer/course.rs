@@ -1,0 +1,129 @@
+//! What the loop needs to know of a run, whatever the run learns.
+//!
+//! A family's plan boils down to a [`Course`]; prepare, resume, the loop and checkpoints work from
+//! it alone. Not here: what a step computes ([`super::task`]).
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::error::TrainError;
+use crate::config::{
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunPlan, ScheduleConfig,
+};
+use crate::schedule::Schedule;
+
+/// A plan of some family.
+pub trait Plan {
+    /// What the loop needs of it.
+    ///
+    /// # Errors
+    /// [`TrainError::Unstorable`] when a value cannot be written into a checkpoint.
+    fn course(&self) -> Result<Course, TrainError>;
+}
+
+/// What the loop needs to know of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// Folder of the run.
+    pub run_dir: PathBuf,
+    /// Root of its random numbers.
+    pub seed: u64,
+    /// Learning rate over steps, and how many steps there are.
+    pub schedule: ScheduleConfig,
+    /// A second stage, if there is one.
+    pub stage_two: Option<StageTwo>,
+    /// How gradients become updates.
+    pub optimizer: OptimizerConfig,
+    /// Running average of the parameters.
+    pub average: Option<AverageConfig>,
+    /// Steps between evaluations.
+    pub evaluation_every: Option<u64>,
+    /// When checkpoints are written and which are kept.
+    pub checkpoint: CheckpointConfig,
+    /// The resolved model, as the manifest holds it.
+    pub model: Value,
+    /// The configuration, as the manifest holds it.
+    pub config: Value,
+    /// Root digest of the dataset.
+    pub dataset_digest: String,
+    /// Kind of the tokenizer; `atoms` where there is none.
+    pub tokenizer_kind: String,
+    /// Keys of this family that may change on resume, beside those of every run.
+    pub free_keys: &'static [&'static str],
+}
+
+/// The part of a run with another loss and another, constant rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StageTwo {
+    /// Its first step, counted from 0.
+    pub start_step: u64,
+    /// Its learning rate.
+    pub rate: f64,
+}
+
+impl Course {
+    /// Folder of the run's checkpoints.
+    pub fn checkpoints_dir(&self) -> PathBuf {
+        self.run_dir.join("checkpoints")
+    }
+
+    /// Steps of the run.
+    pub fn steps(&self) -> u64 {
+        self.schedule.steps
+    }
+
+    /// Stage of the update numbered `step` from 0: 0, or 1 in the second stage.
+    pub fn stage(&self, step: u64) -> u32 {
+        u32::from(self.stage_two.is_some_and(|stage| step >= stage.start_step))
+    }
+
+    /// Whether the rate is scaled by the validation loss.
+    pub fn has_plateau(&self) -> bool {
+        matches!(self.schedule.decay, DecayConfig::Plateau { .. })
+    }
+
+    /// Whether the evaluation after `step` updates scales the rate: those at the interval of
+    /// `[evaluation]` do, so that checkpoints and stops change nothing.
+    pub fn plateau_listens(&self, step: u64) -> bool {
+        let due = self.evaluation_every.is_some_and(|every| step.is_multiple_of(every));
+        self.has_plateau() && due && self.stage(step.saturating_sub(1)) == 0
+    }
+
+    /// Rate of the update numbered `step` from 0, before a plateau scales it.
+    pub fn rate(&self, step: u64) -> f64 {
+        match self.stage_two {
+            Some(stage) if step >= stage.start_step => stage.rate,
+            _ => Schedule::new(&self.schedule).rate(step),
+        }
+    }
+}
+
+/// Keys of a run of sequences: sums in another order, the same samples but not the same bits.
+const FREE_KEYS_OF_SEQUENCES: [&str; 1] = ["batch.accumulation"];
+
+impl Plan for RunPlan {
+    fn course(&self) -> Result<Course, TrainError> {
+        let config = &self.config;
+        Ok(Course {
+            run_dir: config.run.dir.clone(),
+            seed: config.run.seed,
+            schedule: config.schedule,
+            stage_two: None,
+            optimizer: config.optimizer,
+            average: config.average,
+            evaluation_every: config.evaluation.every,
+            checkpoint: config.checkpoint,
+            model: to_json(&self.model)?,
+            config: to_json(config)?,
+            dataset_digest: self.dataset_digest.clone(),
+            tokenizer_kind: self.tokenizer_kind.clone(),
+            free_keys: &FREE_KEYS_OF_SEQUENCES,
+        })
+    }
+}
+
+/// A part of a plan as it is stored in the manifest.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<Value, TrainError> {
+    serde_json::to_value(value).map_err(|e| TrainError::Unstorable { reason: e.to_string() })
+}

@@ -1,0 +1,137 @@
+//! The task of a model of sequences: packed batches of tokens, nats per label.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::FloatDType;
+use genesis_data::card::Split;
+use genesis_data::loader::{Loader, Objective};
+use genesis_kernels::Kernels;
+use genesis_model::{Mode, ParamSpec, Params, specs};
+use genesis_schema::{Seeds, TokenBatch};
+
+use super::error::TrainError;
+use super::step;
+use super::task::{Gradients, Measurement, Steps, Task};
+use super::watch::documents;
+use crate::checkpoint::CheckpointError;
+use crate::config::RunPlan;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::report::{Figures, SequenceFigures, Work};
+
+/// Files of the dataset that travel with every checkpoint.
+const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
+
+/// Learning to predict tokens.
+pub(super) struct Sequences<'a, B: Kernels> {
+    pub(super) plan: &'a RunPlan,
+    pub(super) device: &'a B::Device,
+    pub(super) loader: Arc<Loader>,
+}
+
+impl<B: Kernels> Task<B> for Sequences<'_, B> {
+    type Slice = TokenBatch;
+
+    fn samples_are(&self) -> &'static str {
+        "documents"
+    }
+
+    fn specs(&self) -> Arc<[ParamSpec]> {
+        specs(&self.plan.model)
+    }
+
+    fn dtype(&self) -> FloatDType {
+        FloatDType::F32
+    }
+
+    fn device(&self) -> &B::Device {
+        self.device
+    }
+
+    fn steps_from(&self, first_step: u64, ahead: usize) -> Steps<TokenBatch> {
+        Box::new(Arc::clone(&self.loader).prefetch(first_step, ahead))
+    }
+
+    fn position(&self, step: u64) -> Result<u64, TrainError> {
+        Ok(self.loader.position(step)?)
+    }
+
+    fn gradients(
+        &self,
+        step: u64,
+        params: &Params<B>,
+        slices: &[TokenBatch],
+    ) -> Result<Gradients<B>, TrainError> {
+        if step::count_labels(slices) == 0 {
+            return Err(TrainError::NoLabels { step: step + 1, documents: documents(slices) });
+        }
+        let dropout = Seeds::new(self.plan.config.run.seed).stream("dropout");
+        let loader = &self.plan.loader;
+        let slices_per_step = (loader.accumulation * loader.world) as u64;
+        let first_slice = step * slices_per_step + (loader.rank * loader.accumulation) as u64;
+        let mode = |slice| Mode::training(self.plan.precision, dropout, first_slice + slice);
+        Ok(step::accumulate(&self.plan.model, params, slices, mode, self.device))
+    }
+
+    fn size(&self, slices: &[TokenBatch]) -> u64 {
+        slices.iter().map(|batch| batch.num_tokens() as u64).sum()
+    }
+
+    fn work(&self, slices: &[TokenBatch], seconds: f64, seen: u64) -> Work {
+        let tokens = <Self as Task<B>>::size(self, slices) as f64;
+        Work::Tokens { tokens_per_s: tokens / seconds.max(f64::MIN_POSITIVE), tokens: seen }
+    }
+
+    fn sample_ids(&self, slices: &[TokenBatch]) -> Vec<u64> {
+        documents(slices)
+    }
+
+    fn evaluate(
+        &self,
+        _step: u64,
+        params: &Params<B>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Measurement>, TrainError> {
+        let config = &self.plan.config.evaluation;
+        let loader = &self.plan.loader;
+        let per_slice = loader.sequences_per_step / (loader.accumulation * loader.world).max(1);
+        let per_batch = config.sequences_per_batch.unwrap_or(per_slice);
+        let batches = self.loader.validation(config.max_sequences, per_batch);
+        let (model, precision) = (&self.plan.model, self.plan.precision);
+        let found = evaluate(model, params, batches, precision, self.device, stop)?;
+        Ok(found.map(|found| self.measurement(&found)))
+    }
+
+    fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
+        let mut files = BTreeMap::new();
+        for name in TOKENIZER_FILES {
+            let path = self.loader.dataset().root().join(name);
+            if path.is_file() {
+                let bytes = std::fs::read(&path).map_err(CheckpointError::io("read", &path))?;
+                files.insert(name.to_owned(), bytes);
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl<B: Kernels> Sequences<'_, B> {
+    fn measurement(&self, found: &Evaluation) -> Measurement {
+        let causal = matches!(self.plan.loader.objective, Objective::Causal { .. });
+        let split = self.loader.dataset().card().splits.get(Split::Validation);
+        Measurement {
+            loss: found.loss,
+            figures: Figures::Sequences(SequenceFigures {
+                perplexity: Some(found.perplexity()),
+                bits_per_byte: found.bits_per_byte(split).filter(|_| causal),
+                val_labels: found.num_labels,
+            }),
+            baseline: Some(format!(
+                "validation: {} labels; a model that ignores its input could reach {:.4} nats \
+                 (their unigram entropy)",
+                found.num_labels, found.unigram_entropy
+            )),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a family of models adds to the loop: its batches, its gradients, its evaluation.
+//!
+//! The loop asks a [`Task`] for numbers and never looks inside a batch, so it has no branches on
+//! what is learned. Not here: schedules, optimizers, checkpoints, which all families share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::{FloatDType, Tensor};
+use genesis_data::error::DataError;
+use genesis_kernels::Kernels;
+use genesis_model::{ParamSpec, Params};
+
+use super::error::TrainError;
+use crate::report::{Figures, Work};
+
+/// Steps of data in order, each with its number from 0.
+pub(crate) type Steps<Slice> = Box<dyn Iterator<Item = Result<(u64, Vec<Slice>), DataError>>>;
+
+/// Loss of a step and its gradients in the order of the specs.
+pub(crate) type Gradients<B> = (f64, Vec<Tensor<B, 1>>);
+
+/// What is learned from what.
+pub(crate) trait Task<B: Kernels> {
+    /// Part of a step whose gradients are made at once.
+    type Slice;
+
+    /// What "samples" are called in messages.
+    fn samples_are(&self) -> &'static str;
+
+    /// Parameters of the network.
+    fn specs(&self) -> Arc<[ParamSpec]>;
+
+    /// Type of parameters, gradients and moments.
+    fn dtype(&self) -> FloatDType;
+
+    /// Where everything is computed.
+    fn device(&self) -> &B::Device;
+
+    /// The data of the steps from `first_step` on, `ahead` of them made in the background.
+    fn steps_from(&self, first_step: u64, ahead: usize) -> Steps<Self::Slice>;
+
+    /// Samples delivered before step `step`.
+    fn position(&self, step: u64) -> Result<u64, TrainError>;
+
+    /// Loss of the step numbered `step` from 0, and its gradients, over all slices.
+    fn gradients(
+        &self,
+        step: u64,
+        params: &Params<B>,
+        slices: &[Self::Slice],
+    ) -> Result<Gradients<B>, TrainError>;
+
+    /// Tokens or atoms of a step.
+    fn size(&self, slices: &[Self::Slice]) -> u64;
+
+    /// What a step of `slices` took `seconds` for; `seen` tokens or atoms since step 0.
+    fn work(&self, slices: &[Self::Slice], seconds: f64, seen: u64) -> Work;
+
+    /// Samples of a step, ascending, each once.
+    fn sample_ids(&self, slices: &[Self::Slice]) -> Vec<u64>;
+
+    /// Measures `params` on held-out data after `step` updates; `None` when `stop` was set
+    /// meanwhile or there is nothing to measure on.
+    fn evaluate(
+        &self,
+        step: u64,
+        params: &Params<B>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Measurement>, TrainError>;
+
+    /// Files that travel with every checkpoint.
+    fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, TrainError>;
+}
+
+/// What an evaluation found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measurement {
+    /// What is to be lowered.
+    pub(crate) loss: f64,
+    /// What makes it readable.
+    pub(crate) figures: Figures,
+    /// A sentence for the first evaluation of a run.
+    pub(crate) baseline: Option<String>,
+}
