@@ -14,7 +14,7 @@ use crate::exit::{Code, OrExit};
 /// imported model with reference outputs and prints one JSON line: largest logits difference,
 /// relative loss difference, worst relative gradient error and its parameter, worst relative
 /// difference of the loss curve. The file holds input_ids, labels, attention_mask, logits, loss,
-/// grad.<parameter> and curve; docs/guides/exchange-with-hugging-face.md has the details.
+/// grad.NAME and curve; docs/guides/exchange-with-hugging-face.md has the details.
 ///
 /// A mace-torch folder holds config.json (its hyper-parameters) and model.safetensors (its state
 /// dict). With --check it also holds frames.extxyz, and the JSON line has the differences of

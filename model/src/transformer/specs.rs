@@ -1,7 +1,7 @@
 //! Which parameters a transformer has: canonical names, shapes, first values.
 //!
 //! Names and shapes are those of the gradients transformers reports for `GPT2LMHeadModel`,
-//! `LlamaForCausalLM` and `EsmForMaskedLM`. [`Names`] is the only place that spells them.
+//! `LlamaForCausalLM` and `EsmForMaskedLM`. `Names` is the only place that spells them.
 
 use std::sync::Arc;
 

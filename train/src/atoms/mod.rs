@@ -1,7 +1,7 @@
 //! What a run on atoms does beside the loop: statistics, errors by kind of structure, predictions,
 //! molecular dynamics.
 //!
-//! Reading order: [`statistics`] (what a network takes from its data), [`task`] (steps and
+//! Reading order: [`statistics`] (what a network takes from its data), `task` (steps and
 //! evaluations), [`errors`] and [`parity`] (how good it is), [`evaluation`] (the table at the end),
 //! [`model`] (a trained network), [`predict`](mod@predict) and [`md`] (what it is for),
 //! [`output`] (files of structures).

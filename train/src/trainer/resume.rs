@@ -2,7 +2,7 @@
 //!
 //! [`prepare`] looks before anything is written: it refuses a folder that holds a run, picks the
 //! newest valid checkpoint, and compares the configuration key by key with the one it was trained
-//! with. What may differ is in [`MAY_CHANGE`]; the schedule may change as long as every rate
+//! with. What may differ is in `MAY_CHANGE`; the schedule may change as long as every rate
 //! already used stays the same, so that a plateau can be prolonged but a cosine cannot be stretched.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`foreign`] (a folder as configuration, parameters and the rest), [`mod@import`]
 //! (into a checkpoint), [`origin`] (what the checkpoint remembers of the folder), [`folder`] (the
-//! files of an export), [`reference`] (the export's own reference outputs), [`mod@export`].
+//! files of an export), [`mod@reference`] (the export's own reference outputs), [`mod@export`].
 
 pub mod export;
 pub mod folder;
