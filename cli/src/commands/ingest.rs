@@ -5,17 +5,19 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use genesis_data::card::{DatasetCard, SplitCard};
+use genesis_data::ingest::atoms::AtomsPlan;
 use genesis_data::ingest::{
     DocumentRule, FormatChoice, Generate, IngestPlan, IngestSummary, TokenizerChoice, ingest,
 };
 
+use super::structures::{self, are_structures};
 use crate::console::{self, IngestMeter};
 use crate::exit::{Code, Failure, OrExit};
 
 /// Turn raw files into a dataset folder of Arrow shards.
 ///
-/// Formats: plain text, JSONL, FASTA (protein or DNA), CSV, TSV, Parquet; gzip is recognised in
-/// any of them. Folders stand for the files in them. The same input gives the same bytes, whatever
+/// Formats: plain text, JSONL, FASTA (protein or DNA), CSV, TSV, Parquet; for structures of atoms
+/// extended XYZ, npz, JSONL, Parquet; gzip is recognised in any text. Folders stand for the files in them. The same input gives the same bytes, whatever
 /// the number of threads. Rejected records are counted, listed in rejects.jsonl with file, line
 /// and reason, and the first ones are shown. OUT appears whole or not at all.
 ///
@@ -23,8 +25,11 @@ use crate::exit::{Code, Failure, OrExit};
 ///   genesis ingest uniprot.fasta.gz --tokenizer amino-acid --out data/proteins
 ///   genesis ingest qm9.csv --column smiles --tokenizer smiles --out data/qm9
 ///   genesis ingest corpus.jsonl --column text --train-bpe 4096 --out data/corpus
+///   genesis ingest train.xyz isolated_atoms.xyz --out data/acac
+///   genesis ingest rmd17_ethanol.npz --set units.energy=kcal_per_mol --out data/ethanol
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Args {
     /// Files or folders
     #[arg(required_unless_present = "generate")]
@@ -36,8 +41,15 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// byte, amino-acid, nucleotide, smiles, or the path of a Hugging Face tokenizer.json
-    #[arg(long, value_name = "NAME|FILE", required_unless_present_any = ["train_bpe", "generate"])]
+    #[arg(long, value_name = "NAME|FILE")]
     tokenizer: Option<String>,
+    /// The inputs are structures of atoms; understood by itself of .xyz, .extxyz and .npz
+    #[arg(long, conflicts_with_all = ["tokenizer", "train_bpe", "generate", "column", "format"])]
+    structures: bool,
+    /// Structures only: an option of [data.source], such as units.energy=hartree,
+    /// keys.forces=dft_forces or validation='{ by = "count", frames = 50 }'; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    options: Vec<String>,
     /// Learn a byte-level BPE tokenizer with N tokens from the data
     #[arg(long, value_name = "N", conflicts_with = "tokenizer")]
     train_bpe: Option<u32>,
@@ -138,7 +150,11 @@ impl Args {
         if let Some(vocab_size) = self.train_bpe {
             return Ok(TokenizerChoice::TrainBpe { vocab_size });
         }
-        let name = self.tokenizer.as_deref().unwrap_or_default();
+        let Some(name) = self.tokenizer.as_deref() else {
+            let message = "--tokenizer or --train-bpe is missing: say how text becomes tokens; for \
+                           structures of atoms in other files than .xyz and .npz add --structures";
+            return Err(Failure::error(Code::Usage, message));
+        };
         Ok(match name {
             "byte" => TokenizerChoice::Byte,
             "amino-acid" | "amino_acid" => TokenizerChoice::AminoAcid,
@@ -155,7 +171,27 @@ impl Args {
         })
     }
 
+    fn structure_plan(self) -> anyhow::Result<AtomsPlan> {
+        let plan = structures::with_options(&self.inputs, &self.out, &self.options)?;
+        Ok(AtomsPlan {
+            max_shard_bytes: self.shard_bytes.or(plan.max_shard_bytes),
+            keep_duplicates: self.keep_duplicates || plan.keep_duplicates,
+            overwrite: self.overwrite,
+            threads: Some(rayon::current_num_threads()),
+            name: self.name.or(plan.name),
+            description: self.description,
+            licence: self.licence,
+            classification: self.classification,
+            ..plan
+        })
+    }
+
     fn plan(self) -> anyhow::Result<IngestPlan> {
+        if let Some(option) = self.options.first() {
+            let message = format!("--set {option}: only for structures of atoms; see --help");
+            return Err(Failure::error(Code::Usage, message));
+        }
+
         let base = if let Some(generate) = &self.generate {
             IngestPlan::of_generated(generate.clone(), self.out.clone())
         } else {
@@ -183,6 +219,9 @@ impl Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<Code> {
     let json = args.json;
+    if args.structures || are_structures(&args.inputs) {
+        return structures::run(&args.structure_plan()?, json);
+    }
     let plan = args.plan()?;
     let summary = ingest(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
     summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));

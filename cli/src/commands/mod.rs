@@ -21,6 +21,7 @@ mod predict;
 mod report;
 mod score;
 mod settings;
+mod structures;
 mod train;
 mod verify;
 
