@@ -10,13 +10,16 @@ use genesis_data::graphs::{GraphCard, GraphDataset, GraphSplit};
 use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, AtomsSummary, ingest_atoms};
 use genesis_kernels::Cpu;
 use genesis_train::atoms::{ErrorRow, EvaluationReport, evaluate_run, train_atoms};
-use genesis_train::config::{AtomsConfig, AtomsPlan, resolve_atoms, save_atoms_plan};
+use genesis_train::config::{
+    AnyConfig, AtomsConfig, AtomsPlan, load_any, resolve_atoms, save_atoms_plan,
+};
 use genesis_train::report::RunLog;
 use genesis_train::trainer::{Outcome, Resume, prepare};
 
 use super::train::{failure, finish};
 use crate::console::{self, IngestMeter};
 use crate::exit::{Code, Failure, OrExit};
+use crate::signals::stop_flag;
 use crate::watch::ConsoleWatch;
 
 /// Trains, evaluates and reports.
@@ -46,6 +49,43 @@ pub(super) fn train(
         show_evaluation(&report);
     }
     finish(&run_dir, outcome)
+}
+
+/// The config of the run in `dir` if it is one on atoms.
+pub(super) fn config_of_run(dir: &Path) -> anyhow::Result<Option<AtomsConfig>> {
+    let file = dir.join("plan.toml");
+    if !file.is_file() {
+        return Ok(None);
+    }
+    match load_any(&file, &[]).or_exit(Code::Usage)? {
+        AnyConfig::Sequences(_) => Ok(None),
+        AnyConfig::Atoms(mut config) => {
+            // The folder may have been moved since.
+            config.run.dir = dir.to_path_buf();
+            Ok(Some(*config))
+        }
+    }
+}
+
+/// Measures the best checkpoint of a run again, on its own dataset or another one.
+pub(super) fn evaluate(
+    config: AtomsConfig,
+    data: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Code> {
+    let own = config.data.folder(&config.run.dir);
+    let dataset = GraphDataset::open(data.unwrap_or(&own)).or_exit(Code::Data)?;
+    let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
+    let report = evaluate_run(&plan, &Arc::new(dataset), &*stop_flag()?).or_exit(Code::Data)?;
+    let Some(report) = report else {
+        return Err(Failure::error(Code::Stopped, "interrupted: nothing was written"));
+    };
+    if json {
+        console::result(serde_json::to_string(&report.rows)?);
+    } else {
+        show_evaluation(&report);
+    }
+    Ok(Code::Done)
 }
 
 /// Prints what a run would be.

@@ -12,6 +12,7 @@ use genesis_train::config::{ObjectiveConfig, load};
 use genesis_train::evaluate::{Evaluation, evaluate};
 use genesis_train::inference::LoadedModel;
 
+use super::atoms;
 use super::model::open;
 use crate::console::{self, Meter, Unit};
 use crate::exit::{Code, Failure, OrExit};
@@ -21,6 +22,7 @@ use crate::signals::stop_flag;
 ///
 /// Prints mean loss in nats per token, perplexity, bits per byte where the dataset knows its bytes,
 /// and the unigram entropy of the same tokens: the loss of a model that knows only frequencies.
+/// Of a run on atoms, the errors of energies, forces and stress on validation and test structures.
 ///
 /// Example: genesis evaluate runs/shakespeare --data runs/shakespeare/dataset
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    if let Some(config) = atoms::config_of_run(&args.model)? {
+        return atoms::evaluate(config, args.data.as_deref(), args.json);
+    }
     let model = open(&args.model)?;
     let setting = Setting::of(args, &model)?;
     let dataset = Arc::new(Dataset::open(&setting.data).or_exit(Code::Data)?);

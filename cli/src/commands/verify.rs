@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::card::{CARD_FILE, DatasetCard};
+use genesis_data::card::{CARD_FILE, DatasetCard, DatasetKind, kind_of};
 use genesis_data::verify::{bytes_to_verify, verify};
 use genesis_train::checkpoint::format::MANIFEST_FILE;
 use genesis_train::checkpoint::naming::{self, FolderName};
@@ -61,8 +61,12 @@ fn verify_dataset(root: &Path) -> anyhow::Result<Findings> {
     let report = verify(root, &mut |bytes| meter.advance(bytes)).or_exit(Code::Data)?;
     let mut findings = Findings { problems: report.problems.clone(), ..Findings::default() };
     if report.is_whole() {
+        let (records, parts) = match kind_of(root).or_exit(Code::Data)? {
+            DatasetKind::Graphs => ("structures", "atoms"),
+            DatasetKind::Tokens => ("documents", "tokens"),
+        };
         findings.checked.push(format!(
-            "{}: {} files, {}, {} documents, {} tokens, dataset {}",
+            "{}: {} files, {}, {} {records}, {} {parts}, dataset {}",
             root.display(),
             report.files,
             console::bytes(report.bytes),

@@ -22,5 +22,6 @@ pub use error::AtomsError;
 pub use errors::{ErrorRow, ErrorTable};
 pub use evaluation::{EVALUATION_FILE, EvaluationReport, evaluate_run};
 pub use model::AtomsModelFile;
+pub(crate) use model::is_of_atoms;
 pub use predict::{PredictOptions, PredictReport, predict_file};
 pub use task::train_atoms;

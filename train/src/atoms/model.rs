@@ -126,6 +126,6 @@ impl AtomsModelFile {
 }
 
 /// Whether a checkpoint is of a network of atoms.
-fn is_of_atoms(checkpoint: &Checkpoint) -> bool {
+pub(crate) fn is_of_atoms(checkpoint: &Checkpoint) -> bool {
     checkpoint.manifest.description.tokenizer_kind == crate::config::atoms::plan::NO_TOKENIZER
 }

@@ -105,6 +105,10 @@ impl LoadedModel {
         let path = &checkpoint.path;
         let manifest_path = path.join(MANIFEST_FILE);
         let description = &checkpoint.manifest.description;
+        if crate::atoms::is_of_atoms(checkpoint) {
+            let because = "it is a network of atoms; use `genesis predict`, `md` or `evaluate`";
+            return Err(ExchangeError::unsuitable(path, because.to_owned()));
+        }
         let config: TransformerConfig = serde_json::from_value(description.model.clone())
             .map_err(|error| manifest_problem(&manifest_path, &error))?;
         config.validate().map_err(|problems| manifest_problem(&manifest_path, &problems))?;
