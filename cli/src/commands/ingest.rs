@@ -17,8 +17,8 @@ use crate::exit::{Code, Failure, OrExit};
 /// Turn raw files into a dataset folder of Arrow shards.
 ///
 /// Formats: plain text, JSONL, FASTA (protein or DNA), CSV, TSV, Parquet; for structures of atoms
-/// extended XYZ, npz, JSONL, Parquet; gzip is recognised in any text. Folders stand for the files in them. The same input gives the same bytes, whatever
-/// the number of threads. Rejected records are counted, listed in rejects.jsonl with file, line
+/// extended XYZ, npz, JSONL, Parquet; gzip is recognised in any text. Folders stand for the files in
+/// them. The same input gives the same bytes, whatever the number of threads. Rejected records are counted, listed in rejects.jsonl with file, line
 /// and reason, and the first ones are shown. OUT appears whole or not at all.
 ///
 /// Examples:

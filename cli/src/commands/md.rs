@@ -18,7 +18,7 @@ use crate::signals::stop_flag;
 /// gives the same bits. Ctrl-C ends it with what was written so far.
 ///
 /// Examples:
-///   genesis md runs/quickstart silicon.xyz --out traj.xyz --temperature-k 300 --steps 1000
+///   genesis md runs/silicon silicon.xyz --out traj.xyz --temperature-k 300 --steps 1000
 ///   genesis md runs/acac start.xyz --out traj.xyz --ensemble nvt --friction-per-ps 10
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]

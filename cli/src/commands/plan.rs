@@ -1,6 +1,5 @@
 //! `genesis plan`: what a run will cost, without starting it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,7 +9,8 @@ use genesis_train::config::{AnyConfig, Estimate, RunConfig, estimate, resolve};
 use tempfile::TempDir;
 
 use super::doctor::matmul_gflops;
-use super::{atoms, dataset, settings};
+use super::settings::Settings;
+use super::{atoms, dataset};
 use crate::console;
 use crate::exit::{Code, OrExit};
 
@@ -23,18 +23,15 @@ use crate::exit::{Code, OrExit};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Config file (TOML) [default: the built-in quick start]
-    config: Option<PathBuf>,
-    /// Override one value of the config, e.g. model.width=256; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let config = match settings::read(args.config.as_deref(), &args.overrides)? {
+    let config = match args.settings.read()? {
         AnyConfig::Sequences(config) => *config,
         AnyConfig::Atoms(config) => return atoms::plan(*config),
     };

@@ -11,7 +11,8 @@ use genesis_train::report::{Observer, RunLog, SampleRecord, write_html};
 use genesis_train::trainer::{Outcome, Resume, TrainError, prepare, train};
 
 use super::model::open;
-use super::{atoms, dataset, settings};
+use super::settings::Settings;
+use super::{atoms, dataset};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
@@ -20,22 +21,19 @@ use crate::watch::ConsoleWatch;
 /// Train a model from a config file.
 ///
 /// Without CONFIG, trains the built-in quick start: a small Llama on molecules that the program
-/// makes itself. Everything of a run lies in its folder: plan.toml, events.jsonl, tensorboard/,
-/// checkpoints/, report.html. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly.
+/// makes itself; --example silicon is its counterpart for atoms. Everything of a run lies in its
+/// folder: plan.toml, events.jsonl, tensorboard/, checkpoints/, report.html. Ctrl-C or SIGTERM saves and stops; --resume goes on exactly.
 ///
 /// Examples:
 ///   genesis train
 ///   genesis train configs/transformer/shakespeare.toml --set run.dir=runs/a --set schedule.steps=500
 ///   genesis train configs/transformer/shakespeare.toml --set run.dir=runs/a --resume
-///   genesis train configs/equivariant/quickstart.toml
+///   genesis train --example silicon
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Config file (TOML); plan.toml of an earlier run is one too
-    config: Option<PathBuf>,
-    /// Override one value of the config, e.g. schedule.peak_rate=3e-4; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
     /// Go on with the run in run.dir from its newest valid checkpoint
     #[arg(long)]
     resume: bool,
@@ -46,7 +44,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let stop = stop_flag()?;
-    let config = settings::read(args.config.as_deref(), &args.overrides)?;
+    let config = args.settings.read()?;
     use_threads(config.run().threads);
     let resume = args.resume();
     if resume == Resume::No {
