@@ -4,13 +4,41 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 
 use crate::{
-    ContractionProblem, ConvolutionProblem, Kernels, RowIndex, contraction, convolution, precision,
-    rows, spherical_harmonics,
+    ContractionProblem, ConvolutionProblem, Kernels, Precision, RowIndex, WeightLayout,
+    contraction, convolution, linear, precision, rows, spherical_harmonics,
 };
 
 impl Kernels for Flex {
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
         precision::round_on_cpu(x)
+    }
+
+    fn linear(
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::cpu::forward(x, weight, bias, layout, precision)
+    }
+
+    fn linear_input_backward(
+        grad: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::cpu::input_backward(grad, weight, layout, precision)
+    }
+
+    fn linear_weight_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::cpu::weight_backward(grad, x, layout, precision)
     }
 
     fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {

@@ -21,6 +21,8 @@ pub mod embedding;
 pub mod gelu;
 mod graph;
 pub mod linear;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+mod matmul;
 pub mod norm;
 pub mod oracle;
 pub mod precision;

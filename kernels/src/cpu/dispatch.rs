@@ -6,7 +6,10 @@
 
 use super::pack::{Baseline, Set};
 #[cfg(target_arch = "x86_64")]
-use super::vectors::{Avx2, Avx512};
+use super::{
+    bf16::Avx512Bf16,
+    vectors::{Avx2, Avx512},
+};
 
 /// A piece of work whose inner loops are compiled once per instruction set.
 ///
@@ -33,6 +36,27 @@ pub(crate) fn run<J: Job>(job: J) {
     job.run::<Baseline>();
 }
 
+/// As [`run`], with AVX512-BF16 where the processor has it: for jobs that use [`Set::Bf16`].
+pub(crate) fn run_mixed<J: Job>(job: J) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512bf16")
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+    {
+        // SAFETY: the processor has each of the enabled features, checked right above.
+        return unsafe { avx512_bf16(job) };
+    }
+    run(job);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx2,fma")]
+fn avx512_bf16<J: Job>(job: J) {
+    job.run::<Avx512Bf16>();
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
 fn avx512<J: Job>(job: J) {
@@ -43,6 +67,19 @@ fn avx512<J: Job>(job: J) {
 #[target_feature(enable = "avx2,fma")]
 fn avx256<J: Job>(job: J) {
     job.run::<Avx2>();
+}
+
+/// Runs the jobs that `job` makes on every instruction set that this processor has.
+#[cfg(test)]
+pub(crate) fn run_everywhere<J: Job>(job: impl Fn() -> J) {
+    job().run::<Baseline>();
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the processor has both features, checked right above.
+        unsafe { avx256(job()) };
+    }
+    run(job());
+    run_mixed(job());
 }
 
 #[cfg(test)]

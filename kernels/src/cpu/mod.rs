@@ -1,14 +1,23 @@
 //! What the kernels of the CPU share: choosing an instruction set, packs of numbers, the storage
-//! of tensors and the division of rows among threads. Not here: any operation.
+//! of tensors, memory kept between calls and the division of rows among threads. Not here: any
+//! operation.
 
+mod arithmetic;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod dispatch;
 mod pack;
 mod rows;
+mod scratch;
 mod storage;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub(crate) use dispatch::{Job, run};
+pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded};
+#[cfg(test)]
+pub(crate) use dispatch::run_everywhere;
+pub(crate) use dispatch::{Job, run, run_mixed};
 pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
 pub(crate) use rows::{for_rows, rows_per_copy, span};
-pub(crate) use storage::{Element, input, is_f64, output};
+pub(crate) use scratch::{Plain, Scratch};
+pub(crate) use storage::{Element, filled, input, is_f64, output};

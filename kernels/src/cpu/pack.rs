@@ -4,6 +4,7 @@
 //! with packs and directional derivatives with [`Moving`] packs, so second derivatives need no code
 //! of their own. The packs of x86 are in `vectors.rs`.
 
+use super::arithmetic::{Arithmetic, Rounded};
 use super::storage::Element;
 
 /// Most lanes a pack has.
@@ -13,6 +14,10 @@ pub(crate) const MOST_LANES: usize = 16;
 pub(crate) trait Set {
     type F32: Lanes<Base = f32>;
     type F64: Lanes<Base = f64>;
+    /// Products of numbers rounded to bf16, with sums in f32.
+    type Bf16: Arithmetic<Number = f32>;
+    /// Rows of a tile of a matrix product, two packs wide, that fits the registers.
+    const TILE_ROWS: usize;
 }
 
 /// Numbers that are computed with side by side.
@@ -24,6 +29,12 @@ pub(crate) trait Lanes: Copy {
     fn load(values: &[Self::Base]) -> Self;
     /// Stores the first `values.len()` lanes.
     fn store(self, values: &mut [Self::Base]);
+    /// # Safety
+    /// There are as many values as lanes.
+    unsafe fn load_from(values: *const Self::Base) -> Self;
+    /// # Safety
+    /// There is room for as many values as lanes.
+    unsafe fn store_to(self, values: *mut Self::Base);
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
@@ -68,6 +79,9 @@ pub(crate) struct Baseline;
 impl Set for Baseline {
     type F32 = Pack<f32, 4>;
     type F64 = Pack<f64, 2>;
+    type Bf16 = Rounded<Self, f32>;
+    // 4 rows of two registers are 8 sums of 16 registers; products need some too.
+    const TILE_ROWS: usize = 4;
 }
 
 /// `N` numbers in plain arithmetic.
@@ -107,6 +121,18 @@ impl<T: Element, const N: usize> Lanes for Pack<T, N> {
         for (value, &lane) in values.iter_mut().zip(&self.0) {
             *value = lane;
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_from(values: *const T) -> Self {
+        // SAFETY: the caller says that there are `N` values.
+        Self(unsafe { values.cast::<[T; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store_to(self, values: *mut T) {
+        // SAFETY: the caller says that there is room for `N` values.
+        unsafe { values.cast::<[T; N]>().write_unaligned(self.0) };
     }
 
     #[inline(always)]

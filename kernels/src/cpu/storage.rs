@@ -1,6 +1,7 @@
 //! The numbers of a tensor on the CPU as slices, and slices as tensors.
 
 use std::iter::Sum;
+use std::mem::MaybeUninit;
 use std::ops::{Add, Div, Mul, Sub};
 
 use burn::backend::Flex;
@@ -73,6 +74,22 @@ pub(crate) fn output<T: Element, const D: usize>(
     shape: [usize; D],
 ) -> Tensor<Flex, D> {
     tensor(FlexTensor::from_data(TensorData::new(numbers, shape)))
+}
+
+/// A tensor of new numbers that `write` puts into fresh memory, which is not zeroed first.
+///
+/// # Safety
+/// `write` writes every number.
+pub(crate) unsafe fn filled<T: Element, const D: usize>(
+    shape: [usize; D],
+    write: impl FnOnce(&mut [MaybeUninit<T>]),
+) -> Tensor<Flex, D> {
+    let count = shape.iter().product();
+    let mut numbers = Vec::with_capacity(count);
+    write(&mut numbers.spare_capacity_mut()[..count]);
+    // SAFETY: there is room for so many, and the caller says that all are written.
+    unsafe { numbers.set_len(count) };
+    output(numbers, shape)
 }
 
 /// Whether an operation runs in f64; asserts that all its inputs have one of the two dtypes.

@@ -12,6 +12,7 @@ use std::arch::x86_64::{
     _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd, _mm512_sub_ps,
 };
 
+use super::arithmetic::Rounded;
 use super::pack::Set;
 use super::{Element, Lanes};
 
@@ -21,6 +22,9 @@ pub(crate) struct Avx512;
 impl Set for Avx512 {
     type F32 = F32x16;
     type F64 = F64x8;
+    type Bf16 = Rounded<Self, f32>;
+    // 14 rows of two registers are 28 sums; two of the other four hold the right operand.
+    const TILE_ROWS: usize = 14;
 }
 
 /// Registers of 32 bytes, with fused multiply-add.
@@ -29,6 +33,9 @@ pub(crate) struct Avx2;
 impl Set for Avx2 {
     type F32 = F32x8;
     type F64 = F64x4;
+    type Bf16 = Rounded<Self, f32>;
+    // 6 rows of two registers are 12 sums of 16 registers.
+    const TILE_ROWS: usize = 6;
 }
 
 /// The rare pack that is not whole, with zeros behind.
@@ -48,7 +55,7 @@ macro_rules! vector {
         $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fused:ident
     ) => {
         #[derive(Clone, Copy)]
-        pub(crate) struct $name($raw);
+        pub(crate) struct $name(pub(super) $raw);
 
         impl Lanes for $name {
             type Base = $base;
@@ -83,6 +90,20 @@ macro_rules! vector {
                 for (value, &lane) in values.iter_mut().zip(&all) {
                     *value = lane;
                 }
+            }
+
+            #[inline(always)]
+            unsafe fn load_from(values: *const $base) -> Self {
+                // SAFETY: the caller says that there are as many values as lanes; `run` checked
+                // the processor.
+                Self(unsafe { $load(values) })
+            }
+
+            #[inline(always)]
+            unsafe fn store_to(self, values: *mut $base) {
+                // SAFETY: the caller says that there is room for all lanes; `run` checked the
+                // processor.
+                unsafe { $store(values, self.0) };
             }
 
             #[inline(always)]

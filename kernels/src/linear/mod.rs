@@ -5,13 +5,15 @@
 //!           dx = g W,  dW = g^T x,  db[o] = sum_n g[n, o]
 //! layout    x [N, I], g and y [N, O]; W [O, I] (OutIn) or its transpose [I, O] (InOut)
 //! dtypes    f32 or f64; Bf16Mixed rounds the operands of the products, not the bias
-//! ordering  as deterministic as the matrix product of the backend
+//! ordering  as deterministic as the matrix product of the backend; on the CPU for any number of
+//!           threads
 //! source    W as torch.nn.Linear stores it (OutIn) or as GPT-2's Conv1D does (InOut)
 //! ```
 //!
 //! The two gradients are separate methods so that a frozen weight, or an input that needs no
 //! gradient, costs nothing.
 
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;

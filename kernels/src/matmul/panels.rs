@@ -1,0 +1,218 @@
+//! Operands in the order in which the register tile reads them.
+//!
+//! ```text
+//! layout    left panel   A::ROWS rows of the left operand
+//!             by row     cell (row, k) at row * (A::BLOCK + one cache line) + k, where the
+//!                        operand is contiguous along k: packing is a copy
+//!             by depth   cell (row, k) at k * A::ROWS + row, otherwise
+//!           right panel  A::COLUMNS columns of the right operand; cell (k, column) at
+//!                        k * A::COLUMNS + column
+//! edges     missing rows, columns and the second half of a last pair are zero
+//! ```
+//!
+//! The distance between rows is a constant, so that one pointer reaches all rows of a tile, and
+//! no multiple of 4 KiB, so that they do not compete for the same lines of the cache.
+
+use super::matrix::Matrix;
+use crate::cpu::{Arithmetic, Scratch};
+
+/// Cells that are turned around at a time; the lines of the panel that they touch fit into L1.
+const STAGE: usize = 64;
+
+/// Distance of the rows of a left panel that is packed by row.
+#[inline(always)]
+pub(super) const fn row_distance<A: Arithmetic>() -> usize {
+    A::BLOCK + 64 / size_of::<A::Cell>()
+}
+
+/// Cells that hold `depth` numbers of the summed axis.
+#[inline(always)]
+pub(super) fn cells_of<A: Arithmetic>(depth: usize) -> usize {
+    depth.div_ceil(A::DEPTH)
+}
+
+/// A packed left operand `[M, K]`.
+pub(crate) struct Left<A: Arithmetic> {
+    cells: Scratch<A::Cell>,
+    pub(super) rows: usize,
+    pub(super) depth: usize,
+    pub(super) by_row: bool,
+}
+
+/// A packed right operand `[K, N]`.
+pub(crate) struct Right<A: Arithmetic> {
+    cells: Scratch<A::Cell>,
+    pub(super) columns: usize,
+    pub(super) depth: usize,
+}
+
+impl<A: Arithmetic> Left<A> {
+    /// An operand without rows.
+    pub(crate) fn new() -> Self {
+        Self { cells: Scratch::take(), rows: 0, depth: 0, by_row: true }
+    }
+
+    /// Replaces what was packed.
+    ///
+    /// # Panics
+    /// When K is more than `A::BLOCK * A::DEPTH`.
+    #[inline(always)]
+    pub(crate) fn pack(&mut self, source: Matrix<'_, A::Number>) {
+        (self.rows, self.depth) = (source.rows(), source.columns());
+        self.by_row = source.steps()[1] == 1;
+        assert!(cells_of::<A>(self.depth) <= A::BLOCK, "one block of the summed axis at a time");
+        let (size, rows) = (self.panel_size(), self.rows);
+        let room = self.cells.room(size * rows.div_ceil(A::ROWS));
+        for (panel, first) in room.chunks_mut(size.max(1)).zip((0..rows).step_by(A::ROWS)) {
+            let end = rows.min(first + A::ROWS);
+            let lines = source.block(first..end, 0..self.depth);
+            if self.by_row {
+                pack_by_row::<A>(lines, panel);
+            } else {
+                pack_by_depth::<A>(lines, A::ROWS, panel);
+            }
+        }
+    }
+
+    /// Cells of a panel.
+    #[inline(always)]
+    pub(super) fn panel_size(&self) -> usize {
+        if self.by_row {
+            A::ROWS * row_distance::<A>()
+        } else {
+            A::ROWS * cells_of::<A>(self.depth)
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn panel(&self, number: usize) -> &[A::Cell] {
+        let size = self.panel_size();
+        &self.cells.numbers()[number * size..(number + 1) * size]
+    }
+}
+
+impl<A: Arithmetic> Right<A> {
+    /// An operand without columns.
+    pub(crate) fn new() -> Self {
+        Self { cells: Scratch::take(), columns: 0, depth: 0 }
+    }
+
+    /// Replaces what was packed.
+    ///
+    /// # Panics
+    /// When K is more than `A::BLOCK * A::DEPTH`.
+    #[inline(always)]
+    pub(crate) fn pack(&mut self, source: Matrix<'_, A::Number>) {
+        (self.columns, self.depth) = (source.columns(), source.rows());
+        assert!(cells_of::<A>(self.depth) <= A::BLOCK, "one block of the summed axis at a time");
+        let (size, columns) = (self.panel_size(), self.columns);
+        let room = self.cells.room(size * columns.div_ceil(A::COLUMNS));
+        let lines = source.transposed();
+        for (panel, first) in room.chunks_mut(size.max(1)).zip((0..columns).step_by(A::COLUMNS)) {
+            let end = columns.min(first + A::COLUMNS);
+            pack_by_depth::<A>(lines.block(first..end, 0..self.depth), A::COLUMNS, panel);
+        }
+    }
+
+    /// Cells of a panel.
+    #[inline(always)]
+    pub(super) fn panel_size(&self) -> usize {
+        A::COLUMNS * cells_of::<A>(self.depth)
+    }
+
+    #[inline(always)]
+    pub(super) fn panel(&self, number: usize) -> &[A::Cell] {
+        let size = self.panel_size();
+        &self.cells.numbers()[number * size..(number + 1) * size]
+    }
+}
+
+/// Lines that are contiguous along the summed axis, one behind the other.
+#[inline(always)]
+fn pack_by_row<A: Arithmetic>(lines: Matrix<'_, A::Number>, panel: &mut [A::Cell]) {
+    let depth = lines.columns();
+    let cells = cells_of::<A>(depth);
+    for (row, to) in panel.chunks_exact_mut(row_distance::<A>()).enumerate() {
+        if row < lines.rows() && depth > 0 {
+            A::along(&lines.from(row, 0)[..depth], &mut to[..cells]);
+        } else {
+            to[..cells].fill(A::EMPTY);
+        }
+    }
+}
+
+/// The cells of all lines of one place of the summed axis side by side, then the next place;
+/// `width` is a constant where this is inlined.
+#[inline(always)]
+fn pack_by_depth<A: Arithmetic>(lines: Matrix<'_, A::Number>, width: usize, panel: &mut [A::Cell]) {
+    if lines.columns() == 0 {
+        return;
+    }
+    if lines.steps()[0] == 1 {
+        pack_side_by_side::<A>(lines, width, panel);
+    } else {
+        pack_turned::<A>(lines, width, panel);
+    }
+}
+
+/// Lines that lie side by side in memory.
+#[inline(always)]
+fn pack_side_by_side<A: Arithmetic>(
+    lines: Matrix<'_, A::Number>,
+    width: usize,
+    panel: &mut [A::Cell],
+) {
+    let (count, depth) = (lines.rows(), lines.columns());
+    for (at, to) in panel.chunks_exact_mut(width).enumerate() {
+        let k = at * A::DEPTH;
+        let numbers = lines.from(0, k);
+        let next = if A::DEPTH > 1 && k + 1 < depth { lines.from(0, k + 1) } else { &[] };
+        if count == width {
+            // The length is a constant here, so the copy is a few instructions.
+            A::across(&numbers[..width], next.get(..width).unwrap_or_default(), to);
+        } else {
+            A::across(&numbers[..count], next.get(..count).unwrap_or_default(), &mut to[..count]);
+            to[count..].fill(A::EMPTY);
+        }
+    }
+}
+
+/// Lines that run along the summed axis, with any distance of their numbers.
+#[inline(always)]
+fn pack_turned<A: Arithmetic>(lines: Matrix<'_, A::Number>, width: usize, panel: &mut [A::Cell]) {
+    let (count, depth) = (lines.rows(), lines.columns());
+    let mut stage = [A::EMPTY; STAGE];
+    for (part, to) in panel.chunks_mut(width * STAGE).enumerate() {
+        let start = part * STAGE * A::DEPTH;
+        let numbers = (depth - start).min(STAGE * A::DEPTH);
+        let cells = cells_of::<A>(numbers);
+        for line in 0..width {
+            if line < count {
+                along_any::<A>(lines.block(line..line + 1, start..start + numbers), &mut stage);
+            } else {
+                stage.fill(A::EMPTY);
+            }
+            for (to, &cell) in to.chunks_exact_mut(width).zip(&stage[..cells]) {
+                to[line] = cell;
+            }
+        }
+    }
+}
+
+/// One line into the stage.
+#[inline(always)]
+fn along_any<A: Arithmetic>(line: Matrix<'_, A::Number>, stage: &mut [A::Cell; STAGE]) {
+    let (count, step) = (line.columns(), line.steps()[1]);
+    if step == 1 {
+        A::along(&line.from(0, 0)[..count], &mut stage[..cells_of::<A>(count)]);
+        return;
+    }
+    for (at, cell) in stage[..cells_of::<A>(count)].iter_mut().enumerate() {
+        let end = count.min((at + 1) * A::DEPTH);
+        let numbers: [A::Number; 2] = std::array::from_fn(|half| {
+            let k = (at * A::DEPTH + half).min(end - 1);
+            line.from(0, k)[0]
+        });
+        A::along(&numbers[..end - at * A::DEPTH], std::slice::from_mut(cell));
+    }
+}

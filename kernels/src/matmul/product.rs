@@ -1,0 +1,103 @@
+//! The whole product: blocks that fit the caches, rectangles of the result on threads.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::form::Form;
+use super::grid::Grid;
+use super::matrix::{Matrix, Target};
+use super::panels::{Left, Right};
+use super::tile::{Finish, multiply};
+use crate::cpu::{Arithmetic, Job, Set};
+
+/// Bytes of a packed block of the right operand: most of an L2 cache of 1 MiB.
+const RIGHT_BYTES: usize = 640 * 1024;
+
+/// `target = left right + bias`, or added to what the target holds.
+///
+/// # Panics
+/// When the shapes differ.
+pub(crate) fn product<F: Form>(
+    left: Matrix<'_, F::Number>,
+    right: Matrix<'_, F::Number>,
+    target: &mut Target<'_, F::Number>,
+    finish: Finish<'_, F::Number>,
+) {
+    let (shape, terms) = ([left.rows(), right.columns()], left.columns());
+    assert!(terms == right.rows(), "operands of one product");
+    assert!([target.rows(), target.columns()] == shape, "shape of the target");
+    let grid = Grid::new(shape, terms, F::tile(), rayon::current_num_threads());
+    let run_part = |number| {
+        let (rows, columns) = grid.part(number);
+        let part = Part::<F> {
+            left: left.block(rows.clone(), 0..terms),
+            right: right.block(0..terms, columns.clone()),
+            // SAFETY: the parts of a grid do not overlap.
+            target: unsafe { target.part(rows, columns.clone()) },
+            add: finish.add,
+            bias: finish.bias.map(|bias| &bias[columns]),
+            form: PhantomData,
+        };
+        F::run(part);
+    };
+    if grid.len() == 1 {
+        run_part(0);
+    } else {
+        (0..grid.len()).into_par_iter().with_max_len(1).for_each(run_part);
+    }
+}
+
+/// A rectangle of the result, on one thread.
+struct Part<'a, F: Form> {
+    left: Matrix<'a, F::Number>,
+    right: Matrix<'a, F::Number>,
+    target: Target<'a, F::Number>,
+    add: bool,
+    bias: Option<&'a [F::Number]>,
+    form: PhantomData<F>,
+}
+
+impl<F: Form> Job for Part<'_, F> {
+    #[inline(always)]
+    fn run<S: Set>(mut self) {
+        let (rows, columns) = (self.target.rows(), self.target.columns());
+        let terms = self.left.columns();
+        let (mut left, mut right) = (Left::<F::Of<S>>::new(), Right::<F::Of<S>>::new());
+        let width = block_columns::<F::Of<S>>(terms);
+        for first in (0..columns).step_by(width) {
+            let across = first..columns.min(first + width);
+            for block in blocks::<F::Of<S>>(terms) {
+                right.pack(self.right.block(block.clone(), across.clone()));
+                let last = block.end == terms;
+                let finish = Finish {
+                    add: self.add || block.start > 0,
+                    bias: self.bias.filter(|_| last).map(|bias| &bias[across.clone()]),
+                };
+                for row in (0..rows).step_by(F::Of::<S>::ROWS) {
+                    let down = row..rows.min(row + F::Of::<S>::ROWS);
+                    left.pack(self.left.block(down.clone(), block.clone()));
+                    multiply(&left, &right, &mut self.target.block(down, across.clone()), finish);
+                }
+            }
+        }
+    }
+}
+
+/// The summed axis in blocks of nearly equal length; one empty block where there is nothing to sum.
+#[inline(always)]
+fn blocks<A: Arithmetic>(terms: usize) -> impl Iterator<Item = Range<usize>> {
+    let cells = terms.div_ceil(A::DEPTH);
+    let count = cells.div_ceil(A::BLOCK).max(1);
+    let edge = move |block: usize| (cells * block / count * A::DEPTH).min(terms);
+    (0..count).map(move |block| edge(block)..edge(block + 1))
+}
+
+/// Columns of a packed block of the right operand.
+#[inline(always)]
+fn block_columns<A: Arithmetic>(terms: usize) -> usize {
+    let cells = terms.div_ceil(A::DEPTH).clamp(1, A::BLOCK);
+    let columns = RIGHT_BYTES / (cells * size_of::<A::Cell>());
+    (columns / A::COLUMNS).max(1) * A::COLUMNS
+}
