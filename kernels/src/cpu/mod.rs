@@ -1,7 +1,13 @@
 //! What the kernels of the CPU share: choosing an instruction set, packs of numbers, the storage
 //! of tensors and the division of rows among threads. Not here: any operation.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod baseline;
 mod dispatch;
+pub(crate) mod functions;
 mod pack;
 mod rows;
 mod storage;
