@@ -4,7 +4,8 @@
 //! function per instruction set. What the processor can do is asked once and remembered by the
 //! standard library.
 
-use super::pack::{Baseline, Set};
+use super::baseline::Baseline;
+use super::pack::Set;
 #[cfg(target_arch = "x86_64")]
 use super::{
     bf16::Avx512Bf16,
@@ -72,14 +73,46 @@ fn avx256<J: Job>(job: J) {
 /// Runs the jobs that `job` makes on every instruction set that this processor has.
 #[cfg(test)]
 pub(crate) fn run_everywhere<J: Job>(job: impl Fn() -> J) {
-    job().run::<Baseline>();
+    for choice in choices() {
+        run_with(choice, job());
+    }
+    run_mixed(job());
+}
+
+/// An instruction set to run a job with in a test.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice {
+    /// What [`run`] takes.
+    Best,
+    Plain,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+/// Every choice that this processor has.
+#[cfg(test)]
+pub(crate) fn choices() -> Vec<Choice> {
+    let mut all = vec![Choice::Best, Choice::Plain];
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has both features, checked right above.
-        unsafe { avx256(job()) };
+        all.push(Choice::Avx2);
     }
-    run(job());
-    run_mixed(job());
+    all
+}
+
+/// Runs `job` with one of [`choices`].
+#[cfg(test)]
+pub(crate) fn run_with<J: Job>(choice: Choice, job: J) {
+    match choice {
+        Choice::Best => run(job),
+        Choice::Plain => job.run::<Baseline>(),
+        #[cfg(target_arch = "x86_64")]
+        Choice::Avx2 => {
+            // SAFETY: `choices` names this only where the processor has both features.
+            unsafe { avx256(job) }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,16 +142,10 @@ mod tests {
     fn every_instruction_set_here_computes_the_same_ragged_packs() {
         let values: Vec<f32> = (0..37_u8).map(f32::from).collect();
         let want: Vec<f32> = values.iter().map(|x| 1.0 + 2.0 * x).collect();
-        let mut out = vec![0.0; 37];
-        run(Check { values: &values, out: &mut out });
-        assert_eq!(out, want);
-        Check { values: &values, out: &mut out }.run::<Baseline>();
-        assert_eq!(out, want);
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has both features, checked right above.
-            unsafe { avx256(Check { values: &values, out: &mut out }) };
-            assert_eq!(out, want);
+        for choice in choices() {
+            let mut out = vec![0.0; 37];
+            run_with(choice, Check { values: &values, out: &mut out });
+            assert_eq!(out, want, "{choice:?}");
         }
     }
 }

@@ -4,8 +4,14 @@
 
 mod arithmetic;
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod baseline;
+#[cfg(target_arch = "x86_64")]
 mod bf16;
 mod dispatch;
+pub(crate) mod functions;
 mod pack;
 mod rows;
 mod scratch;

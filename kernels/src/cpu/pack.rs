@@ -2,9 +2,9 @@
 //!
 //! A pack is one register of an instruction set. A kernel written for any [`Number`] gives values
 //! with packs and directional derivatives with [`Moving`] packs, so second derivatives need no code
-//! of their own. The packs of x86 are in `vectors.rs`.
+//! of their own. The packs themselves are in `baseline.rs` and, of x86, `vectors.rs`.
 
-use super::arithmetic::{Arithmetic, Rounded};
+use super::arithmetic::Arithmetic;
 use super::storage::Element;
 
 /// Most lanes a pack has.
@@ -38,8 +38,23 @@ pub(crate) trait Lanes: Copy {
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
-    /// `self * factor + term`.
+    fn div(self, other: Self) -> Self;
+    /// `self * factor + term`, rounded once where the processor can.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    fn sqrt(self) -> Self;
+    /// `self` where it is larger, else `other`: a NaN in either gives `other`.
+    fn max(self, other: Self) -> Self;
+    /// `self` where it is smaller, else `other`: a NaN in either gives `other`.
+    fn min(self, other: Self) -> Self;
+    /// `yes` where `self < bound`, else `no`: a NaN in either gives `no`.
+    fn select_less(self, bound: Self, yes: Self, no: Self) -> Self;
+    fn abs(self) -> Self;
+    /// The magnitude of `self` with the sign of `sign`.
+    fn with_sign_of(self, sign: Self) -> Self;
+    /// The nearest whole number, ties to even.
+    fn round(self) -> Self;
+    /// `self * 2^power`, rounded once; `power` is whole, of at most twice the exponents there are.
+    fn scale(self, power: Self) -> Self;
 
     #[inline(always)]
     fn zero() -> Self {
@@ -70,89 +85,6 @@ pub(crate) trait Lanes: Copy {
             }
         }
         lanes[0]
-    }
-}
-
-/// What every processor can do: 16 bytes at a time, without fused multiply-add.
-pub(crate) struct Baseline;
-
-impl Set for Baseline {
-    type F32 = Pack<f32, 4>;
-    type F64 = Pack<f64, 2>;
-    type Bf16 = Rounded<Self, f32>;
-    // 4 rows of two registers are 8 sums of 16 registers; products need some too.
-    const TILE_ROWS: usize = 4;
-}
-
-/// `N` numbers in plain arithmetic.
-#[derive(Clone, Copy)]
-pub(crate) struct Pack<T, const N: usize>([T; N]);
-
-impl<T: Element, const N: usize> Pack<T, N> {
-    #[inline(always)]
-    fn zip(mut self, other: Self, f: impl Fn(T, T) -> T) -> Self {
-        for (a, &b) in self.0.iter_mut().zip(&other.0) {
-            *a = f(*a, b);
-        }
-        self
-    }
-}
-
-impl<T: Element, const N: usize> Lanes for Pack<T, N> {
-    type Base = T;
-    const LANES: usize = N;
-
-    #[inline(always)]
-    fn splat(value: T) -> Self {
-        Self([value; N])
-    }
-
-    #[inline(always)]
-    fn load(values: &[T]) -> Self {
-        let mut out = [T::ZERO; N];
-        for (lane, &value) in out.iter_mut().zip(values) {
-            *lane = value;
-        }
-        Self(out)
-    }
-
-    #[inline(always)]
-    fn store(self, values: &mut [T]) {
-        for (value, &lane) in values.iter_mut().zip(&self.0) {
-            *value = lane;
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_from(values: *const T) -> Self {
-        // SAFETY: the caller says that there are `N` values.
-        Self(unsafe { values.cast::<[T; N]>().read_unaligned() })
-    }
-
-    #[inline(always)]
-    unsafe fn store_to(self, values: *mut T) {
-        // SAFETY: the caller says that there is room for `N` values.
-        unsafe { values.cast::<[T; N]>().write_unaligned(self.0) };
-    }
-
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        self.zip(other, |a, b| a + b)
-    }
-
-    #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        self.zip(other, |a, b| a - b)
-    }
-
-    #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        self.zip(other, |a, b| a * b)
-    }
-
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        Lanes::add(Lanes::mul(self, factor), term)
     }
 }
 

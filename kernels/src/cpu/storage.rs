@@ -8,14 +8,16 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Tensor, TensorData};
 
+use super::functions::Coefficients;
 use super::{Lanes, Set};
 use crate::graph::{primitive, tensor};
 
 /// f32 or f64 with its packs.
 pub(crate) trait Element:
     burn::tensor::Element
+    + Coefficients
     + Copy
-    + PartialEq
+    + PartialOrd
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
@@ -30,12 +32,18 @@ pub(crate) trait Element:
     /// The nearest number to `x`.
     fn of(x: f64) -> Self;
     fn root(self) -> Self;
+    fn magnitude(self) -> Self;
+    fn with_sign_of(self, sign: Self) -> Self;
+    /// The nearest whole number, ties to even.
+    fn nearest(self) -> Self;
+    /// `2^self` of a whole number among the exponents of normal numbers.
+    fn power_of_two(self) -> Self;
     /// All numbers of a contiguous tensor of this dtype.
     fn view(x: &FlexTensor) -> &[Self];
 }
 
 macro_rules! element {
-    ($name:ident, $pack:ident) => {
+    ($name:ident, $pack:ident, $bias:literal) => {
         impl Element for $name {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -53,6 +61,28 @@ macro_rules! element {
                 self.sqrt()
             }
 
+            #[inline(always)]
+            fn magnitude(self) -> Self {
+                self.abs()
+            }
+
+            #[inline(always)]
+            fn with_sign_of(self, sign: Self) -> Self {
+                self.copysign(sign)
+            }
+
+            #[inline(always)]
+            fn nearest(self) -> Self {
+                self.round_ties_even()
+            }
+
+            #[inline(always)]
+            fn power_of_two(self) -> Self {
+                // The sum ends in the biased exponent as an integer, which the shift puts in place.
+                let mantissa = $name::MANTISSA_DIGITS - 1;
+                $name::from_bits((self + (1.5 / $name::EPSILON + $bias)).to_bits() << mantissa)
+            }
+
             fn view(x: &FlexTensor) -> &[Self] {
                 // The bytes of a tensor without elements need not be aligned.
                 if x.layout().num_elements() == 0 { &[] } else { x.storage() }
@@ -60,8 +90,8 @@ macro_rules! element {
         }
     };
 }
-element!(f32, F32);
-element!(f64, F64);
+element!(f32, F32, 127.0);
+element!(f64, F64, 1023.0);
 
 /// The tensor in contiguous storage; free where it already is.
 pub(crate) fn input<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {

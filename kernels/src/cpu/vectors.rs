@@ -2,19 +2,23 @@
 //!
 //! Their instructions may run only where the processor has them. These types are named by the
 //! sets below alone, and [`run`](super::run) runs a job with a set after asking the processor.
+//! The operations that the two instruction sets spell differently are in `avx2.rs` and `avx512.rs`.
 
 use std::arch::x86_64::{
-    __m256, __m256d, __m512, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_fmadd_pd,
-    _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_mul_pd, _mm256_mul_ps,
-    _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_sub_pd,
-    _mm256_sub_ps, _mm512_add_pd, _mm512_add_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd,
-    _mm512_loadu_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_set1_pd, _mm512_set1_ps,
-    _mm512_storeu_pd, _mm512_storeu_ps, _mm512_sub_pd, _mm512_sub_ps,
+    __m256, __m256d, __m512, __m512d, _mm256_add_pd, _mm256_add_ps, _mm256_div_pd, _mm256_div_ps,
+    _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_max_pd,
+    _mm256_max_ps, _mm256_min_pd, _mm256_min_ps, _mm256_mul_pd, _mm256_mul_ps, _mm256_set1_pd,
+    _mm256_set1_ps, _mm256_sqrt_pd, _mm256_sqrt_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+    _mm256_sub_pd, _mm256_sub_ps, _mm512_add_pd, _mm512_add_ps, _mm512_div_pd, _mm512_div_ps,
+    _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_max_pd,
+    _mm512_max_ps, _mm512_min_pd, _mm512_min_ps, _mm512_mul_pd, _mm512_mul_ps, _mm512_set1_pd,
+    _mm512_set1_ps, _mm512_sqrt_pd, _mm512_sqrt_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    _mm512_sub_pd, _mm512_sub_ps,
 };
 
 use super::arithmetic::Rounded;
 use super::pack::Set;
-use super::{Element, Lanes};
+use super::{Lanes, avx2, avx512};
 
 /// Registers of 64 bytes.
 pub(crate) struct Avx512;
@@ -38,21 +42,33 @@ impl Set for Avx2 {
     const TILE_ROWS: usize = 6;
 }
 
-/// The rare pack that is not whole, with zeros behind.
-#[cold]
-#[inline(never)]
-fn padded<T: Element, const N: usize>(values: &[T]) -> [T; N] {
-    let mut out = [T::ZERO; N];
-    for (lane, &value) in out.iter_mut().zip(values) {
-        *lane = value;
-    }
-    out
+/// Methods of one instruction each.
+macro_rules! binary {
+    ($($name:ident = $instruction:path),*) => {$(
+        #[inline(always)]
+        fn $name(self, other: Self) -> Self {
+            // SAFETY: `run` checked that the processor has the instruction.
+            Self(unsafe { $instruction(self.0, other.0) })
+        }
+    )*};
+}
+
+/// Methods that are functions of `avx2.rs` or `avx512.rs`.
+macro_rules! composed {
+    ($set:ident::$kind:ident: $($name:ident($($argument:ident),*)),*) => {$(
+        #[inline(always)]
+        fn $name(self $(, $argument: Self)*) -> Self {
+            // SAFETY: `run` checked that the processor has the instructions.
+            Self(unsafe { $set::$kind::$name(self.0 $(, $argument.0)*) })
+        }
+    )*};
 }
 
 macro_rules! vector {
     (
-        $name:ident, $base:ty, $raw:ty, $lanes:literal,
-        $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fused:ident
+        $name:ident: $base:ty, $raw:ty, $lanes:literal, $set:ident::$kind:ident,
+        [$splat:ident, $load:ident, $store:ident, $fused:ident, $root:ident],
+        [$add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $min:ident]
     ) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name(pub(super) $raw);
@@ -73,9 +89,8 @@ macro_rules! vector {
                     // SAFETY: there are as many values as lanes; `run` checked the processor.
                     return Self(unsafe { $load(values.as_ptr()) });
                 }
-                let padded: [$base; $lanes] = padded(values);
-                // SAFETY: there are as many values as lanes; `run` checked the processor.
-                Self(unsafe { $load(padded.as_ptr()) })
+                // SAFETY: `run` checked that the processor has the instructions.
+                Self(unsafe { $set::$kind::load_part(values) })
             }
 
             #[inline(always)]
@@ -84,12 +99,8 @@ macro_rules! vector {
                     // SAFETY: there is room for all lanes; `run` checked the processor.
                     return unsafe { $store(values.as_mut_ptr(), self.0) };
                 }
-                let mut all = [0.0; $lanes];
-                // SAFETY: there is room for all lanes; `run` checked the processor.
-                unsafe { $store(all.as_mut_ptr(), self.0) };
-                for (value, &lane) in values.iter_mut().zip(&all) {
-                    *value = lane;
-                }
+                // SAFETY: `run` checked that the processor has the instructions.
+                unsafe { $set::$kind::store_part(self.0, values) }
             }
 
             #[inline(always)]
@@ -106,82 +117,43 @@ macro_rules! vector {
                 unsafe { $store(values, self.0) };
             }
 
-            #[inline(always)]
-            fn add(self, other: Self) -> Self {
-                // SAFETY: `run` checked that the processor has the instruction.
-                Self(unsafe { $add(self.0, other.0) })
-            }
-
-            #[inline(always)]
-            fn sub(self, other: Self) -> Self {
-                // SAFETY: `run` checked that the processor has the instruction.
-                Self(unsafe { $sub(self.0, other.0) })
-            }
-
-            #[inline(always)]
-            fn mul(self, other: Self) -> Self {
-                // SAFETY: `run` checked that the processor has the instruction.
-                Self(unsafe { $mul(self.0, other.0) })
-            }
+            binary!(add = $add, sub = $sub, mul = $mul, div = $div, max = $max, min = $min);
 
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
                 // SAFETY: `run` checked that the processor has the instruction.
                 Self(unsafe { $fused(self.0, factor.0, term.0) })
             }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                // SAFETY: `run` checked that the processor has the instruction.
+                Self(unsafe { $root(self.0) })
+            }
+
+            composed!($set::$kind: select_less(bound, yes, no), abs(), with_sign_of(sign));
+            composed!($set::$kind: round(), scale(power));
         }
     };
 }
 
 vector!(
-    F32x16,
-    f32,
-    __m512,
-    16,
-    _mm512_set1_ps,
-    _mm512_loadu_ps,
-    _mm512_storeu_ps,
-    _mm512_add_ps,
-    _mm512_sub_ps,
-    _mm512_mul_ps,
-    _mm512_fmadd_ps
+    F32x16: f32, __m512, 16, avx512::single,
+    [_mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_sqrt_ps],
+    [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_max_ps, _mm512_min_ps]
 );
 vector!(
-    F64x8,
-    f64,
-    __m512d,
-    8,
-    _mm512_set1_pd,
-    _mm512_loadu_pd,
-    _mm512_storeu_pd,
-    _mm512_add_pd,
-    _mm512_sub_pd,
-    _mm512_mul_pd,
-    _mm512_fmadd_pd
+    F64x8: f64, __m512d, 8, avx512::double,
+    [_mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_sqrt_pd],
+    [_mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_max_pd, _mm512_min_pd]
 );
 vector!(
-    F32x8,
-    f32,
-    __m256,
-    8,
-    _mm256_set1_ps,
-    _mm256_loadu_ps,
-    _mm256_storeu_ps,
-    _mm256_add_ps,
-    _mm256_sub_ps,
-    _mm256_mul_ps,
-    _mm256_fmadd_ps
+    F32x8: f32, __m256, 8, avx2::single,
+    [_mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_sqrt_ps],
+    [_mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_div_ps, _mm256_max_ps, _mm256_min_ps]
 );
 vector!(
-    F64x4,
-    f64,
-    __m256d,
-    4,
-    _mm256_set1_pd,
-    _mm256_loadu_pd,
-    _mm256_storeu_pd,
-    _mm256_add_pd,
-    _mm256_sub_pd,
-    _mm256_mul_pd,
-    _mm256_fmadd_pd
+    F64x4: f64, __m256d, 4, avx2::double,
+    [_mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_sqrt_pd],
+    [_mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_div_pd, _mm256_max_pd, _mm256_min_pd]
 );
