@@ -4,8 +4,9 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 
 use crate::{
-    ContractionProblem, ConvolutionProblem, Kernels, Precision, RowIndex, WeightLayout,
-    contraction, convolution, linear, precision, rows, spherical_harmonics,
+    AttentionProblem, ContractionProblem, ConvolutionProblem, Kernels, Precision, RowIndex,
+    WeightLayout, attention, contraction, convolution, linear, precision, rows,
+    spherical_harmonics,
 };
 
 impl Kernels for Flex {
@@ -39,6 +40,27 @@ impl Kernels for Flex {
         precision: Precision,
     ) -> Tensor<Self, 2> {
         linear::cpu::weight_backward(grad, x, layout, precision)
+    }
+
+    fn attention(
+        q: Tensor<Self, 3>,
+        k: Tensor<Self, 3>,
+        v: Tensor<Self, 3>,
+        problem: &AttentionProblem,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 2>) {
+        attention::cpu::forward(q, k, v, problem)
+    }
+
+    fn attention_backward(
+        grad: Tensor<Self, 3>,
+        q: Tensor<Self, 3>,
+        k: Tensor<Self, 3>,
+        v: Tensor<Self, 3>,
+        output: Tensor<Self, 3>,
+        log_sum_exp: Tensor<Self, 2>,
+        problem: &AttentionProblem,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 3>) {
+        attention::cpu::backward(grad, [q, k, v], output, log_sum_exp, problem)
     }
 
     fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {

@@ -18,6 +18,8 @@
 //! The log-sum-exp is a by-product for the backward; no gradient flows from it.
 
 mod batches;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;
