@@ -4,9 +4,9 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 
 use crate::{
-    AttentionProblem, ContractionProblem, ConvolutionProblem, Kernels, Precision, RowIndex,
-    WeightLayout, attention, contraction, convolution, linear, precision, rows,
-    spherical_harmonics,
+    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, GeluKind,
+    Kernels, Precision, RowIndex, WeightLayout, adamw, attention, contraction, convolution, gelu,
+    linear, precision, rows, spherical_harmonics, swiglu,
 };
 
 impl Kernels for Flex {
@@ -61,6 +61,44 @@ impl Kernels for Flex {
         problem: &AttentionProblem,
     ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 3>) {
         attention::cpu::backward(grad, [q, k, v], output, log_sum_exp, problem)
+    }
+
+    fn gelu(x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
+        gelu::cpu::forward(x, kind)
+    }
+
+    fn gelu_backward(grad: Tensor<Self, 2>, x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
+        gelu::cpu::backward(grad, x, kind)
+    }
+
+    fn swiglu(gate: Tensor<Self, 2>, up: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        swiglu::cpu::forward(gate, up)
+    }
+
+    fn swiglu_backward(
+        grad: Tensor<Self, 2>,
+        gate: Tensor<Self, 2>,
+        up: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        swiglu::cpu::backward(grad, gate, up)
+    }
+
+    fn adamw(
+        param: Tensor<Self, 1>,
+        grad: Tensor<Self, 1>,
+        first: Tensor<Self, 1>,
+        second: Tensor<Self, 1>,
+        step: &AdamwStep,
+    ) -> (Tensor<Self, 1>, Tensor<Self, 1>, Tensor<Self, 1>) {
+        adamw::cpu::step(param, grad, first, second, step)
+    }
+
+    fn amsgrad(
+        state: AmsgradState<Self>,
+        grad: Tensor<Self, 1>,
+        step: &AdamwStep,
+    ) -> AmsgradState<Self> {
+        adamw::cpu::amsgrad(state, grad, step)
     }
 
     fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {

@@ -14,7 +14,6 @@ mod backend_cpu;
 pub mod contraction;
 pub mod convolution;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
-#[cfg_attr(not(test), expect(dead_code, reason = "families come to the functions one by one"))]
 mod cpu;
 pub mod cross_entropy;
 pub mod dropout;

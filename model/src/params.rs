@@ -171,6 +171,20 @@ impl<B: Backend> Params<B> {
         Self { specs, index: Arc::new(index), values }
     }
 
+    /// Replaces every value by `next` of it, in the order of the specs. Each is handed over, so a
+    /// backend that finds it nowhere else can work in its memory.
+    ///
+    /// # Panics
+    /// If a length changes: a bug of the caller.
+    pub fn replace(&mut self, mut next: impl FnMut(&ParamSpec, Tensor<B, 1>) -> Tensor<B, 1>) {
+        let old = std::mem::take(&mut self.values);
+        for (spec, value) in self.specs.iter().zip(old) {
+            let value = next(spec, value);
+            assert_eq!(value.dims(), [spec.num_elements()], "Params: length of `{}`", spec.name);
+            self.values.push(value);
+        }
+    }
+
     /// What the parameters are, in order.
     pub fn specs(&self) -> &Arc<[ParamSpec]> {
         &self.specs

@@ -174,8 +174,15 @@ fn amsgrad(
     state: &mut [Vec<Tensor<Cpu, 1>>; 3],
     step: u64,
 ) -> Params<Cpu> {
-    let step =
-        AdamwStep { rate: 5e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, step };
+    let step = AdamwStep {
+        rate: 5e-3,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        step,
+        grad_scale: 1.0,
+    };
     let mut values = Vec::new();
     for (at, (param, gradient)) in params.values().iter().zip(gradients).enumerate() {
         let [first, second, largest] = [0, 1, 2].map(|moment| state[moment][at].clone());

@@ -189,6 +189,7 @@ fn ten_adamw_steps_follow_the_reference_curve() {
                     epsilon: 1e-8,
                     weight_decay: if params.specs()[i].decay { 0.1 } else { 0.0 },
                     step: step as u64 + 1,
+                    grad_scale: 1.0,
                 };
                 let (value, m, v) = <Cpu as Kernels>::adamw(
                     params.values()[i].clone(),

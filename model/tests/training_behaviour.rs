@@ -31,7 +31,15 @@ fn train(config: &TransformerConfig, batch: &TokenBatch, steps: u64) -> f32 {
     for step in 1..=steps {
         let (_, gradients) = loss_and_gradients(config, &params, batch);
         let (rate, epsilon, weight_decay) = (1e-2, 1e-8, 0.0);
-        let step = AdamwStep { rate, beta1: 0.9, beta2: 0.95, epsilon, weight_decay, step };
+        let step = AdamwStep {
+            rate,
+            beta1: 0.9,
+            beta2: 0.95,
+            epsilon,
+            weight_decay,
+            step,
+            grad_scale: 1.0,
+        };
         let mut values = Vec::new();
         for (i, gradient) in gradients.into_iter().enumerate() {
             let value = params.values()[i].clone();

@@ -1,6 +1,7 @@
 //! One step of AdamW, or of Adam with AMSGrad, on a flat buffer of parameters.
 //!
 //! ```text
+//! both      g <- grad_scale g
 //! AdamW     p <- p (1 - rate decay)
 //!           m <- m + (1 - beta1) (g - m)
 //!           v <- beta2 v + (1 - beta2) g^2
@@ -18,6 +19,8 @@
 //!
 //! No op: an update is not differentiated.
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
@@ -40,6 +43,8 @@ pub struct AdamwStep {
     pub weight_decay: f64,
     /// Number of this step, from 1.
     pub step: u64,
+    /// Factor of the gradient before all else: 1, or what brings it to the largest norm.
+    pub grad_scale: f64,
 }
 
 impl AdamwStep {

@@ -18,6 +18,7 @@ pub fn step<B: Kernels>(
     for (name, other) in [("grad", &grad), ("first", &first), ("second", &second)] {
         assert_shape("adamw", name, other.dims(), param.dims(), "`param` fixes P");
     }
+    let grad = scaled(grad, step);
     let change = grad.clone().sub(first.clone()).mul_scalar(1.0 - step.beta1);
     let first = first.add(change);
     let square = grad.clone().mul(grad).mul_scalar(1.0 - step.beta2);
@@ -38,6 +39,7 @@ pub fn amsgrad<B: Kernels>(
     for (name, other) in others {
         assert_shape("amsgrad", name, other.dims(), param.dims(), "`param` fixes P");
     }
+    let grad = scaled(grad, step);
     let grad = match step.weight_decay {
         0.0 => grad,
         decay => grad.add(param.clone().mul_scalar(decay)),
@@ -50,4 +52,11 @@ pub fn amsgrad<B: Kernels>(
     let root = largest.clone().sqrt().div_scalar(step.second_correction());
     let move_by = first.clone().div(root.add_scalar(step.epsilon)).mul_scalar(step.step_size());
     AmsgradState { param: param.sub(move_by), first, second, largest }
+}
+
+fn scaled<B: Kernels>(grad: Tensor<B, 1>, step: &AdamwStep) -> Tensor<B, 1> {
+    match step.grad_scale {
+        1.0 => grad,
+        scale => grad.mul_scalar(scale),
+    }
 }

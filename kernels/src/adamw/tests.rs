@@ -7,7 +7,15 @@ use crate::testing::{Real, assert_both, cast, flat, host, numbers};
 use crate::{Cpu, Kernels};
 
 fn scalars(step: u64) -> AdamwStep {
-    AdamwStep { rate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1, step }
+    AdamwStep {
+        rate: 1e-2,
+        beta1: 0.9,
+        beta2: 0.95,
+        epsilon: 1e-8,
+        weight_decay: 0.1,
+        step,
+        grad_scale: 1.0,
+    }
 }
 
 /// `[p, m, v]` after three steps with different gradients.
@@ -128,4 +136,59 @@ fn amsgrad_remembers_the_largest_second_moment() {
     let (second, largest) = (&state[100..150], &state[150..]);
     assert!(second.iter().zip(largest).all(|(v, u)| u >= v));
     assert!(second.iter().zip(largest).any(|(v, u)| u > v));
+}
+
+#[test]
+fn the_scale_multiplies_the_gradient_of_both_rules() {
+    let count = 37;
+    let start = |values: &[f64]| flat::<Cpu>(values, DType::F64);
+    let grad = numbers(count, 11);
+    let half: Vec<f64> = grad.iter().map(|g| 0.5 * g).collect();
+    let run = |grad: &[f64], grad_scale: f64| {
+        let step = AdamwStep { grad_scale, ..scalars(2) };
+        let [param, first] = [1, 2].map(|seed| start(&numbers(count, seed)));
+        let second = start(&vec![0.1; count]);
+        let (p, m, v) =
+            Cpu::adamw(param.clone(), start(grad), first.clone(), second.clone(), &step);
+        let state = AmsgradState { param, first, second: second.clone(), largest: second };
+        let state = Cpu::amsgrad(state, start(grad), &step);
+        [p, m, v, state.param, state.first, state.second, state.largest].map(host).concat()
+    };
+    assert_eq!(run(&grad, 0.5), run(&half, 1.0));
+    assert_ne!(run(&grad, 0.5), run(&grad, 1.0));
+}
+
+/// Buffers of one length that several threads divide, against the reference.
+#[test]
+fn a_long_buffer_is_updated_as_the_reference_does() {
+    let count = 3 * (1 << 14) + 5;
+    let run = |fused: bool, dtype: DType| {
+        let [param, first, grad] = [1, 2, 3].map(|seed| flat::<Cpu>(&numbers(count, seed), dtype));
+        let second = flat::<Cpu>(&numbers(count, 4), dtype).abs();
+        let step = AdamwStep { grad_scale: 0.25, ..scalars(3) };
+        let (p, m, v) = if fused {
+            Cpu::adamw(param, grad, first, second, &step)
+        } else {
+            super::reference::step(param, grad, first, second, &step)
+        };
+        [p, m, v].map(host).concat()
+    };
+    let plain32: Vec<f32> = run(false, DType::F32).iter().map(|&x| Real::of(x)).collect();
+    assert_both(&run(true, DType::F32), &run(true, DType::F64), &plain32, &run(false, DType::F64));
+}
+
+#[test]
+fn a_state_held_by_the_caller_alone_is_updated_where_it_lies() {
+    let [param, grad, first, second] = [1, 2, 3, 4]
+        .map(|seed| crate::graph::primitive(flat::<Cpu>(&numbers(50, seed), DType::F32)));
+    let at = |x: &burn::backend::flex::FlexTensor| x.bytes().as_ptr();
+    let before = [at(&param), at(&first), at(&second)];
+    let second = crate::graph::tensor::<Cpu, 1>(second).abs();
+    let step = scalars(1);
+    let [param, grad, first] = [param, grad, first].map(crate::graph::tensor::<Cpu, 1>);
+    let kept = grad.clone();
+    let (p, m, v) = Cpu::adamw(param, grad, first, second, &step);
+    let after = [p, m, v].map(|x| at(&crate::graph::primitive(x)));
+    assert_eq!(after[..2], before[..2]);
+    assert_eq!(host(kept), numbers(50, 2));
 }

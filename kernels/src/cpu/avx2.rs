@@ -9,6 +9,8 @@ pub(super) mod single {
         _mm256_round_ps, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
     };
 
+    use std::mem::MaybeUninit;
+
     const LANES: usize = 8;
     const BIAS: f32 = 127.0;
     #[expect(clippy::cast_possible_wrap, reason = "a few dozen")]
@@ -28,12 +30,12 @@ pub(super) mod single {
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(in super::super) fn store_part(x: __m256, values: &mut [f32]) {
+    pub(in super::super) fn put_part(x: __m256, to: &mut [MaybeUninit<f32>]) {
         let mut all = [0.0; LANES];
         // SAFETY: there is room for all lanes.
         unsafe { _mm256_storeu_ps(all.as_mut_ptr(), x) };
-        for (value, &lane) in values.iter_mut().zip(&all) {
-            *value = lane;
+        for (to, &lane) in to.iter_mut().zip(&all) {
+            to.write(lane);
         }
     }
 
@@ -93,6 +95,8 @@ pub(super) mod double {
         _mm256_round_pd, _mm256_set1_pd, _mm256_slli_epi64, _mm256_storeu_pd, _mm256_sub_pd,
     };
 
+    use std::mem::MaybeUninit;
+
     const LANES: usize = 4;
     const BIAS: f64 = 1023.0;
     #[expect(clippy::cast_possible_wrap, reason = "a few dozen")]
@@ -112,12 +116,12 @@ pub(super) mod double {
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    pub(in super::super) fn store_part(x: __m256d, values: &mut [f64]) {
+    pub(in super::super) fn put_part(x: __m256d, to: &mut [MaybeUninit<f64>]) {
         let mut all = [0.0; LANES];
         // SAFETY: there is room for all lanes.
         unsafe { _mm256_storeu_pd(all.as_mut_ptr(), x) };
-        for (value, &lane) in values.iter_mut().zip(&all) {
-            *value = lane;
+        for (to, &lane) in to.iter_mut().zip(&all) {
+            to.write(lane);
         }
     }
 

@@ -8,6 +8,8 @@ pub(super) mod single {
         _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_ternarylogic_epi32,
     };
 
+    use std::mem::MaybeUninit;
+
     const LANES: usize = 16;
 
     /// The first `count` lanes.
@@ -24,9 +26,9 @@ pub(super) mod single {
 
     #[target_feature(enable = "avx512f")]
     #[inline]
-    pub(in super::super) fn store_part(x: __m512, values: &mut [f32]) {
+    pub(in super::super) fn put_part(x: __m512, to: &mut [MaybeUninit<f32>]) {
         // SAFETY: lanes beyond the values are masked, and what is masked is not touched.
-        unsafe { _mm512_mask_storeu_ps(values.as_mut_ptr(), first(values.len()), x) }
+        unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().cast(), first(to.len()), x) }
     }
 
     #[target_feature(enable = "avx512f")]
@@ -76,6 +78,8 @@ pub(super) mod double {
         _mm512_roundscale_pd, _mm512_scalef_pd, _mm512_set1_pd, _mm512_ternarylogic_epi64,
     };
 
+    use std::mem::MaybeUninit;
+
     const LANES: usize = 8;
 
     /// The first `count` lanes.
@@ -92,9 +96,9 @@ pub(super) mod double {
 
     #[target_feature(enable = "avx512f")]
     #[inline]
-    pub(in super::super) fn store_part(x: __m512d, values: &mut [f64]) {
+    pub(in super::super) fn put_part(x: __m512d, to: &mut [MaybeUninit<f64>]) {
         // SAFETY: lanes beyond the values are masked, and what is masked is not touched.
-        unsafe { _mm512_mask_storeu_pd(values.as_mut_ptr(), first(values.len()), x) }
+        unsafe { _mm512_mask_storeu_pd(to.as_mut_ptr().cast(), first(to.len()), x) }
     }
 
     #[target_feature(enable = "avx512f")]

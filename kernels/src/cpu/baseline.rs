@@ -1,5 +1,7 @@
 //! Packs in plain arithmetic, for any processor.
 
+use std::mem::MaybeUninit;
+
 use super::arithmetic::Rounded;
 use super::pack::Set;
 use super::{Element, Lanes};
@@ -53,9 +55,9 @@ impl<T: Element, const N: usize> Lanes for Pack<T, N> {
     }
 
     #[inline(always)]
-    fn store(self, values: &mut [T]) {
-        for (value, &lane) in values.iter_mut().zip(&self.0) {
-            *value = lane;
+    fn put(self, to: &mut [MaybeUninit<T>]) {
+        for (to, &lane) in to.iter_mut().zip(&self.0) {
+            to.write(lane);
         }
     }
 

@@ -11,6 +11,7 @@ mod baseline;
 #[cfg(target_arch = "x86_64")]
 mod bf16;
 mod dispatch;
+mod elementwise;
 pub(crate) mod functions;
 mod pack;
 mod rows;
@@ -23,6 +24,7 @@ pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded};
 #[cfg(test)]
 pub(crate) use dispatch::run_everywhere;
 pub(crate) use dispatch::{Job, run, run_mixed};
+pub(crate) use elementwise::{Elementwise, map};
 pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
 pub(crate) use rows::{for_rows, rows_per_copy, span};
 pub(crate) use scratch::{Plain, Scratch};

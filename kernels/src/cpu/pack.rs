@@ -4,6 +4,8 @@
 //! with packs and directional derivatives with [`Moving`] packs, so second derivatives need no code
 //! of their own. The packs themselves are in `baseline.rs` and, of x86, `vectors.rs`.
 
+use std::mem::MaybeUninit;
+
 use super::arithmetic::Arithmetic;
 use super::storage::Element;
 
@@ -27,8 +29,8 @@ pub(crate) trait Lanes: Copy {
     fn splat(value: Self::Base) -> Self;
     /// The first `values.len()` lanes, at most all; the rest is zero.
     fn load(values: &[Self::Base]) -> Self;
-    /// Stores the first `values.len()` lanes.
-    fn store(self, values: &mut [Self::Base]);
+    /// Writes the first `to.len()` lanes, at most all.
+    fn put(self, to: &mut [MaybeUninit<Self::Base>]);
     /// # Safety
     /// There are as many values as lanes.
     unsafe fn load_from(values: *const Self::Base) -> Self;
@@ -55,6 +57,19 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// `self * 2^power`, rounded once; `power` is whole, of at most twice the exponents there are.
     fn scale(self, power: Self) -> Self;
+
+    /// Stores the first `values.len()` lanes, at most all.
+    #[inline(always)]
+    fn store(self, values: &mut [Self::Base]) {
+        // SAFETY: both types have the same layout, and `put` writes numbers alone.
+        self.put(unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<Self::Base>]) });
+    }
+
+    /// The nearest number to `value` in every lane.
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        Self::splat(Self::Base::of(value))
+    }
 
     #[inline(always)]
     fn zero() -> Self {

@@ -40,6 +40,8 @@ pub(crate) trait Element:
     fn power_of_two(self) -> Self;
     /// All numbers of a contiguous tensor of this dtype.
     fn view(x: &FlexTensor) -> &[Self];
+    /// The same to write; copies first where another tensor shares them.
+    fn view_mut(x: &mut FlexTensor) -> &mut [Self];
 }
 
 macro_rules! element {
@@ -87,6 +89,10 @@ macro_rules! element {
                 // The bytes of a tensor without elements need not be aligned.
                 if x.layout().num_elements() == 0 { &[] } else { x.storage() }
             }
+
+            fn view_mut(x: &mut FlexTensor) -> &mut [Self] {
+                if x.layout().num_elements() == 0 { &mut [] } else { x.storage_mut() }
+            }
         }
     };
 }
@@ -95,7 +101,13 @@ element!(f64, F64, 1023.0);
 
 /// The tensor in contiguous storage; free where it already is.
 pub(crate) fn input<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
-    primitive(x).to_contiguous()
+    contiguous(primitive(x))
+}
+
+/// The same of a primitive.
+#[expect(clippy::needless_pass_by_value, reason = "it ends here, so the result may own alone")]
+pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
+    x.to_contiguous()
 }
 
 /// A tensor of these numbers.

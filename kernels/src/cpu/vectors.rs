@@ -15,6 +15,7 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_sqrt_pd, _mm512_sqrt_ps, _mm512_storeu_pd, _mm512_storeu_ps,
     _mm512_sub_pd, _mm512_sub_ps,
 };
+use std::mem::MaybeUninit;
 
 use super::arithmetic::Rounded;
 use super::pack::Set;
@@ -94,13 +95,13 @@ macro_rules! vector {
             }
 
             #[inline(always)]
-            fn store(self, values: &mut [$base]) {
-                if values.len() == $lanes {
+            fn put(self, to: &mut [MaybeUninit<$base>]) {
+                if to.len() == $lanes {
                     // SAFETY: there is room for all lanes; `run` checked the processor.
-                    return unsafe { $store(values.as_mut_ptr(), self.0) };
+                    return unsafe { $store(to.as_mut_ptr().cast(), self.0) };
                 }
                 // SAFETY: `run` checked that the processor has the instructions.
-                unsafe { $set::$kind::store_part(self.0, values) }
+                unsafe { $set::$kind::put_part(self.0, to) }
             }
 
             #[inline(always)]

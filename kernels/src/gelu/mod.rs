@@ -11,6 +11,8 @@
 //! source    Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415
 //! ```
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;
@@ -30,3 +32,6 @@ pub enum GeluKind {
 
 /// Coefficient of the cube in the tanh form; section 2 of the source.
 pub const CUBE: f64 = 0.044_715;
+
+/// `sqrt(2 / pi)`.
+const ROOT_TWO_OVER_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;

@@ -1,14 +1,11 @@
 //! Both forms of GELU and their derivatives in Burn operations.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::Tensor;
 
-use super::{CUBE, GeluKind};
+use super::{CUBE, GeluKind, ROOT_TWO_OVER_PI};
 use crate::Kernels;
-
-/// `sqrt(2 / pi)`.
-const ROOT_TWO_OVER_PI: f64 = FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
 
 /// Elementwise value.
 pub fn forward<B: Kernels>(x: Tensor<B, 2>, kind: GeluKind) -> Tensor<B, 2> {

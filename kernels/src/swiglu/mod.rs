@@ -9,6 +9,8 @@
 //! source    Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, eq. (6)
 //! ```
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;

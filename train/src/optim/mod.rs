@@ -9,5 +9,5 @@ pub mod clip;
 pub mod optimizer;
 
 pub use average::Average;
-pub use clip::{GradientNorm, clip};
+pub use clip::{GradientNorm, clip_scale};
 pub use optimizer::{AdamSettings, Optimizer, OptimizerStateError, Rule};

@@ -104,27 +104,22 @@ impl<B: Kernels> Optimizer<B> {
         Self { rule, specs: params.specs().clone(), state, steps_done: 0 }
     }
 
-    /// Parameters after one step with learning rate `rate`; `gradients` in the order of the specs.
-    #[must_use]
+    /// One step of `params` with learning rate `rate` and `scale` times the gradients, which come
+    /// in the order of the specs.
     pub fn step(
         &mut self,
-        params: &Params<B>,
+        params: &mut Params<B>,
         gradients: Vec<Tensor<B, 1>>,
+        scale: f64,
         rate: f64,
-    ) -> Params<B> {
+    ) {
         self.steps_done += 1;
-        let (rule, step) = (self.rule, self.steps_done);
-        let old = std::mem::take(&mut self.state);
-        let mut values = Vec::with_capacity(self.specs.len());
-        for (((value, gradient), state), spec) in
-            params.values().iter().zip(gradients).zip(old).zip(self.specs.iter())
-        {
-            let (value, state) =
-                apply(rule, value.clone(), gradient, state, (rate, spec.decay, step));
-            values.push(value);
-            self.state.push(state);
-        }
-        Params::from_values(self.specs.clone(), values)
+        let scalars = Scalars { rule: self.rule, rate, scale, step: self.steps_done };
+        let mut inputs = gradients.into_iter().zip(&mut self.state);
+        params.replace(|spec, value| {
+            let (gradient, state) = inputs.next().expect("one gradient per parameter");
+            scalars.apply(spec.decay, value, gradient, state)
+        });
     }
 
     /// The state on the host.
@@ -168,33 +163,49 @@ impl<B: Kernels> Optimizer<B> {
     }
 }
 
-/// A parameter and its state after one step: rate, whether it decays, number of the step from 1.
-fn apply<B: Kernels>(
+/// What all parameters of a step share; steps count from 1.
+struct Scalars {
     rule: Rule,
-    value: Tensor<B, 1>,
-    gradient: Tensor<B, 1>,
-    state: Vec<Tensor<B, 1>>,
-    (rate, decay, step): (f64, bool, u64),
-) -> (Tensor<B, 1>, Vec<Tensor<B, 1>>) {
-    let (Rule::Adamw(settings) | Rule::Amsgrad(settings)) = rule;
-    let AdamSettings { beta1, beta2, epsilon, weight_decay } = settings;
-    let weight_decay = if decay { weight_decay } else { 0.0 };
-    let mut state = state.into_iter();
-    let mut buffer = || state.next().expect("as many buffers as the rule has names");
-    match rule {
-        Rule::Adamw(_) => {
-            let scalars = AdamwStep { rate, beta1, beta2, epsilon, weight_decay, step };
-            let (value, first, second) = B::adamw(value, gradient, buffer(), buffer(), &scalars);
-            (value, vec![first, second])
+    rate: f64,
+    scale: f64,
+    step: u64,
+}
+
+impl Scalars {
+    /// A parameter after the step, its buffers replaced.
+    fn apply<B: Kernels>(
+        &self,
+        decays: bool,
+        param: Tensor<B, 1>,
+        gradient: Tensor<B, 1>,
+        state: &mut Vec<Tensor<B, 1>>,
+    ) -> Tensor<B, 1> {
+        let mut old = std::mem::take(state).into_iter();
+        let mut buffer = || old.next().expect("as many buffers as the rule has names");
+        match self.rule {
+            Rule::Adamw(settings) => {
+                let step = self.of(&settings, decays);
+                let (first, second) = (buffer(), buffer());
+                let (param, first, second) = B::adamw(param, gradient, first, second, &step);
+                *state = vec![first, second];
+                param
+            }
+            Rule::Amsgrad(settings) => {
+                let step = self.of(&settings, decays);
+                let (first, second, largest) = (buffer(), buffer(), buffer());
+                let old = AmsgradState { param, first, second, largest };
+                let new = B::amsgrad(old, gradient, &step);
+                *state = vec![new.first, new.second, new.largest];
+                new.param
+            }
         }
-        Rule::Amsgrad(_) => {
-            let scalars = AdamwStep { rate, beta1, beta2, epsilon, weight_decay, step };
-            let (first, second, largest) = (buffer(), buffer(), buffer());
-            let old = AmsgradState { param: value, first, second, largest };
-            let AmsgradState { param, first, second, largest } =
-                B::amsgrad(old, gradient, &scalars);
-            (param, vec![first, second, largest])
-        }
+    }
+
+    fn of(&self, settings: &AdamSettings, decays: bool) -> AdamwStep {
+        let AdamSettings { beta1, beta2, epsilon, weight_decay } = *settings;
+        let weight_decay = if decays { weight_decay } else { 0.0 };
+        let Self { rate, scale: grad_scale, step, .. } = *self;
+        AdamwStep { rate, beta1, beta2, epsilon, weight_decay, step, grad_scale }
     }
 }
 
@@ -242,7 +253,8 @@ mod tests {
     fn decay_shrinks_matrices_and_leaves_vectors_alone() {
         let before = params();
         let mut optimizer = Optimizer::new(Rule::Adamw(SETTINGS), &before);
-        let after = optimizer.step(&before, gradients(&before, 0.0), 0.5);
+        let mut after = before.clone();
+        optimizer.step(&mut after, gradients(&before, 0.0), 1.0, 0.5);
         let (before, after) = (before.host(), after.host());
         let shrunk: Vec<f32> = before[0].2.iter().map(|w| w * (1.0 - 0.5 * 0.1)).collect();
         assert_eq!(after[0].2, shrunk);
@@ -254,12 +266,14 @@ mod tests {
         for rule in [Rule::Adamw(SETTINGS), Rule::Amsgrad(SETTINGS)] {
             let start = params();
             let mut straight = Optimizer::new(rule, &start);
-            let middle = straight.step(&start, gradients(&start, 0.3), 1e-2);
+            let mut middle = start.clone();
+            straight.step(&mut middle, gradients(&start, 0.3), 1.0, 1e-2);
             let state = straight.host();
             let device = Device::<Cpu>::default();
             let mut resumed = Optimizer::from_host(rule, &middle, state, 1, &device).unwrap();
-            let a = straight.step(&middle, gradients(&middle, -0.7), 1e-2);
-            let b = resumed.step(&middle, gradients(&middle, -0.7), 1e-2);
+            let [mut a, mut b] = [middle.clone(), middle.clone()];
+            straight.step(&mut a, gradients(&middle, -0.7), 1.0, 1e-2);
+            resumed.step(&mut b, gradients(&middle, -0.7), 1.0, 1e-2);
             assert_eq!(a.host(), b.host());
             assert_eq!(straight.host(), resumed.host());
         }

@@ -26,7 +26,7 @@ use genesis_kernels::Kernels;
 
 use crate::checkpoint::Metrics;
 use crate::config::RunPlan;
-use crate::optim::{GradientNorm, clip};
+use crate::optim::{GradientNorm, clip_scale};
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
 pub(crate) use course::to_json;
@@ -120,8 +120,8 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let (loss, gradients) = self.task.gradients(step, &self.state.params, &slices)?;
             let norm = GradientNorm::of(&gradients);
             self.check_finite(step, loss, rate, &norm, &slices)?;
-            let gradients = clip(gradients, &norm, self.course.optimizer.clip_norm());
-            self.state.update(gradients, rate, step);
+            let scale = clip_scale(&norm, self.course.optimizer.clip_norm());
+            self.state.update(gradients, scale, rate, step);
 
             let done = step + 1;
             let stopping = stop.load(Ordering::Relaxed) && done < self.course.steps();

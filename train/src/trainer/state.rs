@@ -103,9 +103,15 @@ impl<B: Kernels> State<B> {
         course.rate(step) * scale
     }
 
-    /// Applies the update numbered `step` from 0.
-    pub(super) fn update(&mut self, gradients: Vec<Tensor<B, 1>>, rate: f64, step: u64) {
-        self.params = self.optimizer.step(&self.params, gradients, rate);
+    /// Applies the update numbered `step` from 0 with `scale` times the gradients.
+    pub(super) fn update(
+        &mut self,
+        gradients: Vec<Tensor<B, 1>>,
+        scale: f64,
+        rate: f64,
+        step: u64,
+    ) {
+        self.optimizer.step(&mut self.params, gradients, scale, rate);
         if let Some(average) = &mut self.average {
             average.update(&self.params, step + 1);
         }

@@ -260,6 +260,7 @@ impl<'a> Steps<'a> {
                 epsilon: CURVE_EPSILON,
                 weight_decay: decay,
                 step,
+                grad_scale: 1.0,
             };
             let (first, second) = (self.first[i].clone(), self.second[i].clone());
             let value = self.params.values()[i].clone();

@@ -39,7 +39,7 @@ pub(super) fn losses(
     for _ in 0..steps {
         let (loss, gradients) = gradients(model, &params, batch, loss)?;
         losses.push(loss);
-        params = optimizer.step(&params, gradients, RATE);
+        optimizer.step(&mut params, gradients, 1.0, RATE);
     }
     Ok(losses)
 }
