@@ -14,8 +14,9 @@ use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
-    GeluKind, RowIndex, adamw, attention, contraction, convolution, cross_entropy, dropout,
-    embedding, gelu, linear, norm, reduce, rotary, rows, spherical_harmonics, swiglu,
+    GeluKind, LossAndGradients, RowIndex, adamw, attention, contraction, convolution,
+    cross_entropy, dropout, embedding, gelu, linear, norm, reduce, rotary, rows,
+    spherical_harmonics, swiglu,
 };
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
@@ -191,19 +192,20 @@ pub trait Kernels: Backend {
         cross_entropy::reference::forward(hidden, weight, bias, &labels, precision)
     }
 
-    /// Gradients of `hidden`, `weight` and `bias`; `grad [1]` multiplies the loss sum.
-    /// See [`cross_entropy`](crate::cross_entropy).
-    fn linear_cross_entropy_backward(
-        grad: Tensor<Self, 1>,
+    /// The same with the gradients of the loss. See [`cross_entropy`](crate::cross_entropy).
+    fn linear_cross_entropy_gradients(
         hidden: Tensor<Self, 2>,
         weight: Tensor<Self, 2>,
         bias: Option<Tensor<Self, 1>>,
         labels: Tensor<Self, 1, Int>,
-        log_sum_exp: Tensor<Self, 1>,
         precision: Precision,
-    ) -> (Tensor<Self, 2>, Tensor<Self, 2>, Option<Tensor<Self, 1>>) {
-        let saved = cross_entropy::Saved { hidden, weight, bias, labels, log_sum_exp, precision };
-        cross_entropy::reference::backward(grad, saved)
+    ) -> LossAndGradients<Self> {
+        cross_entropy::reference::with_gradients(hidden, weight, bias, &labels, precision)
+    }
+
+    /// `x factor`, with one number `factor [1]` that stays where it is.
+    fn scale_by<const D: usize>(x: Tensor<Self, D>, factor: Tensor<Self, 1>) -> Tensor<Self, D> {
+        x.mul(factor.unsqueeze())
     }
 
     /// Elements of `x` kept with probability `1 - rate` and scaled up. The backward is the same

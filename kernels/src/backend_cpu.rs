@@ -1,12 +1,13 @@
 //! The CPU as a backend: where it has a kernel of its own. What is absent here is the reference.
 
 use burn::backend::Flex;
-use burn::tensor::Tensor;
+use burn::tensor::{ElementConversion, Int, Tensor};
 
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, GeluKind,
-    Kernels, Precision, RowIndex, WeightLayout, adamw, attention, contraction, convolution, gelu,
-    linear, precision, rows, spherical_harmonics, swiglu,
+    Kernels, LossAndGradients, Precision, RowIndex, WeightLayout, adamw, attention, contraction,
+    convolution, cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, rows,
+    spherical_harmonics, swiglu,
 };
 
 impl Kernels for Flex {
@@ -61,6 +62,80 @@ impl Kernels for Flex {
         problem: &AttentionProblem,
     ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 3>) {
         attention::cpu::backward(grad, [q, k, v], output, log_sum_exp, problem)
+    }
+
+    fn rms_norm(x: Tensor<Self, 2>, weight: Tensor<Self, 1>, epsilon: f64) -> Tensor<Self, 2> {
+        norm::cpu::rms_norm(x, weight, epsilon)
+    }
+
+    fn rms_norm_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 1>) {
+        norm::cpu::rms_norm_backward(grad, x, weight, epsilon)
+    }
+
+    fn layer_norm(
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        bias: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> Tensor<Self, 2> {
+        norm::cpu::layer_norm(x, weight, bias, epsilon)
+    }
+
+    fn layer_norm_backward(
+        grad: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 1>,
+        epsilon: f64,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 1>, Tensor<Self, 1>) {
+        norm::cpu::layer_norm_backward(grad, x, weight, epsilon)
+    }
+
+    fn rotary(x: Tensor<Self, 3>, cos: Tensor<Self, 2>, sin: Tensor<Self, 2>) -> Tensor<Self, 3> {
+        rotary::cpu::forward(x, cos, sin)
+    }
+
+    fn embedding_backward(
+        grad: Tensor<Self, 2>,
+        ids: Tensor<Self, 1, Int>,
+        num_rows: usize,
+    ) -> Tensor<Self, 2> {
+        embedding::cpu::backward(grad, &ids, num_rows)
+    }
+
+    fn linear_cross_entropy(
+        hidden: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        labels: Tensor<Self, 1, Int>,
+        precision: Precision,
+    ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
+        let inputs = cross_entropy::cpu::Inputs { hidden, weight, bias, labels, precision };
+        cross_entropy::cpu::forward(inputs)
+    }
+
+    fn linear_cross_entropy_gradients(
+        hidden: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        labels: Tensor<Self, 1, Int>,
+        precision: Precision,
+    ) -> LossAndGradients<Self> {
+        let inputs = cross_entropy::cpu::Inputs { hidden, weight, bias, labels, precision };
+        cross_entropy::cpu::with_gradients(inputs)
+    }
+
+    fn scale_by<const D: usize>(x: Tensor<Self, D>, factor: Tensor<Self, 1>) -> Tensor<Self, D> {
+        let factor: f64 = factor.into_scalar().elem();
+        x.mul_scalar(factor)
+    }
+
+    fn sum_of_squares(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
+        reduce::cpu::sum_of_squares(x)
     }
 
     fn gelu(x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {

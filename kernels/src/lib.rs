@@ -44,7 +44,7 @@ pub use backend::{Cpu, Kernels};
 pub use burn::backend::Autodiff;
 pub use contraction::{ContractionProblem, Term, Terms};
 pub use convolution::{ConvolutionProblem, EdgeGraph, EdgeGraphError, Paths};
-pub use cross_entropy::IGNORED_LABEL;
+pub use cross_entropy::{IGNORED_LABEL, LossAndGradients};
 pub use dropout::DropoutMask;
 pub use gelu::GeluKind;
 pub use linear::WeightLayout;

@@ -1,6 +1,7 @@
 //! Divides the rows of an output among threads. Every row is written by one thread from inputs
 //! alone, so the bits do not depend on the number of threads.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -30,6 +31,37 @@ pub(crate) fn for_rows<T: Element, S>(
         .enumerate()
         .with_min_len(rows_per_task)
         .for_each_init(scratch, |scratch, (row, numbers)| write(scratch, row, numbers));
+}
+
+/// Numbers of a block of rows: handing a block to another thread costs about as much as moving
+/// a quarter of them.
+const NUMBERS_PER_BLOCK: usize = 1 << 14;
+
+/// Rows of a block, if they hold `row_len` numbers; a property of the shape, so sums over blocks
+/// are the same on any number of threads.
+pub(crate) fn rows_per_block(row_len: usize) -> usize {
+    NUMBERS_PER_BLOCK.div_ceil(row_len.max(1))
+}
+
+/// Calls `write(block, numbers, side)` for every block of `len` numbers of fresh memory and the
+/// `side_len` numbers of `side` that belong to it, in parallel where there are more than two.
+pub(crate) fn for_blocks<T: Element>(
+    (out, len): (&mut [MaybeUninit<T>], usize),
+    (side, side_len): (&mut [T], usize),
+    write: impl Fn(usize, &mut [MaybeUninit<T>], &mut [T]) + Sync + Send,
+) {
+    if out.len() > 2 * len && side_len > 0 {
+        let blocks = out.par_chunks_mut(len).zip(side.par_chunks_mut(side_len));
+        blocks.enumerate().for_each(|(block, (out, side))| write(block, out, side));
+    } else if out.len() > 2 * len {
+        let blocks = out.par_chunks_mut(len).enumerate();
+        blocks.for_each(|(block, out)| write(block, out, &mut []));
+    } else {
+        let mut sides = side.chunks_mut(side_len.max(1));
+        for (block, out) in out.chunks_mut(len.max(1)).enumerate() {
+            write(block, out, sides.next().unwrap_or_default());
+        }
+    }
 }
 
 /// `count` numbers from `start`, or those left before `end`.

@@ -32,6 +32,8 @@ pub(crate) trait Element:
     /// The nearest number to `x`.
     fn of(x: f64) -> Self;
     fn root(self) -> Self;
+    /// Natural logarithm.
+    fn logarithm(self) -> Self;
     fn magnitude(self) -> Self;
     fn with_sign_of(self, sign: Self) -> Self;
     /// The nearest whole number, ties to even.
@@ -61,6 +63,11 @@ macro_rules! element {
             #[inline(always)]
             fn root(self) -> Self {
                 self.sqrt()
+            }
+
+            #[inline(always)]
+            fn logarithm(self) -> Self {
+                self.ln()
             }
 
             #[inline(always)]

@@ -4,15 +4,10 @@ use std::ops::Range;
 
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
-use super::IGNORED_LABEL;
+use super::{IGNORED_LABEL, MAX_LOGITS, MIN_ROWS};
 use crate::Kernels;
 use crate::embedding::reference::host_ids;
 use crate::shape::{assert_ids, assert_shape};
-
-/// Logits of a chunk, in elements: 64 MiB in f32.
-const MAX_LOGITS: usize = 1 << 24;
-/// Fewer rows than this would read the weight too often.
-const MIN_ROWS: usize = 64;
 
 /// The labelled rows of one call.
 pub(super) struct Labelled<B: Kernels> {

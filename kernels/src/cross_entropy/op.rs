@@ -1,44 +1,47 @@
-//! Linear cross entropy as one node of the autodiff graph: the inputs and the log-sum-exp are
-//! saved, never a logit.
+//! Linear cross entropy as one node of the autodiff graph: its gradients are made with the loss
+//! and saved, never a logit; the backward multiplies them by the gradient of the loss.
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Int, Tensor};
 
-use super::Saved;
-use crate::graph::{absent, primitive, register, tensor};
+use crate::graph::{Tracked, absent, primitive, register, tensor};
 use crate::{Kernels, Precision};
 
 #[derive(Debug)]
 struct LinearCrossEntropy;
 
+/// Gradients for a gradient of the loss of one; none where nothing is tracked.
+#[derive(Debug, Clone)]
+struct Saved<F> {
+    hidden: F,
+    weight: F,
+    bias: Option<F>,
+}
+
 impl<B: Kernels> Backward<B, 3> for LinearCrossEntropy {
-    type State = Saved<B>;
+    type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let grad = tensor(grads.consume::<B>(&ops.node));
-        let Saved { hidden, weight, bias, labels, log_sum_exp, precision } = ops.state;
-        let (dhidden, dweight, dbias) = <B as Kernels>::linear_cross_entropy_backward(
-            grad,
-            hidden,
-            weight,
-            bias,
-            labels,
-            log_sum_exp,
-            precision,
-        );
+        let factor: Tensor<B, 1> = tensor(grads.consume::<B>(&ops.node));
+        let Saved { hidden, weight, bias } = ops.state;
+        let times = |x: FloatTensor<B>| {
+            primitive(<B as Kernels>::scale_by(tensor::<B, 2>(x), factor.clone()))
+        };
         let [hidden_node, weight_node, bias_node] = ops.parents;
         if let Some(node) = hidden_node {
-            grads.register::<B>(node.id, primitive(dhidden));
+            grads.register::<B>(node.id, times(hidden));
         }
         if let Some(node) = weight_node {
-            grads.register::<B>(node.id, primitive(dweight));
+            grads.register::<B>(node.id, times(weight));
         }
-        if let (Some(node), Some(dbias)) = (bias_node, dbias) {
-            grads.register::<B>(node.id, primitive(dbias));
+        if let (Some(node), Some(bias)) = (bias_node, bias) {
+            let bias = tensor::<B, 1>(bias).mul(factor);
+            grads.register::<B>(node.id, primitive(bias));
         }
     }
 }
@@ -53,25 +56,23 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
     precision: Precision,
 ) -> (Tensor<Autodiff<B, C>, 1>, Tensor<Autodiff<B, C>, 1>) {
     let (hidden, weight, bias) = (primitive(hidden), primitive(weight), bias.map(primitive));
-    let mut saved = Saved::<B> {
-        hidden: tensor(hidden.primitive.clone()),
-        weight: tensor(weight.primitive.clone()),
-        bias: bias.as_ref().map(|bias| tensor(bias.primitive.clone())),
-        labels: labels.inner(),
-        log_sum_exp: Tensor::empty([0], &B::float_device(&hidden.primitive)),
-        precision,
+    let inputs = [Some(&hidden), Some(&weight), bias.as_ref()];
+    let is_tracked = inputs.into_iter().flatten().any(Tracked::<B, C>::is_tracked);
+    let (x, w) = (tensor(hidden.primitive.clone()), tensor(weight.primitive.clone()));
+    let b = bias.as_ref().map(|bias| tensor(bias.primitive.clone()));
+    let labels = labels.inner();
+    if !is_tracked {
+        let (loss, lse) = <B as Kernels>::linear_cross_entropy(x, w, b, labels, precision);
+        return (Tensor::from_inner(loss), Tensor::from_inner(lse));
+    }
+    let found = <B as Kernels>::linear_cross_entropy_gradients(x, w, b, labels, precision);
+    let saved = Saved {
+        hidden: primitive(found.hidden),
+        weight: primitive(found.weight),
+        bias: found.bias.map(primitive),
     };
-    let inputs = saved.clone();
-    let (loss, lse) = <B as Kernels>::linear_cross_entropy(
-        inputs.hidden,
-        inputs.weight,
-        inputs.bias,
-        inputs.labels,
-        precision,
-    );
-    saved.log_sum_exp = lse.clone();
     let bias = bias.unwrap_or_else(|| absent::<B, C>(&hidden));
     let parents = [&hidden, &weight, &bias];
-    let loss = register::<B, C, _, 3>(LinearCrossEntropy, parents, primitive(loss), || saved);
-    (tensor(loss), Tensor::from_inner(lse))
+    let loss = register::<B, C, _, 3>(LinearCrossEntropy, parents, primitive(found.loss), || saved);
+    (tensor(loss), Tensor::from_inner(found.log_sum_exp))
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
-use super::Saved;
+use super::LossAndGradients;
 use super::chunks::Labelled;
 use crate::shape::assert_shape;
 use crate::{Kernels, Precision};
@@ -37,47 +37,44 @@ pub fn forward<B: Kernels>(
     (loss, labelled.put(Tensor::cat(lses, 0)))
 }
 
-/// Gradients of `hidden`, `weight` and `bias`.
+/// The same with the gradients of the loss.
 ///
-/// The saved log-sum-exp is a constant of the graph, so on a backend that differentiates this
-/// function again it is recomputed.
-pub fn backward<B: Kernels>(
-    grad: Tensor<B, 1>,
-    saved: Saved<B>,
-) -> (Tensor<B, 2>, Tensor<B, 2>, Option<Tensor<B, 1>>) {
-    let Saved { hidden, weight, bias, labels, log_sum_exp: lse, precision } = saved;
-    let labelled = check(&hidden, &weight, bias.as_ref(), &labels);
+/// # Panics
+/// As [`forward`].
+pub fn with_gradients<B: Kernels>(
+    hidden: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    labels: &Tensor<B, 1, Int>,
+    precision: Precision,
+) -> LossAndGradients<B> {
+    let (loss, log_sum_exp) =
+        forward(hidden.clone(), weight.clone(), bias.clone(), labels, precision);
+    let labelled = check(&hidden, &weight, bias.as_ref(), labels);
     let mut dweight = Tensor::zeros(weight.dims(), (&weight.device(), weight.dtype()));
     let mut dbias = bias.clone().map(|bias| bias.zeros_like());
     if labelled.is_empty() {
-        return (hidden.zeros_like(), dweight, dbias);
+        let hidden = hidden.zeros_like();
+        return LossAndGradients { loss, log_sum_exp, hidden, weight: dweight, bias: dbias };
     }
     let head = Head::new(weight, bias, precision);
     let hidden = precision.operand(labelled.take(hidden));
-    let lse = labelled.take(lse).unsqueeze_dim::<2>(1);
     let mut dhidden = vec![];
     for chunk in labelled.chunks() {
         let rows = hidden.clone().narrow(0, chunk.start, chunk.len());
-        let lse = lse.clone().narrow(0, chunk.start, chunk.len());
-        let dlogits = logit_gradient(head.logits(rows.clone()), lse, labelled.labels(&chunk));
+        let dlogits = logit_gradient(head.logits(rows.clone()), labelled.labels(&chunk));
         dbias = dbias.map(|sum| sum.add(dlogits.clone().sum_dim(0).squeeze_dim(0)));
         let dlogits = precision.operand(dlogits);
         dhidden.push(dlogits.clone().matmul(head.weight.clone()));
         dweight = dweight.add(dlogits.transpose().matmul(rows));
     }
-    let dhidden = labelled.put(Tensor::cat(dhidden, 0));
-    let factor = grad.clone().unsqueeze::<2>();
-    (dhidden.mul(factor.clone()), dweight.mul(factor), dbias.map(|sum| sum.mul(grad)))
+    let hidden = labelled.put(Tensor::cat(dhidden, 0));
+    LossAndGradients { loss, log_sum_exp, hidden, weight: dweight, bias: dbias }
 }
 
 /// `softmax - one-hot`, `[rows, V]`.
-fn logit_gradient<B: Kernels>(
-    logits: Tensor<B, 2>,
-    saved_lse: Tensor<B, 2>,
-    labels: Tensor<B, 2, Int>,
-) -> Tensor<B, 2> {
-    let differentiable = B::ad_enabled(&logits.device());
-    let lse = if differentiable { log_sum_exp(logits.clone()) } else { saved_lse };
+fn logit_gradient<B: Kernels>(logits: Tensor<B, 2>, labels: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+    let lse = log_sum_exp(logits.clone());
     let probabilities = logits.sub(lse);
     let minus_one = Tensor::ones(labels.dims(), (&labels.device(), probabilities.dtype())).neg();
     probabilities.exp().scatter(1, labels, minus_one, IndexingUpdateOp::Add)

@@ -8,6 +8,7 @@
 //! checks    an id outside 0..V is an assertion that names it
 //! ```
 
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;

@@ -99,7 +99,6 @@ unsafe impl<T: Send> Sync for Target<'_, T> {}
 
 impl<'a, T: Copy> Target<'a, T> {
     /// Memory that holds numbers.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for kernels with products inside"))]
     pub(crate) fn new(numbers: &'a mut [T], shape: [usize; 2], row_step: usize) -> Self {
         let (start, count) = (numbers.as_mut_ptr(), numbers.len());
         Self::checked(start, count, shape, row_step)

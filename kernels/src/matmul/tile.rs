@@ -18,9 +18,7 @@ pub(crate) struct Finish<'a, T> {
 }
 
 impl<T> Finish<'_, T> {
-    #[expect(dead_code, reason = "for kernels with products inside")]
     pub(crate) const OVERWRITE: Self = Self { add: false, bias: None };
-    #[expect(dead_code, reason = "for kernels with products inside")]
     pub(crate) const ADD: Self = Self { add: true, bias: None };
 }
 

@@ -13,6 +13,8 @@
 //!           Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450
 //! ```
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;

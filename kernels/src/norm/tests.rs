@@ -1,10 +1,14 @@
 //! Both normalisations against plain loops.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use super::reference;
-use crate::Kernels;
-use crate::testing::{Case, Real, assert_both, cast, check_gradient, numbers, values};
+use crate::oracle::assert_within;
+use crate::testing::{
+    Case, Real, assert_both, cast, check_gradient, check_values, host, numbers,
+    registered_gradient, shaped, values, values_with_threads,
+};
+use crate::{Cpu, Kernels};
 
 const EPSILON: f64 = 1e-5;
 
@@ -130,4 +134,29 @@ fn a_nan_spoils_its_own_row_only() {
         let nan: Vec<bool> = got.iter().map(|x| x.is_nan()).collect();
         assert_eq!(nan, [true, true, true, false, false, false]);
     }
+}
+
+/// More rows than three blocks hold, and a width that is no multiple of a register.
+const LONG: [usize; 2] = [700, 75];
+
+#[test]
+fn many_rows_match_the_reference_on_any_number_of_threads() {
+    let all = inputs(LONG);
+    check_values(&RmsNorm { sizes: LONG }, &all[..2]);
+    check_values(&LayerNorm { sizes: LONG }, &all);
+    let case = LayerNorm { sizes: LONG };
+    assert_eq!(values_with_threads(&case, &all, 1), values_with_threads(&case, &all, 3));
+}
+
+#[test]
+fn gradients_of_many_rows_are_those_of_the_reference() {
+    let all = inputs(LONG);
+    let got = registered_gradient(&LayerNorm { sizes: LONG }, &all);
+    let grad = numbers(LONG[0] * LONG[1], 77);
+    let [grad, x] = [&grad, &all[0]].map(|values| shaped::<Cpu, 2>(values, LONG, DType::F64));
+    let weight = shaped::<Cpu, 1>(&all[1], [LONG[1]], DType::F64);
+    let (dx, dweight, dbias) = reference::layer_norm_backward(grad, x, weight, EPSILON);
+    let want = [host(dx), host(dweight), host(dbias)].concat();
+    // Sums of 700 rows of numbers of size one, in another order.
+    assert_within(&got, &want, |_| 1e3 * f64::EPSILON * 700_f64.sqrt());
 }

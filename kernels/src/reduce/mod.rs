@@ -13,6 +13,8 @@
 //!
 //! No op: gradients are clipped outside the graph.
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]

@@ -11,6 +11,8 @@
 //!
 //! The tables are constants: no gradient flows to `cos` and `sin`.
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
 pub mod reference;
 pub mod roofline;

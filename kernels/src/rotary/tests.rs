@@ -64,7 +64,7 @@ impl Case for Rotary {
 
 #[test]
 fn values_match_plain_loops() {
-    for sizes in [[3, 2, 4], [1, 1, 2], [5, 3, 6]] {
+    for sizes in [[3, 2, 4], [1, 1, 2], [5, 3, 6], [300, 5, 34]] {
         let case = Rotary { sizes };
         let x = numbers(sizes.iter().product(), 1);
         let (got32, got64) = values(&case, std::slice::from_ref(&x));

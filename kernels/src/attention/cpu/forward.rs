@@ -153,7 +153,7 @@ impl<N: Numerics> Memory<N> {
             // SAFETY: this row belongs to this task alone.
             unsafe {
                 output.put(places.place(at), row);
-                log_sum_exp.put(row_places.place(at), &[largest + N::logarithm(total)]);
+                log_sum_exp.put(row_places.place(at), &[largest + total.logarithm()]);
             }
         }
     }

@@ -9,7 +9,6 @@ pub(super) trait Numerics {
     type Number: Element + Plain;
     type On<S: Set>: Arithmetic<Number = Self::Number>;
     fn run<J: Job>(job: J);
-    fn logarithm(x: Self::Number) -> Self::Number;
 }
 
 /// Operands keep their dtype.
@@ -30,11 +29,6 @@ macro_rules! numerics {
             #[inline(always)]
             fn run<J: Job>(job: J) {
                 $run(job);
-            }
-
-            #[inline(always)]
-            fn logarithm(x: $number) -> $number {
-                x.ln()
             }
         }
     };
