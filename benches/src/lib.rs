@@ -1,6 +1,10 @@
-//! Where benches and records of speed live; the crate itself holds nothing that a program uses.
+//! Measurements of speed: against other programs, and against what this machine can do.
 //!
-//! A bench is a Criterion target of this crate; what it measured on which machine is a record in
-//! `records/`, whose README gives the form. `neighbors` measures the neighbour list; kernels are still
-//! references, and a bench comes with the first that replaces one. Not here: correctness, which is
-//! tested beside the code.
+//! [`case`] runs one piece of work in this process and times it; [`compare`] runs cases and peer
+//! programs alternately as processes and puts them side by side. The command `genesis bench` parses
+//! and prints; records of what was measured are in `records/`. Not here: correctness, which is
+//! tested beside the code, and Criterion targets, which are in `benches/`.
+
+pub mod case;
+pub mod compare;
+pub mod statistics;

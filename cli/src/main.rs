@@ -7,6 +7,7 @@
 mod commands;
 mod console;
 mod exit;
+mod memory;
 mod signals;
 mod watch;
 
@@ -42,6 +43,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    memory::keep();
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => ExitCode::from(code as u8),

@@ -33,7 +33,9 @@ const KERNELS: &str = "genesis-kernels";
 const MODEL: &str = "genesis-model";
 const DATA: &str = "genesis-data";
 const TRAIN: &str = "genesis-train";
+const BENCHES: &str = "genesis-benches";
 const ALL: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN];
+const CLI_USES: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN, BENCHES];
 
 const RULES: [Rule; 8] = [
     rule("schema", SCHEMA, &[], false, false),
@@ -41,8 +43,8 @@ const RULES: [Rule; 8] = [
     rule("model", MODEL, &[SCHEMA, KERNELS], true, false),
     rule("data", DATA, &[SCHEMA], false, true),
     rule("train", TRAIN, &[SCHEMA, KERNELS, MODEL, DATA], true, true),
-    rule("cli", "genesis", ALL, true, true),
-    rule("benches", "genesis-benches", ALL, true, true),
+    rule("cli", "genesis", CLI_USES, true, true),
+    rule("benches", BENCHES, ALL, true, true),
     rule("xtask", "xtask", &[], false, true),
 ];
 

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use crate::exit::Code;
 
 mod atoms;
+mod bench;
 mod dataset;
 mod doctor;
 mod embed;
@@ -40,6 +41,7 @@ pub(crate) enum Command {
     Export(export::Args),
     Import(import::Args),
     Report(report::Args),
+    Bench(bench::Args),
     Doctor(doctor::Args),
 }
 
@@ -59,6 +61,7 @@ impl Command {
             Self::Export(args) => export::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Report(args) => report::run(&args),
+            Self::Bench(args) => bench::run(&args),
             Self::Doctor(args) => doctor::run(&args),
         }
     }

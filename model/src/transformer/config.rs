@@ -71,6 +71,10 @@ pub struct TransformerConfig {
     pub feed_forward_bias: bool,
     /// Whether the last projection reuses the embedding.
     pub tied_head: bool,
+    /// Llama: a token sees its whole segment, as in a masked model. Comparisons of speed use it; no
+    /// published format has a place for it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bidirectional: bool,
     /// ESM-2: normalise embeddings before the first block.
     pub embedding_norm: bool,
     /// ESM-2: zero the embeddings of mask tokens and rescale the rest.
@@ -105,7 +109,7 @@ impl ConfigProblems {
 impl TransformerConfig {
     /// Whether a token sees only itself and what precedes it.
     pub fn causal(&self) -> bool {
-        self.family != Family::Esm2
+        self.family != Family::Esm2 && !self.bidirectional
     }
 
     /// Factor of attention scores, `D^(-1/2)`.
@@ -255,6 +259,8 @@ impl TransformerConfig {
         let biased = self.attention_bias && self.feed_forward_bias;
         require(masked || !self.embedding_norm, "embedding_norm belongs to `esm2` only");
         require(masked || !self.token_dropout, "token_dropout belongs to `esm2` only");
+        let llama = self.family == Family::Llama;
+        require(llama || !self.bidirectional, "bidirectional belongs to `llama` only");
         match self.family {
             Family::Gpt2 => {
                 require(self.rotary.is_none(), "`gpt2` has learned positions, not rotary ones");
@@ -290,6 +296,11 @@ impl TransformerConfig {
             }
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn check_rotary(rotary: &Rotary, head_width: usize, problems: &mut Vec<String>) {

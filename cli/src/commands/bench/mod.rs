@@ -1,0 +1,37 @@
+//! `genesis bench`: how fast this machine runs our programs, against peers and against itself.
+#![expect(clippy::doc_markdown, reason = "doc comments of arguments are the help on the terminal")]
+
+use clap::Subcommand;
+
+use crate::exit::Code;
+
+mod compare;
+mod run_case;
+
+/// Measure speed on this machine.
+///
+/// `compare` runs our programs and those of peers alternately, with equal settings. Figures are of
+/// this machine at this moment: ratios of one run mean something, figures of two runs do not.
+///
+/// Examples:
+///   genesis bench compare --python venv/bin/python --only transformer_f32
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Compare(compare::Args),
+    #[command(hide = true)]
+    RunCase(run_case::Args),
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    match &args.what {
+        What::Compare(args) => compare::run(args),
+        What::RunCase(args) => run_case::run(args),
+    }
+}
