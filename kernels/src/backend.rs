@@ -15,7 +15,7 @@ use crate::precision::{self, Precision};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
     GeluKind, LossAndGradients, RowIndex, adamw, attention, contraction, convolution,
-    cross_entropy, dropout, embedding, gelu, linear, norm, reduce, rotary, rows,
+    cross_entropy, dropout, embedding, gelu, linear, norm, reduce, rotary, rows, silu, slope,
     spherical_harmonics, swiglu,
 };
 
@@ -265,7 +265,7 @@ pub trait Kernels: Backend {
         spherical_harmonics::reference::second(along, &grad, vectors)
     }
 
-    /// `features [N, M_in, C]`, `harmonics [E, M_y]`, `radial [E, Q, C]` to `[N, M_out, C]`.
+    /// `features [N, M_in, C]`, `harmonics [E, M_y]`, `radial [P, Q, C]` to `[N, M_out, C]`.
     /// See [`convolution`](crate::convolution).
     fn convolution(
         features: Tensor<Self, 3>,
@@ -296,7 +296,7 @@ pub trait Kernels: Backend {
         convolution::reference::harmonics(grad, features, &radial, problem)
     }
 
-    /// Gradient of the radial weights, `[E, Q, C]`. See [`convolution`](crate::convolution).
+    /// Gradient of the radial weights, `[P, Q, C]`. See [`convolution`](crate::convolution).
     fn convolution_radial(
         grad: Tensor<Self, 3>,
         features: Tensor<Self, 3>,
@@ -377,5 +377,39 @@ pub trait Kernels: Backend {
     /// Rows of `x [E, K]` summed by the index, `[N, K]`. See [`rows`](crate::rows).
     fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
         rows::reference::sum(x, indices)
+    }
+
+    /// `x s(x)`, elementwise on `[N, C]`. See [`silu`](crate::silu).
+    fn silu(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::reference::forward(x)
+    }
+
+    /// Change along `along`, and with a gradient in its place that of `x`. See [`silu`](crate::silu).
+    fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::reference::slope(along, x)
+    }
+
+    /// Second derivative times both directions. See [`silu`](crate::silu).
+    fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::reference::bend(a, b, x)
+    }
+
+    /// `values [P, K]` as a function of `x [P, 1]` with these slopes. See [`slope`](crate::slope).
+    fn follow(
+        x: Tensor<Self, 2>,
+        values: Tensor<Self, 2>,
+        slopes: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        slope::reference::follow(&x, values, &slopes)
+    }
+
+    /// Dot products of rows, `[P, K]` twice to `[P, 1]`. See [`slope`](crate::slope).
+    fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::reference::dot(a, b)
+    }
+
+    /// Multiples of rows, `scales [P, 1]`, `a [P, K]`. See [`slope`](crate::slope).
+    fn scale_rows(scales: Tensor<Self, 2>, a: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::reference::scale(scales, a)
     }
 }

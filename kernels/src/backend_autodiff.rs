@@ -11,7 +11,7 @@ use crate::precision::{self, Precision};
 use crate::{
     AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind, Kernels,
     RowIndex, attention, contraction, convolution, cross_entropy, dropout, embedding, gelu, linear,
-    norm, rotary, rows, spherical_harmonics, swiglu,
+    norm, rotary, rows, silu, slope, spherical_harmonics, swiglu,
 };
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
@@ -160,5 +160,29 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
 
     fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
         rows::sum_tracked(x, indices)
+    }
+
+    fn silu(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::tracked(x)
+    }
+
+    fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::slope_tracked(along, x)
+    }
+
+    fn follow(
+        x: Tensor<Self, 2>,
+        values: Tensor<Self, 2>,
+        slopes: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        slope::follow_tracked(x, values, slopes)
+    }
+
+    fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::dot_tracked(a, b)
+    }
+
+    fn scale_rows(scales: Tensor<Self, 2>, a: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::scale_tracked(scales, a)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, GeluKind,
     Kernels, LossAndGradients, Precision, RowIndex, WeightLayout, adamw, attention, contraction,
     convolution, cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, rows,
-    spherical_harmonics, swiglu,
+    silu, slope, spherical_harmonics, swiglu,
 };
 
 impl Kernels for Flex {
@@ -292,5 +292,25 @@ impl Kernels for Flex {
 
     fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
         rows::cpu::sum(x, indices)
+    }
+
+    fn silu(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::cpu::forward(x)
+    }
+
+    fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::cpu::slope(along, x)
+    }
+
+    fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::cpu::bend(a, b, x)
+    }
+
+    fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::cpu::dot(a, b)
+    }
+
+    fn scale_rows(scales: Tensor<Self, 2>, a: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::cpu::scale(scales, a)
     }
 }

@@ -31,6 +31,8 @@ pub mod roofline;
 pub mod rotary;
 pub mod rows;
 pub mod shape;
+pub mod silu;
+pub mod slope;
 pub mod spherical_harmonics;
 pub mod swiglu;
 pub mod wigner;

@@ -44,6 +44,7 @@ pub enum EdgeGraphError {
 pub struct EdgeGraph {
     senders: RowIndex,
     receivers: RowIndex,
+    weights: RowIndex,
 }
 
 impl EdgeGraph {
@@ -70,14 +71,31 @@ impl EdgeGraph {
             let (previous, receiver) = (receivers[at], receivers[at + 1]);
             return Err(EdgeGraphError::Order { edge: at + 1, receiver, previous });
         }
+        let edges: Vec<u32> = (0..).take(senders.len()).collect();
         let (senders, receivers) =
             (RowIndex::new(senders, num_nodes), RowIndex::new(receivers, num_nodes));
-        Ok(Self { senders, receivers })
+        Ok(Self { senders, receivers, weights: RowIndex::new(&edges, edges.len()) })
+    }
+
+    /// The same edges, but edge `e` has row `rows[e]` of `num_rows` rows of radial weights: an edge
+    /// and its reverse have the same length and may share them.
+    ///
+    /// # Panics
+    /// When there is not one row per edge, or one is not below `num_rows`: a bug of the caller.
+    #[must_use]
+    pub fn with_shared_weights(self, rows: &[u32], num_rows: usize) -> Self {
+        assert_eq!(rows.len(), self.num_edges(), "EdgeGraph: one row of weights per edge");
+        Self { weights: RowIndex::new(rows, num_rows), ..self }
     }
 
     /// `N`.
     pub fn num_nodes(&self) -> usize {
         self.senders.num_rows()
+    }
+
+    /// The row of the radial weights of every edge, and the edges of every row.
+    pub fn weights(&self) -> &RowIndex {
+        &self.weights
     }
 
     /// `E`.

@@ -2,16 +2,17 @@
 //! harmonics, weighted per edge, path and channel, and summed onto the receivers.
 //!
 //! ```text
-//! letters   N nodes, E edges, C channels, Q paths; sender s(e), receiver r(e)
+//! letters   N nodes, E edges, C channels, Q paths; sender s(e), receiver r(e); P rows of radial
+//!           weights, w(e) that of an edge: edges of one length may share it
 //! maths     path q = (l1, l2, l3), K_q = sqrt(2 l3 + 1) C(l1, l2, l3):
 //!           y[n, q m3, c] = sum over e with r(e) = n, m1, m2 of
-//!                           K_q[m1,m2,m3] R[e,q,c] h[s(e), l1 m1, c] Y[e, l2 m2]
+//!                           K_q[m1,m2,m3] R[w(e),q,c] h[s(e), l1 m1, c] Y[e, l2 m2]
 //! forms     F(g; h, Y, R) = <g, y> is linear in each of its four slots. The gradient in one slot
 //!           is the form with that slot open: y, dh, dY, dR. Each form's own derivatives are the
 //!           other forms again, so four kernels serve every order of differentiation.
 //! paths     l1 <= max_in, l2 <= max_harmonics, l3 <= max_out, triangle rule, l1 + l2 + l3 even;
 //!           l1 outermost, then l2, l3; then sorted by l3, keeping that order
-//! layout    h [N, M_in, C]; Y [E, M_y]; R [E, Q, C]; y, g [N, M_out, C]; M_in and M_y run over
+//! layout    h [N, M_in, C]; Y [E, M_y]; R [P, Q, C]; y, g [N, M_out, C]; M_in and M_y run over
 //!           (l, m); the block of l3 in M_out is [2 l3 + 1, paths to l3], so that the linear map
 //!           that follows is one matrix product per degree
 //! dtypes    f32 or f64
@@ -54,6 +55,7 @@ pub struct ConvolutionProblem {
 struct Sizes {
     num_nodes: usize,
     num_edges: usize,
+    num_weights: usize,
     channels: usize,
 }
 
@@ -74,6 +76,7 @@ impl ConvolutionProblem {
     ) -> Sizes {
         let channels = [grad, features, radial].into_iter().flatten().next().map_or(0, |s| s[2]);
         let (num_nodes, num_edges) = (self.graph.num_nodes(), self.graph.num_edges());
+        let num_weights = self.graph.weights().num_rows();
         let paths = &self.paths;
         let because = "the paths, the graph and C fix it";
         if let Some(got) = grad {
@@ -89,9 +92,9 @@ impl ConvolutionProblem {
             assert_shape(operation, "harmonics", got, want, because);
         }
         if let Some(got) = radial {
-            let want = [num_edges, paths.len(), channels];
+            let want = [num_weights, paths.len(), channels];
             assert_shape(operation, "radial", got, want, because);
         }
-        Sizes { num_nodes, num_edges, channels }
+        Sizes { num_nodes, num_edges, num_weights, channels }
     }
 }

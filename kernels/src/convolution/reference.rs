@@ -19,6 +19,7 @@ pub fn forward<B: Kernels>(
     let shapes = (Some(features.dims()), Some(harmonics.dims()), Some(radial.dims()));
     problem.check("convolution", None, shapes.0, shapes.1, shapes.2);
     let sent = gather(features, problem.graph.senders());
+    let radial = gather(radial.clone(), problem.graph.weights());
     let message = |(q, path): (usize, &Path)| {
         let turned = mixed(harmonics, path).matmul(rows_of(&sent, path.inputs()));
         (path.degrees[2], turned.mul(radial.clone().narrow(1, q, 1)))
@@ -38,6 +39,7 @@ pub fn features<B: Kernels>(
     let shapes = (Some(grad.dims()), Some(harmonics.dims()), Some(radial.dims()));
     problem.check("convolution_features", shapes.0, None, shapes.1, shapes.2);
     let received = gather(grad, problem.graph.receivers());
+    let radial = gather(radial.clone(), problem.graph.weights());
     let degree = |l1: usize| {
         let paths = problem.paths.iter().enumerate().filter(|(_, path)| path.degrees[0] == l1);
         let part = |(q, path): (usize, &Path)| {
@@ -62,6 +64,7 @@ pub fn harmonics<B: Kernels>(
     let sizes = problem.check("convolution_harmonics", shapes.0, shapes.1, None, shapes.2);
     let sent = gather(features, problem.graph.senders());
     let received = gather(grad, problem.graph.receivers());
+    let radial = gather(radial.clone(), problem.graph.weights());
     let place = (&received.device(), received.dtype());
     let degree = |l2: usize| {
         let paths = problem.paths.iter().enumerate().filter(|(_, path)| path.degrees[1] == l2);
@@ -76,7 +79,7 @@ pub fn harmonics<B: Kernels>(
     Tensor::cat((0..=problem.paths.max_degrees()[1]).map(degree).collect(), 1)
 }
 
-/// Gradient of the radial weights, `[E, Q, C]`.
+/// Gradient of the radial weights, `[P, Q, C]`.
 pub fn radial<B: Kernels>(
     grad: Tensor<B, 3>,
     features: Tensor<B, 3>,
@@ -91,7 +94,7 @@ pub fn radial<B: Kernels>(
         let turned = mixed(harmonics, path).matmul(rows_of(&sent, path.inputs()));
         turned.mul(outputs(&received, path)).sum_dim(1)
     };
-    Tensor::cat(problem.paths.iter().map(weight).collect(), 1)
+    sum(Tensor::cat(problem.paths.iter().map(weight).collect(), 1), problem.graph.weights())
 }
 
 /// `B`, `[E, 2 l3 + 1, 2 l1 + 1]`.

@@ -12,7 +12,7 @@ use crate::testing::{
 use crate::wigner::{SignTable, coupling, rotation_matrix};
 use crate::{Cpu, Kernels};
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Output,
     Features,
@@ -56,7 +56,7 @@ impl Convolution {
     }
 
     fn radial_shape(&self) -> [usize; 3] {
-        [self.problem.graph.num_edges(), self.problem.paths.len(), self.channels]
+        [self.problem.graph.weights().num_rows(), self.problem.paths.len(), self.channels]
     }
 
     fn inputs(&self) -> Vec<Vec<f64>> {
@@ -193,6 +193,32 @@ fn a_node_with_more_edges_than_a_pack_sums_all_of_them() {
     for form in FORMS {
         let case = Convolution::new(form, [1, 1, 1], &edges, 2, 5);
         check_values(&case, &case.inputs());
+    }
+}
+
+/// The edges at 0, 2 and 5 share a row, so do 1 and 4; one row belongs to no edge.
+#[test]
+fn edges_may_share_their_radial_weights() {
+    let rows = [1, 0, 1, 3, 0, 1];
+    for form in FORMS {
+        let share = |case: Convolution| {
+            let graph = EdgeGraph::clone(&case.problem.graph).with_shared_weights(&rows, 4);
+            let problem = ConvolutionProblem::new(case.problem.paths.clone(), Arc::new(graph));
+            Convolution { problem, ..case }
+        };
+        let shared = share(Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17));
+        check_values(&shared, &shared.inputs());
+        let small = share(Convolution::new(form, [1, 1, 1], &EDGES, NODES, 1));
+        check_gradient(&small, &small.inputs());
+        if form != Form::Output {
+            continue;
+        }
+        let apart = Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17);
+        let inputs = shared.inputs();
+        let len = apart.problem.paths.len() * 17;
+        let copied = rows.iter().flat_map(|&row| inputs[2][row as usize * len..][..len].to_vec());
+        let copied = vec![inputs[0].clone(), inputs[1].clone(), copied.collect()];
+        assert_eq!(values(&shared, &inputs), values(&apart, &copied));
     }
 }
 

@@ -6,13 +6,5 @@
 //!          the exact integral is 1.67653247, 0.16 % less, and would be another model
 //! ```
 
-use burn::tensor::{Tensor, activation};
-use genesis_kernels::Kernels;
-
-/// The constant of e3nn, in no state dict.
+/// The constant of e3nn, in no state dict; folded into the weights that come next.
 pub const SILU_SCALE: f64 = 1.679_176_792_398_941_8;
-
-/// `x sigmoid(x)`; the factor [`SILU_SCALE`] is folded into the weights that come next.
-pub(super) fn silu<B: Kernels>(x: Tensor<B, 2>) -> Tensor<B, 2> {
-    activation::silu(x)
-}

@@ -35,8 +35,10 @@ pub struct GraphLayout {
     pub first_atom: Vec<u32>,
     /// `[E]` edge vectors, Å, row by row.
     pub vectors: Vec<f64>,
-    /// The atoms that send and those that receive.
+    /// The atoms that send and those that receive; an edge and its reverse share radial weights.
     pub edges: Arc<EdgeGraph>,
+    /// `[P]` the edge whose length each row of radial weights belongs to.
+    pub pairs: RowIndex,
     /// `[N]` to the structures.
     pub graph_of_atom: RowIndex,
     /// `[E]` to the structures.
@@ -90,6 +92,8 @@ impl GraphLayout {
         let atomic_energies = places.iter().zip(&graph_of_atom).map(energy).collect();
         let edges = &batch.edges;
         let graph = EdgeGraph::new(&edges.senders, &edges.receivers, num_atoms)?;
+        let (rows, first_of_pair) = pair_up(&graph, &edges.shifts);
+        let graph = graph.with_shared_weights(&rows, first_of_pair.len());
         let first_edge = if batch.frames.is_empty() { vec![0] } else { batch.first_edge.clone() };
         let pair = |(&sender, &receiver): (&u32, &u32)| {
             [atomic_numbers[sender as usize], atomic_numbers[receiver as usize]]
@@ -97,6 +101,7 @@ impl GraphLayout {
         Ok(Self {
             vectors: edge_vectors(batch)?,
             edges: Arc::new(graph),
+            pairs: RowIndex::new(&first_of_pair, edges.senders.len()),
             graph_of_atom: RowIndex::new(&graph_of_atom, num_graphs),
             graph_of_edge: RowIndex::new(&spread(&first_edge), num_graphs),
             species: SpeciesIndex::new(&places),
@@ -190,6 +195,31 @@ pub(super) fn constant<B: Backend, const D: usize>(
     device: &B::Device,
 ) -> Tensor<B, D> {
     Tensor::from_data(TensorData::new(values, shape), (device, dtype.into()))
+}
+
+/// The pair of every edge, and the first edge of every pair. An edge without a reverse is a pair by
+/// itself. The vectors of a pair are opposite to the last bit, so their lengths are equal.
+fn pair_up(graph: &EdgeGraph, shifts: &[[i32; 3]]) -> (Vec<u32>, Vec<u32>) {
+    const NONE: u32 = u32::MAX;
+    let (senders, receivers) = (graph.senders().rows(), graph.receivers().rows());
+    let (mut rows, mut first) = (vec![NONE; senders.len()], Vec::new());
+    for (edge, number) in (0..senders.len()).zip(0u32..) {
+        if rows[edge] != NONE {
+            continue;
+        }
+        let pair = u32::try_from(first.len()).unwrap_or(NONE);
+        rows[edge] = pair;
+        first.push(number);
+        let back = shifts[edge].map(|shift| -shift);
+        let candidates = graph.receivers().items_of(senders[edge] as usize);
+        let reverse = candidates.iter().map(|&other| other as usize).find(|&other| {
+            rows[other] == NONE && senders[other] == receivers[edge] && shifts[other] == back
+        });
+        if let Some(reverse) = reverse {
+            rows[reverse] = pair;
+        }
+    }
+    (rows, first)
 }
 
 /// For bounds `[G + 1]`, the number of the span that each item lies in.

@@ -94,11 +94,13 @@ fn density<B: Kernels>(
     radial: &RadialFeatures<B>,
     graph: &GraphInput<B>,
 ) -> Tensor<B, 3> {
-    let of_edge = matrix_product(radial.features.clone(), weight.clone()).powi_scalar(2).tanh();
-    let of_edge = match &radial.late_cutoff {
-        Some(cutoff) => of_edge.mul(cutoff.clone()),
-        None => of_edge,
+    let of_pair = matrix_product(radial.features(), weight.clone()).powi_scalar(2).tanh();
+    let of_pair = match radial.late_cutoff() {
+        Some(cutoff) => of_pair.mul(cutoff),
+        None => of_pair,
     };
-    let sums = <B as Kernels>::sum_rows(of_edge, graph.layout.edges.receivers());
+    let edges = &graph.layout.edges;
+    let of_edge = <B as Kernels>::gather_rows(of_pair, edges.weights());
+    let sums = <B as Kernels>::sum_rows(of_edge, edges.receivers());
     sums.add_scalar(1.0).unsqueeze_dim(2)
 }

@@ -33,6 +33,7 @@ pub mod predict;
 mod product;
 pub mod product_basis;
 mod radial;
+mod radial_basis;
 mod readout;
 mod specs;
 #[cfg(test)]

@@ -87,8 +87,8 @@ impl<B: Kernels> Mace<B> {
     fn site_energies(&self, graph: &GraphInput<B>) -> Tensor<B, 2> {
         let config = self.blueprint.config();
         let layout = &graph.layout;
-        let radial = RadialFeatures::new(config, graph);
-        let lengths = radial.lengths.clone();
+        let lengths = graph.vectors.clone().powi_scalar(2).sum_dim(1).sqrt();
+        let radial = RadialFeatures::new(config, graph, lengths.clone());
         let harmonics = <B as Kernels>::spherical_harmonics(graph.vectors.clone(), config.max_ell);
         let edges = EdgeFeatures { radial, harmonics };
         let heads = HeadMasks::new(&self.blueprint, layout, &self.embedding);

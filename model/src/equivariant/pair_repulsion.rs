@@ -15,7 +15,7 @@ use super::{
     config::MaceConfig,
     covalent_radii::covalent_radius,
     graph::{GraphInput, constant},
-    radial::polynomial_cutoff,
+    radial_basis::polynomial_cutoff,
 };
 
 /// `e^2 / (4 pi epsilon_0)`, eV Å.

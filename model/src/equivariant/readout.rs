@@ -11,7 +11,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::Kernels;
 
 use super::{
-    activation::{SILU_SCALE, silu},
+    activation::SILU_SCALE,
     blueprint::Blueprint,
     graph::{GraphLayout, constant},
     radial::matrix_product,
@@ -52,7 +52,8 @@ impl<B: Kernels> Readout<B> {
         match self {
             Self::Linear(weight) => heads.column(matrix_product(scalars, weight.clone())),
             Self::Gated(first, second) => {
-                let hidden = heads.units(silu(matrix_product(scalars, first.clone())));
+                let hidden =
+                    heads.units(<B as Kernels>::silu(matrix_product(scalars, first.clone())));
                 heads.column(matrix_product(hidden, second.clone()))
             }
         }

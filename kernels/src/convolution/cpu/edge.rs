@@ -32,7 +32,10 @@ impl<T: Element> Ends<'_, T> {
     }
 }
 
-/// `dR[e, q, c] = sum over m1, m3 of B[m1, m3] h[m1, c] g[m3, c]`.
+/// Rows of radial weights a task takes at least, some ten microseconds of work.
+const WEIGHTS_PER_TASK: usize = 8;
+
+/// `dR[p, q, c] = sum over the edges of p, m1, m3 of B[m1, m3] h[m1, c] g[m3, c]`.
 pub(super) fn radial<T: Element>(
     grad: &FlexTensor,
     features: &FlexTensor,
@@ -44,17 +47,16 @@ pub(super) fn radial<T: Element>(
     let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
     let harmonics = T::view(harmonics);
     let edge_len = problem.paths.len() * channels;
-    let lanes = MOST_LANES;
-    let mut out = vec![T::ZERO; sizes.num_edges * edge_len];
+    let mut out = vec![T::ZERO; sizes.num_weights * edge_len];
     let mix = &problem.paths.plan().to_receivers.mix;
     let scratch = || Scratch::new(mix.len(), problem.paths.num_harmonics());
-    for_rows(&mut out, edge_len * lanes, 1, scratch, |scratch, pack, out| {
-        run(Radial { ends, harmonics, scratch, first: pack * lanes, out });
+    for_rows(&mut out, edge_len * WEIGHTS_PER_TASK, 1, scratch, |scratch, task, out| {
+        run(Radial { ends, harmonics, scratch, first: task * WEIGHTS_PER_TASK, out });
     });
     out
 }
 
-/// A pack of edges.
+/// A few rows of weights with all their edges.
 struct Radial<'a, T> {
     ends: Ends<'a, T>,
     harmonics: &'a [T],
@@ -68,14 +70,17 @@ impl<T: Element> Job for Radial<'_, T> {
     fn run<S: Set>(self) {
         let paths = &self.ends.problem.paths;
         let edge_len = paths.len() * self.ends.channels;
-        let items = self.ends.problem.graph.receivers().items();
-        let edges = &items[span(self.first, MOST_LANES, items.len())];
+        let weights = self.ends.problem.graph.weights();
+        let last = self.first + self.out.len() / edge_len.max(1);
+        let [start, end] = [self.first, last].map(|row| weights.starts()[row] as usize);
         let (plan, lanes) = (paths.plan(), T::Pack::<S>::LANES);
         let mix = &plan.to_receivers.mix;
-        for (edges, out) in edges.chunks(lanes).zip(self.out.chunks_mut(lanes * edge_len)) {
+        for edges in weights.items()[start..end].chunks(lanes) {
             self.scratch.mix::<T::Pack<S>>(mix, self.harmonics, paths.num_harmonics(), edges);
-            for (lane, (out, &edge)) in out.chunks_mut(edge_len).zip(edges).enumerate() {
+            for (lane, &edge) in edges.iter().enumerate() {
                 let (sent, received) = self.ends.of(edge as usize);
+                let row = weights.rows()[edge as usize] as usize - self.first;
+                let out = &mut self.out[row * edge_len..][..edge_len];
                 for (path, out) in plan.edge_paths.iter().zip(out.chunks_mut(self.ends.channels)) {
                     let pairs = &self.scratch.pairs;
                     RadialEdge { path, pairs, lane, sent, received }.write::<T::Pack<S>>(out);
@@ -95,7 +100,7 @@ struct RadialEdge<'a, T> {
 }
 
 impl<T: Element> RadialEdge<'_, T> {
-    /// Compiled once per number of output components.
+    /// Adds to `out`; compiled once per number of output components.
     #[inline(always)]
     fn write<P: Lanes<Base = T>>(&self, out: &mut [T]) {
         match self.path.outputs.count {
@@ -122,7 +127,8 @@ impl<T: Element> RadialEdge<'_, T> {
             for (component, value) in received.iter_mut().enumerate() {
                 *value = P::load(&self.received[columns(outputs.at(component))]);
             }
-            let mut sum = P::zero();
+            let to = &mut out[span(start, P::LANES, channels)];
+            let mut sum = P::load(to);
             for inner in 0..inputs.count {
                 let pair = (first_pair + inner * ROWS) * P::LANES + self.lane;
                 let pairs = &self.pairs[pair..=pair + (ROWS - 1) * P::LANES];
@@ -133,7 +139,7 @@ impl<T: Element> RadialEdge<'_, T> {
                 }
                 sum = P::load(&self.sent[columns(inputs.at(inner))]).mul_add(turned, sum);
             }
-            sum.store(&mut out[span(start, P::LANES, channels)]);
+            sum.store(to);
         }
     }
 }
@@ -182,7 +188,8 @@ impl<T: Element> Job for Harmonics<'_, T> {
         let (sent, received) = self.ends.of(self.edge);
         let plan = self.ends.problem.paths.plan();
         let edge_len = plan.edge_paths.len() * self.ends.channels;
-        let radial = &self.radial[self.edge * edge_len..][..edge_len];
+        let row = self.ends.problem.graph.weights().rows()[self.edge] as usize;
+        let radial = &self.radial[row * edge_len..][..edge_len];
         let radial = radial.chunks(self.ends.channels.max(1));
         for (path, radial) in plan.edge_paths.iter().zip(radial) {
             let edge = HarmonicsEdge { path, radial, sent, received };

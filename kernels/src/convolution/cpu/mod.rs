@@ -28,6 +28,7 @@ pub(crate) fn forward(
         form: &problem.paths.plan().to_receivers,
         owners: problem.graph.receivers(),
         others: problem.graph.senders(),
+        weights: problem.graph.weights(),
         rows: [problem.paths.num_inputs(), problem.paths.num_outputs()],
         sizes,
         paths: &problem.paths,
@@ -55,6 +56,7 @@ pub(crate) fn features(
         form: &problem.paths.plan().to_senders,
         owners: problem.graph.senders(),
         others: problem.graph.receivers(),
+        weights: problem.graph.weights(),
         rows: [problem.paths.num_outputs(), problem.paths.num_inputs()],
         sizes,
         paths: &problem.paths,
@@ -97,7 +99,7 @@ pub(crate) fn radial(
     let shapes = (Some(grad.dims()), Some(features.dims()), Some(harmonics.dims()));
     let sizes = problem.check("convolution_radial", shapes.0, shapes.1, shapes.2, None);
     let double = is_f64("convolution_radial", &[grad.dtype(), features.dtype(), harmonics.dtype()]);
-    let shape = [sizes.num_edges, problem.paths.len(), sizes.channels];
+    let shape = [sizes.num_weights, problem.paths.len(), sizes.channels];
     let (g, x, y) = (input(grad), input(features), input(harmonics));
     if double {
         output(edge::radial::<f64>(&g, &x, &y, problem, sizes), shape)

@@ -18,6 +18,8 @@ pub(super) struct Call<'a> {
     pub(super) owners: &'a RowIndex,
     /// The nodes at the other ends.
     pub(super) others: &'a RowIndex,
+    /// The rows of the radial weights.
+    pub(super) weights: &'a RowIndex,
     /// Rows per node of the tensor read and of the result.
     pub(super) rows: [usize; 2],
     pub(super) sizes: Sizes,
@@ -115,7 +117,8 @@ impl<T: Element> Node<'_, T> {
         for source in &block.sources {
             for (lane, &edge) in edges.iter().enumerate() {
                 let other = self.call.others.rows()[edge as usize] as usize * rows;
-                let at = (edge as usize * num_paths + source.path) * channels;
+                let weights = self.call.weights.rows()[edge as usize] as usize;
+                let at = (weights * num_paths + source.path) * channels;
                 let weight = P::load(&self.radial[span(at + start, P::LANES, at + channels)]);
                 for inner in 0..source.inner.count {
                     let row = (other + source.inner.at(inner)) * channels;

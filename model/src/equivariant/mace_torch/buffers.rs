@@ -13,7 +13,7 @@ use crate::equivariant::{
     choices::{DistanceTransform, EnergyKind},
     config::MaceConfig,
     covalent_radii, pair_repulsion,
-    radial::{AGNESI, SOFT_ALPHA},
+    radial_basis::{AGNESI, SOFT_ALPHA},
     specs::{Names, skip_degrees},
 };
 

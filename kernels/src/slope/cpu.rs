@@ -1,0 +1,107 @@
+//! Dot products and multiples of rows on the CPU, one pass each.
+
+use burn::backend::Flex;
+use burn::tensor::Tensor;
+
+use crate::cpu::{
+    Element, Job, Lanes, Set, for_rows, input, is_f64, output, rows_per_copy, run, span,
+};
+use crate::shape::assert_shape;
+
+/// [`Kernels::dot_rows`](crate::Kernels::dot_rows).
+pub(crate) fn dot(a: Tensor<Flex, 2>, b: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
+    let [rows, width] = a.dims();
+    assert_shape("dot_rows", "b", b.dims(), [rows, width], "`a` has that shape");
+    let double = is_f64("dot_rows", &[a.dtype(), b.dtype()]);
+    let (a, b) = (input(a), input(b));
+    if double {
+        output(dots(f64::view(&a), f64::view(&b), [rows, width]), [rows, 1])
+    } else {
+        output(dots(f32::view(&a), f32::view(&b), [rows, width]), [rows, 1])
+    }
+}
+
+/// [`Kernels::scale_rows`](crate::Kernels::scale_rows).
+pub(crate) fn scale(scales: Tensor<Flex, 2>, a: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
+    let shape = a.dims();
+    assert_shape("scale_rows", "scales", scales.dims(), [shape[0], 1], "`a` has P rows");
+    let double = is_f64("scale_rows", &[scales.dtype(), a.dtype()]);
+    let (scales, a) = (input(scales), input(a));
+    if double {
+        output(multiples(f64::view(&scales), f64::view(&a), shape[1]), shape)
+    } else {
+        output(multiples(f32::view(&scales), f32::view(&a), shape[1]), shape)
+    }
+}
+
+fn dots<T: Element>(a: &[T], b: &[T], [rows, width]: [usize; 2]) -> Vec<T> {
+    let mut out = vec![T::ZERO; rows];
+    let rows_per_task = rows_per_copy(width);
+    for_rows(
+        &mut out,
+        rows_per_task,
+        1,
+        || (),
+        |(), task, out| {
+            let part = span(task * rows_per_task * width, out.len() * width, a.len());
+            run(Dots { a: &a[part.clone()], b: &b[part], width, out });
+        },
+    );
+    out
+}
+
+/// The dot products of some rows.
+struct Dots<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Element> Job for Dots<'_, T> {
+    #[inline(always)]
+    fn run<S: Set>(self) {
+        let lanes = T::Pack::<S>::LANES;
+        for (row, out) in self.out.iter_mut().enumerate() {
+            let [a, b] = [self.a, self.b].map(|x| &x[row * self.width..(row + 1) * self.width]);
+            let mut sum = T::Pack::<S>::zero();
+            for (a, b) in a.chunks(lanes).zip(b.chunks(lanes)) {
+                sum = T::Pack::<S>::load(a).mul_add(T::Pack::<S>::load(b), sum);
+            }
+            *out = sum.sum();
+        }
+    }
+}
+
+fn multiples<T: Element>(scales: &[T], a: &[T], width: usize) -> Vec<T> {
+    let mut out = vec![T::ZERO; a.len()];
+    for_rows(
+        &mut out,
+        width,
+        rows_per_copy(width),
+        || (),
+        |(), row, out| {
+            let a = &a[row * width..(row + 1) * width];
+            run(Multiple { scale: scales[row], a, out });
+        },
+    );
+    out
+}
+
+/// The multiple of one row.
+struct Multiple<'a, T> {
+    scale: T,
+    a: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Element> Job for Multiple<'_, T> {
+    #[inline(always)]
+    fn run<S: Set>(self) {
+        let lanes = T::Pack::<S>::LANES;
+        let scale = T::Pack::<S>::splat(self.scale);
+        for (a, out) in self.a.chunks(lanes).zip(self.out.chunks_mut(lanes)) {
+            T::Pack::<S>::load(a).mul(scale).store(out);
+        }
+    }
+}

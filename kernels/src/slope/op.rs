@@ -1,0 +1,108 @@
+//! The three operations as nodes of the autodiff graph; each backward is made of the others.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::tensor::Tensor;
+use burn::tensor::ops::FloatTensor;
+
+use super::reference;
+use crate::Kernels;
+use crate::graph::{primitive, register, tensor};
+
+#[derive(Debug)]
+struct Follow;
+
+#[derive(Debug)]
+struct Dot;
+
+#[derive(Debug)]
+struct Scale;
+
+impl<B: Kernels> Backward<B, 2> for Follow {
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let [x_node, values_node] = ops.parents;
+        if let Some(node) = x_node {
+            let dx = B::dot_rows(tensor(grad.clone()), tensor(ops.state));
+            grads.register::<B>(node.id, primitive(dx));
+        }
+        if let Some(node) = values_node {
+            grads.register::<B>(node.id, grad);
+        }
+    }
+}
+
+impl<B: Kernels> Backward<B, 2> for Dot {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let [a, b] = ops.state;
+        for (node, other) in ops.parents.into_iter().zip([b, a]) {
+            if let Some(node) = node {
+                let part = B::scale_rows(tensor(grad.clone()), tensor(other));
+                grads.register::<B>(node.id, primitive(part));
+            }
+        }
+    }
+}
+
+impl<B: Kernels> Backward<B, 2> for Scale {
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        let [scales, a] = ops.state;
+        let [scales_node, a_node] = ops.parents;
+        if let Some(node) = scales_node {
+            let part = B::dot_rows(tensor(grad.clone()), tensor(a));
+            grads.register::<B>(node.id, primitive(part));
+        }
+        if let Some(node) = a_node {
+            let part = B::scale_rows(tensor(scales), tensor(grad));
+            grads.register::<B>(node.id, primitive(part));
+        }
+    }
+}
+
+/// [`Kernels::follow`] inside a graph.
+pub(crate) fn follow_tracked<B: Kernels, C: CheckpointStrategy>(
+    x: Tensor<Autodiff<B, C>, 2>,
+    values: Tensor<Autodiff<B, C>, 2>,
+    slopes: Tensor<Autodiff<B, C>, 2>,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let [x, values, slopes] = [x, values, slopes].map(primitive);
+    let [a, b, c] = [&x, &values, &slopes].map(|part| tensor::<B, 2>(part.primitive.clone()));
+    // Not `B::follow`: a graph below has its own way from the number to the values.
+    let y = primitive(reference::follow(&a, b, &c));
+    tensor(register::<B, C, _, 2>(Follow, [&x, &values], y, || slopes.primitive.clone()))
+}
+
+/// [`Kernels::dot_rows`] inside a graph.
+pub(crate) fn dot_tracked<B: Kernels, C: CheckpointStrategy>(
+    a: Tensor<Autodiff<B, C>, 2>,
+    b: Tensor<Autodiff<B, C>, 2>,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let parents = [a, b].map(primitive);
+    let values = parents.each_ref().map(|part| part.primitive.clone());
+    let [a, b] = values.clone().map(tensor);
+    let y = primitive(B::dot_rows(a, b));
+    tensor(register::<B, C, _, 2>(Dot, parents.each_ref(), y, || values))
+}
+
+/// [`Kernels::scale_rows`] inside a graph.
+pub(crate) fn scale_tracked<B: Kernels, C: CheckpointStrategy>(
+    scales: Tensor<Autodiff<B, C>, 2>,
+    a: Tensor<Autodiff<B, C>, 2>,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let parents = [scales, a].map(primitive);
+    let values = parents.each_ref().map(|part| part.primitive.clone());
+    let [scales, a] = values.clone().map(tensor);
+    let y = primitive(B::scale_rows(scales, a));
+    tensor(register::<B, C, _, 2>(Scale, parents.each_ref(), y, || values))
+}
