@@ -9,6 +9,7 @@ mod console;
 mod exit;
 mod memory;
 mod signals;
+mod threads;
 mod watch;
 
 use std::process::ExitCode;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<exit::Code> {
     if let Some(threads) = cli.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
+        threads::start(usize::from(threads));
     }
     cli.command.run()
 }

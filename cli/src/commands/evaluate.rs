@@ -17,6 +17,7 @@ use super::model::open;
 use crate::console::{self, Meter, Unit};
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
+use crate::threads;
 
 /// Evaluate a trained model on a dataset folder.
 ///
@@ -42,6 +43,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    threads::inside(|| run_inside(args))
+}
+
+fn run_inside(args: &Args) -> anyhow::Result<Code> {
     if let Some(config) = atoms::config_of_run(&args.model)? {
         return atoms::evaluate(config, args.data.as_deref(), args.json);
     }

@@ -9,6 +9,7 @@ use genesis_train::atoms::md::{Ensemble, MdOptions, MdState, run as simulate};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
+use crate::threads;
 
 /// Move atoms with the forces of a trained model.
 ///
@@ -89,6 +90,10 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    threads::inside(|| run_inside(args))
+}
+
+fn run_inside(args: &Args) -> anyhow::Result<Code> {
     let stop = stop_flag()?;
     let model = AtomsModelFile::open(&args.model).or_exit(Code::Data)?;
     let plan = AtomsPlan {

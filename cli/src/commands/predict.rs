@@ -8,6 +8,7 @@ use genesis_train::atoms::{AtomsModelFile, PredictOptions, predict_file};
 use super::atoms::show_rows;
 use crate::console;
 use crate::exit::{Code, OrExit};
+use crate::threads;
 
 /// Predict energies, forces and stress with a trained model of atoms.
 ///
@@ -39,6 +40,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    threads::inside(|| run_inside(args))
+}
+
+fn run_inside(args: &Args) -> anyhow::Result<Code> {
     let model = AtomsModelFile::open(&args.model).or_exit(Code::Data)?;
     let options = PredictOptions {
         inputs: args.inputs.clone(),

@@ -16,6 +16,7 @@ use super::{atoms, dataset};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
+use crate::threads;
 use crate::watch::ConsoleWatch;
 
 /// Train a model from a config file.
@@ -45,15 +46,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let stop = stop_flag()?;
     let config = args.settings.read()?;
-    use_threads(config.run().threads);
+    if let Some(threads) = config.run().threads {
+        threads::start(threads);
+    }
     let resume = args.resume();
     if resume == Resume::No {
         refuse_a_finished_name(&config.run().dir)?;
     }
-    match config {
+    threads::inside(|| match config {
         AnyConfig::Sequences(config) => train_sequences(*config, &resume, &stop),
         AnyConfig::Atoms(config) => atoms::train(*config, &resume, &stop),
-    }
+    })
 }
 
 fn train_sequences(config: RunConfig, resume: &Resume, stop: &AtomicBool) -> anyhow::Result<Code> {
@@ -84,14 +87,6 @@ impl Args {
             None if self.resume => Resume::Auto,
             None => Resume::No,
         }
-    }
-}
-
-/// Sets the thread pool that the config asks for, unless `--threads` already did.
-fn use_threads(threads: Option<usize>) {
-    let Some(threads) = threads else { return };
-    if rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().is_err() {
-        console::note("note: run.threads is ignored, --threads was given");
     }
 }
 

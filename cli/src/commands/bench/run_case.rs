@@ -5,6 +5,7 @@ use genesis_benches::case::Case;
 
 use crate::console;
 use crate::exit::{Code, OrExit};
+use crate::threads;
 
 /// Measure one case and print one JSON object.
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let case: Case = serde_json::from_str(&args.case).context("the case is not one")?;
-    let fields = case.measure().or_exit(Code::Data)?;
+    let fields = threads::inside(|| case.measure()).or_exit(Code::Data)?;
     console::result(serde_json::to_string(&fields)?);
     Ok(Code::Done)
 }
