@@ -17,26 +17,8 @@
 //! No op: `linear` and others are made of it.
 //! No roofline: that of `linear`.
 //!
-//! [`product`] is the whole: blocks, threads. Inside a kernel of one's own, on one thread and tiles that fit the cache, a
-//! [`Job`](crate::cpu::Job) picks an [`Arithmetic`](crate::cpu::Arithmetic) of its set and
-//! multiplies packed operands. What is used several times is packed once:
-//!
-//! ```text
-//! fn run<S: Set>(self) {                       // through `run_mixed` if S::Bf16 may be used
-//!     type Form = S::Bf16;                     // or Full<S, f32>, Full<S, f64>
-//!     let (mut left, mut right) = (Left::<Form>::new(), Right::<Form>::new());
-//!     left.pack(Matrix::strided(q, [rows, d], [q_step, 1]));               // Q    [rows, d]
-//!     for keys in ... {
-//!         right.pack(Matrix::strided(k, [keys, d], [k_step, 1]).transposed());  // K^T  [d, keys]
-//!         let mut scores = Target::new(&mut scratch, [rows, keys], keys);
-//!         multiply(&left, &right, &mut scores, Finish::OVERWRITE);         // or Finish::ADD
-//!     }
-//! }
-//! ```
-//!
-//! The summed axis of one such product is at most `Form::BLOCK * Form::DEPTH` (f32 384, f64 192,
-//! bf16 768). Rows are best a multiple of `Form::ROWS` (14 with AVX-512), columns of
-//! `Form::COLUMNS` (32; 16 in f64).
+//! [`product`] is the whole: blocks, threads. Attention has a product of its own, whose operands are
+//! read along both of their axes.
 
 mod form;
 mod grid;
@@ -49,9 +31,5 @@ mod tile;
 
 pub(crate) use form::{Form, Mixed, Plainly};
 pub(crate) use matrix::{Matrix, Target};
-#[cfg_attr(not(test), expect(unused_imports, reason = "for kernels with products inside"))]
-pub(crate) use panels::{Left, Right};
 pub(crate) use product::product;
 pub(crate) use tile::Finish;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for kernels with products inside"))]
-pub(crate) use tile::multiply;

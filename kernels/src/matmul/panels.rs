@@ -32,7 +32,7 @@ pub(super) fn cells_of<A: Arithmetic>(depth: usize) -> usize {
 }
 
 /// A packed left operand `[M, K]`.
-pub(crate) struct Left<A: Arithmetic> {
+pub(super) struct Left<A: Arithmetic> {
     cells: Scratch<A::Cell>,
     pub(super) rows: usize,
     pub(super) depth: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Left<A: Arithmetic> {
 }
 
 /// A packed right operand `[K, N]`.
-pub(crate) struct Right<A: Arithmetic> {
+pub(super) struct Right<A: Arithmetic> {
     cells: Scratch<A::Cell>,
     pub(super) columns: usize,
     pub(super) depth: usize,

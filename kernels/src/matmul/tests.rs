@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 
 use burn::tensor::ElementConversion;
 
-use super::{Finish, Form, Left, Matrix, Mixed, Plainly, Right, Target, multiply, product};
+use super::panels::{Left, Right};
+use super::tile::multiply;
+use super::{Finish, Form, Matrix, Mixed, Plainly, Target, product};
 use crate::cpu::{Element, Job, Set, run_everywhere};
 use crate::oracle::assert_within;
 use crate::precision::round_f64;

@@ -27,7 +27,7 @@ impl<T> Finish<'_, T> {
 /// # Panics
 /// When the shapes differ.
 #[inline(always)]
-pub(crate) fn multiply<A: Arithmetic>(
+pub(super) fn multiply<A: Arithmetic>(
     left: &Left<A>,
     right: &Right<A>,
     target: &mut Target<'_, A::Number>,
