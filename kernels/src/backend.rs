@@ -13,10 +13,11 @@ use burn::tensor::{Int, Tensor};
 use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
-    GeluKind, LossAndGradients, RowIndex, adamw, attention, contraction, convolution,
-    cross_entropy, dropout, embedding, gelu, linear, norm, reduce, rotary, rows, silu, slope,
-    spherical_harmonics, swiglu,
+    AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
+    ConvolutionProblem, DropoutMask, GeluKind, Half, LossAndGradients, RowIndex, SiluNetwork,
+    adamw, attention, channel_linear, contraction, convolution, cross_entropy, dropout, embedding,
+    gelu, linear, norm, reduce, rotary, rows, silu, silu_network, slope, spherical_harmonics,
+    swiglu,
 };
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
@@ -392,6 +393,63 @@ pub trait Kernels: Backend {
     /// Second derivative times both directions. See [`silu`](crate::silu).
     fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         silu::reference::bend(a, b, x)
+    }
+
+    /// `[N, M, C] -> [N, (max l + 1)^2, C]`. See [`channel_linear`](crate::channel_linear).
+    fn channel_linear(
+        x: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 3> {
+        channel_linear::reference::forward(x, weights, map)
+    }
+
+    /// Gradient of x, of `num_rows` rows a node. See [`channel_linear`](crate::channel_linear).
+    fn channel_linear_input(
+        grad: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        num_rows: usize,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 3> {
+        channel_linear::reference::input(grad, weights, num_rows, map)
+    }
+
+    /// Gradient of the weights. See [`channel_linear`](crate::channel_linear).
+    fn channel_linear_weight(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 1> {
+        channel_linear::reference::weight(grad, x, map)
+    }
+
+    /// `[2, P, I_0] -> [2, P, I_D]`, values and slopes. See [`silu_network`](crate::silu_network).
+    fn silu_network(
+        curve: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        network: &SiluNetwork,
+    ) -> Tensor<Self, 3> {
+        silu_network::reference::forward(curve, weights, network)
+    }
+
+    /// Gradients of the curve and the weights. See [`silu_network`](crate::silu_network).
+    fn silu_network_backward(
+        grad: Tensor<Self, 3>,
+        curve: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        network: &SiluNetwork,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 1>) {
+        silu_network::reference::backward(grad, curve, weights, network)
+    }
+
+    /// Values or slopes of a curve, `[2, P, K] -> [P, K]`. See [`slope`](crate::slope).
+    fn half(curve: Tensor<Self, 3>, half: Half) -> Tensor<Self, 2> {
+        slope::reference::half(&curve, half)
+    }
+
+    /// A curve with this half, the other zero. See [`slope`](crate::slope).
+    fn from_half(x: Tensor<Self, 2>, half: Half) -> Tensor<Self, 3> {
+        slope::reference::from_half(x, half)
     }
 
     /// `values [P, K]` as a function of `x [P, 1]` with these slopes. See [`slope`](crate::slope).

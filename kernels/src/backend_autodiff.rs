@@ -9,9 +9,10 @@ use crate::convolution::Slot;
 use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
-    AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind, Kernels,
-    RowIndex, attention, contraction, convolution, cross_entropy, dropout, embedding, gelu, linear,
-    norm, rotary, rows, silu, slope, spherical_harmonics, swiglu,
+    AttentionProblem, ChannelLinear, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
+    Half, Kernels, RowIndex, SiluNetwork, attention, channel_linear, contraction, convolution,
+    cross_entropy, dropout, embedding, gelu, linear, norm, rotary, rows, silu, silu_network, slope,
+    spherical_harmonics, swiglu,
 };
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
@@ -168,6 +169,49 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
 
     fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         silu::slope_tracked(along, x)
+    }
+
+    fn channel_linear(
+        x: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 3> {
+        let num_rows = x.dims()[1];
+        channel_linear::tracked(channel_linear::Slot::Grad, x, weights, num_rows, map)
+    }
+
+    fn channel_linear_input(
+        grad: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        num_rows: usize,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 3> {
+        channel_linear::tracked(channel_linear::Slot::Input, grad, weights, num_rows, map)
+    }
+
+    fn channel_linear_weight(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 1> {
+        let num_rows = x.dims()[1];
+        channel_linear::tracked(channel_linear::Slot::Weights, grad, x, num_rows, map)
+    }
+
+    fn silu_network(
+        curve: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        network: &SiluNetwork,
+    ) -> Tensor<Self, 3> {
+        silu_network::tracked(curve, weights, network)
+    }
+
+    fn half(curve: Tensor<Self, 3>, half: Half) -> Tensor<Self, 2> {
+        slope::half_tracked(curve, half)
+    }
+
+    fn from_half(x: Tensor<Self, 2>, half: Half) -> Tensor<Self, 3> {
+        slope::from_half_tracked(x, half)
     }
 
     fn follow(

@@ -4,10 +4,11 @@ use burn::backend::Flex;
 use burn::tensor::{ElementConversion, Int, Tensor};
 
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, GeluKind,
-    Kernels, LossAndGradients, Precision, RowIndex, WeightLayout, adamw, attention, contraction,
-    convolution, cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, rows,
-    silu, slope, spherical_harmonics, swiglu,
+    AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
+    ConvolutionProblem, GeluKind, Half, Kernels, LossAndGradients, Precision, RowIndex,
+    SiluNetwork, WeightLayout, adamw, attention, channel_linear, contraction, convolution,
+    cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, rows, silu,
+    silu_network, slope, spherical_harmonics, swiglu,
 };
 
 impl Kernels for Flex {
@@ -304,6 +305,56 @@ impl Kernels for Flex {
 
     fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         silu::cpu::bend(a, b, x)
+    }
+
+    fn channel_linear(
+        x: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 3> {
+        channel_linear::cpu::forward(x, weights, map)
+    }
+
+    fn channel_linear_input(
+        grad: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        num_rows: usize,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 3> {
+        channel_linear::cpu::input(grad, weights, num_rows, map)
+    }
+
+    fn channel_linear_weight(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        map: &ChannelLinear,
+    ) -> Tensor<Self, 1> {
+        channel_linear::cpu::weight(grad, x, map)
+    }
+
+    fn silu_network(
+        curve: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        network: &SiluNetwork,
+    ) -> Tensor<Self, 3> {
+        silu_network::cpu::forward(curve, weights, network)
+    }
+
+    fn silu_network_backward(
+        grad: Tensor<Self, 3>,
+        curve: Tensor<Self, 3>,
+        weights: Tensor<Self, 1>,
+        network: &SiluNetwork,
+    ) -> (Tensor<Self, 3>, Tensor<Self, 1>) {
+        silu_network::cpu::backward(grad, curve, weights, network)
+    }
+
+    fn half(curve: Tensor<Self, 3>, half: Half) -> Tensor<Self, 2> {
+        slope::cpu::half(curve, half)
+    }
+
+    fn from_half(x: Tensor<Self, 2>, half: Half) -> Tensor<Self, 3> {
+        slope::cpu::from_half(x, half)
     }
 
     fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {

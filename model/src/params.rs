@@ -210,14 +210,26 @@ impl<B: Backend> Params<B> {
     /// # Panics
     /// If there is no such parameter or it does not have `D` axes: a bug of the caller.
     pub fn get<const D: usize>(&self, name: &str) -> Tensor<B, D> {
-        let at = self.index.get(name).copied();
-        let at = at.unwrap_or_else(|| unreachable!("Params::get: no parameter `{name}`"));
+        let at = self.at(name);
         let shape: [usize; D] = self.specs[at]
             .shape
             .clone()
             .try_into()
             .unwrap_or_else(|shape| unreachable!("Params::get: `{name}` has shape {shape:?}"));
         self.values[at].clone().reshape(shape)
+    }
+
+    /// The numbers of the parameter `name`, row-major.
+    ///
+    /// # Panics
+    /// If there is no such parameter: a bug of the caller.
+    pub fn flat(&self, name: &str) -> Tensor<B, 1> {
+        self.values[self.at(name)].clone()
+    }
+
+    fn at(&self, name: &str) -> usize {
+        let at = self.index.get(name).copied();
+        at.unwrap_or_else(|| unreachable!("Params: no parameter `{name}`"))
     }
 
     /// The floating-point type of the values; f32 when there are none.

@@ -148,7 +148,7 @@ impl<'a, T: Copy> Target<'a, T> {
     ///
     /// # Safety
     /// Parts that live at the same time do not overlap.
-    pub(super) unsafe fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Target<'_, T> {
+    pub(crate) unsafe fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Target<'_, T> {
         assert!(rows.end <= self.rows && columns.end <= self.columns, "a part lies inside");
         let start = self.start.wrapping_add(rows.start * self.row_step + columns.start);
         Target {

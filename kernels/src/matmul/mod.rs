@@ -17,12 +17,13 @@
 //! No op: `linear` and others are made of it.
 //! No roofline: that of `linear`.
 //!
-//! [`product`] is the whole: blocks, threads. Attention has a product of its own, whose operands are
+//! [`product`] is the whole: blocks, threads. [`Packed`] is for one thread that multiplies many by one. Attention has a product of its own, whose operands are
 //! read along both of their axes.
 
 mod form;
 mod grid;
 mod matrix;
+mod packed;
 mod panels;
 mod product;
 #[cfg(test)]
@@ -31,5 +32,6 @@ mod tile;
 
 pub(crate) use form::{Form, Mixed, Plainly};
 pub(crate) use matrix::{Matrix, Target};
+pub(crate) use packed::Packed;
 pub(crate) use product::product;
 pub(crate) use tile::Finish;

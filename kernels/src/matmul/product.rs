@@ -87,7 +87,7 @@ impl<F: Form> Job for Part<'_, F> {
 
 /// The summed axis in blocks of nearly equal length; one empty block where there is nothing to sum.
 #[inline(always)]
-fn blocks<A: Arithmetic>(terms: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn blocks<A: Arithmetic>(terms: usize) -> impl Iterator<Item = Range<usize>> {
     let cells = terms.div_ceil(A::DEPTH);
     let count = cells.div_ceil(A::BLOCK).max(1);
     let edge = move |block: usize| (cells * block / count * A::DEPTH).min(terms);

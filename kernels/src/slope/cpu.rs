@@ -1,8 +1,9 @@
-//! Dot products and multiples of rows on the CPU, one pass each.
+//! Dot products and multiples of rows, and halves of curves, on the CPU, one pass each.
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 
+use super::Half;
 use crate::cpu::{
     Element, Job, Lanes, Set, for_rows, input, is_f64, output, rows_per_copy, run, span,
 };
@@ -104,4 +105,41 @@ impl<T: Element> Job for Multiple<'_, T> {
             T::Pack::<S>::load(a).mul(scale).store(out);
         }
     }
+}
+
+/// [`Kernels::half`](crate::Kernels::half).
+pub(crate) fn half(curve: Tensor<Flex, 3>, half: Half) -> Tensor<Flex, 2> {
+    let [halves, rows, width] = curve.dims();
+    assert_shape("half", "curve", [halves, rows, width], [2, rows, width], "a curve has halves");
+    let size = rows * width;
+    let part = half.index() * size..(half.index() + 1) * size;
+    let double = is_f64("half", &[curve.dtype()]);
+    let curve = input(curve);
+    if double {
+        output(f64::view(&curve)[part].to_vec(), [rows, width])
+    } else {
+        output(f32::view(&curve)[part].to_vec(), [rows, width])
+    }
+}
+
+/// [`Kernels::from_half`](crate::Kernels::from_half).
+pub(crate) fn from_half(x: Tensor<Flex, 2>, half: Half) -> Tensor<Flex, 3> {
+    let [rows, width] = x.dims();
+    let double = is_f64("from_half", &[x.dtype()]);
+    let x = input(x);
+    if double {
+        output(beside_zeros(f64::view(&x), half), [2, rows, width])
+    } else {
+        output(beside_zeros(f32::view(&x), half), [2, rows, width])
+    }
+}
+
+fn beside_zeros<T: Element>(x: &[T], half: Half) -> Vec<T> {
+    let mut out = Vec::with_capacity(2 * x.len());
+    if half == Half::Slopes {
+        out.resize(x.len(), T::ZERO);
+    }
+    out.extend_from_slice(x);
+    out.resize(2 * x.len(), T::ZERO);
+    out
 }

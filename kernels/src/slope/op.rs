@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
-use super::reference;
+use super::{Half, reference};
 use crate::Kernels;
 use crate::graph::{primitive, register, tensor};
 
@@ -20,6 +20,34 @@ struct Dot;
 
 #[derive(Debug)]
 struct Scale;
+
+#[derive(Debug)]
+struct Of(Half);
+
+#[derive(Debug)]
+struct From(Half);
+
+impl<B: Kernels> Backward<B, 1> for Of {
+    type State = ();
+
+    fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, primitive(B::from_half(tensor(grad), self.0)));
+        }
+    }
+}
+
+impl<B: Kernels> Backward<B, 1> for From {
+    type State = ();
+
+    fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, primitive(B::half(tensor(grad), self.0)));
+        }
+    }
+}
 
 impl<B: Kernels> Backward<B, 2> for Follow {
     type State = FloatTensor<B>;
@@ -105,4 +133,24 @@ pub(crate) fn scale_tracked<B: Kernels, C: CheckpointStrategy>(
     let [scales, a] = values.clone().map(tensor);
     let y = primitive(B::scale_rows(scales, a));
     tensor(register::<B, C, _, 2>(Scale, parents.each_ref(), y, || values))
+}
+
+/// [`Kernels::half`] inside a graph.
+pub(crate) fn half_tracked<B: Kernels, C: CheckpointStrategy>(
+    curve: Tensor<Autodiff<B, C>, 3>,
+    half: Half,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let curve = primitive(curve);
+    let y = primitive(B::half(tensor(curve.primitive.clone()), half));
+    tensor(register::<B, C, _, 1>(Of(half), [&curve], y, || ()))
+}
+
+/// [`Kernels::from_half`] inside a graph.
+pub(crate) fn from_half_tracked<B: Kernels, C: CheckpointStrategy>(
+    x: Tensor<Autodiff<B, C>, 2>,
+    half: Half,
+) -> Tensor<Autodiff<B, C>, 3> {
+    let x = primitive(x);
+    let y = primitive(B::from_half(tensor(x.primitive.clone()), half));
+    tensor(register::<B, C, _, 1>(From(half), [&x], y, || ()))
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::Half;
 use crate::Kernels;
 use crate::shape::assert_shape;
 
@@ -26,4 +27,30 @@ pub fn dot<B: Kernels>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 2> {
 pub fn scale<B: Kernels>(scales: Tensor<B, 2>, a: Tensor<B, 2>) -> Tensor<B, 2> {
     assert_shape("scale_rows", "scales", scales.dims(), [a.dims()[0], 1], "`a` has P rows");
     scales.mul(a)
+}
+
+/// One half of `[2, P, K]`.
+pub fn half<B: Kernels>(curve: &Tensor<B, 3>, half: Half) -> Tensor<B, 2> {
+    let [halves, rows, width] = curve.dims();
+    assert_shape("half", "curve", [halves, rows, width], [2, rows, width], "a curve has halves");
+    let at = half.index();
+    if rows * width == 0 {
+        // Burn's reshape takes a 0 for `as before`.
+        return Tensor::zeros([rows, width], (&curve.device(), curve.dtype()));
+    }
+    curve.clone().slice([at..at + 1, 0..rows, 0..width]).squeeze_dim(0)
+}
+
+/// `[2, P, K]` with this half, the other zero.
+pub fn from_half<B: Kernels>(x: Tensor<B, 2>, half: Half) -> Tensor<B, 3> {
+    let [rows, width] = x.dims();
+    if rows * width == 0 {
+        return Tensor::zeros([2, rows, width], (&x.device(), x.dtype()));
+    }
+    let zero = x.zeros_like();
+    let halves = match half {
+        Half::Values => vec![x, zero],
+        Half::Slopes => vec![zero, x],
+    };
+    Tensor::stack(halves, 0)
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Tensor};
 
-use super::reference;
+use super::{Half, reference};
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, flat, host, numbers, shaped,
     values, values_with_threads,
@@ -71,6 +71,58 @@ fn multiples_are_single_products() {
         assert_eq!(values(&Scale { width }, &inputs).1, want);
         check_values(&Scale { width }, &inputs);
     }
+}
+
+struct Of(Half);
+
+struct From(Half);
+
+impl Case for Of {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        B::half(inputs[0].clone().reshape([2, inputs[0].dims()[0] / 6, 3]), self.0).flatten(0, 1)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let curve = inputs[0].clone().reshape([2, inputs[0].dims()[0] / 6, 3]);
+        reference::half(&curve, self.0).flatten(0, 1)
+    }
+}
+
+impl Case for From {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        B::from_half(rows(&inputs[0], 3), self.0).flatten(0, 2)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        reference::from_half(rows(&inputs[0], 3), self.0).flatten(0, 2)
+    }
+}
+
+#[test]
+fn halves_of_a_curve_are_its_values_and_its_slopes() {
+    let (curve, zeros) = (numbers(12, 1), vec![0.0; 6]);
+    let (first, second) = curve.split_at(6);
+    assert_eq!(values(&Of(Half::Values), &[curve.clone()]).1, first);
+    assert_eq!(values(&Of(Half::Slopes), &[curve.clone()]).1, second);
+    let beside = |half| values(&From(half), &[first.to_vec()]).1;
+    assert_eq!(beside(Half::Values), [first, &zeros].concat());
+    assert_eq!(beside(Half::Slopes), [&zeros, first].concat());
+    for half in [Half::Values, Half::Slopes] {
+        check_values(&Of(half), &[curve.clone()]);
+        check_values(&From(half), &[first.to_vec()]);
+        check_gradient(&Of(half), &[curve.clone()]);
+        check_gradient(&From(half), &[first.to_vec()]);
+    }
+}
+
+#[test]
+fn curves_without_rows_have_halves_without_rows() {
+    let none = || Tensor::<Cpu, 3>::zeros([2, 0, 3], &Device::<Cpu>::default());
+    assert_eq!(Cpu::half(none(), Half::Slopes).dims(), [0, 3]);
+    assert_eq!(reference::half(&none(), Half::Slopes).dims(), [0, 3]);
+    let empty = || Tensor::<Cpu, 2>::zeros([0, 3], &Device::<Cpu>::default());
+    assert_eq!(Cpu::from_half(empty(), Half::Values).dims(), [2, 0, 3]);
+    assert_eq!(reference::from_half(empty(), Half::Values).dims(), [2, 0, 3]);
 }
 
 #[test]

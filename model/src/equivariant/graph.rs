@@ -64,12 +64,8 @@ pub struct SpeciesIndex {
     pub present: Vec<usize>,
     /// `[N]` index into [`Self::present`].
     pub of_atom: Arc<[u32]>,
-    /// The same as rows of a table of the elements that occur.
-    pub rows: RowIndex,
-    /// `[N]` atoms sorted by element.
-    pub by_element: RowIndex,
-    /// Atoms of each element in [`Self::present`].
-    pub counts: Vec<usize>,
+    /// Places in the configuration's list as rows of a table of all elements.
+    pub places: RowIndex,
 }
 
 impl GraphLayout {
@@ -104,7 +100,7 @@ impl GraphLayout {
             pairs: RowIndex::new(&first_of_pair, edges.senders.len()),
             graph_of_atom: RowIndex::new(&graph_of_atom, num_graphs),
             graph_of_edge: RowIndex::new(&spread(&first_edge), num_graphs),
-            species: SpeciesIndex::new(&places),
+            species: SpeciesIndex::new(&places, config.elements.len()),
             edge_elements: edges.senders.iter().zip(&edges.receivers).map(pair).collect(),
             volumes: each_frame(batch, volume)?,
             first_atom,
@@ -145,27 +141,15 @@ impl GraphLayout {
 }
 
 impl SpeciesIndex {
-    fn new(places: &[usize]) -> Self {
+    fn new(places: &[usize], num_elements: usize) -> Self {
         let mut present: Vec<usize> = places.to_vec();
         present.sort_unstable();
         present.dedup();
-        let compact: Vec<usize> =
-            places.iter().map(|place| present.partition_point(|p| p < place)).collect();
-        let mut order: Vec<u32> = (0..).take(places.len()).collect();
-        order.sort_by_key(|&atom| compact[atom as usize]);
-        let mut counts = vec![0; present.len()];
-        for &at in &compact {
-            counts[at] += 1;
-        }
-        let small = |&at: &usize| u32::try_from(at).expect("at most 118 elements");
-        let of_atom: Arc<[u32]> = compact.iter().map(small).collect();
-        Self {
-            rows: RowIndex::new(&of_atom, present.len()),
-            of_atom,
-            present,
-            by_element: RowIndex::new(&order, places.len()),
-            counts,
-        }
+        let small = |at: usize| u32::try_from(at).expect("at most 118 elements");
+        let compact = |place: &usize| small(present.partition_point(|p| p < place));
+        let of_atom = places.iter().map(compact).collect();
+        let rows: Vec<u32> = places.iter().map(|&place| small(place)).collect();
+        Self { of_atom, present, places: RowIndex::new(&rows, num_elements) }
     }
 }
 

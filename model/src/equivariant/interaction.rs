@@ -53,15 +53,15 @@ impl<B: Kernels> Interaction<B> {
         };
         let [up, down, skip] =
             [Names::linear_up(layer), Names::message_linear(layer), Names::skip(layer)]
-                .map(|name| params.get::<1>(&name));
+                .map(|name| params.flat(&name));
         let num_degrees = skip_degrees(config, layer);
         Self {
             kind,
-            linear_up: DegreeLinear::bind(&up, &singles, channels, 1.0),
+            linear_up: DegreeLinear::bind(up, &singles, channels, 1.0),
             radial: RadialNetwork::bind(config, params, layer),
             density: kind.has_density().then(density),
-            linear: DegreeLinear::bind(&down, &copies, channels, gain),
-            skip: ElementLinear::bind(&skip, num_degrees, config.elements.len(), channels),
+            linear: DegreeLinear::bind(down, &copies, channels, gain),
+            skip: ElementLinear::bind(skip, num_degrees, config.elements.len(), channels),
         }
     }
 
@@ -74,10 +74,10 @@ impl<B: Kernels> Interaction<B> {
         graph: &GraphInput<B>,
     ) -> (Tensor<B, 3>, Option<Tensor<B, 3>>) {
         let skip = self.kind.is_residual().then(|| self.skip.forward(x.clone(), &graph.layout));
-        let up = self.linear_up.forward(x);
+        let up = self.linear_up.forward(x.clone());
         let weights = self.radial.forward(&edges.radial);
         let sums = <B as Kernels>::convolution(up, edges.harmonics.clone(), weights, problem);
-        let mut messages = self.linear.forward(&sums);
+        let mut messages = self.linear.forward(sums);
         if let Some(weight) = &self.density {
             messages = messages.div(density(weight, &edges.radial, graph));
         }

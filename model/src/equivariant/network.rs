@@ -8,7 +8,6 @@ use genesis_kernels::{ConvolutionProblem, Kernels};
 use super::{
     blueprint::Blueprint,
     choices::EnergyKind,
-    element_linear::of_present,
     graph::{GraphInput, GraphLayout, constant},
     interaction::{EdgeFeatures, Interaction},
     pair_repulsion::pair_repulsion,
@@ -111,8 +110,7 @@ impl<B: Kernels> Mace<B> {
 
     /// `[N, 1, C]`: the row of each atom's element.
     fn embed(&self, layout: &GraphLayout) -> Tensor<B, 3> {
-        let rows = of_present(self.embedding.clone(), &layout.species);
-        <B as Kernels>::gather_rows(rows, &layout.species.rows).unsqueeze_dim(1)
+        B::gather_rows(self.embedding.clone(), &layout.species.places).unsqueeze_dim(1)
     }
 
     fn scale_and_shift(&self, site: Tensor<B, 2>, layout: &Arc<GraphLayout>) -> Tensor<B, 2> {

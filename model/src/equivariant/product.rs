@@ -8,12 +8,12 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use genesis_kernels::{ContractionProblem, Kernels};
 
 use super::{
-    blueprint::Blueprint, degree_linear::DegreeLinear, element_linear::of_present,
-    graph::GraphLayout, graph::constant, product_basis::DegreeBasis, product_basis::ProductBasis,
+    blueprint::Blueprint, degree_linear::DegreeLinear, graph::GraphLayout, graph::SpeciesIndex,
+    graph::constant, product_basis::DegreeBasis, product_basis::ProductBasis,
     radial::matrix_product, specs::Names,
 };
 use crate::params::Params;
@@ -37,7 +37,7 @@ impl<B: Kernels> Product<B> {
             let name = |order| Names::couplings(layer, degree, order, config.correlation);
             Tensor::cat(orders.clone().map(|order| params.get::<3>(&name(order))).collect(), 1)
         };
-        let flat: Tensor<B, 1> = params.get(&Names::product_linear(layer));
+        let flat = params.flat(&Names::product_linear(layer));
         let like = (params.dtype(), flat.device());
         let matrix = |degree: &DegreeBasis| {
             let shape = [degree.num_terms, degree.num_weights()];
@@ -47,7 +47,7 @@ impl<B: Kernels> Product<B> {
         Self {
             weights: (0..basis.degrees.len()).map(weights).collect(),
             matrices: basis.degrees.iter().map(matrix).collect(),
-            linear: DegreeLinear::bind(&flat, &singles, config.channels, 1.0),
+            linear: DegreeLinear::bind(flat, &singles, config.channels, 1.0),
             basis: basis.clone(),
         }
     }
@@ -63,7 +63,7 @@ impl<B: Kernels> Product<B> {
         let problem = ContractionProblem::new(terms, layout.species.of_atom.clone());
         let coefficients = self.coefficients(layout);
         let products = <B as Kernels>::contraction(messages, coefficients, &problem);
-        let y = self.linear.forward(&products);
+        let y = self.linear.forward(products);
         match skip {
             Some(skip) => add_lower(y, skip),
             None => y,
@@ -93,4 +93,20 @@ fn add_lower<B: Kernels>(y: Tensor<B, 3>, skip: Tensor<B, 3>) -> Tensor<B, 3> {
     }
     let low = y.clone().slice([0..num_atoms, 0..some]).add(skip);
     Tensor::cat(vec![low, y.slice([0..num_atoms, some..all])], 1)
+}
+
+/// Rows of `table [S, ..]` of the elements that occur.
+fn of_present<B: Kernels, const D: usize>(
+    table: Tensor<B, D>,
+    species: &SpeciesIndex,
+) -> Tensor<B, D> {
+    if species.present.len() == table.dims()[0] {
+        return table;
+    }
+    let places = species.present.iter();
+    let places: Vec<i32> =
+        places.map(|&at| i32::try_from(at).expect("at most 118 elements")).collect();
+    let places = TensorData::new(places, [species.present.len()]);
+    let places = Tensor::<B, 1, Int>::from_data(places, &table.device());
+    table.select(0, places)
 }

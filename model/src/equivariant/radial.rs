@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{Kernels, Precision, WeightLayout};
+use genesis_kernels::{Half, Kernels, Precision, SiluNetwork, WeightLayout};
 
 use super::{
     activation::SILU_SCALE,
@@ -71,21 +71,29 @@ impl<B: Kernels> RadialFeatures<B> {
 /// The network from features to the weights of the paths.
 #[derive(Debug, Clone)]
 pub(super) struct RadialNetwork<B: Backend> {
-    /// With all factors folded in.
-    weights: Vec<Tensor<B, 2>>,
+    hidden: SiluNetwork,
+    /// Of the hidden layers, flat.
+    weights: Tensor<B, 1>,
+    /// Of the last layer, with its factor.
+    last: Tensor<B, 2>,
     channels: usize,
 }
 
 impl<B: Kernels> RadialNetwork<B> {
     pub(super) fn bind(config: &MaceConfig, params: &Params<B>, layer: usize) -> Self {
-        let weight = |depth: usize| {
-            let weight: Tensor<B, 2> = params.get(&Names::radial(layer, depth));
-            let [fan_in, _] = weight.dims();
-            let gain = if depth == 0 { 1.0 } else { SILU_SCALE };
-            weight.mul_scalar(gain / (fan_in as f64).sqrt())
+        let depth = config.radial_widths.len();
+        let weight = |at: usize| params.get::<2>(&Names::radial(layer, at));
+        let factor = |at: usize, fan_in: usize| {
+            let gain = if at == 0 { 1.0 } else { SILU_SCALE };
+            gain / (fan_in as f64).sqrt()
         };
-        let weights = (0..=config.radial_widths.len()).map(weight).collect();
-        Self { weights, channels: config.channels }
+        let mut widths = vec![config.num_bessel];
+        widths.extend(&config.radial_widths);
+        let factors = (0..depth).map(|at| factor(at, widths[at])).collect();
+        let flat = (0..depth).map(|at| params.flat(&Names::radial(layer, at))).collect();
+        let last = weight(depth).mul_scalar(factor(depth, widths[depth]));
+        let (hidden, weights) = (SiluNetwork::new(widths, factors), Tensor::cat(flat, 0));
+        Self { hidden, weights, last, channels: config.channels }
     }
 
     /// `[P, Q, C]`
@@ -93,16 +101,11 @@ impl<B: Kernels> RadialNetwork<B> {
     /// Values and slopes go through the network side by side, so that a differentiation by the
     /// lengths is a dot product with the slopes and never comes back through here.
     pub(super) fn forward(&self, radial: &RadialFeatures<B>) -> Tensor<B, 3> {
-        let Curve { mut value, mut slope } = radial.features.clone();
-        for (depth, weight) in self.weights.iter().enumerate() {
-            if depth > 0 {
-                slope = <B as Kernels>::silu_slope(slope, value.clone());
-                value = <B as Kernels>::silu(value);
-            }
-            slope = matrix_product(slope, weight.clone());
-            value = matrix_product(value, weight.clone());
-        }
-        let mut weights = Curve { value, slope };
+        let Curve { value, slope } = radial.features.clone();
+        let curve = B::from_half(value, Half::Values).add(B::from_half(slope, Half::Slopes));
+        let curve = B::silu_network(curve, self.weights.clone(), &self.hidden);
+        let half = |half| matrix_product(B::half(curve.clone(), half), self.last.clone());
+        let mut weights = Curve { value: half(Half::Values), slope: half(Half::Slopes) };
         if let Some(cutoff) = &radial.late_cutoff {
             weights = weights.times(cutoff);
         }

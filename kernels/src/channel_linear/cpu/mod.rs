@@ -1,0 +1,88 @@
+//! The three forms on the CPU, f32 and f64: blocked products of rows gathered by species.
+//!
+//! `node.rs` has the two forms that write per node, `weight.rs` the gradient of the weights.
+
+mod node;
+mod weight;
+
+use burn::backend::Flex;
+use burn::tensor::Tensor;
+
+use super::ChannelLinear;
+use crate::cpu::{Element, input as numbers, is_f64, output};
+use node::{Call, Direction};
+
+/// Rows that are gathered at a time: with their results they fit the second cache.
+const ROWS: usize = 112;
+
+/// [`Kernels::channel_linear`](crate::Kernels::channel_linear).
+pub(crate) fn forward(
+    x: Tensor<Flex, 3>,
+    weights: Tensor<Flex, 1>,
+    map: &ChannelLinear,
+) -> Tensor<Flex, 3> {
+    let num_nodes = map.check("channel_linear", Some(x.dims()), Some(weights.dims()), None);
+    let rows = [x.dims()[1], map.num_outputs()];
+    let shape = [num_nodes, rows[1], map.channels];
+    let double = is_f64("channel_linear", &[x.dtype(), weights.dtype()]);
+    let (x, weights) = (numbers(x), numbers(weights));
+    let call = Call { map, direction: Direction::Output, num_nodes, rows };
+    if double {
+        output(call.run(f64::view(&x), f64::view(&weights)), shape)
+    } else {
+        output(call.run(f32::view(&x), f32::view(&weights)), shape)
+    }
+}
+
+/// [`Kernels::channel_linear_input`](crate::Kernels::channel_linear_input).
+pub(crate) fn input(
+    grad: Tensor<Flex, 3>,
+    weights: Tensor<Flex, 1>,
+    num_rows: usize,
+    map: &ChannelLinear,
+) -> Tensor<Flex, 3> {
+    let shapes = (Some(weights.dims()), Some(grad.dims()));
+    let num_nodes = map.check("channel_linear_input", None, shapes.0, shapes.1);
+    let rows = [map.num_outputs(), num_rows];
+    let shape = [num_nodes, num_rows, map.channels];
+    let double = is_f64("channel_linear_input", &[grad.dtype(), weights.dtype()]);
+    let (grad, weights) = (numbers(grad), numbers(weights));
+    let call = Call { map, direction: Direction::Input, num_nodes, rows };
+    if double {
+        output(call.run(f64::view(&grad), f64::view(&weights)), shape)
+    } else {
+        output(call.run(f32::view(&grad), f32::view(&weights)), shape)
+    }
+}
+
+/// [`Kernels::channel_linear_weight`](crate::Kernels::channel_linear_weight).
+pub(crate) fn weight(
+    grad: Tensor<Flex, 3>,
+    x: Tensor<Flex, 3>,
+    map: &ChannelLinear,
+) -> Tensor<Flex, 1> {
+    map.check("channel_linear_weight", Some(x.dims()), None, Some(grad.dims()));
+    let rows = x.dims()[1];
+    let double = is_f64("channel_linear_weight", &[grad.dtype(), x.dtype()]);
+    let (grad, x) = (numbers(grad), numbers(x));
+    let shape = [map.num_weights()];
+    if double {
+        output(weight::gradient(map, rows, f64::view(&grad), f64::view(&x)), shape)
+    } else {
+        output(weight::gradient(map, rows, f32::view(&grad), f32::view(&x)), shape)
+    }
+}
+
+/// The nodes of every species among `nodes`, ascending; `[species, its nodes]`.
+fn by_species(map: &ChannelLinear, nodes: std::ops::Range<usize>) -> Vec<(usize, Vec<usize>)> {
+    let Some(species) = &map.species else { return vec![(0, nodes.collect())] };
+    let mut all: Vec<(usize, Vec<usize>)> = Vec::new();
+    for node in nodes {
+        let z = species.rows()[node] as usize;
+        match all.iter_mut().find(|(of, _)| *of == z) {
+            Some((_, nodes)) => nodes.push(node),
+            None => all.push((z, vec![node])),
+        }
+    }
+    all
+}
