@@ -14,10 +14,10 @@ use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
-    ConvolutionProblem, DropoutMask, GeluKind, Half, LossAndGradients, RowIndex, SiluNetwork,
-    adamw, attention, channel_linear, contraction, convolution, cross_entropy, dropout, embedding,
-    gelu, linear, norm, reduce, rotary, rows, silu, silu_network, slope, spherical_harmonics,
-    swiglu,
+    ConvolutionProblem, DropoutMask, GeluKind, Half, LossAndGradients, RowIndex, RowMixing,
+    SiluNetwork, adamw, attention, channel_linear, contraction, convolution, cross_entropy,
+    dropout, embedding, gelu, linear, norm, reduce, rotary, row_mixing, rows, silu, silu_network,
+    slope, spherical_harmonics, swiglu,
 };
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
@@ -393,6 +393,16 @@ pub trait Kernels: Backend {
     /// Second derivative times both directions. See [`silu`](crate::silu).
     fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         silu::reference::bend(a, b, x)
+    }
+
+    /// `[S, K, C] -> [S', T, C]`. See [`row_mixing`](crate::row_mixing).
+    fn mix_rows(weights: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+        row_mixing::reference::forward(weights, mixing)
+    }
+
+    /// Gradient of the tables. See [`row_mixing`](crate::row_mixing).
+    fn mix_rows_backward(grad: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+        row_mixing::reference::backward(grad, mixing)
     }
 
     /// `[N, M, C] -> [N, (max l + 1)^2, C]`. See [`channel_linear`](crate::channel_linear).

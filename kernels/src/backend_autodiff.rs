@@ -10,9 +10,9 @@ use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
     AttentionProblem, ChannelLinear, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
-    Half, Kernels, RowIndex, SiluNetwork, attention, channel_linear, contraction, convolution,
-    cross_entropy, dropout, embedding, gelu, linear, norm, rotary, rows, silu, silu_network, slope,
-    spherical_harmonics, swiglu,
+    Half, Kernels, RowIndex, RowMixing, SiluNetwork, attention, channel_linear, contraction,
+    convolution, cross_entropy, dropout, embedding, gelu, linear, norm, rotary, row_mixing, rows,
+    silu, silu_network, slope, spherical_harmonics, swiglu,
 };
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
@@ -169,6 +169,14 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
 
     fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         silu::slope_tracked(along, x)
+    }
+
+    fn mix_rows(weights: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+        row_mixing::tracked(weights, mixing)
+    }
+
+    fn mix_rows_backward(grad: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+        row_mixing::backward_tracked(grad, mixing)
     }
 
     fn channel_linear(

@@ -5,10 +5,10 @@ use burn::tensor::{ElementConversion, Int, Tensor};
 
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
-    ConvolutionProblem, GeluKind, Half, Kernels, LossAndGradients, Precision, RowIndex,
+    ConvolutionProblem, GeluKind, Half, Kernels, LossAndGradients, Precision, RowIndex, RowMixing,
     SiluNetwork, WeightLayout, adamw, attention, channel_linear, contraction, convolution,
-    cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, rows, silu,
-    silu_network, slope, spherical_harmonics, swiglu,
+    cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, row_mixing, rows,
+    silu, silu_network, slope, spherical_harmonics, swiglu,
 };
 
 impl Kernels for Flex {
@@ -305,6 +305,14 @@ impl Kernels for Flex {
 
     fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
         silu::cpu::bend(a, b, x)
+    }
+
+    fn mix_rows(weights: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+        row_mixing::cpu::forward(weights, mixing)
+    }
+
+    fn mix_rows_backward(grad: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+        row_mixing::cpu::backward(grad, mixing)
     }
 
     fn channel_linear(

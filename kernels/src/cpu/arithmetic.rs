@@ -54,6 +54,15 @@ pub(crate) trait Arithmetic {
     fn multiply_add(sums: Self::Sums, left: Self::Cells, right: Self::Cells) -> Self::Sums;
 }
 
+/// Copies in registers: rows are too short for a call of the system's copy.
+#[inline(always)]
+pub(crate) fn copy<S: Set, T: Element>(from: &[T], to: &mut [T]) {
+    let lanes = T::Pack::<S>::LANES;
+    for (from, to) in from.chunks(lanes).zip(to.chunks_mut(lanes)) {
+        T::Pack::<S>::load(from).store(to);
+    }
+}
+
 /// Numbers as they are.
 pub(crate) struct Full<S, T>(PhantomData<(S, T)>);
 
@@ -118,7 +127,7 @@ macro_rules! plain_arithmetic {
         }
     };
 }
-plain_arithmetic!(Full, |numbers: &[T], cells: &mut [T]| cells.copy_from_slice(numbers));
+plain_arithmetic!(Full, copy::<S, T>);
 plain_arithmetic!(Rounded, |numbers: &[T], cells: &mut [T]| {
     for (cell, &number) in cells.iter_mut().zip(numbers) {
         *cell = number.round();

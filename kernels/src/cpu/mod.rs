@@ -20,12 +20,12 @@ mod storage;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded};
+pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded, copy};
 #[cfg(test)]
 pub(crate) use dispatch::run_everywhere;
 pub(crate) use dispatch::{Job, run, run_mixed};
 pub(crate) use elementwise::{Elementwise, map};
 pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
-pub(crate) use rows::{for_blocks, for_rows, rows_per_block, rows_per_copy, span};
+pub(crate) use rows::{for_blocks, make_rows, rows_per_block, rows_per_copy, span, zeroed};
 pub(crate) use scratch::{Plain, Scratch};
 pub(crate) use storage::{Element, filled, input, is_f64, output};

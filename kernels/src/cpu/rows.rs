@@ -14,23 +14,33 @@ pub(crate) fn rows_per_copy(row_len: usize) -> usize {
     4096_usize.div_ceil(row_len.max(1))
 }
 
-/// Calls `write(scratch, row, numbers)` for every row of `row_len` numbers of `out`, in parallel;
-/// each task takes `rows_per_task` rows at least and makes its scratch once. The last row may be
-/// shorter.
-pub(crate) fn for_rows<T: Element, S>(
-    out: &mut [T],
+/// `count` numbers, of which `write(scratch, row, numbers)` makes every row of `row_len` out of zeros, in
+/// parallel; each task takes `rows_per_task` rows at least and makes its scratch once. The last row
+/// may be shorter.
+pub(crate) fn make_rows<T: Element, S>(
+    count: usize,
     row_len: usize,
     rows_per_task: usize,
     scratch: impl Fn() -> S + Sync + Send,
     write: impl Fn(&mut S, usize, &mut [T]) + Sync + Send,
-) {
-    if out.is_empty() {
-        return;
+) -> Vec<T> {
+    let mut out = Vec::with_capacity(count);
+    if count > 0 {
+        let rows = out.spare_capacity_mut()[..count].par_chunks_mut(row_len).enumerate();
+        rows.with_min_len(rows_per_task).for_each_init(scratch, |scratch, (row, room)| {
+            write(scratch, row, zeroed(room));
+        });
     }
-    out.par_chunks_mut(row_len)
-        .enumerate()
-        .with_min_len(rows_per_task)
-        .for_each_init(scratch, |scratch, (row, numbers)| write(scratch, row, numbers));
+    // SAFETY: every row was zeroed.
+    unsafe { out.set_len(count) };
+    out
+}
+
+/// Zeros, put there by the thread that writes next: the memory is then near.
+pub(crate) fn zeroed<T: Element>(room: &mut [MaybeUninit<T>]) -> &mut [T] {
+    room.fill(MaybeUninit::new(T::ZERO));
+    // SAFETY: both types have the same layout, and every number was written right above.
+    unsafe { &mut *(std::ptr::from_mut(room) as *mut [T]) }
 }
 
 /// Numbers of a block of rows: handing a block to another thread costs about as much as moving

@@ -1,7 +1,7 @@
 //! Memory that a thread keeps from one call to the next, aligned to cache lines.
 //!
 //! Fresh memory costs a page fault per 4 KiB, as much as a small product. What a thread has used
-//! it therefore keeps, as large as its largest use. Contents are whatever was there before.
+//! it therefore keeps. Contents are whatever was there before.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -37,18 +37,16 @@ pub(crate) struct Scratch<T> {
 }
 
 impl<T: Plain> Scratch<T> {
-    /// The memory this thread gave back last, or none yet.
+    /// None yet.
     pub(crate) fn take() -> Self {
-        let lines = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
-        Self { lines, numbers: PhantomData }
+        Self { lines: Vec::new(), numbers: PhantomData }
     }
 
     /// Room for `count` numbers, of any value.
     pub(crate) fn room(&mut self, count: usize) -> &mut [T] {
         let needed = (count * size_of::<T>()).div_ceil(LINE_BYTES);
         if self.lines.len() < needed {
-            self.lines.clear();
-            self.lines.resize(needed, Line([0; 8]));
+            give_back(std::mem::replace(&mut self.lines, kept(needed)));
         }
         // SAFETY: the lines hold at least `count` numbers, are aligned for any of them, and
         // `Plain` says that every bit pattern is one.
@@ -64,11 +62,33 @@ impl<T: Plain> Scratch<T> {
     }
 }
 
-impl<T> Drop for Scratch<T> {
-    fn drop(&mut self) {
-        let lines = std::mem::take(&mut self.lines);
+/// The smallest memory of this thread that has room for so many lines, or new memory in place of the
+/// largest: so a thread keeps as many pieces as it uses at a time.
+fn kept(needed: usize) -> Vec<Line> {
+    let taken = KEPT.with_borrow_mut(|kept| {
+        let enough = kept.iter().enumerate().filter(|(_, lines)| lines.len() >= needed);
+        let smallest = enough.min_by_key(|(_, lines)| lines.len()).map(|(at, _)| at);
+        let largest = || (0..kept.len()).max_by_key(|&at| kept[at].len());
+        let at = smallest.or_else(largest);
+        at.map(|at| kept.swap_remove(at))
+    });
+    match taken {
+        Some(lines) if lines.len() >= needed => lines,
+        // Old contents are not copied.
+        _ => vec![Line([0; 8]); needed.next_power_of_two()],
+    }
+}
+
+fn give_back(lines: Vec<Line>) {
+    if !lines.is_empty() {
         // While a thread ends there is nothing to keep it in, and it is freed.
         let _ = KEPT.try_with(|kept| kept.borrow_mut().push(lines));
+    }
+}
+
+impl<T> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        give_back(std::mem::take(&mut self.lines));
     }
 }
 

@@ -101,8 +101,11 @@ impl<A: Arithmetic> Place<'_, A> {
             // SAFETY: `k` is below the depth of both panels, `row` below the rows of a tile.
             unsafe {
                 let right = self.right.add(k * A::COLUMNS);
-                let packs: [A::Cells; PACKS] =
-                    std::array::from_fn(|pack| A::load(right.add(pack * A::Sums::LANES)));
+                // Not `from_fn`, whose closure may stay a call without the instruction set.
+                let mut packs = [A::load(right); PACKS];
+                for (pack, cells) in packs.iter_mut().enumerate().skip(1) {
+                    *cells = A::load(right.add(pack * A::Sums::LANES));
+                }
                 for (row, sums) in sums[..A::ROWS].iter_mut().enumerate() {
                     let left = A::splat(*self.left.add(row * row_distance + k * step));
                     for (sum, &pack) in sums.iter_mut().zip(&packs) {
@@ -118,16 +121,17 @@ impl<A: Arithmetic> Place<'_, A> {
     /// As [`Self::multiply`].
     #[inline(always)]
     unsafe fn store<const PACKS: usize>(&self, sums: Sums<A, PACKS>) {
-        let bias: [A::Sums; PACKS] = std::array::from_fn(|pack| {
-            let from = (pack * A::Sums::LANES).min(self.columns);
-            let to = (from + A::Sums::LANES).min(self.columns);
-            self.bias.map_or(A::Sums::zero(), |bias| A::Sums::load(&bias[from..to]))
-        });
+        let mut biases = [A::Sums::zero(); PACKS];
+        if let Some(bias) = self.bias {
+            for (to, numbers) in biases.iter_mut().zip(bias.chunks(A::Sums::LANES)) {
+                *to = A::Sums::load(numbers);
+            }
+        }
         for (row, sums) in sums[..A::ROWS].iter().enumerate() {
             if row >= self.rows {
                 break;
             }
-            for (pack, (&sum, &bias)) in sums.iter().zip(&bias).enumerate() {
+            for (pack, (&sum, &bias)) in sums.iter().zip(&biases).enumerate() {
                 let at = pack * A::Sums::LANES;
                 let count = (self.columns - at).min(A::Sums::LANES);
                 let to = self.target.wrapping_add(row * self.row_step + at);

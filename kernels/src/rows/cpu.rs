@@ -4,7 +4,7 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 
 use super::RowIndex;
-use crate::cpu::{Element, for_rows, input, is_f64, output, rows_per_copy};
+use crate::cpu::{Element, input, is_f64, make_rows, output, rows_per_copy};
 use crate::shape::assert_shape;
 
 /// [`Kernels::gather_rows`](crate::Kernels::gather_rows).
@@ -36,9 +36,8 @@ pub(crate) fn sum(x: Tensor<Flex, 2>, indices: &RowIndex) -> Tensor<Flex, 2> {
 }
 
 fn gathered<T: Element>(x: &[T], width: usize, indices: &RowIndex) -> Vec<T> {
-    let mut out = vec![T::ZERO; indices.num_items() * width];
-    for_rows(
-        &mut out,
+    make_rows(
+        indices.num_items() * width,
         width,
         rows_per_copy(width),
         || (),
@@ -46,14 +45,12 @@ fn gathered<T: Element>(x: &[T], width: usize, indices: &RowIndex) -> Vec<T> {
             let row = indices.rows()[item] as usize;
             to.copy_from_slice(&x[row * width..(row + 1) * width]);
         },
-    );
-    out
+    )
 }
 
 fn summed<T: Element>(x: &[T], width: usize, indices: &RowIndex) -> Vec<T> {
-    let mut out = vec![T::ZERO; indices.num_rows() * width];
-    for_rows(
-        &mut out,
+    make_rows(
+        indices.num_rows() * width,
         width,
         rows_per_copy(width),
         || (),
@@ -65,6 +62,5 @@ fn summed<T: Element>(x: &[T], width: usize, indices: &RowIndex) -> Vec<T> {
                 }
             }
         },
-    );
-    out
+    )
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use super::Half;
 use crate::cpu::{
-    Element, Job, Lanes, Set, for_rows, input, is_f64, output, rows_per_copy, run, span,
+    Element, Job, Lanes, Set, input, is_f64, make_rows, output, rows_per_copy, run, span,
 };
 use crate::shape::assert_shape;
 
@@ -36,10 +36,9 @@ pub(crate) fn scale(scales: Tensor<Flex, 2>, a: Tensor<Flex, 2>) -> Tensor<Flex,
 }
 
 fn dots<T: Element>(a: &[T], b: &[T], [rows, width]: [usize; 2]) -> Vec<T> {
-    let mut out = vec![T::ZERO; rows];
     let rows_per_task = rows_per_copy(width);
-    for_rows(
-        &mut out,
+    make_rows(
+        rows,
         rows_per_task,
         1,
         || (),
@@ -47,8 +46,7 @@ fn dots<T: Element>(a: &[T], b: &[T], [rows, width]: [usize; 2]) -> Vec<T> {
             let part = span(task * rows_per_task * width, out.len() * width, a.len());
             run(Dots { a: &a[part.clone()], b: &b[part], width, out });
         },
-    );
-    out
+    )
 }
 
 /// The dot products of some rows.
@@ -75,9 +73,8 @@ impl<T: Element> Job for Dots<'_, T> {
 }
 
 fn multiples<T: Element>(scales: &[T], a: &[T], width: usize) -> Vec<T> {
-    let mut out = vec![T::ZERO; a.len()];
-    for_rows(
-        &mut out,
+    make_rows(
+        a.len(),
         width,
         rows_per_copy(width),
         || (),
@@ -85,8 +82,7 @@ fn multiples<T: Element>(scales: &[T], a: &[T], width: usize) -> Vec<T> {
             let a = &a[row * width..(row + 1) * width];
             run(Multiple { scale: scales[row], a, out });
         },
-    );
-    out
+    )
 }
 
 /// The multiple of one row.

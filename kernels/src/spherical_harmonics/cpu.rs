@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::recursion::steps;
 use super::{MAX_DEGREE, assert_degree, degree_of};
 use crate::cpu::{
-    Element, Job, Lanes, MOST_LANES, Moving, Number, Set, for_rows, input, is_f64, output, run,
+    Element, Job, Lanes, MOST_LANES, Moving, Number, Set, input, is_f64, make_rows, output, run,
     span,
 };
 use crate::shape::assert_shape;
@@ -82,9 +82,8 @@ fn check(operation: &str, vectors: &Tensor<Flex, 2>) -> usize {
 fn values<T: Element>(vectors: &[T], max_degree: usize) -> Vec<T> {
     let columns = (max_degree + 1) * (max_degree + 1);
     let lanes = MOST_LANES;
-    let mut out = vec![T::ZERO; vectors.len() / 3 * columns];
-    for_rows(
-        &mut out,
+    make_rows(
+        vectors.len() / 3 * columns,
         lanes * columns,
         PACKS_PER_TASK,
         || (),
@@ -92,16 +91,14 @@ fn values<T: Element>(vectors: &[T], max_degree: usize) -> Vec<T> {
             let vectors = &vectors[span(pack * lanes * 3, lanes * 3, vectors.len())];
             run(Values { vectors, max_degree, out });
         },
-    );
-    out
+    )
 }
 
 fn gradients<T: Element>(grad: &[T], vectors: &[T], max_degree: usize) -> Vec<T> {
     let columns = (max_degree + 1) * (max_degree + 1);
     let lanes = MOST_LANES;
-    let mut out = vec![T::ZERO; vectors.len()];
-    for_rows(
-        &mut out,
+    make_rows(
+        vectors.len(),
         lanes * 3,
         PACKS_PER_TASK,
         || (),
@@ -110,8 +107,7 @@ fn gradients<T: Element>(grad: &[T], vectors: &[T], max_degree: usize) -> Vec<T>
             let grad = &grad[span(pack * lanes * columns, lanes * columns, grad.len())];
             run(Gradients { vectors, grad, max_degree, out });
         },
-    );
-    out
+    )
 }
 
 fn changes<T: Element>(

@@ -61,7 +61,7 @@ pub struct GraphLayout {
 #[derive(Debug)]
 pub struct SpeciesIndex {
     /// Places in the configuration's list of those that occur, ascending.
-    pub present: Vec<usize>,
+    pub present: Arc<[usize]>,
     /// `[N]` index into [`Self::present`].
     pub of_atom: Arc<[u32]>,
     /// Places in the configuration's list as rows of a table of all elements.
@@ -149,7 +149,7 @@ impl SpeciesIndex {
         let compact = |place: &usize| small(present.partition_point(|p| p < place));
         let of_atom = places.iter().map(compact).collect();
         let rows: Vec<u32> = places.iter().map(|&place| small(place)).collect();
-        Self { of_atom, present, places: RowIndex::new(&rows, num_elements) }
+        Self { of_atom, present: present.into(), places: RowIndex::new(&rows, num_elements) }
     }
 }
 

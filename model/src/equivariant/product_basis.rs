@@ -15,7 +15,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use genesis_kernels::{Term, Terms};
+use genesis_kernels::{MixingMatrix, Term, Terms};
 
 use super::{
     choices::ProductBasisKind,
@@ -33,6 +33,8 @@ const DEPENDENT: f64 = 1e-8;
 pub struct ProductBasis {
     /// Monomials of all outputs: degree by degree, sorted by output, order, indices.
     pub terms: Arc<Terms>,
+    /// `[terms, weights of all degrees and orders]` from weights to coefficients of monomials.
+    pub mixing: Arc<MixingMatrix>,
     /// `[L + 1]`
     pub degrees: Vec<DegreeBasis>,
 }
@@ -40,12 +42,10 @@ pub struct ProductBasis {
 /// The polynomials to one degree.
 #[derive(Debug, Clone)]
 pub struct DegreeBasis {
-    /// Number of monomials.
-    pub num_terms: usize,
     /// `[correlation]` the couplings by number of factors, 1 first.
     pub orders: Vec<OrderBasis>,
-    /// `[num_terms, num_weights]`, row-major.
-    pub matrix: Vec<f64>,
+    /// From the weights of all orders to the coefficients of the monomials.
+    pub matrix: MixingMatrix,
 }
 
 /// The couplings of one number of factors to one degree.
@@ -68,17 +68,13 @@ impl ProductBasis {
     /// The basis of products that end in degrees `0..=max_degree`.
     pub fn new(config: &MaceConfig, max_degree: usize) -> Self {
         let mut list = Vec::new();
-        let degrees = (0..=max_degree).map(|l| degree_basis(config, l, &mut list)).collect();
+        let degrees: Vec<_> =
+            (0..=max_degree).map(|l| degree_basis(config, l, &mut list)).collect();
+        let matrices: Vec<_> = degrees.iter().map(|degree| degree.matrix.clone()).collect();
+        let mixing = Arc::new(MixingMatrix::block_diagonal(&matrices));
         let num_inputs = (config.max_ell + 1).pow(2);
         let num_outputs = (max_degree + 1).pow(2);
-        Self { terms: Arc::new(Terms { num_inputs, num_outputs, list }), degrees }
-    }
-}
-
-impl DegreeBasis {
-    /// Weights of all orders, per element and channel.
-    pub fn num_weights(&self) -> usize {
-        self.orders.iter().map(|order| order.num_weights).sum()
+        Self { terms: Arc::new(Terms { num_inputs, num_outputs, list }), mixing, degrees }
     }
 }
 
@@ -108,7 +104,7 @@ fn degree_basis(config: &MaceConfig, degree: usize, list: &mut Vec<Term>) -> Deg
         indices,
         order,
     }));
-    DegreeBasis { num_terms: rows.len(), orders, matrix }
+    DegreeBasis { orders, matrix }
 }
 
 /// Coefficients of the monomials of every coupling; monomials that occur in none are left out.
@@ -182,7 +178,7 @@ fn row_times_matrix(row: &[f64], matrix: &[f64], num_columns: usize) -> Vec<f64>
 }
 
 /// The rows of all orders as one matrix, each in the columns of its order.
-fn assemble(rows: &Rows, orders: &[OrderBasis]) -> Vec<f64> {
+fn assemble(rows: &Rows, orders: &[OrderBasis]) -> MixingMatrix {
     let total: usize = orders.iter().map(|order| order.num_weights).sum();
     let mut matrix = Vec::with_capacity(rows.len() * total);
     for ((_, order, _), row) in rows {
@@ -191,7 +187,7 @@ fn assemble(rows: &Rows, orders: &[OrderBasis]) -> Vec<f64> {
         matrix.extend_from_slice(row);
         matrix.extend(std::iter::repeat_n(0.0, total - before - row.len()));
     }
-    matrix
+    MixingMatrix::new(&matrix, total)
 }
 
 #[cfg(test)]

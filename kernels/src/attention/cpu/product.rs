@@ -201,8 +201,11 @@ impl<A: Arithmetic> Block<A> {
             }
             let (mut left, mut right) = (self.left, self.right);
             for _ in 0..self.depth {
-                let columns: [A::Cells; C] =
-                    std::array::from_fn(|c| A::load(right.add(c * A::Sums::LANES)));
+                // Not `from_fn`, whose closure may stay a call without the instruction set.
+                let mut columns = [A::load(right); C];
+                for (c, cells) in columns.iter_mut().enumerate().skip(1) {
+                    *cells = A::load(right.add(c * A::Sums::LANES));
+                }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let number = A::splat(*left.add(r * self.left_steps[0]));
                     for (sum, &column) in sums.iter_mut().zip(&columns) {

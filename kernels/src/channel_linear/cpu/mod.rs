@@ -1,8 +1,10 @@
-//! The three forms on the CPU, f32 and f64: blocked products of rows gathered by species.
+//! The three forms on the CPU, f32 and f64: a blocked product per species and component.
 //!
-//! `node.rs` has the two forms that write per node, `weight.rs` the gradient of the weights.
+//! `node.rs` has the two forms that write per node, `weight.rs` the gradient of the weights; both see
+//! nodes as `nodes.rs` lays them side by side.
 
 mod node;
+mod nodes;
 mod weight;
 
 use burn::backend::Flex;
@@ -11,9 +13,6 @@ use burn::tensor::Tensor;
 use super::ChannelLinear;
 use crate::cpu::{Element, input as numbers, is_f64, output};
 use node::{Call, Direction};
-
-/// Rows that are gathered at a time: with their results they fit the second cache.
-const ROWS: usize = 112;
 
 /// [`Kernels::channel_linear`](crate::Kernels::channel_linear).
 pub(crate) fn forward(
@@ -71,18 +70,4 @@ pub(crate) fn weight(
     } else {
         output(weight::gradient(map, rows, f32::view(&grad), f32::view(&x)), shape)
     }
-}
-
-/// The nodes of every species among `nodes`, ascending; `[species, its nodes]`.
-fn by_species(map: &ChannelLinear, nodes: std::ops::Range<usize>) -> Vec<(usize, Vec<usize>)> {
-    let Some(species) = &map.species else { return vec![(0, nodes.collect())] };
-    let mut all: Vec<(usize, Vec<usize>)> = Vec::new();
-    for node in nodes {
-        let z = species.rows()[node] as usize;
-        match all.iter_mut().find(|(of, _)| *of == z) {
-            Some((_, nodes)) => nodes.push(node),
-            None => all.push((z, vec![node])),
-        }
-    }
-    all
 }

@@ -1,12 +1,13 @@
 //! The two forms that write per node: outputs, and gradients of inputs by the turned matrices.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::super::{Block, ChannelLinear};
-use super::{ROWS, by_species};
-use crate::cpu::{Full, Job, Plain, Round, Scratch, Set, run};
+use super::nodes::{Component, Nodes, by_species};
+use crate::cpu::{Full, Job, Plain, Round, Scratch, Set, copy, run, zeroed};
 use crate::matmul::{Matrix, Packed, Target};
 
 /// Multiply-adds that are worth a thread: about 20 microseconds of one core.
@@ -33,30 +34,32 @@ impl Call<'_> {
     /// The result of all nodes.
     pub(super) fn run<T: Round + Plain>(self, from: &[T], weights: &[T]) -> Vec<T> {
         let node_len = self.rows[1] * self.map.channels;
-        let mut out = vec![T::ZERO; self.num_nodes * node_len];
-        if out.is_empty() {
-            return out;
+        let count = self.num_nodes * node_len;
+        let mut out = Vec::with_capacity(count);
+        if count > 0 {
+            let size = self.num_nodes.div_ceil(self.parts());
+            let part = |(at, room): (usize, &mut [MaybeUninit<T>])| {
+                let nodes = at * size..self.num_nodes.min((at + 1) * size);
+                run(Part { call: self, from, weights, nodes, out: zeroed(room) });
+            };
+            let room = &mut out.spare_capacity_mut()[..count];
+            room.par_chunks_mut(size * node_len).enumerate().with_max_len(1).for_each(part);
         }
-        let products = self.map.blocks().map(|b| b.components * b.inputs * self.map.channels);
-        let worth = self.num_nodes * products.sum::<usize>() / WORTH_A_THREAD;
-        let size = self.num_nodes.div_ceil(worth.clamp(1, rayon::current_num_threads()));
-        let part = |(at, out): (usize, &mut [T])| {
-            let nodes = at * size..self.num_nodes.min((at + 1) * size);
-            run(Part { call: self, from, weights, nodes, out });
-        };
-        if size == self.num_nodes {
-            part((0, &mut out));
-        } else {
-            out.par_chunks_mut(size * node_len).enumerate().with_max_len(1).for_each(part);
-        }
+        // SAFETY: every part was zeroed.
+        unsafe { out.set_len(count) };
         out
     }
 
-    /// Where a block starts in a node's numbers that are read and in those of the result, and the
-    /// numbers of a component in both.
-    fn places(&self, block: &Block) -> [[usize; 2]; 2] {
-        let input = [block.first_input * self.map.channels, block.inputs];
-        let output = [block.first_output * self.map.channels, self.map.channels];
+    fn parts(&self) -> usize {
+        let products = self.map.blocks().map(|b| b.components * b.inputs * self.map.channels);
+        let worth = self.num_nodes * products.sum::<usize>() / WORTH_A_THREAD;
+        worth.clamp(1, rayon::current_num_threads())
+    }
+
+    /// A component in the numbers that are read and in those of the result.
+    fn places(&self, block: &Block, component: usize) -> [Component; 2] {
+        let input = Component::of_input(block, self.map.channels, component);
+        let output = Component::of_output(block, self.map.channels, component);
         match self.direction {
             Direction::Output => [input, output],
             Direction::Input => [output, input],
@@ -70,66 +73,79 @@ struct Part<'a, T> {
     from: &'a [T],
     weights: &'a [T],
     nodes: Range<usize>,
+    /// Zero before.
     out: &'a mut [T],
 }
 
 impl<T: Round + Plain> Job for Part<'_, T> {
     #[inline(always)]
-    fn run<S: Set>(mut self) {
-        let map = self.call.map;
+    fn run<S: Set>(self) {
+        let [from_len, to_len] = self.call.rows.map(|rows| rows * self.call.map.channels);
         let [mut rows, mut results] = [Scratch::take(), Scratch::take()];
-        for (z, nodes) in by_species(map, self.nodes.clone()) {
-            for block in map.blocks() {
-                let matrix = self.matrix::<S>(&block, z);
-                for nodes in nodes.chunks((ROWS / block.components).max(1)) {
-                    self.multiply::<S>(&block, &matrix, nodes, &mut rows, &mut results);
-                }
+        for (z, nodes) in by_species(self.call.map, self.nodes.clone()) {
+            let from = nodes.together::<S, T>(self.from, from_len, &mut rows);
+            let Nodes::Some(list) = &nodes else {
+                self.call.multiply::<S, T>(self.weights, z, nodes.len(), from, self.out);
+                continue;
+            };
+            let room = results.room(list.len() * to_len);
+            room.fill(T::ZERO);
+            self.call.multiply::<S, T>(self.weights, z, nodes.len(), from, room);
+            for (&node, row) in list.iter().zip(room.chunks_exact(to_len)) {
+                let start = (node - self.nodes.start) * to_len;
+                copy::<S, T>(row, &mut self.out[start..][..to_len]);
             }
         }
     }
 }
 
-impl<T: Round + Plain> Part<'_, T> {
+impl Call<'_> {
+    /// The result of `count` nodes of species `z` that lie together.
     #[inline(always)]
-    fn matrix<S: Set>(&self, block: &Block, z: usize) -> Packed<Full<S, T>> {
-        let (num_species, channels) = (self.call.map.num_species(), self.call.map.channels);
-        let weights = &self.weights[block.weights(num_species, channels)];
-        let shape = [block.inputs, channels];
-        let matrix = Matrix::strided(&weights[z * channels..], shape, [num_species * channels, 1]);
-        match self.call.direction {
-            Direction::Output => Packed::new(matrix),
-            Direction::Input => Packed::new(matrix.transposed()),
+    fn multiply<S: Set, T: Round + Plain>(
+        &self,
+        weights: &[T],
+        z: usize,
+        count: usize,
+        from: &[T],
+        to: &mut [T],
+    ) {
+        let [from_len, to_len] = self.rows.map(|rows| rows * self.map.channels);
+        let mut scaled = Scratch::take();
+        for block in self.map.blocks() {
+            let matrix = self.matrix::<S, T>(weights, &block, z, &mut scaled);
+            for component in 0..block.components {
+                let [left, right] = self.places(&block, component);
+                let left = left.matrix(from, count, from_len);
+                let room = &mut to[right.first..];
+                let mut target = Target::new(room, [count, right.width], to_len);
+                matrix.multiply(left, &mut target, false);
+            }
         }
     }
 
-    /// Gathers a block of some nodes, multiplies, and puts the results in their places.
+    /// `f_l W_l[:, z, :]`, turned for gradients of inputs.
     #[inline(always)]
-    fn multiply<S: Set>(
-        &mut self,
+    fn matrix<S: Set, T: Round + Plain>(
+        &self,
+        weights: &[T],
         block: &Block,
-        matrix: &Packed<Full<S, T>>,
-        nodes: &[usize],
-        rows: &mut Scratch<T>,
-        results: &mut Scratch<T>,
-    ) {
-        let channels = self.call.map.channels;
-        let [from, to] = self.call.places(block);
-        let [from_len, to_len] = self.call.rows.map(|rows| rows * channels);
-        let count = nodes.len() * block.components;
-        let gathered = rows.room(count * from[1]);
-        for (&node, row) in nodes.iter().zip(gathered.chunks_exact_mut(block.components * from[1]))
-        {
-            row.copy_from_slice(&self.from[node * from_len + from[0]..][..row.len()]);
-        }
-        let gathered = Matrix::new(gathered, [count, from[1]]);
-        let room = results.room(count * to[1]);
-        matrix.multiply(gathered, &mut Target::new(room, [count, to[1]], to[1]), false);
+        z: usize,
+        scaled: &mut Scratch<T>,
+    ) -> Packed<Full<S, T>> {
+        let (num_species, channels) = (self.map.num_species(), self.map.channels);
+        let weights = &weights[block.weights(num_species, channels)];
         let factor = T::of(block.factor);
-        for (&node, row) in nodes.iter().zip(room.chunks_exact(block.components * to[1])) {
-            let start = (node - self.nodes.start) * to_len + to[0];
-            for (to, &sum) in self.out[start..][..row.len()].iter_mut().zip(row) {
-                *to = sum * factor;
-            }
+        let room = scaled.room(block.inputs * channels);
+        let rows = weights.chunks_exact(num_species * channels);
+        for (row, to) in rows.zip(room.chunks_exact_mut(channels)) {
+            let row = &row[z * channels..(z + 1) * channels];
+            to.iter_mut().zip(row).for_each(|(to, &weight)| *to = weight * factor);
+        }
+        let matrix = Matrix::new(room, [block.inputs, channels]);
+        match self.direction {
+            Direction::Output => Packed::new(matrix),
+            Direction::Input => Packed::new(matrix.transposed()),
         }
     }
 }

@@ -5,12 +5,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::super::{Block, ChannelLinear};
-use super::{ROWS, by_species};
+use super::nodes::{Component, Nodes, by_species};
 use crate::cpu::{Full, Job, Plain, Round, Scratch, Set, run};
-use crate::matmul::{Matrix, Packed, Target};
+use crate::matmul::{Packed, Target};
 
-/// Inputs of a task: enough to use a gathered gradient for, few enough to make tasks.
+/// Inputs of a task: enough to use a packed gradient for, few enough to make tasks.
 const INPUTS: usize = 64;
+
+/// Multiply-adds of a call that are worth more than one thread.
+const WORTH_THREADS: usize = 1 << 20;
 
 /// `[weights]`
 pub(super) fn gradient<T: Round + Plain>(
@@ -31,7 +34,9 @@ pub(super) fn gradient<T: Round + Plain>(
             }
         }
     }
-    let sums: Vec<_> = tasks.into_par_iter().with_max_len(1).map(Task::sum).collect();
+    let work: usize = tasks.iter().map(Task::products).sum();
+    let least = if work < WORTH_THREADS { tasks.len() } else { 1 };
+    let sums: Vec<_> = tasks.into_par_iter().with_min_len(least.max(1)).map(Task::sum).collect();
     let mut out = vec![T::ZERO; map.num_weights()];
     for (place, sum) in sums {
         place.write(&sum, &mut out);
@@ -43,7 +48,7 @@ pub(super) fn gradient<T: Round + Plain>(
 struct Task<'a, T> {
     map: &'a ChannelLinear,
     z: usize,
-    nodes: &'a [usize],
+    nodes: &'a Nodes,
     block: Block,
     inputs: Range<usize>,
     /// Numbers per node of x and of the gradient.
@@ -71,6 +76,10 @@ impl Place {
 }
 
 impl<T: Round + Plain> Task<'_, T> {
+    fn products(&self) -> usize {
+        self.nodes.len() * self.block.components * self.inputs.len() * self.map.channels
+    }
+
     fn sum(self) -> (Place, Vec<T>) {
         let channels = self.map.channels;
         let step = self.map.num_species() * channels;
@@ -90,25 +99,18 @@ struct Sum<'a, T> {
 impl<T: Round + Plain> Job for Sum<'_, T> {
     #[inline(always)]
     fn run<S: Set>(self) {
-        let Task { map, block, inputs, node_len, .. } = &self.task;
-        let (channels, width) = (map.channels, inputs.len());
+        let Task { map, nodes, block, inputs, node_len, .. } = &self.task;
+        let (channels, width, count) = (map.channels, inputs.len(), nodes.len());
         let [mut rows, mut grads] = [Scratch::take(), Scratch::take()];
+        let x = nodes.together::<S, T>(self.task.x, node_len[0], &mut rows);
+        let grad = nodes.together::<S, T>(self.task.grad, node_len[1], &mut grads);
         let mut target = Target::new(self.sums, [width, channels], channels);
-        for nodes in self.task.nodes.chunks((ROWS / block.components).max(1)) {
-            let count = nodes.len() * block.components;
-            let (left, right) = (rows.room(count * width), grads.room(count * channels));
-            for (at, &node) in nodes.iter().enumerate() {
-                let from = node * node_len[0] + block.first_input * channels;
-                for component in 0..block.components {
-                    let x = &self.task.x[from + component * block.inputs..][inputs.clone()];
-                    left[(at * block.components + component) * width..][..width].copy_from_slice(x);
-                }
-                let from = node * node_len[1] + block.first_output * channels;
-                let len = block.components * channels;
-                right[at * len..][..len].copy_from_slice(&self.task.grad[from..][..len]);
-            }
-            let left = Matrix::new(left, [count, width]).transposed();
-            let right = Packed::<Full<S, T>>::new(Matrix::new(right, [count, channels]));
+        for component in 0..block.components {
+            let left = Component::of_input(block, channels, component);
+            let left = Component { first: left.first + inputs.start, width };
+            let right = Component::of_output(block, channels, component);
+            let left = left.matrix(x, count, node_len[0]).transposed();
+            let right = Packed::<Full<S, T>>::new(right.matrix(grad, count, node_len[1]));
             right.multiply(left, &mut target, true);
         }
     }

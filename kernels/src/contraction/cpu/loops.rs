@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::super::{ContractionProblem, Sizes};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, make_rows, run, span};
 use crate::rows::RowIndex;
 
 /// Terms a task of the coefficients' gradient takes; their sums stay in the first cache.
@@ -45,17 +45,15 @@ pub(super) fn per_node<T: Element>(
     rows: usize,
 ) -> Vec<T> {
     let row_len = rows * call.sizes.channels;
-    let mut out = vec![T::ZERO; call.sizes.num_nodes * row_len];
-    for_rows(
-        &mut out,
+    make_rows(
+        call.sizes.num_nodes * row_len,
         row_len,
         1,
         || (),
         |(), node, out| {
             run(NodeJob { call, wanted, moving, node, out });
         },
-    );
-    out
+    )
 }
 
 /// A row for every term of every species; each task sums its terms over the nodes in order.

@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use super::super::plan::EdgePath;
 use super::super::{ConvolutionProblem, Sizes};
 use super::mix::Scratch;
-use crate::cpu::{Element, Job, Lanes, MOST_LANES, Set, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, MOST_LANES, Set, make_rows, run, span};
 
 /// The node tensors of a call: `[N, M_out, C]` and `[N, M_in, C]`.
 #[derive(Clone, Copy)]
@@ -47,13 +47,17 @@ pub(super) fn radial<T: Element>(
     let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
     let harmonics = T::view(harmonics);
     let edge_len = problem.paths.len() * channels;
-    let mut out = vec![T::ZERO; sizes.num_weights * edge_len];
     let mix = &problem.paths.plan().to_receivers.mix;
     let scratch = || Scratch::new(mix.len(), problem.paths.num_harmonics());
-    for_rows(&mut out, edge_len * WEIGHTS_PER_TASK, 1, scratch, |scratch, task, out| {
-        run(Radial { ends, harmonics, scratch, first: task * WEIGHTS_PER_TASK, out });
-    });
-    out
+    make_rows(
+        sizes.num_weights * edge_len,
+        edge_len * WEIGHTS_PER_TASK,
+        1,
+        scratch,
+        |scratch, task, out| {
+            run(Radial { ends, harmonics, scratch, first: task * WEIGHTS_PER_TASK, out });
+        },
+    )
 }
 
 /// A few rows of weights with all their edges.
@@ -156,12 +160,11 @@ pub(super) fn harmonics<T: Element>(
     let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
     let radial = T::view(radial);
     let num_harmonics = problem.paths.num_harmonics();
-    let mut out = vec![T::ZERO; sizes.num_edges * num_harmonics];
+    let count = sizes.num_edges * num_harmonics;
     let scratch = || vec![T::ZERO; (MOST_PAIRS + num_harmonics) * MOST_LANES];
-    for_rows(&mut out, num_harmonics, EDGES_PER_TASK, scratch, |scratch, edge, out| {
+    make_rows(count, num_harmonics, EDGES_PER_TASK, scratch, |scratch, edge, out| {
         run(Harmonics { ends, radial, scratch, edge, out });
-    });
-    out
+    })
 }
 
 /// One edge. The scratch holds the products of a path and the sums of all harmonics.

@@ -8,7 +8,7 @@ use burn::backend::flex::FlexTensor;
 use super::super::plan::{Block, NodeForm};
 use super::super::{Paths, Sizes};
 use super::mix::Scratch;
-use crate::cpu::{Element, Job, Lanes, Set, for_rows, run, span};
+use crate::cpu::{Element, Job, Lanes, Set, make_rows, run, span};
 use crate::rows::RowIndex;
 
 /// One of the two forms on a graph.
@@ -36,12 +36,10 @@ impl Call<'_> {
     ) -> Vec<T> {
         let (values, harmonics, radial) = (T::view(values), T::view(harmonics), T::view(radial));
         let row_len = self.rows[1] * self.sizes.channels;
-        let mut out = vec![T::ZERO; self.sizes.num_nodes * row_len];
         let scratch = || Scratch::new(self.form.mix.len(), self.paths.num_harmonics());
-        for_rows(&mut out, row_len, 1, scratch, |scratch, node, out| {
+        make_rows(self.sizes.num_nodes * row_len, row_len, 1, scratch, |scratch, node, out| {
             run(Node { call: self, values, harmonics, radial, scratch, at: node, out });
-        });
-        out
+        })
     }
 }
 
