@@ -12,8 +12,8 @@
 //!           derivatives these are all that the backward of the two gradients needs.
 //! layout    x [N, M, C]; K [S, T, C]; P, g [N, O, C]
 //! dtypes    f32 or f64
-//! ordering  sums over terms in their order, over nodes ascending: the same bits for any number
-//!           of threads
+//! ordering  terms nested by their factors, ascending, and sums over nodes ascending: the same bits
+//!           for any number of threads
 //! empty     N = 0 and outputs without terms are valid
 //! source    Batatia et al., "MACE", arXiv:2206.07697, eq. 10; Dusson et al., "Atomic cluster
 //!           expansion", arXiv:1911.03550
@@ -26,12 +26,14 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::sync::Arc;
 
 pub(crate) use op::{coefficients_tracked, input_tracked, tracked};
 
 use crate::shape::assert_shape;
+use tree::Tree;
 
 /// Highest degree of a term.
 pub const MAX_ORDER: u8 = 3;
@@ -60,12 +62,33 @@ impl Term {
 /// The polynomial: which monomials of which inputs make which outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Terms {
+    num_inputs: usize,
+    num_outputs: usize,
+    list: Vec<Term>,
+    tree: Tree,
+}
+
+impl Terms {
+    /// Monomials of `num_inputs` inputs for `num_outputs` outputs, in the order of their
+    /// coefficients.
+    pub fn new(num_inputs: usize, num_outputs: usize, list: Vec<Term>) -> Self {
+        Self { num_inputs, num_outputs, tree: Tree::new(&list), list }
+    }
+
     /// `M`.
-    pub num_inputs: usize,
+    pub fn num_inputs(&self) -> usize {
+        self.num_inputs
+    }
+
     /// `O`.
-    pub num_outputs: usize,
-    /// The monomials; sorted by output they are summed without storing partial sums.
-    pub list: Vec<Term>,
+    pub fn num_outputs(&self) -> usize {
+        self.num_outputs
+    }
+
+    /// The monomials.
+    pub fn list(&self) -> &[Term] {
+        &self.list
+    }
 }
 
 /// Which polynomial, and the species of every node.
@@ -123,7 +146,7 @@ impl ContractionProblem {
             "{operation}: node {wrong:?} has species {:?} but there are {num_species}",
             wrong.map(|at| self.species[at])
         );
-        let Terms { num_inputs, num_outputs, list } = self.terms.as_ref();
+        let Terms { num_inputs, num_outputs, list, .. } = self.terms.as_ref();
         for (at, term) in list.iter().enumerate() {
             let order = usize::from(term.order);
             let valid = (1..=MAX_ORDER).contains(&term.order)

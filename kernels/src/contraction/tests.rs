@@ -53,7 +53,7 @@ fn terms() -> Terms {
         term(2, &[2]),
         term(0, &[1, 2, 2]),
     ];
-    Terms { num_inputs: 3, num_outputs: 4, list }
+    Terms::new(3, 4, list)
 }
 
 impl Contraction {
@@ -223,7 +223,7 @@ fn a_species_without_coefficients_is_named() {
 )]
 fn a_term_out_of_range_is_named() {
     let list = vec![term(0, &[5])];
-    let terms = Arc::new(Terms { num_inputs: 1, num_outputs: 1, list });
+    let terms = Arc::new(Terms::new(1, 1, list));
     let device = Device::<Cpu>::default();
     let ones = |shape| Tensor::<Cpu, 3>::ones(shape, &device);
     let problem = ContractionProblem::new(terms, [0].into());

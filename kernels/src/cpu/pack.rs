@@ -115,6 +115,12 @@ pub(crate) trait Number: Copy {
     fn mul(self, other: Self) -> Self;
     /// Times something constant along the direction.
     fn weighted(self, weight: Self::Plain) -> Self;
+    /// `self + x weight`, the weight constant along the direction.
+    fn add_weighted(self, x: Self, weight: Self::Plain) -> Self;
+    /// `self + a b`.
+    fn add_product(self, a: Self, b: Self) -> Self;
+    /// `sum` plus the result of `a b`.
+    fn add_result(sum: Self::Plain, a: Self, b: Self) -> Self::Plain;
 
     #[inline(always)]
     fn constant(value: Self::Plain) -> Self {
@@ -153,6 +159,21 @@ impl<P: Lanes> Number for P {
     #[inline(always)]
     fn weighted(self, weight: P) -> Self {
         Lanes::mul(self, weight)
+    }
+
+    #[inline(always)]
+    fn add_weighted(self, x: Self, weight: P) -> Self {
+        x.mul_add(weight, self)
+    }
+
+    #[inline(always)]
+    fn add_product(self, a: Self, b: Self) -> Self {
+        a.mul_add(b, self)
+    }
+
+    #[inline(always)]
+    fn add_result(sum: P, a: Self, b: Self) -> P {
+        a.mul_add(b, sum)
     }
 }
 
@@ -201,5 +222,24 @@ impl<P: Lanes> Number for Moving<P> {
     #[inline(always)]
     fn weighted(self, weight: P) -> Self {
         Self { value: Lanes::mul(self.value, weight), slope: Lanes::mul(self.slope, weight) }
+    }
+
+    #[inline(always)]
+    fn add_weighted(self, x: Self, weight: P) -> Self {
+        Self {
+            value: x.value.mul_add(weight, self.value),
+            slope: x.slope.mul_add(weight, self.slope),
+        }
+    }
+
+    #[inline(always)]
+    fn add_product(self, a: Self, b: Self) -> Self {
+        let slope = a.slope.mul_add(b.value, a.value.mul_add(b.slope, self.slope));
+        Self { value: a.value.mul_add(b.value, self.value), slope }
+    }
+
+    #[inline(always)]
+    fn add_result(sum: P, a: Self, b: Self) -> P {
+        a.slope.mul_add(b.value, a.value.mul_add(b.slope, sum))
     }
 }

@@ -1,24 +1,20 @@
-//! The three loops over terms: outputs, gradient of the inputs, gradient of the coefficients.
+//! Outputs of nodes and gradients of their inputs, through the nested form.
 //!
-//! A node's inputs, a pack of channels wide, are loaded once and stay in the first cache while
+//! A node's inputs, two packs of channels wide, are loaded once and stay in the first cache while
 //! the terms pass. Numbers that carry their derivative turn each loop into that of its change along
 //! a direction, so there is none per derivative.
 
-use rayon::prelude::*;
-
+use super::super::tree::Branch;
 use super::super::{ContractionProblem, Sizes};
 use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, make_rows, run, span};
-use crate::rows::RowIndex;
 
-/// Terms a task of the coefficients' gradient takes; their sums stay in the first cache.
-const TERMS_PER_TASK: usize = 32;
+/// Nodes that share what a task allocates.
+const NODES_PER_TASK: usize = 4;
 
 /// Everything a call reads.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a, T> {
     pub(super) problem: &'a ContractionProblem,
-    /// The three factors of every term.
-    pub(super) factors: &'a [[usize; 3]],
     pub(super) sizes: Sizes,
     pub(super) x: &'a [T],
     /// The direction, empty when values are wanted.
@@ -37,7 +33,10 @@ pub(super) enum Wanted {
     Coefficients,
 }
 
-/// `rows` rows for every node, a node at a time.
+/// Packs of channels side by side.
+pub(super) type Wide<N, const W: usize> = [N; W];
+
+/// `rows` rows for every node.
 pub(super) fn per_node<T: Element>(
     call: Call<'_, T>,
     wanted: Wanted,
@@ -45,189 +44,255 @@ pub(super) fn per_node<T: Element>(
     rows: usize,
 ) -> Vec<T> {
     let row_len = rows * call.sizes.channels;
+    let count = call.sizes.num_nodes * row_len;
     make_rows(
-        call.sizes.num_nodes * row_len,
-        row_len,
+        count,
+        row_len * NODES_PER_TASK,
         1,
         || (),
-        |(), node, out| {
-            run(NodeJob { call, wanted, moving, node, out });
+        |(), task, out| {
+            run(NodeJob { call, wanted, moving, first: task * NODES_PER_TASK, row_len, out });
         },
     )
 }
 
-/// A row for every term of every species; each task sums its terms over the nodes in order.
-pub(super) fn per_species<T: Element>(call: Call<'_, T>, moving: bool) -> Vec<T> {
-    let Sizes { channels, num_species, .. } = call.sizes;
-    let count = call.problem.terms.list.len();
-    let mut out = vec![T::ZERO; num_species * count * channels];
-    if out.is_empty() {
-        return out;
-    }
-    let nodes = RowIndex::new(&call.problem.species, num_species);
-    out.par_chunks_mut(count * channels).enumerate().for_each(|(species, out)| {
-        let tasks = out.par_chunks_mut(TERMS_PER_TASK * channels).enumerate();
-        tasks.for_each(|(task, out)| {
-            let (first, nodes) = (task * TERMS_PER_TASK, nodes.items_of(species));
-            run(SpeciesJob { call, moving, nodes, first, out });
-        });
-    });
-    out
-}
-
 impl<T: Element> Call<'_, T> {
-    /// Inputs of a node for channels from `start`, and a row of ones after them.
+    /// Channels of pack `pack` from `start` of row `row`.
     #[inline(always)]
-    fn load<N: Number>(&self, node: usize, start: usize, inputs: &mut Vec<N>)
-    where
+    pub(super) fn columns<P: Lanes<Base = T>>(
+        &self,
+        row: usize,
+        start: usize,
+        pack: usize,
+    ) -> std::ops::Range<usize> {
+        let channels = self.sizes.channels;
+        let end = (row + 1) * channels;
+        span((row * channels + start + pack * P::LANES).min(end), P::LANES, end)
+    }
+
+    /// Inputs of a node for channels from `start`.
+    #[inline(always)]
+    pub(super) fn load<N: Number, const W: usize>(
+        &self,
+        node: usize,
+        start: usize,
+        inputs: &mut Vec<Wide<N, W>>,
+    ) where
         N::Plain: Lanes<Base = T>,
     {
-        let (count, channels) = (self.problem.terms.num_inputs, self.sizes.channels);
+        let count = self.problem.terms.num_inputs;
         inputs.clear();
-        for input in 0..count {
-            let row = (node * count + input) * channels;
-            let columns = span(row + start, N::Plain::LANES, row + channels);
-            let value = N::Plain::load(&self.x[columns.clone()]);
-            inputs.push(N::of(value, || N::Plain::load(&self.along[columns])));
+        for row in node * count..(node + 1) * count {
+            let mut wide = [N::constant(N::Plain::zero()); W];
+            for (pack, number) in wide.iter_mut().enumerate() {
+                let columns = self.columns::<N::Plain>(row, start, pack);
+                let value = N::Plain::load(&self.x[columns.clone()]);
+                *number = N::of(value, || N::Plain::load(&self.along[columns]));
+            }
+            inputs.push(wide);
         }
-        inputs.push(N::constant(N::Plain::splat(T::ONE)));
+    }
+
+    /// Row `row` of one of the tensors.
+    #[inline(always)]
+    pub(super) fn wide<P: Lanes<Base = T>, const W: usize>(
+        &self,
+        from: &[T],
+        row: usize,
+        start: usize,
+    ) -> Wide<P, W> {
+        let mut wide = [P::zero(); W];
+        for (pack, number) in wide.iter_mut().enumerate() {
+            *number = P::load(&from[self.columns::<P>(row, start, pack)]);
+        }
+        wide
     }
 }
 
-/// One node's output or gradient of the input.
+/// Outputs or gradients of the inputs of a few nodes.
 struct NodeJob<'a, T> {
     call: Call<'a, T>,
     wanted: Wanted,
     moving: bool,
-    node: usize,
+    first: usize,
+    row_len: usize,
     out: &'a mut [T],
 }
 
 impl<T: Element> Job for NodeJob<'_, T> {
     #[inline(always)]
     fn run<S: Set>(mut self) {
-        match (self.wanted, self.moving) {
-            (Wanted::Output, false) => self.outputs::<T::Pack<S>>(),
-            (Wanted::Output, true) => self.outputs::<Moving<T::Pack<S>>>(),
-            (_, false) => self.inputs::<T::Pack<S>>(),
-            (_, true) => self.inputs::<Moving<T::Pack<S>>>(),
+        let wide = self.call.sizes.channels > T::Pack::<S>::LANES;
+        match (self.moving, wide) {
+            (false, false) => self.nodes::<T::Pack<S>, 1>(),
+            (false, true) => self.nodes::<T::Pack<S>, 2>(),
+            (true, false) => self.nodes::<Moving<T::Pack<S>>, 1>(),
+            (true, true) => self.nodes::<Moving<T::Pack<S>>, 2>(),
         }
     }
 }
 
-impl<'a, T: Element> NodeJob<'a, T> {
-    /// Coefficients of this node's species, `[T, C]`.
+impl<T: Element> NodeJob<'_, T> {
     #[inline(always)]
-    fn coefficients(&self) -> &'a [T] {
-        let len = self.call.problem.terms.list.len() * self.call.sizes.channels;
-        let species = self.call.problem.species[self.node] as usize;
-        &self.call.coefficients[species * len..][..len]
-    }
-
-    #[inline(always)]
-    fn outputs<N: Number>(&mut self)
+    fn nodes<N: Number, const W: usize>(&mut self)
     where
         N::Plain: Lanes<Base = T>,
     {
-        let (terms, channels) = (&self.call.problem.terms, self.call.sizes.channels);
-        let mut inputs: Vec<N> = Vec::with_capacity(terms.num_inputs + 1);
-        let coefficients = self.coefficients();
-        for start in (0..channels).step_by(N::Plain::LANES) {
-            let columns =
-                |row: usize| span(row * channels + start, N::Plain::LANES, (row + 1) * channels);
-            self.call.load(self.node, start, &mut inputs);
-            let mut at = 0;
-            for run in terms.list.chunk_by(|a, b| a.output == b.output) {
-                let to = columns(run[0].output.into());
-                let mut sum = N::Plain::load(&self.out[to.clone()]);
-                for _ in run {
-                    let [a, b, c] = self.call.factors[at];
-                    let product = inputs[a].mul(inputs[b]).mul(inputs[c]).result();
-                    sum = product.mul_add(N::Plain::load(&coefficients[columns(at)]), sum);
-                    at += 1;
+        let (call, terms) = (self.call, &self.call.problem.terms);
+        let mut inputs = Vec::with_capacity(terms.num_inputs);
+        let mut sums = vec![[N::Plain::zero(); W]; terms.num_inputs];
+        let len = terms.list.len() * call.sizes.channels;
+        for (at, out) in self.out.chunks_mut(self.row_len).enumerate() {
+            let node = self.first + at;
+            let species = call.problem.species[node] as usize;
+            let coefficients = &call.coefficients[species * len..][..len];
+            for start in (0..call.sizes.channels).step_by(W * N::Plain::LANES) {
+                call.load::<N, W>(node, start, &mut inputs);
+                let mut one = Node { call, node, start, coefficients, inputs: &inputs, out };
+                match self.wanted {
+                    Wanted::Output => one.outputs(),
+                    _ => one.gradients(&mut sums),
                 }
-                sum.store(&mut self.out[to]);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn inputs<N: Number>(&mut self)
-    where
-        N::Plain: Lanes<Base = T>,
-    {
-        let (terms, channels) = (&self.call.problem.terms, self.call.sizes.channels);
-        let (count, outputs) = (terms.num_inputs, terms.num_outputs);
-        let mut inputs: Vec<N> = Vec::with_capacity(count + 1);
-        let mut sums = vec![N::Plain::zero(); count + 1];
-        let coefficients = self.coefficients();
-        for start in (0..channels).step_by(N::Plain::LANES) {
-            let columns =
-                |row: usize| span(row * channels + start, N::Plain::LANES, (row + 1) * channels);
-            self.call.load(self.node, start, &mut inputs);
-            sums.fill(N::Plain::zero());
-            for (at, term) in terms.list.iter().enumerate() {
-                let [a, b, c] = self.call.factors[at];
-                let row = self.node * outputs + usize::from(term.output);
-                let grad = N::Plain::load(&self.call.grad[columns(row)]);
-                let coefficient = N::Plain::load(&coefficients[columns(at)]);
-                let weight = Lanes::mul(grad, coefficient);
-                let (x, y, z) = (inputs[a], inputs[b], inputs[c]);
-                sums[a] = y.mul(z).result().mul_add(weight, sums[a]);
-                sums[b] = x.mul(z).result().mul_add(weight, sums[b]);
-                sums[c] = x.mul(y).result().mul_add(weight, sums[c]);
-            }
-            for (row, sum) in sums.iter().take(count).enumerate() {
-                sum.store(&mut self.out[columns(row)]);
             }
         }
     }
 }
 
-/// Some terms' coefficients of one species.
-struct SpeciesJob<'a, T> {
+/// A node for a few channels.
+struct Node<'a, T, N, const W: usize> {
     call: Call<'a, T>,
-    moving: bool,
-    nodes: &'a [u32],
-    /// The first of the terms.
-    first: usize,
+    node: usize,
+    start: usize,
+    /// Of its species, `[T, C]`.
+    coefficients: &'a [T],
+    inputs: &'a [Wide<N, W>],
     out: &'a mut [T],
 }
 
-impl<T: Element> Job for SpeciesJob<'_, T> {
+impl<T: Element, N: Number, const W: usize> Node<'_, T, N, W>
+where
+    N::Plain: Lanes<Base = T>,
+{
     #[inline(always)]
-    fn run<S: Set>(mut self) {
-        if self.moving {
-            self.sums::<Moving<T::Pack<S>>>();
-        } else {
-            self.sums::<T::Pack<S>>();
-        }
+    fn coefficient(&self, term: usize) -> Wide<N::Plain, W> {
+        self.call.wide(self.coefficients, term, self.start)
     }
-}
 
-impl<T: Element> SpeciesJob<'_, T> {
+    /// `K` of the term that ends with a branch, or zero.
     #[inline(always)]
-    fn sums<N: Number>(&mut self)
-    where
-        N::Plain: Lanes<Base = T>,
-    {
-        let (terms, channels) = (&self.call.problem.terms, self.call.sizes.channels);
-        let mut inputs: Vec<N> = Vec::with_capacity(terms.num_inputs + 1);
-        for start in (0..channels).step_by(N::Plain::LANES) {
-            let columns =
-                |row: usize| span(row * channels + start, N::Plain::LANES, (row + 1) * channels);
-            for &node in self.nodes {
-                let node = node as usize;
-                self.call.load(node, start, &mut inputs);
-                for (at, term) in terms.list[self.first..].iter().enumerate().take(TERMS_PER_TASK) {
-                    let [a, b, c] = self.call.factors[self.first + at];
-                    let row = node * terms.num_outputs + usize::from(term.output);
-                    let grad = N::Plain::load(&self.call.grad[columns(row)]);
-                    let product = inputs[a].mul(inputs[b]).mul(inputs[c]).result();
-                    let to = &mut self.out[columns(at)];
-                    product.mul_add(grad, N::Plain::load(to)).store(to);
-                }
+    fn begin(&self, branch: &Branch) -> Wide<N, W> {
+        let mut sum = [N::constant(N::Plain::zero()); W];
+        if let Some(term) = branch.term {
+            for (sum, k) in sum.iter_mut().zip(self.coefficient(term)) {
+                *sum = N::constant(k);
             }
         }
+        sum
+    }
+
+    /// `K_ab + sum of x_c K_abc`.
+    #[inline(always)]
+    fn inner(&self, pair: &Branch) -> Wide<N, W> {
+        let mut sum = self.begin(pair);
+        for leaf in &self.call.problem.terms.tree.triples[pair.next.clone()] {
+            let (x, k) = (&self.inputs[leaf.factor], self.coefficient(leaf.term));
+            for pack in 0..W {
+                sum[pack] = sum[pack].add_weighted(x[pack], k[pack]);
+            }
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn outputs(&mut self) {
+        let tree = &self.call.problem.terms.tree;
+        for output in &tree.outputs {
+            let mut sum = [N::constant(N::Plain::zero()); W];
+            for lead in &tree.leads[output.leads.clone()] {
+                let mut middle = self.begin(lead);
+                for pair in &tree.pairs[lead.next.clone()] {
+                    let (x, inner) = (&self.inputs[pair.factor], self.inner(pair));
+                    for pack in 0..W {
+                        middle[pack] = middle[pack].add_product(x[pack], inner[pack]);
+                    }
+                }
+                let x = &self.inputs[lead.factor];
+                for pack in 0..W {
+                    sum[pack] = sum[pack].add_product(x[pack], middle[pack]);
+                }
+            }
+            for (pack, sum) in sum.iter().enumerate() {
+                let columns = self.call.columns::<N::Plain>(output.output, self.start, pack);
+                sum.result().store(&mut self.out[columns]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn gradients(&mut self, sums: &mut [Wide<N::Plain, W>]) {
+        let terms = &self.call.problem.terms;
+        sums.fill([N::Plain::zero(); W]);
+        for output in &terms.tree.outputs {
+            let row = self.node * terms.num_outputs + output.output;
+            let grad: Wide<N::Plain, W> = self.call.wide(self.call.grad, row, self.start);
+            for lead in &terms.tree.leads[output.leads.clone()] {
+                self.lead(lead, grad, sums);
+            }
+        }
+        for (row, sum) in sums.iter().enumerate() {
+            for (pack, sum) in sum.iter().enumerate() {
+                let columns = self.call.columns::<N::Plain>(row, self.start, pack);
+                sum.store(&mut self.out[columns]);
+            }
+        }
+    }
+
+    /// Adds the gradients of all factors of the terms of a lead.
+    #[inline(always)]
+    fn lead(&self, lead: &Branch, grad: Wide<N::Plain, W>, sums: &mut [Wide<N::Plain, W>]) {
+        let mut outer = self.inputs[lead.factor];
+        let mut middle = self.begin(lead);
+        for (outer, grad) in outer.iter_mut().zip(grad) {
+            *outer = outer.weighted(grad);
+        }
+        for pair in &self.call.problem.terms.tree.pairs[lead.next.clone()] {
+            let inner = self.pair(pair, &outer, sums);
+            let x = &self.inputs[pair.factor];
+            for pack in 0..W {
+                middle[pack] = middle[pack].add_product(x[pack], inner[pack]);
+            }
+        }
+        for pack in 0..W {
+            let sum = &mut sums[lead.factor][pack];
+            *sum = middle[pack].result().mul_add(grad[pack], *sum);
+        }
+    }
+
+    /// The same of a pair, `outer` being `g x_a`; its inner sum.
+    #[inline(always)]
+    fn pair(
+        &self,
+        pair: &Branch,
+        outer: &Wide<N, W>,
+        sums: &mut [Wide<N::Plain, W>],
+    ) -> Wide<N, W> {
+        let mut inner = self.begin(pair);
+        let mut both = self.inputs[pair.factor];
+        for (both, &outer) in both.iter_mut().zip(outer) {
+            *both = both.mul(outer);
+        }
+        for leaf in &self.call.problem.terms.tree.triples[pair.next.clone()] {
+            let (x, k) = (&self.inputs[leaf.factor], self.coefficient(leaf.term));
+            for pack in 0..W {
+                inner[pack] = inner[pack].add_weighted(x[pack], k[pack]);
+                let sum = &mut sums[leaf.factor][pack];
+                *sum = both[pack].result().mul_add(k[pack], *sum);
+            }
+        }
+        for pack in 0..W {
+            let sum = &mut sums[pair.factor][pack];
+            *sum = N::add_result(*sum, outer[pack], inner[pack]);
+        }
+        inner
     }
 }

@@ -1,13 +1,15 @@
 //! The polynomial, its gradients and their changes along a direction on the CPU, f32 and f64.
 //!
-//! Here are the six operations and their checks; the three loops are in `loops.rs`.
+//! Here are the six operations and their checks; the loops are in `loops.rs` and `species.rs`.
 
 mod loops;
+mod species;
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 
-use loops::{Call, Wanted, per_node, per_species};
+use loops::{Call, Wanted, per_node};
+use species::per_species;
 
 use super::{ContractionProblem, Sizes};
 use crate::cpu::{Element, input, is_f64, output};
@@ -131,11 +133,8 @@ impl Tensors {
         let [along, grad, coefficients] =
             [self.along, self.grad, self.coefficients].map(|tensor| tensor.map(input));
         let view = |tensor| Option::map_or(tensor, &[][..], T::view);
-        let unit = problem.terms.num_inputs;
-        let factors: Vec<_> = problem.terms.list.iter().map(|term| term.factors(unit)).collect();
         let call = Call {
             problem,
-            factors: &factors,
             sizes,
             x: T::view(&x),
             along: view(along.as_ref()),

@@ -1,0 +1,184 @@
+//! Gradients of the coefficients: products of the factors, summed over the nodes of a species.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::super::tree::Branch;
+use super::loops::{Call, Wide};
+use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, run};
+use crate::rows::RowIndex;
+
+/// Terms of a task at least; their sums stay in the first cache.
+const TERMS_PER_TASK: usize = 48;
+
+/// A row for every term of every species; each task sums its terms over the nodes in order.
+pub(super) fn per_species<T: Element>(call: Call<'_, T>, moving: bool) -> Vec<T> {
+    let (channels, num_species) = (call.sizes.channels, call.sizes.num_species);
+    let count = call.problem.terms.list.len();
+    let nodes = RowIndex::new(&call.problem.species, num_species);
+    let leads = tasks(&call);
+    let present = (0..num_species).filter(|&z| !nodes.items_of(z).is_empty());
+    let tasks: Vec<_> = present.flat_map(|z| leads.iter().map(move |leads| (z, leads))).collect();
+    let sum = |(z, leads): (usize, &Range<usize>)| {
+        let mut list = Vec::new();
+        let mut sums = Vec::new();
+        terms_of(&call, leads, &mut list);
+        sums.resize(list.len() * channels, T::ZERO);
+        let nodes = nodes.items_of(z);
+        run(SpeciesJob { call, moving, nodes, leads: leads.clone(), sums: &mut sums });
+        (z, list, sums)
+    };
+    let sums: Vec<_> = tasks.into_par_iter().with_max_len(1).map(sum).collect();
+    let mut out = vec![T::ZERO; num_species * count * channels];
+    for (z, list, sums) in sums {
+        for (term, sums) in list.into_iter().zip(sums.chunks_exact(channels.max(1))) {
+            out[(z * count + term) * channels..][..channels].copy_from_slice(sums);
+        }
+    }
+    out
+}
+
+/// Ranges of leads with enough terms each.
+fn tasks<T>(call: &Call<'_, T>) -> Vec<Range<usize>> {
+    let tree = &call.problem.terms.tree;
+    let mut all: Vec<Range<usize>> = Vec::new();
+    let mut terms = TERMS_PER_TASK;
+    for (at, lead) in tree.leads.iter().enumerate() {
+        if terms >= TERMS_PER_TASK {
+            all.push(at..at);
+            terms = 0;
+        }
+        terms += tree.num_terms(lead);
+        if let Some(last) = all.last_mut() {
+            last.end = at + 1;
+        }
+    }
+    all
+}
+
+/// The terms of some leads in the order in which a task sums them.
+fn terms_of<T>(call: &Call<'_, T>, leads: &Range<usize>, list: &mut Vec<usize>) {
+    let tree = &call.problem.terms.tree;
+    for lead in &tree.leads[leads.clone()] {
+        list.extend(lead.term);
+        for pair in &tree.pairs[lead.next.clone()] {
+            list.extend(pair.term);
+            list.extend(tree.triples[pair.next.clone()].iter().map(|leaf| leaf.term));
+        }
+    }
+}
+
+/// Some leads' terms of one species.
+struct SpeciesJob<'a, T> {
+    call: Call<'a, T>,
+    moving: bool,
+    nodes: &'a [u32],
+    leads: Range<usize>,
+    /// `[terms, C]`, zero before.
+    sums: &'a mut [T],
+}
+
+impl<T: Element> Job for SpeciesJob<'_, T> {
+    #[inline(always)]
+    fn run<S: Set>(mut self) {
+        let wide = self.call.sizes.channels > T::Pack::<S>::LANES;
+        match (self.moving, wide) {
+            (false, false) => self.nodes::<T::Pack<S>, 1>(),
+            (false, true) => self.nodes::<T::Pack<S>, 2>(),
+            (true, false) => self.nodes::<Moving<T::Pack<S>>, 1>(),
+            (true, true) => self.nodes::<Moving<T::Pack<S>>, 2>(),
+        }
+    }
+}
+
+impl<T: Element> SpeciesJob<'_, T> {
+    #[inline(always)]
+    fn nodes<N: Number, const W: usize>(&mut self)
+    where
+        N::Plain: Lanes<Base = T>,
+    {
+        let mut inputs = Vec::with_capacity(self.call.problem.terms.num_inputs);
+        for start in (0..self.call.sizes.channels).step_by(W * N::Plain::LANES) {
+            for &node in self.nodes {
+                self.call.load::<N, W>(node as usize, start, &mut inputs);
+                self.node::<N, W>(node as usize, start, &inputs);
+            }
+        }
+    }
+
+    /// Adds one node's products.
+    #[inline(always)]
+    fn node<N: Number, const W: usize>(&mut self, node: usize, start: usize, inputs: &[Wide<N, W>])
+    where
+        N::Plain: Lanes<Base = T>,
+    {
+        let (call, terms) = (self.call, &self.call.problem.terms);
+        let mut row = 0;
+        for output in &terms.tree.outputs {
+            let first = output.leads.start.max(self.leads.start);
+            let last = output.leads.end.min(self.leads.end);
+            if first < last {
+                let grad = node * terms.num_outputs + output.output;
+                let grad: Wide<N::Plain, W> = call.wide(call.grad, grad, start);
+                for lead in &terms.tree.leads[first..last] {
+                    self.lead(lead, grad, start, inputs, &mut row);
+                }
+            }
+        }
+    }
+
+    /// The products of a lead's terms, the first of which is row `row`.
+    #[inline(always)]
+    fn lead<N: Number, const W: usize>(
+        &mut self,
+        lead: &Branch,
+        grad: Wide<N::Plain, W>,
+        start: usize,
+        inputs: &[Wide<N, W>],
+        row: &mut usize,
+    ) where
+        N::Plain: Lanes<Base = T>,
+    {
+        let tree = &self.call.problem.terms.tree;
+        let one = [N::constant(N::Plain::splat(T::ONE)); W];
+        let mut outer = inputs[lead.factor];
+        for (outer, grad) in outer.iter_mut().zip(grad) {
+            *outer = outer.weighted(grad);
+        }
+        if lead.term.is_some() {
+            self.add(row, start, &outer, &one);
+        }
+        for pair in &tree.pairs[lead.next.clone()] {
+            let mut both = inputs[pair.factor];
+            for (both, &outer) in both.iter_mut().zip(&outer) {
+                *both = both.mul(outer);
+            }
+            if pair.term.is_some() {
+                self.add(row, start, &both, &one);
+            }
+            for leaf in &tree.triples[pair.next.clone()] {
+                self.add(row, start, &both, &inputs[leaf.factor]);
+            }
+        }
+    }
+
+    /// Adds a product to a row and goes on to the next.
+    #[inline(always)]
+    fn add<N: Number, const W: usize>(
+        &mut self,
+        row: &mut usize,
+        start: usize,
+        a: &Wide<N, W>,
+        b: &Wide<N, W>,
+    ) where
+        N::Plain: Lanes<Base = T>,
+    {
+        for pack in 0..W {
+            let columns = self.call.columns::<N::Plain>(*row, start, pack);
+            let to = &mut self.sums[columns];
+            N::add_result(N::Plain::load(to), a[pack], b[pack]).store(to);
+        }
+        *row += 1;
+    }
+}
