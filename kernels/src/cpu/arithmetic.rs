@@ -57,9 +57,13 @@ pub(crate) trait Arithmetic {
 /// Copies in registers: rows are too short for a call of the system's copy.
 #[inline(always)]
 pub(crate) fn copy<S: Set, T: Element>(from: &[T], to: &mut [T]) {
-    let lanes = T::Pack::<S>::LANES;
-    for (from, to) in from.chunks(lanes).zip(to.chunks_mut(lanes)) {
-        T::Pack::<S>::load(from).store(to);
+    let (lanes, count) = (T::Pack::<S>::LANES, from.len());
+    let to = &mut to[..count];
+    let mut at = 0;
+    while at < count {
+        let end = count.min(at + lanes);
+        T::Pack::<S>::load(&from[at..end]).store(&mut to[at..end]);
+        at = end;
     }
 }
 

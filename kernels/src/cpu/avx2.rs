@@ -3,10 +3,12 @@
 /// Packs of 8 numbers of f32.
 pub(super) mod single {
     use std::arch::x86_64::{
-        __m256, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_add_ps,
-        _mm256_and_ps, _mm256_andnot_ps, _mm256_blendv_ps, _mm256_castps_si256,
-        _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_or_ps,
-        _mm256_round_ps, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+        __m256, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_add_ps, _mm_add_ss,
+        _mm_cvtss_f32, _mm_movehl_ps, _mm_shuffle_ps, _mm256_add_ps, _mm256_and_ps,
+        _mm256_andnot_ps, _mm256_blendv_ps, _mm256_castps_si256, _mm256_castps256_ps128,
+        _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_extractf128_ps, _mm256_loadu_ps, _mm256_mul_ps,
+        _mm256_or_ps, _mm256_round_ps, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps,
+        _mm256_sub_ps,
     };
 
     use std::mem::MaybeUninit;
@@ -50,6 +52,15 @@ pub(super) mod single {
         _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(x, bound))
     }
 
+    /// Halves added, then halves of these, and so on.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(in super::super) fn sum(x: __m256) -> f32 {
+        let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+    }
+
     #[target_feature(enable = "avx2")]
     #[inline]
     pub(in super::super) fn abs(x: __m256) -> __m256 {
@@ -89,9 +100,10 @@ pub(super) mod single {
 /// Packs of 4 numbers of f64.
 pub(super) mod double {
     use std::arch::x86_64::{
-        __m256d, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm256_add_pd,
-        _mm256_and_pd, _mm256_andnot_pd, _mm256_blendv_pd, _mm256_castpd_si256,
-        _mm256_castsi256_pd, _mm256_cmp_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_or_pd,
+        __m256d, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_add_pd, _mm_add_sd,
+        _mm_cvtsd_f64, _mm_unpackhi_pd, _mm256_add_pd, _mm256_and_pd, _mm256_andnot_pd,
+        _mm256_blendv_pd, _mm256_castpd_si256, _mm256_castpd256_pd128, _mm256_castsi256_pd,
+        _mm256_cmp_pd, _mm256_extractf128_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_or_pd,
         _mm256_round_pd, _mm256_set1_pd, _mm256_slli_epi64, _mm256_storeu_pd, _mm256_sub_pd,
     };
 
@@ -134,6 +146,14 @@ pub(super) mod double {
         no: __m256d,
     ) -> __m256d {
         _mm256_blendv_pd(no, yes, _mm256_cmp_pd::<_CMP_LT_OQ>(x, bound))
+    }
+
+    /// Halves added, then halves of these.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    pub(in super::super) fn sum(x: __m256d) -> f64 {
+        let two = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x));
+        _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
     }
 
     #[target_feature(enable = "avx2")]

@@ -5,7 +5,8 @@ pub(super) mod single {
     use std::arch::x86_64::{
         __m512, _CMP_LT_OQ, _mm512_abs_ps, _mm512_castps_si512, _mm512_castsi512_ps,
         _mm512_cmp_ps_mask, _mm512_mask_blend_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-        _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_ternarylogic_epi32,
+        _mm512_reduce_add_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps,
+        _mm512_ternarylogic_epi32,
     };
 
     use std::mem::MaybeUninit;
@@ -42,6 +43,13 @@ pub(super) mod single {
         _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(x, bound), no, yes)
     }
 
+    /// Halves added, then halves of these, and so on.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(in super::super) fn sum(x: __m512) -> f32 {
+        _mm512_reduce_add_ps(x)
+    }
+
     #[target_feature(enable = "avx512f")]
     #[inline]
     pub(in super::super) fn abs(x: __m512) -> __m512 {
@@ -75,7 +83,8 @@ pub(super) mod double {
     use std::arch::x86_64::{
         __m512d, _CMP_LT_OQ, _mm512_abs_pd, _mm512_castpd_si512, _mm512_castsi512_pd,
         _mm512_cmp_pd_mask, _mm512_mask_blend_pd, _mm512_mask_storeu_pd, _mm512_maskz_loadu_pd,
-        _mm512_roundscale_pd, _mm512_scalef_pd, _mm512_set1_pd, _mm512_ternarylogic_epi64,
+        _mm512_reduce_add_pd, _mm512_roundscale_pd, _mm512_scalef_pd, _mm512_set1_pd,
+        _mm512_ternarylogic_epi64,
     };
 
     use std::mem::MaybeUninit;
@@ -110,6 +119,13 @@ pub(super) mod double {
         no: __m512d,
     ) -> __m512d {
         _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(x, bound), no, yes)
+    }
+
+    /// Halves added, then halves of these, and so on.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    pub(in super::super) fn sum(x: __m512d) -> f64 {
+        _mm512_reduce_add_pd(x)
     }
 
     #[target_feature(enable = "avx512f")]

@@ -138,6 +138,39 @@ mod tests {
         }
     }
 
+    struct Sum<'a>(&'a [f32], &'a mut f32);
+
+    impl Job for Sum<'_> {
+        #[inline(always)]
+        fn run<S: Set>(self) {
+            let double: Vec<f64> = self.0.iter().copied().map(f64::from).collect();
+            let lanes = S::F64::LANES;
+            let halves = |mut x: Vec<f64>| {
+                while x.len() > 1 {
+                    let (low, high) = x.split_at(x.len() / 2);
+                    x = low.iter().zip(high).map(|(a, b)| a + b).collect();
+                }
+                x[0]
+            };
+            let want = halves(double[..lanes].to_vec());
+            assert_eq!(S::F64::load(&double[..lanes]).sum().to_bits(), want.to_bits());
+            *self.1 = S::F32::load(&self.0[..S::F32::LANES]).sum();
+        }
+    }
+
+    /// Numbers whose sums depend on the order: with 16 lanes halves cancel the large ones first.
+    #[test]
+    fn lanes_are_summed_by_halves_on_every_instruction_set() {
+        for choice in choices() {
+            let mut values = [0.25; 16];
+            let mut sum = 0.0;
+            (values[0], values[1]) = (1e9, -1e9);
+            run_with(choice, Sum(&values, &mut sum));
+            // The large ones meet last, when each has swallowed what was added to it.
+            assert!(sum.abs() < 1e-6, "{choice:?}: {sum}");
+        }
+    }
+
     #[test]
     fn every_instruction_set_here_computes_the_same_ragged_packs() {
         let values: Vec<f32> = (0..37_u8).map(f32::from).collect();

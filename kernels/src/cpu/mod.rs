@@ -26,6 +26,9 @@ pub(crate) use dispatch::run_everywhere;
 pub(crate) use dispatch::{Job, run, run_mixed};
 pub(crate) use elementwise::{Elementwise, map};
 pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
-pub(crate) use rows::{for_blocks, make_rows, rows_per_block, rows_per_copy, span, zeroed};
+pub(crate) use rows::{
+    for_blocks, load_wide, make_rows, rows_per_block, rows_per_copy, span, starts, store_wide,
+    zeroed,
+};
 pub(crate) use scratch::{Plain, Scratch};
 pub(crate) use storage::{Element, filled, input, is_f64, output};

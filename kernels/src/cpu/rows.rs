@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::Element;
+use super::{Element, Lanes};
 
 /// Rows a task should copy or add at least, if they hold `row_len` numbers: handing over a task
 /// costs about as much as moving a few thousand numbers.
@@ -78,4 +78,55 @@ pub(crate) fn for_blocks<T: Element>(
 #[inline(always)]
 pub(crate) fn span(start: usize, count: usize, end: usize) -> Range<usize> {
     start..end.min(start + count)
+}
+
+/// Two packs where they are whole, else one: what loops over channels take at a time. With `W` of 2
+/// there are no ragged ends, so that nothing but loads is left of reading a row.
+///
+/// Numbers from column `start` of row `row`, of rows of `width`.
+#[inline(always)]
+pub(crate) fn load_wide<P: Lanes, const W: usize>(
+    from: &[P::Base],
+    row: usize,
+    width: usize,
+    start: usize,
+) -> [P; W] {
+    let first = row * width + start;
+    let mut wide = [P::zero(); W];
+    if W == 1 {
+        wide[0] = P::load(&from[span(first, P::LANES, (row + 1) * width)]);
+    } else {
+        let all = &from[first..][..W * P::LANES];
+        for pack in 0..W {
+            wide[pack] = P::load(&all[pack * P::LANES..][..P::LANES]);
+        }
+    }
+    wide
+}
+
+/// The same the other way.
+#[inline(always)]
+pub(crate) fn store_wide<P: Lanes, const W: usize>(
+    wide: [P; W],
+    to: &mut [P::Base],
+    row: usize,
+    width: usize,
+    start: usize,
+) {
+    let first = row * width + start;
+    if W == 1 {
+        wide[0].store(&mut to[span(first, P::LANES, (row + 1) * width)]);
+    } else {
+        let all = &mut to[first..][..W * P::LANES];
+        for pack in 0..W {
+            wide[pack].store(&mut all[pack * P::LANES..][..P::LANES]);
+        }
+    }
+}
+
+/// Where the packs of a row of `width` start: `[two at a time, then one]`.
+#[inline(always)]
+pub(crate) fn starts(width: usize, lanes: usize) -> [std::iter::StepBy<Range<usize>>; 2] {
+    let whole = width / (2 * lanes) * 2 * lanes;
+    [(0..whole).step_by(2 * lanes), (whole..width).step_by(lanes)]
 }

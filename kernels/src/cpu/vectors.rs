@@ -95,6 +95,12 @@ macro_rules! vector {
             }
 
             #[inline(always)]
+            fn sum(self) -> $base {
+                // SAFETY: `run` checked that the processor has the instructions.
+                unsafe { $set::$kind::sum(self.0) }
+            }
+
+            #[inline(always)]
             fn put(self, to: &mut [MaybeUninit<$base>]) {
                 if to.len() == $lanes {
                     // SAFETY: there is room for all lanes; `run` checked the processor.

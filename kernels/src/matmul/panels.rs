@@ -132,11 +132,12 @@ impl<A: Arithmetic> Right<A> {
 fn pack_by_row<A: Arithmetic>(lines: Matrix<'_, A::Number>, panel: &mut [A::Cell]) {
     let depth = lines.columns();
     let cells = cells_of::<A>(depth);
-    for (row, to) in panel.chunks_exact_mut(row_distance::<A>()).enumerate() {
+    for row in 0..panel.len() / row_distance::<A>() {
+        let to = &mut panel[row * row_distance::<A>()..][..cells];
         if row < lines.rows() && depth > 0 {
-            A::along(&lines.from(row, 0)[..depth], &mut to[..cells]);
+            A::along(&lines.from(row, 0)[..depth], to);
         } else {
-            to[..cells].fill(A::EMPTY);
+            to.fill(A::EMPTY);
         }
     }
 }
@@ -163,7 +164,8 @@ fn pack_side_by_side<A: Arithmetic>(
     panel: &mut [A::Cell],
 ) {
     let (count, depth) = (lines.rows(), lines.columns());
-    for (at, to) in panel.chunks_exact_mut(width).enumerate() {
+    for at in 0..panel.len() / width {
+        let to = &mut panel[at * width..(at + 1) * width];
         let k = at * A::DEPTH;
         let numbers = lines.from(0, k);
         let next = if A::DEPTH > 1 && k + 1 < depth { lines.from(0, k + 1) } else { &[] };
@@ -192,8 +194,8 @@ fn pack_turned<A: Arithmetic>(lines: Matrix<'_, A::Number>, width: usize, panel:
             } else {
                 stage.fill(A::EMPTY);
             }
-            for (to, &cell) in to.chunks_exact_mut(width).zip(&stage[..cells]) {
-                to[line] = cell;
+            for at in 0..cells.min(to.len() / width) {
+                to[at * width + line] = stage[at];
             }
         }
     }

@@ -101,15 +101,15 @@ impl<A: Arithmetic> Place<'_, A> {
             // SAFETY: `k` is below the depth of both panels, `row` below the rows of a tile.
             unsafe {
                 let right = self.right.add(k * A::COLUMNS);
-                // Not `from_fn`, whose closure may stay a call without the instruction set.
+                // Plain loops: parts of iterators may stay calls without the instruction set.
                 let mut packs = [A::load(right); PACKS];
-                for (pack, cells) in packs.iter_mut().enumerate().skip(1) {
-                    *cells = A::load(right.add(pack * A::Sums::LANES));
+                for pack in 1..PACKS {
+                    packs[pack] = A::load(right.add(pack * A::Sums::LANES));
                 }
-                for (row, sums) in sums[..A::ROWS].iter_mut().enumerate() {
+                for row in 0..A::ROWS {
                     let left = A::splat(*self.left.add(row * row_distance + k * step));
-                    for (sum, &pack) in sums.iter_mut().zip(&packs) {
-                        *sum = A::multiply_add(*sum, left, pack);
+                    for pack in 0..PACKS {
+                        sums[row][pack] = A::multiply_add(sums[row][pack], left, packs[pack]);
                     }
                 }
             }
@@ -127,15 +127,15 @@ impl<A: Arithmetic> Place<'_, A> {
                 *to = A::Sums::load(numbers);
             }
         }
-        for (row, sums) in sums[..A::ROWS].iter().enumerate() {
+        for row in 0..A::ROWS {
             if row >= self.rows {
                 break;
             }
-            for (pack, (&sum, &bias)) in sums.iter().zip(&biases).enumerate() {
+            for pack in 0..PACKS {
                 let at = pack * A::Sums::LANES;
                 let count = (self.columns - at).min(A::Sums::LANES);
                 let to = self.target.wrapping_add(row * self.row_step + at);
-                let mut value = sum;
+                let mut value = sums[row][pack];
                 // SAFETY: the row and its first `columns` numbers lie in the target; with `add`
                 // they hold numbers.
                 unsafe {
@@ -143,7 +143,7 @@ impl<A: Arithmetic> Place<'_, A> {
                         value = value.add(load_some(to, count));
                     }
                     if self.bias.is_some() {
-                        value = value.add(bias);
+                        value = value.add(biases[pack]);
                     }
                     store_some(value, to, count);
                 }

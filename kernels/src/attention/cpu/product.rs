@@ -201,15 +201,15 @@ impl<A: Arithmetic> Block<A> {
             }
             let (mut left, mut right) = (self.left, self.right);
             for _ in 0..self.depth {
-                // Not `from_fn`, whose closure may stay a call without the instruction set.
+                // Plain loops: parts of iterators may stay calls without the instruction set.
                 let mut columns = [A::load(right); C];
-                for (c, cells) in columns.iter_mut().enumerate().skip(1) {
-                    *cells = A::load(right.add(c * A::Sums::LANES));
+                for c in 1..C {
+                    columns[c] = A::load(right.add(c * A::Sums::LANES));
                 }
-                for (r, sums) in sums.iter_mut().enumerate() {
+                for r in 0..R {
                     let number = A::splat(*left.add(r * self.left_steps[0]));
-                    for (sum, &column) in sums.iter_mut().zip(&columns) {
-                        *sum = A::multiply_add(*sum, number, column);
+                    for c in 0..C {
+                        sums[r][c] = A::multiply_add(sums[r][c], number, columns[c]);
                     }
                 }
                 // The last steps may leave the operands; nothing is read there.

@@ -6,7 +6,9 @@
 
 use super::super::tree::Branch;
 use super::super::{ContractionProblem, Sizes};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, make_rows, run, span};
+use crate::cpu::{
+    Element, Job, Lanes, Moving, Number, Set, load_wide, make_rows, run, starts, store_wide,
+};
 
 /// Nodes that share what a task allocates.
 const NODES_PER_TASK: usize = 4;
@@ -57,19 +59,6 @@ pub(super) fn per_node<T: Element>(
 }
 
 impl<T: Element> Call<'_, T> {
-    /// Channels of pack `pack` from `start` of row `row`.
-    #[inline(always)]
-    pub(super) fn columns<P: Lanes<Base = T>>(
-        &self,
-        row: usize,
-        start: usize,
-        pack: usize,
-    ) -> std::ops::Range<usize> {
-        let channels = self.sizes.channels;
-        let end = (row + 1) * channels;
-        span((row * channels + start + pack * P::LANES).min(end), P::LANES, end)
-    }
-
     /// Inputs of a node for channels from `start`.
     #[inline(always)]
     pub(super) fn load<N: Number, const W: usize>(
@@ -83,11 +72,13 @@ impl<T: Element> Call<'_, T> {
         let count = self.problem.terms.num_inputs;
         inputs.clear();
         for row in node * count..(node + 1) * count {
+            let value: Wide<N::Plain, W> = self.wide(self.x, row, start);
             let mut wide = [N::constant(N::Plain::zero()); W];
-            for (pack, number) in wide.iter_mut().enumerate() {
-                let columns = self.columns::<N::Plain>(row, start, pack);
-                let value = N::Plain::load(&self.x[columns.clone()]);
-                *number = N::of(value, || N::Plain::load(&self.along[columns]));
+            for pack in 0..W {
+                wide[pack] = N::of(value[pack], || {
+                    let slope: Wide<N::Plain, W> = self.wide(self.along, row, start);
+                    slope[pack]
+                });
             }
             inputs.push(wide);
         }
@@ -101,11 +92,7 @@ impl<T: Element> Call<'_, T> {
         row: usize,
         start: usize,
     ) -> Wide<P, W> {
-        let mut wide = [P::zero(); W];
-        for (pack, number) in wide.iter_mut().enumerate() {
-            *number = P::load(&from[self.columns::<P>(row, start, pack)]);
-        }
-        wide
+        load_wide(from, row, self.sizes.channels, start)
     }
 }
 
@@ -122,19 +109,27 @@ struct NodeJob<'a, T> {
 impl<T: Element> Job for NodeJob<'_, T> {
     #[inline(always)]
     fn run<S: Set>(mut self) {
-        let wide = self.call.sizes.channels > T::Pack::<S>::LANES;
-        match (self.moving, wide) {
-            (false, false) => self.nodes::<T::Pack<S>, 1>(),
-            (false, true) => self.nodes::<T::Pack<S>, 2>(),
-            (true, false) => self.nodes::<Moving<T::Pack<S>>, 1>(),
-            (true, true) => self.nodes::<Moving<T::Pack<S>>, 2>(),
+        if self.moving {
+            self.nodes::<Moving<T::Pack<S>>>();
+        } else {
+            self.nodes::<T::Pack<S>>();
         }
     }
 }
 
 impl<T: Element> NodeJob<'_, T> {
     #[inline(always)]
-    fn nodes<N: Number, const W: usize>(&mut self)
+    fn nodes<N: Number>(&mut self)
+    where
+        N::Plain: Lanes<Base = T>,
+    {
+        let [two, one] = starts(self.call.sizes.channels, N::Plain::LANES);
+        self.channels::<N, 2>(two);
+        self.channels::<N, 1>(one);
+    }
+
+    #[inline(always)]
+    fn channels<N: Number, const W: usize>(&mut self, starts: impl Iterator<Item = usize> + Clone)
     where
         N::Plain: Lanes<Base = T>,
     {
@@ -146,7 +141,7 @@ impl<T: Element> NodeJob<'_, T> {
             let node = self.first + at;
             let species = call.problem.species[node] as usize;
             let coefficients = &call.coefficients[species * len..][..len];
-            for start in (0..call.sizes.channels).step_by(W * N::Plain::LANES) {
+            for start in starts.clone() {
                 call.load::<N, W>(node, start, &mut inputs);
                 let mut one = Node { call, node, start, coefficients, inputs: &inputs, out };
                 match self.wanted {
@@ -183,8 +178,9 @@ where
     fn begin(&self, branch: &Branch) -> Wide<N, W> {
         let mut sum = [N::constant(N::Plain::zero()); W];
         if let Some(term) = branch.term {
-            for (sum, k) in sum.iter_mut().zip(self.coefficient(term)) {
-                *sum = N::constant(k);
+            let k = self.coefficient(term);
+            for pack in 0..W {
+                sum[pack] = N::constant(k[pack]);
             }
         }
         sum
@@ -221,10 +217,11 @@ where
                     sum[pack] = sum[pack].add_product(x[pack], middle[pack]);
                 }
             }
-            for (pack, sum) in sum.iter().enumerate() {
-                let columns = self.call.columns::<N::Plain>(output.output, self.start, pack);
-                sum.result().store(&mut self.out[columns]);
+            let mut results = [N::Plain::zero(); W];
+            for pack in 0..W {
+                results[pack] = sum[pack].result();
             }
+            store_wide(results, self.out, output.output, self.call.sizes.channels, self.start);
         }
     }
 
@@ -239,11 +236,8 @@ where
                 self.lead(lead, grad, sums);
             }
         }
-        for (row, sum) in sums.iter().enumerate() {
-            for (pack, sum) in sum.iter().enumerate() {
-                let columns = self.call.columns::<N::Plain>(row, self.start, pack);
-                sum.store(&mut self.out[columns]);
-            }
+        for row in 0..sums.len() {
+            store_wide(sums[row], self.out, row, self.call.sizes.channels, self.start);
         }
     }
 
@@ -252,8 +246,8 @@ where
     fn lead(&self, lead: &Branch, grad: Wide<N::Plain, W>, sums: &mut [Wide<N::Plain, W>]) {
         let mut outer = self.inputs[lead.factor];
         let mut middle = self.begin(lead);
-        for (outer, grad) in outer.iter_mut().zip(grad) {
-            *outer = outer.weighted(grad);
+        for pack in 0..W {
+            outer[pack] = outer[pack].weighted(grad[pack]);
         }
         for pair in &self.call.problem.terms.tree.pairs[lead.next.clone()] {
             let inner = self.pair(pair, &outer, sums);
@@ -278,8 +272,8 @@ where
     ) -> Wide<N, W> {
         let mut inner = self.begin(pair);
         let mut both = self.inputs[pair.factor];
-        for (both, &outer) in both.iter_mut().zip(outer) {
-            *both = both.mul(outer);
+        for pack in 0..W {
+            both[pack] = both[pack].mul(outer[pack]);
         }
         for leaf in &self.call.problem.terms.tree.triples[pair.next.clone()] {
             let (x, k) = (&self.inputs[leaf.factor], self.coefficient(leaf.term));

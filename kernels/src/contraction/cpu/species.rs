@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::super::tree::Branch;
 use super::loops::{Call, Wide};
-use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, run};
+use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, load_wide, run, starts, store_wide};
 use crate::rows::RowIndex;
 
 /// Terms of a task at least; their sums stay in the first cache.
@@ -82,24 +82,32 @@ struct SpeciesJob<'a, T> {
 impl<T: Element> Job for SpeciesJob<'_, T> {
     #[inline(always)]
     fn run<S: Set>(mut self) {
-        let wide = self.call.sizes.channels > T::Pack::<S>::LANES;
-        match (self.moving, wide) {
-            (false, false) => self.nodes::<T::Pack<S>, 1>(),
-            (false, true) => self.nodes::<T::Pack<S>, 2>(),
-            (true, false) => self.nodes::<Moving<T::Pack<S>>, 1>(),
-            (true, true) => self.nodes::<Moving<T::Pack<S>>, 2>(),
+        if self.moving {
+            self.all::<Moving<T::Pack<S>>>();
+        } else {
+            self.all::<T::Pack<S>>();
         }
     }
 }
 
 impl<T: Element> SpeciesJob<'_, T> {
     #[inline(always)]
-    fn nodes<N: Number, const W: usize>(&mut self)
+    fn all<N: Number>(&mut self)
+    where
+        N::Plain: Lanes<Base = T>,
+    {
+        let [two, one] = starts(self.call.sizes.channels, N::Plain::LANES);
+        self.channels::<N, 2>(two);
+        self.channels::<N, 1>(one);
+    }
+
+    #[inline(always)]
+    fn channels<N: Number, const W: usize>(&mut self, starts: impl Iterator<Item = usize>)
     where
         N::Plain: Lanes<Base = T>,
     {
         let mut inputs = Vec::with_capacity(self.call.problem.terms.num_inputs);
-        for start in (0..self.call.sizes.channels).step_by(W * N::Plain::LANES) {
+        for start in starts {
             for &node in self.nodes {
                 self.call.load::<N, W>(node as usize, start, &mut inputs);
                 self.node::<N, W>(node as usize, start, &inputs);
@@ -143,16 +151,16 @@ impl<T: Element> SpeciesJob<'_, T> {
         let tree = &self.call.problem.terms.tree;
         let one = [N::constant(N::Plain::splat(T::ONE)); W];
         let mut outer = inputs[lead.factor];
-        for (outer, grad) in outer.iter_mut().zip(grad) {
-            *outer = outer.weighted(grad);
+        for pack in 0..W {
+            outer[pack] = outer[pack].weighted(grad[pack]);
         }
         if lead.term.is_some() {
             self.add(row, start, &outer, &one);
         }
         for pair in &tree.pairs[lead.next.clone()] {
             let mut both = inputs[pair.factor];
-            for (both, &outer) in both.iter_mut().zip(&outer) {
-                *both = both.mul(outer);
+            for pack in 0..W {
+                both[pack] = both[pack].mul(outer[pack]);
             }
             if pair.term.is_some() {
                 self.add(row, start, &both, &one);
@@ -174,11 +182,12 @@ impl<T: Element> SpeciesJob<'_, T> {
     ) where
         N::Plain: Lanes<Base = T>,
     {
+        let channels = self.call.sizes.channels;
+        let mut sums: Wide<N::Plain, W> = load_wide(self.sums, *row, channels, start);
         for pack in 0..W {
-            let columns = self.call.columns::<N::Plain>(*row, start, pack);
-            let to = &mut self.sums[columns];
-            N::add_result(N::Plain::load(to), a[pack], b[pack]).store(to);
+            sums[pack] = N::add_result(sums[pack], a[pack], b[pack]);
         }
+        store_wide(sums, self.sums, *row, channels, start);
         *row += 1;
     }
 }

@@ -5,7 +5,9 @@ use burn::backend::flex::FlexTensor;
 use super::super::plan::EdgePath;
 use super::super::{ConvolutionProblem, Sizes};
 use super::mix::Scratch;
-use crate::cpu::{Element, Job, Lanes, MOST_LANES, Set, make_rows, run, span};
+use crate::cpu::{
+    Element, Job, Lanes, MOST_LANES, Set, load_wide, make_rows, run, starts, store_wide,
+};
 
 /// The node tensors of a call: `[N, M_out, C]` and `[N, M_in, C]`.
 #[derive(Clone, Copy)]
@@ -123,28 +125,44 @@ impl<T: Element> RadialEdge<'_, T> {
 
     #[inline(always)]
     fn write_rows<P: Lanes<Base = T>, const ROWS: usize>(&self, out: &mut [T]) {
+        let [two, one] = starts(out.len(), P::LANES);
+        for start in two {
+            self.write_wide::<P, ROWS, 2>(out, start);
+        }
+        for start in one {
+            self.write_wide::<P, ROWS, 1>(out, start);
+        }
+    }
+
+    #[inline(always)]
+    fn write_wide<P: Lanes<Base = T>, const ROWS: usize, const W: usize>(
+        &self,
+        out: &mut [T],
+        start: usize,
+    ) {
         let channels = out.len();
         let EdgePath { inputs, outputs, first_pair, .. } = self.path;
-        for start in (0..channels).step_by(P::LANES) {
-            let columns = |row: usize| span(row * channels + start, P::LANES, (row + 1) * channels);
-            let mut received = [P::zero(); ROWS];
-            for (component, value) in received.iter_mut().enumerate() {
-                *value = P::load(&self.received[columns(outputs.at(component))]);
-            }
-            let to = &mut out[span(start, P::LANES, channels)];
-            let mut sum = P::load(to);
-            for inner in 0..inputs.count {
-                let pair = (first_pair + inner * ROWS) * P::LANES + self.lane;
-                let pairs = &self.pairs[pair..=pair + (ROWS - 1) * P::LANES];
-                let mut turned = P::zero();
-                for component in 0..ROWS {
-                    let pair = P::splat(pairs[component * P::LANES]);
-                    turned = received[component].mul_add(pair, turned);
-                }
-                sum = P::load(&self.sent[columns(inputs.at(inner))]).mul_add(turned, sum);
-            }
-            sum.store(to);
+        let mut received = [[P::zero(); W]; ROWS];
+        for component in 0..ROWS {
+            received[component] = load_wide(self.received, outputs.at(component), channels, start);
         }
+        let mut sum: [P; W] = load_wide(out, 0, channels, start);
+        for inner in 0..inputs.count {
+            let pair = (first_pair + inner * ROWS) * P::LANES + self.lane;
+            let pairs = &self.pairs[pair..=pair + (ROWS - 1) * P::LANES];
+            let mut turned = [P::zero(); W];
+            for component in 0..ROWS {
+                let pair = P::splat(pairs[component * P::LANES]);
+                for pack in 0..W {
+                    turned[pack] = received[component][pack].mul_add(pair, turned[pack]);
+                }
+            }
+            let sent: [P; W] = load_wide(self.sent, inputs.at(inner), channels, start);
+            for pack in 0..W {
+                sum[pack] = sent[pack].mul_add(turned[pack], sum[pack]);
+            }
+        }
+        store_wide(sum, out, 0, channels, start);
     }
 }
 
@@ -217,8 +235,12 @@ impl<T: Element> HarmonicsEdge<'_, T> {
     #[inline(always)]
     fn add<P: Lanes<Base = T>>(&self, products: &mut [T], sums: &mut [T]) {
         let EdgePath { first_column, unmix, .. } = self.path;
-        for start in (0..self.radial.len()).step_by(P::LANES) {
-            self.multiply::<P>(start, products);
+        let [two, one] = starts(self.radial.len(), P::LANES);
+        for start in two {
+            self.multiply::<P, 2>(start, products);
+        }
+        for start in one {
+            self.multiply::<P, 1>(start, products);
         }
         for harmonic in 0..unmix.len() {
             let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
@@ -233,19 +255,25 @@ impl<T: Element> HarmonicsEdge<'_, T> {
 
     /// Adds `R h[m1] g[m3]` of all pairs for channels from `start`; the first replace.
     #[inline(always)]
-    fn multiply<P: Lanes<Base = T>>(&self, start: usize, products: &mut [T]) {
+    fn multiply<P: Lanes<Base = T>, const W: usize>(&self, start: usize, products: &mut [T]) {
         let channels = self.radial.len();
         let EdgePath { inputs, outputs, .. } = self.path;
-        let columns = |row: usize| span(row * channels + start, P::LANES, (row + 1) * channels);
-        let weight = P::load(&self.radial[columns(0)]);
+        let weight: [P; W] = load_wide(self.radial, 0, channels, start);
         for inner in 0..inputs.count {
-            let sent = P::load(&self.sent[columns(inputs.at(inner))]).mul(weight);
+            let mut sent: [P; W] = load_wide(self.sent, inputs.at(inner), channels, start);
+            for pack in 0..W {
+                sent[pack] = sent[pack].mul(weight[pack]);
+            }
             for component in 0..outputs.count {
-                let received = P::load(&self.received[columns(outputs.at(component))]);
+                let received: [P; W] =
+                    load_wide(self.received, outputs.at(component), channels, start);
                 let at = (inner * outputs.count + component) * P::LANES;
                 let to = &mut products[at..][..P::LANES];
-                let sum = if start == 0 { P::zero() } else { P::load(to) };
-                sent.mul_add(received, sum).store(to);
+                let mut sum = if start == 0 { P::zero() } else { P::load(to) };
+                for pack in 0..W {
+                    sum = sent[pack].mul_add(received[pack], sum);
+                }
+                sum.store(to);
             }
         }
     }

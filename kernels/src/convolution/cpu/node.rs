@@ -8,7 +8,9 @@ use burn::backend::flex::FlexTensor;
 use super::super::plan::{Block, NodeForm};
 use super::super::{Paths, Sizes};
 use super::mix::Scratch;
-use crate::cpu::{Element, Job, Lanes, Set, make_rows, run, span};
+use crate::cpu::{
+    Element, Job, Lanes, MOST_LANES, Set, load_wide, make_rows, run, starts, store_wide,
+};
 use crate::rows::RowIndex;
 
 /// One of the two forms on a graph.
@@ -54,6 +56,13 @@ struct Node<'a, T> {
     out: &'a mut [T],
 }
 
+/// Where a pack of edges reads: first rows of the nodes at the other ends, rows of the weights.
+struct Places {
+    values: [usize; MOST_LANES],
+    radial: [usize; MOST_LANES],
+    count: usize,
+}
+
 impl<T: Element> Job for Node<'_, T> {
     #[inline(always)]
     fn run<S: Set>(mut self) {
@@ -62,71 +71,103 @@ impl<T: Element> Job for Node<'_, T> {
         for edges in call.owners.items_of(self.at).chunks(T::Pack::<S>::LANES) {
             let mix = &call.form.mix;
             self.scratch.mix::<T::Pack<S>>(mix, self.harmonics, num_harmonics, edges);
+            let places = call.places(edges);
             for block in &call.form.blocks {
-                self.add::<T::Pack<S>>(block, edges);
+                self.add::<T::Pack<S>>(block, &places);
             }
         }
+    }
+}
+
+impl Call<'_> {
+    #[inline(always)]
+    fn places(&self, edges: &[u32]) -> Places {
+        let mut places =
+            Places { values: [0; MOST_LANES], radial: [0; MOST_LANES], count: edges.len() };
+        for (lane, &edge) in edges.iter().enumerate() {
+            places.values[lane] = self.others.rows()[edge as usize] as usize * self.rows[0];
+            places.radial[lane] = self.weights.rows()[edge as usize] as usize * self.paths.len();
+        }
+        places
     }
 }
 
 impl<T: Element> Node<'_, T> {
     /// Adds a pack of edges to a block, compiled once per number of rows.
     #[inline(always)]
-    fn add<P: Lanes<Base = T>>(&mut self, block: &Block, edges: &[u32]) {
+    fn add<P: Lanes<Base = T>>(&mut self, block: &Block, places: &Places) {
         match block.rows.count {
-            1 => self.add_rows::<P, 1>(block, edges),
-            3 => self.add_rows::<P, 3>(block, edges),
-            5 => self.add_rows::<P, 5>(block, edges),
-            7 => self.add_rows::<P, 7>(block, edges),
-            9 => self.add_rows::<P, 9>(block, edges),
-            11 => self.add_rows::<P, 11>(block, edges),
+            1 => self.add_rows::<P, 1>(block, places),
+            3 => self.add_rows::<P, 3>(block, places),
+            5 => self.add_rows::<P, 5>(block, places),
+            7 => self.add_rows::<P, 7>(block, places),
+            9 => self.add_rows::<P, 9>(block, places),
+            11 => self.add_rows::<P, 11>(block, places),
             count => {
                 assert!(count == 13, "convolution: a degree has {count} components, at most 13");
-                self.add_rows::<P, 13>(block, edges);
+                self.add_rows::<P, 13>(block, places);
             }
         }
     }
 
     #[inline(always)]
-    fn add_rows<P: Lanes<Base = T>, const ROWS: usize>(&mut self, block: &Block, edges: &[u32]) {
+    fn add_rows<P: Lanes<Base = T>, const ROWS: usize>(&mut self, block: &Block, places: &Places) {
+        let [two, one] = starts(self.call.sizes.channels, P::LANES);
+        for start in two {
+            self.add_wide::<P, ROWS, 2>(block, places, start);
+        }
+        for start in one {
+            self.add_wide::<P, ROWS, 1>(block, places, start);
+        }
+    }
+
+    #[inline(always)]
+    fn add_wide<P: Lanes<Base = T>, const ROWS: usize, const W: usize>(
+        &mut self,
+        block: &Block,
+        places: &Places,
+        start: usize,
+    ) {
         let channels = self.call.sizes.channels;
-        for start in (0..channels).step_by(P::LANES) {
-            let sums = self.sums::<P, ROWS>(block, edges, start);
-            for (component, sum) in sums.into_iter().enumerate() {
-                let row = block.rows.at(component) * channels;
-                let to = &mut self.out[span(row + start, P::LANES, row + channels)];
-                P::load(to).add(sum).store(to);
+        let sums = self.sums::<P, ROWS, W>(block, places, start);
+        for component in 0..ROWS {
+            let row = block.rows.at(component);
+            let mut total: [P; W] = load_wide(self.out, row, channels, start);
+            for pack in 0..W {
+                total[pack] = total[pack].add(sums[component][pack]);
             }
+            store_wide(total, self.out, row, channels, start);
         }
     }
 
     /// `sum over edges, paths and inner components of B (R x)` for channels from `start`.
     #[inline(always)]
-    fn sums<P: Lanes<Base = T>, const ROWS: usize>(
+    fn sums<P: Lanes<Base = T>, const ROWS: usize, const W: usize>(
         &self,
         block: &Block,
-        edges: &[u32],
+        places: &Places,
         start: usize,
-    ) -> [P; ROWS] {
+    ) -> [[P; W]; ROWS] {
         let channels = self.call.sizes.channels;
-        let [rows, _] = self.call.rows;
-        let num_paths = self.call.paths.len();
-        let mut sums = [P::zero(); ROWS];
+        let mut sums = [[P::zero(); W]; ROWS];
         for source in &block.sources {
-            for (lane, &edge) in edges.iter().enumerate() {
-                let other = self.call.others.rows()[edge as usize] as usize * rows;
-                let weights = self.call.weights.rows()[edge as usize] as usize;
-                let at = (weights * num_paths + source.path) * channels;
-                let weight = P::load(&self.radial[span(at + start, P::LANES, at + channels)]);
+            for lane in 0..places.count {
+                let row = places.radial[lane] + source.path;
+                let weight: [P; W] = load_wide(self.radial, row, channels, start);
                 for inner in 0..source.inner.count {
-                    let row = (other + source.inner.at(inner)) * channels;
-                    let value = P::load(&self.values[span(row + start, P::LANES, row + channels)]);
-                    let value = value.mul(weight);
+                    let row = places.values[lane] + source.inner.at(inner);
+                    let mut value: [P; W] = load_wide(self.values, row, channels, start);
+                    for pack in 0..W {
+                        value[pack] = value[pack].mul(weight[pack]);
+                    }
                     let pair = (source.first_pair + inner * ROWS) * P::LANES + lane;
                     let pairs = &self.scratch.pairs[pair..=pair + (ROWS - 1) * P::LANES];
                     for component in 0..ROWS {
                         let pair = P::splat(pairs[component * P::LANES]);
-                        sums[component] = value.mul_add(pair, sums[component]);
+                        for pack in 0..W {
+                            sums[component][pack] =
+                                value[pack].mul_add(pair, sums[component][pack]);
+                        }
                     }
                 }
             }
