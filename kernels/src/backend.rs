@@ -397,12 +397,12 @@ pub trait Kernels: Backend {
 
     /// `[S, K, C] -> [S', T, C]`. See [`row_mixing`](crate::row_mixing).
     fn mix_rows(weights: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
-        row_mixing::reference::forward(weights, mixing)
+        row_mixing::reference::forward(&weights, mixing)
     }
 
     /// Gradient of the tables. See [`row_mixing`](crate::row_mixing).
     fn mix_rows_backward(grad: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
-        row_mixing::reference::backward(grad, mixing)
+        row_mixing::reference::backward(&grad, mixing)
     }
 
     /// `[N, M, C] -> [N, (max l + 1)^2, C]`. See [`channel_linear`](crate::channel_linear).
@@ -411,7 +411,7 @@ pub trait Kernels: Backend {
         weights: Tensor<Self, 1>,
         map: &ChannelLinear,
     ) -> Tensor<Self, 3> {
-        channel_linear::reference::forward(x, weights, map)
+        channel_linear::reference::forward(&x, &weights, map)
     }
 
     /// Gradient of x, of `num_rows` rows a node. See [`channel_linear`](crate::channel_linear).
@@ -421,7 +421,7 @@ pub trait Kernels: Backend {
         num_rows: usize,
         map: &ChannelLinear,
     ) -> Tensor<Self, 3> {
-        channel_linear::reference::input(grad, weights, num_rows, map)
+        channel_linear::reference::input(&grad, &weights, num_rows, map)
     }
 
     /// Gradient of the weights. See [`channel_linear`](crate::channel_linear).
@@ -430,7 +430,7 @@ pub trait Kernels: Backend {
         x: Tensor<Self, 3>,
         map: &ChannelLinear,
     ) -> Tensor<Self, 1> {
-        channel_linear::reference::weight(grad, x, map)
+        channel_linear::reference::weight(&grad, &x, map)
     }
 
     /// `[2, P, I_0] -> [2, P, I_D]`, values and slopes. See [`silu_network`](crate::silu_network).
@@ -439,7 +439,7 @@ pub trait Kernels: Backend {
         weights: Tensor<Self, 1>,
         network: &SiluNetwork,
     ) -> Tensor<Self, 3> {
-        silu_network::reference::forward(curve, weights, network)
+        silu_network::reference::forward(&curve, &weights, network)
     }
 
     /// Gradients of the curve and the weights. See [`silu_network`](crate::silu_network).
@@ -449,7 +449,7 @@ pub trait Kernels: Backend {
         weights: Tensor<Self, 1>,
         network: &SiluNetwork,
     ) -> (Tensor<Self, 3>, Tensor<Self, 1>) {
-        silu_network::reference::backward(grad, curve, weights, network)
+        silu_network::reference::backward(&grad, &curve, &weights, network)
     }
 
     /// Values or slopes of a curve, `[2, P, K] -> [P, K]`. See [`slope`](crate::slope).

@@ -8,16 +8,16 @@ use crate::Kernels;
 
 /// `[N, M, C]` to `[N, (max l + 1)^2, C]`.
 pub fn forward<B: Kernels>(
-    x: Tensor<B, 3>,
-    weights: Tensor<B, 1>,
+    x: &Tensor<B, 3>,
+    weights: &Tensor<B, 1>,
     map: &ChannelLinear,
 ) -> Tensor<B, 3> {
     let num_nodes = map.check("channel_linear", Some(x.dims()), Some(weights.dims()), None);
     let block = |block: Block| {
-        let rows = inputs_of(&x, &block, map);
+        let rows = inputs_of(x, &block, map);
         let parts = (0..map.num_species()).map(|z| {
             let rows = of_species(rows.clone(), z, &block, map);
-            rows.matmul(matrix(&weights, z, &block, map))
+            rows.matmul(matrix(weights, z, &block, map))
         });
         let sum = parts.reduce(Tensor::add).unwrap_or_else(|| unreachable!("S is at least 1"));
         sum.reshape([num_nodes, block.components, map.channels])
@@ -27,18 +27,18 @@ pub fn forward<B: Kernels>(
 
 /// The gradient of x, of `num_rows` rows a node.
 pub fn input<B: Kernels>(
-    grad: Tensor<B, 3>,
-    weights: Tensor<B, 1>,
+    grad: &Tensor<B, 3>,
+    weights: &Tensor<B, 1>,
     num_rows: usize,
     map: &ChannelLinear,
 ) -> Tensor<B, 3> {
     let shapes = (Some(weights.dims()), Some(grad.dims()));
     let num_nodes = map.check("channel_linear_input", None, shapes.0, shapes.1);
     let block = |block: Block| {
-        let rows = outputs_of(&grad, &block, map);
+        let rows = outputs_of(grad, &block, map);
         let parts = (0..map.num_species()).map(|z| {
             let rows = of_species(rows.clone(), z, &block, map);
-            rows.matmul(matrix(&weights, z, &block, map).transpose())
+            rows.matmul(matrix(weights, z, &block, map).transpose())
         });
         let sum = parts.reduce(Tensor::add).unwrap_or_else(|| unreachable!("S is at least 1"));
         sum.reshape([num_nodes, block.input_rows(map.channels).len(), map.channels])
@@ -53,13 +53,13 @@ pub fn input<B: Kernels>(
 
 /// The gradient of the weights.
 pub fn weight<B: Kernels>(
-    grad: Tensor<B, 3>,
-    x: Tensor<B, 3>,
+    grad: &Tensor<B, 3>,
+    x: &Tensor<B, 3>,
     map: &ChannelLinear,
 ) -> Tensor<B, 1> {
     map.check("channel_linear_weight", Some(x.dims()), None, Some(grad.dims()));
     let block = |block: Block| {
-        let (rows, grad) = (inputs_of(&x, &block, map), outputs_of(&grad, &block, map));
+        let (rows, grad) = (inputs_of(x, &block, map), outputs_of(grad, &block, map));
         let of_species = |z| {
             let product = of_species(rows.clone(), z, &block, map).transpose().matmul(grad.clone());
             product.mul_scalar(block.factor).unsqueeze_dim(1)

@@ -86,12 +86,14 @@ impl Case for Linear {
         let [a, b] = [0, 1].map(|at: usize| inputs[at].clone());
         let (map, outputs) = (&self.map, self.map.num_outputs());
         match self.form {
-            Form::Output => reference::forward(self.rows(&a, self.num_rows), b, map).flatten(0, 2),
+            Form::Output => {
+                reference::forward(&self.rows(&a, self.num_rows), &b, map).flatten(0, 2)
+            }
             Form::Input => {
-                reference::input(self.rows(&a, outputs), b, self.num_rows, map).flatten(0, 2)
+                reference::input(&self.rows(&a, outputs), &b, self.num_rows, map).flatten(0, 2)
             }
             Form::Weights => {
-                reference::weight(self.rows(&a, outputs), self.rows(&b, self.num_rows), map)
+                reference::weight(&self.rows(&a, outputs), &self.rows(&b, self.num_rows), map)
             }
         }
     }

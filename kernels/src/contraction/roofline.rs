@@ -1,4 +1,5 @@
-//! Cost of the contraction. Terms of order k cost k - 1 products and one multiply-add.
+//! Cost of the contraction in nested form: a term costs a multiply-add where no other begins as it
+//! does, and never less than the one with its coefficient.
 
 use super::Terms;
 use crate::Work;
@@ -16,25 +17,41 @@ pub struct Extent {
     pub element_bytes: usize,
 }
 
-/// `P`: reads x and K, writes P.
+/// `P`: a multiply-add a term, and one for every factor that others follow; reads x and K, writes P.
 pub fn forward(terms: &Terms, extent: Extent) -> Work {
-    let flops: usize = terms.list.iter().map(|term| usize::from(term.order) + 1).sum();
     let rows = extent.num_nodes * (terms.num_inputs + terms.num_outputs);
-    work(flops, rows, terms, extent)
+    work(2 * (num_leaves(terms) + num_branches(terms)), rows, terms, extent)
 }
 
-/// `dx`: the weight of the term, then one product of the other factors and one multiply-add for
-/// each factor; reads g, x and K, writes dx.
+/// `dx`: the forward again and as much for the gradients, and a product for every factor that others
+/// follow; reads g, x and K, writes dx.
 pub fn input(terms: &Terms, extent: Extent) -> Work {
-    let term = |order: usize| 1 + order * order;
-    let flops: usize = terms.list.iter().map(|t| term(usize::from(t.order))).sum();
+    let flops = 4 * num_leaves(terms) + 5 * num_branches(terms);
     let rows = extent.num_nodes * (2 * terms.num_inputs + terms.num_outputs);
     work(flops, rows, terms, extent)
 }
 
-/// `dK`: as the forward; reads g and x, writes dK.
+/// `dK`: a multiply-add a term and a product for every factor that others follow; reads g and x,
+/// writes dK.
 pub fn coefficients(terms: &Terms, extent: Extent) -> Work {
-    forward(terms, extent)
+    let flops = 2 * terms.list.len() + num_branches(terms);
+    let rows = extent.num_nodes * (terms.num_inputs + terms.num_outputs);
+    work(flops, rows, terms, extent)
+}
+
+/// Along a direction: every multiply-add is one of values and two of changes, and x has a change.
+pub fn moving(work: Work) -> Work {
+    Work { flops: 3.0 * work.flops, bytes: work.bytes }
+}
+
+/// Third factors.
+fn num_leaves(terms: &Terms) -> usize {
+    terms.tree.triples.len()
+}
+
+/// First and second factors.
+fn num_branches(terms: &Terms) -> usize {
+    terms.tree.leads.len() + terms.tree.pairs.len()
 }
 
 fn work(flops: usize, rows: usize, terms: &Terms, extent: Extent) -> Work {

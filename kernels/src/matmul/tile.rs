@@ -3,6 +3,10 @@
 //!
 //! Each sum is one chain of multiply-adds along k, whatever the tile it belongs to, so results
 //! do not depend on how the product is cut into tiles.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use super::matrix::Target;
 use super::panels::{Left, Right, cells_of, row_distance};

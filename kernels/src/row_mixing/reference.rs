@@ -6,10 +6,10 @@ use super::RowMixing;
 use crate::Kernels;
 
 /// `[S, K, C]` to `[S', T, C]`.
-pub fn forward<B: Kernels>(weights: Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
+pub fn forward<B: Kernels>(weights: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
     let channels = mixing.check("mix_rows", weights.dims());
     let [t, k] = [mixing.matrix.num_rows(), mixing.matrix.num_columns()];
-    let matrix = dense(mixing, &weights);
+    let matrix = dense(mixing, weights);
     let table = |&table: &usize| {
         let rows = weights.clone().slice([table..table + 1, 0..k, 0..channels]);
         matrix.clone().matmul(rows.reshape([k, channels])).reshape([1, t, channels])
@@ -22,10 +22,10 @@ pub fn forward<B: Kernels>(weights: Tensor<B, 3>, mixing: &RowMixing) -> Tensor<
 }
 
 /// The gradient of the tables.
-pub fn backward<B: Kernels>(grad: Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
+pub fn backward<B: Kernels>(grad: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
     let channels = mixing.check_gradient("mix_rows", grad.dims());
     let [t, k] = [mixing.matrix.num_rows(), mixing.matrix.num_columns()];
-    let matrix = dense(mixing, &grad).transpose();
+    let matrix = dense(mixing, grad).transpose();
     let table = |table: usize| {
         let Some(at) = mixing.tables.iter().position(|&wanted| wanted == table) else {
             return Tensor::zeros([1, k, channels], (&grad.device(), grad.dtype()));

@@ -59,9 +59,9 @@ impl Case for Mixing {
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape(self.shape());
         let y = if self.backward {
-            reference::backward(x, &self.mixing)
+            reference::backward(&x, &self.mixing)
         } else {
-            reference::forward(x, &self.mixing)
+            reference::forward(&x, &self.mixing)
         };
         y.flatten(0, 2)
     }
@@ -128,7 +128,7 @@ fn no_wanted_tables_give_nothing_and_a_gradient_of_zero() {
     assert_eq!(Cpu::mix_rows(Tensor::zeros([2, 2, 3], &device), &mixing).dims(), [0, 1, 3]);
     let none = || Tensor::<Cpu, 3>::zeros([0, 1, 3], &Device::<Cpu>::default());
     assert_eq!(Cpu::mix_rows_backward(none(), &mixing).dims(), [2, 2, 3]);
-    assert_eq!(reference::backward(none(), &mixing).dims(), [2, 2, 3]);
+    assert_eq!(reference::backward(&none(), &mixing).dims(), [2, 2, 3]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub struct SiluNetwork {
 }
 
 impl SiluNetwork {
-    /// Layers between `widths`, I_0 to I_D, times `factors`, f_1 to f_D.
+    /// Layers between `widths`, `I_0` to `I_D`, times `factors`, `f_1` to `f_D`.
     ///
     /// # Panics
     /// When there is no layer, or not a factor for each: a bug of the caller.
@@ -51,12 +51,12 @@ impl SiluNetwork {
         Self { widths, factors }
     }
 
-    /// D.
+    /// `D`
     pub fn num_layers(&self) -> usize {
         self.factors.len()
     }
 
-    /// I_0 to I_D.
+    /// `I_0` to `I_D`
     pub fn widths(&self) -> &[usize] {
         &self.widths
     }
@@ -73,12 +73,12 @@ impl SiluNetwork {
 
     /// The weights of a layer; behind the last one an empty range.
     fn range_of(&self, layer: usize) -> Range<usize> {
-        let sizes = self.widths.windows(2).map(|pair| pair[0] * pair[1]);
+        let mut sizes = self.widths.windows(2).map(|pair| pair[0] * pair[1]);
         let start = sizes.clone().take(layer).sum();
-        start..start + sizes.skip(layer).next().unwrap_or(0)
+        start..start + sizes.nth(layer).unwrap_or(0)
     }
 
-    /// Asserts the shapes; P.
+    /// Asserts the shapes; `P`.
     fn check(&self, curve: [usize; 3], weights: [usize; 1], grad: Option<[usize; 3]>) -> usize {
         let num_rows = curve[1];
         let [first, last] = [self.widths[0], self.widths[self.num_layers()]];

@@ -66,25 +66,25 @@ fn layers<B: Kernels>(
 
 /// `[2, P, I_0]` to `[2, P, I_D]`.
 pub fn forward<B: Kernels>(
-    curve: Tensor<B, 3>,
-    weights: Tensor<B, 1>,
+    curve: &Tensor<B, 3>,
+    weights: &Tensor<B, 1>,
     network: &SiluNetwork,
 ) -> Tensor<B, 3> {
     network.check(curve.dims(), weights.dims(), None);
-    let all = layers(&curve, &weights, network);
+    let all = layers(curve, weights, network);
     all[network.num_layers()].activated().stacked()
 }
 
 /// Gradients of the curve and of the weights.
 pub fn backward<B: Kernels>(
-    grad: Tensor<B, 3>,
-    curve: Tensor<B, 3>,
-    weights: Tensor<B, 1>,
+    grad: &Tensor<B, 3>,
+    curve: &Tensor<B, 3>,
+    weights: &Tensor<B, 1>,
     network: &SiluNetwork,
 ) -> (Tensor<B, 3>, Tensor<B, 1>) {
     network.check(curve.dims(), weights.dims(), Some(grad.dims()));
-    let all = layers(&curve, &weights, network);
-    let mut grad = Curve::of(&grad);
+    let all = layers(curve, weights, network);
+    let mut grad = Curve::of(grad);
     let mut of_weights = Vec::new();
     for layer in (0..network.num_layers()).rev() {
         grad = all[layer + 1].deactivated(grad);
@@ -101,7 +101,7 @@ pub fn backward<B: Kernels>(
         let [inputs, outputs] = network.shape_of(layer);
         let of_weight = of_weight.mul_scalar(network.factors[layer]);
         of_weights.push(of_weight.reshape([inputs * outputs]));
-        let weight = weight(&weights, network, layer);
+        let weight = weight(weights, network, layer);
         grad = grad.map(|half| {
             <B as Kernels>::linear_input_backward(
                 half,

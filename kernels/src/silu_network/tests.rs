@@ -58,10 +58,10 @@ impl Case for Network {
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let (mut curves, weights) = self.tensors(inputs);
         if !self.backward {
-            return reference::forward(curves.remove(0), weights, &self.network).flatten(0, 2);
+            return reference::forward(&curves[0], &weights, &self.network).flatten(0, 2);
         }
         let grad = curves.remove(1);
-        let (x, w) = reference::backward(grad, curves.remove(0), weights, &self.network);
+        let (x, w) = reference::backward(&grad, &curves[0], &weights, &self.network);
         Tensor::cat(vec![x.flatten(0, 2), w], 0)
     }
 }

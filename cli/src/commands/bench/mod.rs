@@ -6,14 +6,17 @@ use clap::Subcommand;
 use crate::exit::Code;
 
 mod compare;
+mod kernels;
 mod run_case;
 
 /// Measure speed on this machine.
 ///
-/// `compare` runs our programs and those of peers alternately, with equal settings. Figures are of
-/// this machine at this moment: ratios of one run mean something, figures of two runs do not.
+/// `kernels` times each kernel against what the machine can do. `compare` runs our programs and those
+/// of peers alternately, with equal settings. Figures are of this machine at this moment: ratios of
+/// one run mean something, figures of two runs do not.
 ///
 /// Examples:
+///   genesis bench kernels --family attention
 ///   genesis bench compare --python venv/bin/python --only transformer_f32
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -24,6 +27,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Kernels(kernels::Args),
     Compare(compare::Args),
     #[command(hide = true)]
     RunCase(run_case::Args),
@@ -31,6 +35,7 @@ enum What {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     match &args.what {
+        What::Kernels(args) => kernels::run(args),
         What::Compare(args) => compare::run(args),
         What::RunCase(args) => run_case::run(args),
     }

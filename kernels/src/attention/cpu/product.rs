@@ -11,6 +11,10 @@
 //!
 //! The left operand is read in place, a number at a time, so that the rows of a product may end
 //! anywhere and one panel serves sums over both of its axes.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use super::numerics::Numerics;
 use super::panel::Panel;

@@ -3,6 +3,10 @@
 //! A node's inputs, two packs of channels wide, are loaded once and stay in the first cache while
 //! the terms pass. Numbers that carry their derivative turn each loop into that of its change along
 //! a direction, so there is none per derivative.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use super::super::tree::Branch;
 use super::super::{ContractionProblem, Sizes};
@@ -124,13 +128,15 @@ impl<T: Element> NodeJob<'_, T> {
         N::Plain: Lanes<Base = T>,
     {
         let [two, one] = starts(self.call.sizes.channels, N::Plain::LANES);
-        self.channels::<N, 2>(two);
-        self.channels::<N, 1>(one);
+        self.channels::<N, 2>(&two);
+        self.channels::<N, 1>(&one);
     }
 
     #[inline(always)]
-    fn channels<N: Number, const W: usize>(&mut self, starts: impl Iterator<Item = usize> + Clone)
-    where
+    fn channels<N: Number, const W: usize>(
+        &mut self,
+        starts: &(impl Iterator<Item = usize> + Clone),
+    ) where
         N::Plain: Lanes<Base = T>,
     {
         let (call, terms) = (self.call, &self.call.problem.terms);
@@ -143,7 +149,7 @@ impl<T: Element> NodeJob<'_, T> {
             let coefficients = &call.coefficients[species * len..][..len];
             for start in starts.clone() {
                 call.load::<N, W>(node, start, &mut inputs);
-                let mut one = Node { call, node, start, coefficients, inputs: &inputs, out };
+                let mut one = Node { call, at: node, start, coefficients, inputs: &inputs, out };
                 match self.wanted {
                     Wanted::Output => one.outputs(),
                     _ => one.gradients(&mut sums),
@@ -156,7 +162,7 @@ impl<T: Element> NodeJob<'_, T> {
 /// A node for a few channels.
 struct Node<'a, T, N, const W: usize> {
     call: Call<'a, T>,
-    node: usize,
+    at: usize,
     start: usize,
     /// Of its species, `[T, C]`.
     coefficients: &'a [T],
@@ -230,7 +236,7 @@ where
         let terms = &self.call.problem.terms;
         sums.fill([N::Plain::zero(); W]);
         for output in &terms.tree.outputs {
-            let row = self.node * terms.num_outputs + output.output;
+            let row = self.at * terms.num_outputs + output.output;
             let grad: Wide<N::Plain, W> = self.call.wide(self.call.grad, row, self.start);
             for lead in &terms.tree.leads[output.leads.clone()] {
                 self.lead(lead, grad, sums);

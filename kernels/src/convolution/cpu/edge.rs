@@ -1,4 +1,8 @@
 //! The two forms that write per edge: gradients of the radial weights and of the harmonics.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use burn::backend::flex::FlexTensor;
 

@@ -2,6 +2,10 @@
 //!
 //! A block of result rows, a pack of channels wide, stays in registers while the edges of the
 //! node pass; so results cross memory once per pack of edges, not once per edge.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use burn::backend::flex::FlexTensor;
 

@@ -1,4 +1,8 @@
 //! Some rows through all layers.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use std::ops::Range;
 

@@ -1,0 +1,76 @@
+//! Kernels one by one against what this machine can do at most.
+//!
+//! A case is one operation on one shape; its work is what the kernel's own `roofline` counts. The
+//! bound is the longer of its arithmetic at the measured rate of registers and of its traffic at the
+//! measured rate of the cache or memory that its numbers fit. Fractions above 1 are printed as they
+//! are: they say that the count is wrong.
+
+mod atoms;
+mod case;
+mod measure;
+mod notes;
+mod plot;
+mod sequences;
+mod shapes;
+mod table;
+mod tensors;
+
+pub use case::KernelCase;
+pub use measure::{Limit, Measured, Report, measure};
+pub use plot::svg;
+pub use shapes::ShapeSet;
+pub use table::{heading, line, remarks};
+
+/// Families that have cases, as folders of the kernels are called.
+pub const FAMILIES: [&str; 20] = [
+    "adamw",
+    "attention",
+    "channel_linear",
+    "contraction",
+    "convolution",
+    "cross_entropy",
+    "dropout",
+    "embedding",
+    "gelu",
+    "linear",
+    "norm",
+    "reduce",
+    "rotary",
+    "row_mixing",
+    "rows",
+    "silu",
+    "silu_network",
+    "slope",
+    "spherical_harmonics",
+    "swiglu",
+];
+
+/// The cases of a set of shapes, of some families or, of none, of all.
+pub fn cases(set: ShapeSet, families: &[String]) -> Vec<KernelCase> {
+    let all = sequences::cases(set).into_iter().chain(atoms::cases(set));
+    let wanted = |case: &KernelCase| {
+        families.is_empty() || families.iter().any(|family| family == case.family)
+    };
+    all.filter(wanted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_with_a_cost_model_has_a_case_and_no_other_is_named() {
+        let kernels = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernels/src");
+        let mut folders: Vec<String> = std::fs::read_dir(kernels)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.path().join("roofline.rs").exists())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        folders.sort();
+        assert_eq!(folders, FAMILIES);
+        for family in FAMILIES {
+            assert!(!cases(ShapeSet::Small, &[family.to_owned()]).is_empty(), "{family}");
+        }
+    }
+}
