@@ -5,10 +5,10 @@ use burn::tensor::{ElementConversion, Int, Tensor};
 
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
-    ConvolutionProblem, GeluKind, Half, Kernels, LossAndGradients, Precision, RowIndex, RowMixing,
-    SiluNetwork, WeightLayout, adamw, attention, channel_linear, contraction, convolution,
-    cross_entropy, embedding, gelu, linear, norm, precision, reduce, rotary, row_mixing, rows,
-    silu, silu_network, slope, spherical_harmonics, swiglu,
+    ConvolutionProblem, DropoutMask, GeluKind, Half, Kernels, LossAndGradients, Precision,
+    RowIndex, RowMixing, SiluNetwork, WeightLayout, adamw, attention, channel_linear, contraction,
+    convolution, cross_entropy, dropout, embedding, gelu, linear, norm, precision, reduce, rotary,
+    row_mixing, rows, silu, silu_network, slope, spherical_harmonics, swiglu,
 };
 
 impl Kernels for Flex {
@@ -313,6 +313,10 @@ impl Kernels for Flex {
 
     fn mix_rows_backward(grad: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
         row_mixing::cpu::backward(grad, mixing)
+    }
+
+    fn dropout(x: Tensor<Self, 2>, mask: &DropoutMask) -> Tensor<Self, 2> {
+        dropout::cpu::forward(x, mask)
     }
 
     fn channel_linear(

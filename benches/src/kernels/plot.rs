@@ -136,8 +136,8 @@ fn roofs(out: &mut String, axes: &Axes, ceilings: &Ceilings) {
              <text x=\"{:.1}\" y=\"{:.1}\">{name} {:.0} GB/s</text>",
             axes.x(fastest / rate),
             axes.y(fastest),
-            x + 6.0,
-            y - 10.0,
+            x + 14.0,
+            y + 12.0,
             rate * 1e-9
         );
     }

@@ -33,7 +33,9 @@ impl Linear {
             DegreeMap { copies, factor }
         };
         // Species 1 is left without nodes where there are more than two.
-        let of = |node: usize| if s > 2 { [0, 2][node % 7 % 2] } else { u32::from(node % 3 == 0) };
+        let of = |node: usize| {
+            if s > 2 { [0, 2][node % 7 % 2] } else { u32::from(node.is_multiple_of(3)) }
+        };
         let species: Vec<u32> = (0..num_nodes).map(of).collect();
         let map = ChannelLinear {
             degrees: copies.iter().enumerate().map(degree).collect(),

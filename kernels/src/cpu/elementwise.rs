@@ -1,5 +1,9 @@
 //! Operations whose outputs at a place depend on the inputs at that place alone: one pass over
 //! all buffers, written into the buffers of inputs that nobody else holds.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "parts of iterators may stay calls without the instruction set"
+)]
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -133,15 +137,19 @@ impl<T: Element, R: Elementwise<I, O>, const I: usize, const O: usize> Job
 impl<T: Element, R: Elementwise<I, O>, const I: usize, const O: usize> Piece<'_, R, T, I, O> {
     #[inline(always)]
     fn pack<P: Lanes<Base = T>>(&self, at: usize, count: usize) {
-        let x = self.places.from.map(|from| {
+        let mut x = [P::zero(); I];
+        for input in 0..I {
+            let from = self.places.from[input];
             // SAFETY: inputs have at least `range.end` numbers, and nothing writes these now.
-            P::load(unsafe { std::slice::from_raw_parts(from.add(at), count) })
-        });
-        for (to, y) in self.places.to.iter().zip(self.rule.apply(at, x)) {
+            x[input] = P::load(unsafe { std::slice::from_raw_parts(from.add(at), count) });
+        }
+        let y = self.rule.apply(at, x);
+        for output in 0..O {
+            let to = self.places.to[output];
             // SAFETY: outputs have room for `range.end` numbers, and these belong to this task.
             let to = unsafe { std::slice::from_raw_parts_mut(to.add(at).cast(), count) };
             let to: &mut [MaybeUninit<T>] = to;
-            y.put(to);
+            y[output].put(to);
         }
     }
 }

@@ -14,7 +14,10 @@
 //!
 //! A dropped NaN stays NaN (`NaN * 0`): a broken activation is never hidden.
 
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+pub(crate) mod cpu;
 mod op;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod philox;
 pub mod reference;
 pub mod roofline;

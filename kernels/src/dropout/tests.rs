@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 
+use super::philox::first_words;
 use super::{DropoutMask, philox4x32, reference};
 use crate::Kernels;
-use crate::testing::{Case, check_gradient, numbers, values};
+use crate::testing::{Case, check_gradient, numbers, reference_values, values};
 
 struct Dropout {
     mask: DropoutMask,
@@ -49,6 +50,27 @@ fn kept_elements_are_scaled_and_the_share_kept_is_the_rate() {
     let (mean, variance) = (0.25 * count as f64, 0.25 * 0.75 * count as f64);
     // Four standard deviations of a binomial.
     assert!((dropped - mean).abs() < 4.0 * variance.sqrt(), "{dropped} of {count}");
+}
+
+#[test]
+fn many_counters_side_by_side_give_the_words_of_each() {
+    for (lane, count) in [(0, 16), (5, 3), (u64::from(u32::MAX) - 4, 8), (u64::MAX - 2, 16)] {
+        let got = first_words(MASK.key, lane, MASK.index, count);
+        for (at, &word) in got.iter().enumerate().take(count) {
+            let lane = lane.wrapping_add(at as u64);
+            assert_eq!(word, philox4x32(MASK.key, lane, MASK.index)[0], "{lane}");
+        }
+    }
+}
+
+#[test]
+fn the_kernel_drops_what_the_reference_drops_on_ragged_shapes() {
+    for sizes in [[1, 1], [3, 7], [150, 129], [300, 200]] {
+        let case = Dropout { mask: MASK, sizes };
+        let inputs = [numbers(sizes[0] * sizes[1], 1)];
+        assert_eq!(values(&case, &inputs), reference_values(&case, &inputs));
+    }
+    assert!(values(&Dropout { mask: MASK, sizes: [0, 3] }, &[vec![]]).0.is_empty());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::testing::{
 use crate::{Cpu, Kernels};
 
 struct Mixing {
-    mixing: RowMixing,
+    problem: RowMixing,
     channels: usize,
     backward: bool,
 }
@@ -28,15 +28,15 @@ impl Mixing {
             tables: wanted.collect(),
             num_tables,
         };
-        Self { mixing, channels, backward }
+        Self { problem: mixing, channels, backward }
     }
 
     fn shape(&self) -> [usize; 3] {
-        let (matrix, tables) = (&self.mixing.matrix, self.mixing.tables.len());
+        let (matrix, tables) = (&self.problem.matrix, self.problem.tables.len());
         if self.backward {
             [tables, matrix.num_rows(), self.channels]
         } else {
-            [self.mixing.num_tables, matrix.num_columns(), self.channels]
+            [self.problem.num_tables, matrix.num_columns(), self.channels]
         }
     }
 
@@ -49,9 +49,9 @@ impl Case for Mixing {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape(self.shape());
         let y = if self.backward {
-            B::mix_rows_backward(x, &self.mixing)
+            B::mix_rows_backward(x, &self.problem)
         } else {
-            B::mix_rows(x, &self.mixing)
+            B::mix_rows(x, &self.problem)
         };
         y.flatten(0, 2)
     }
@@ -59,9 +59,9 @@ impl Case for Mixing {
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape(self.shape());
         let y = if self.backward {
-            reference::backward(&x, &self.mixing)
+            reference::backward(&x, &self.problem)
         } else {
-            reference::forward(&x, &self.mixing)
+            reference::forward(&x, &self.problem)
         };
         y.flatten(0, 2)
     }
@@ -69,12 +69,12 @@ impl Case for Mixing {
 
 fn plain<T: Real>(case: &Mixing, inputs: &[Vec<f64>]) -> Vec<T> {
     let (x, channels) = (cast::<T>(&inputs[0]), case.channels);
-    let [t, k] = [case.mixing.matrix.num_rows(), case.mixing.matrix.num_columns()];
+    let [t, k] = [case.problem.matrix.num_rows(), case.problem.matrix.num_columns()];
     let outer =
-        if case.backward { case.mixing.num_tables * k } else { case.mixing.tables.len() * t };
+        if case.backward { case.problem.num_tables * k } else { case.problem.tables.len() * t };
     let mut out = vec![T::of(0.0); outer * channels];
-    for (s, &table) in case.mixing.tables.iter().enumerate() {
-        for (row, entries) in case.mixing.matrix.rows.iter().enumerate() {
+    for (s, &table) in case.problem.tables.iter().enumerate() {
+        for (row, entries) in case.problem.matrix.rows.iter().enumerate() {
             for &(column, value) in entries {
                 for c in 0..channels {
                     let weight = (table * k + column as usize) * channels + c;

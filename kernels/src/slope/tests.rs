@@ -102,15 +102,15 @@ impl Case for From {
 fn halves_of_a_curve_are_its_values_and_its_slopes() {
     let (curve, zeros) = (numbers(12, 1), vec![0.0; 6]);
     let (first, second) = curve.split_at(6);
-    assert_eq!(values(&Of(Half::Values), &[curve.clone()]).1, first);
-    assert_eq!(values(&Of(Half::Slopes), &[curve.clone()]).1, second);
+    assert_eq!(values(&Of(Half::Values), std::slice::from_ref(&curve)).1, first);
+    assert_eq!(values(&Of(Half::Slopes), std::slice::from_ref(&curve)).1, second);
     let beside = |half| values(&From(half), &[first.to_vec()]).1;
     assert_eq!(beside(Half::Values), [first, &zeros].concat());
     assert_eq!(beside(Half::Slopes), [&zeros, first].concat());
     for half in [Half::Values, Half::Slopes] {
-        check_values(&Of(half), &[curve.clone()]);
+        check_values(&Of(half), std::slice::from_ref(&curve));
         check_values(&From(half), &[first.to_vec()]);
-        check_gradient(&Of(half), &[curve.clone()]);
+        check_gradient(&Of(half), std::slice::from_ref(&curve));
         check_gradient(&From(half), &[first.to_vec()]);
     }
 }

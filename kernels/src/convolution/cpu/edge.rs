@@ -235,17 +235,22 @@ struct HarmonicsEdge<'a, T> {
 }
 
 impl<T: Element> HarmonicsEdge<'_, T> {
-    /// Adds to the sum of every harmonic; channels are summed first, lane by lane.
+    /// Adds to the sum of every harmonic; compiled once per number of output components.
     #[inline(always)]
     fn add<P: Lanes<Base = T>>(&self, products: &mut [T], sums: &mut [T]) {
+        match self.path.outputs.count {
+            1 => self.multiply_rows::<P, 1>(products),
+            3 => self.multiply_rows::<P, 3>(products),
+            5 => self.multiply_rows::<P, 5>(products),
+            7 => self.multiply_rows::<P, 7>(products),
+            9 => self.multiply_rows::<P, 9>(products),
+            11 => self.multiply_rows::<P, 11>(products),
+            count => {
+                assert!(count == 13, "convolution: a degree has {count} components, at most 13");
+                self.multiply_rows::<P, 13>(products);
+            }
+        }
         let EdgePath { first_column, unmix, .. } = self.path;
-        let [two, one] = starts(self.radial.len(), P::LANES);
-        for start in two {
-            self.multiply::<P, 2>(start, products);
-        }
-        for start in one {
-            self.multiply::<P, 1>(start, products);
-        }
         for harmonic in 0..unmix.len() {
             let to = &mut sums[(first_column + harmonic) * P::LANES..][..P::LANES];
             let mut sum = P::load(to);
@@ -257,25 +262,43 @@ impl<T: Element> HarmonicsEdge<'_, T> {
         }
     }
 
+    /// Channels are summed first, lane by lane.
+    #[inline(always)]
+    fn multiply_rows<P: Lanes<Base = T>, const ROWS: usize>(&self, products: &mut [T]) {
+        let [two, one] = starts(self.radial.len(), P::LANES);
+        for start in two {
+            self.multiply::<P, ROWS, 2>(start, products);
+        }
+        for start in one {
+            self.multiply::<P, ROWS, 1>(start, products);
+        }
+    }
+
     /// Adds `R h[m1] g[m3]` of all pairs for channels from `start`; the first replace.
     #[inline(always)]
-    fn multiply<P: Lanes<Base = T>, const W: usize>(&self, start: usize, products: &mut [T]) {
+    fn multiply<P: Lanes<Base = T>, const ROWS: usize, const W: usize>(
+        &self,
+        start: usize,
+        products: &mut [T],
+    ) {
         let channels = self.radial.len();
         let EdgePath { inputs, outputs, .. } = self.path;
         let weight: [P; W] = load_wide(self.radial, 0, channels, start);
+        let mut received = [[P::zero(); W]; ROWS];
+        for component in 0..ROWS {
+            received[component] = load_wide(self.received, outputs.at(component), channels, start);
+        }
         for inner in 0..inputs.count {
             let mut sent: [P; W] = load_wide(self.sent, inputs.at(inner), channels, start);
             for pack in 0..W {
                 sent[pack] = sent[pack].mul(weight[pack]);
             }
-            for component in 0..outputs.count {
-                let received: [P; W] =
-                    load_wide(self.received, outputs.at(component), channels, start);
-                let at = (inner * outputs.count + component) * P::LANES;
-                let to = &mut products[at..][..P::LANES];
+            let products = &mut products[inner * ROWS * P::LANES..][..ROWS * P::LANES];
+            for component in 0..ROWS {
+                let to = &mut products[component * P::LANES..][..P::LANES];
                 let mut sum = if start == 0 { P::zero() } else { P::load(to) };
                 for pack in 0..W {
-                    sum = sent[pack].mul_add(received[pack], sum);
+                    sum = sent[pack].mul_add(received[component][pack], sum);
                 }
                 sum.store(to);
             }
