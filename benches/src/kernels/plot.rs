@@ -198,7 +198,7 @@ mod tests {
             let opened = text.matches(&format!("<{tag} ")).count()
                 + text.matches(&format!("<{tag}>")).count();
             let closed = text.matches(&format!("</{tag}>")).count();
-            let alone = if tag == "circle" { 3 } else { 0 };
+            let alone = if tag == "circle" { 2 } else { 0 };
             assert_eq!(opened, closed + alone, "{tag}");
         }
         let axes = Axes::of(&report);
