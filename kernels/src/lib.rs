@@ -11,6 +11,10 @@ pub mod attention;
 mod backend;
 mod backend_autodiff;
 mod backend_cpu;
+#[cfg(feature = "cuda")]
+mod backend_cuda;
+#[cfg(feature = "wgpu")]
+mod backend_wgpu;
 pub mod channel_linear;
 pub mod contraction;
 pub mod convolution;
@@ -46,6 +50,10 @@ mod testing;
 pub use adamw::{AdamwStep, AmsgradState};
 pub use attention::AttentionProblem;
 pub use backend::{Cpu, Kernels};
+#[cfg(feature = "cuda")]
+pub use backend_cuda::Cuda;
+#[cfg(feature = "wgpu")]
+pub use backend_wgpu::Wgpu;
 pub use burn::backend::Autodiff;
 pub use channel_linear::{ChannelLinear, DegreeMap};
 pub use contraction::{ContractionProblem, Term, Terms};
