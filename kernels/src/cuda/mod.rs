@@ -6,8 +6,12 @@
 
 #[cfg(all(test, unix))]
 pub(crate) mod emulator;
+pub(crate) mod elementwise;
+#[cfg(all(test, unix))]
+pub(crate) mod emulated;
 pub(crate) mod launch;
 pub(crate) mod machine;
+pub(crate) mod precision;
 pub(crate) mod product;
 pub(crate) mod signature;
 
