@@ -17,7 +17,8 @@
 // variants       Real = float; WIDTH = 256; BLOCK = 32; ROUNDED = 0 | 1
 // variants       Real = double; WIDTH = 32 | 64 | 128 | 256; BLOCK = 32; ROUNDED = 0 | 1
 // tiles          a thread holds PER x PER scores and PER x WIDTH / 16 sums, of keys twice as many: with 64 rows
-//                those of width 128 in f32 fit 255 registers, with 32 those of width 256 in f64
+//                those of width 128 in f32 fit 255 registers, with 32 those of width 256 in f64. NVRTC 13.2 for
+//                sm_80 and sm_90a: 64 to 242 registers, the most for the key gradient; nothing spilled
 
 #include "prelude.cuh"
 
@@ -175,7 +176,7 @@ extern "C" __global__ void attention_delta(const Real* grad, const Real* out, Re
     if (lane_index() == 0) delta[row] = sum;
 }
 
-extern "C" __global__ __launch_bounds__(THREADS) void attention_forward(const Real* q, const Real* k, const Real* v,
+extern "C" __global__ __launch_bounds__(THREADS, 1) void attention_forward(const Real* q, const Real* k, const Real* v,
                                                                         const u32* work, Real* out, Real* lse,
                                                                         u32 heads, u32 sharing, u32 width,
                                                                         Real scale, u32 causal) {
@@ -241,7 +242,7 @@ __device__ inline void differentiate(Accumulator& score, Accumulator& slope, boo
     slope = seen ? score * (slope - delta) : Accumulator(0);
 }
 
-extern "C" __global__ __launch_bounds__(THREADS) void attention_query_gradient(
+extern "C" __global__ __launch_bounds__(THREADS, 1) void attention_query_gradient(
     const Real* grad, const Real* q, const Real* k, const Real* v, const Real* lse, const Real* delta, const u32* work,
     Real* dq, u32 heads, u32 sharing, u32 width, Real scale, u32 causal) {
     const Item item = item_of(work);
@@ -274,7 +275,7 @@ extern "C" __global__ __launch_bounds__(THREADS) void attention_query_gradient(
 }
 
 // Queries of all heads that share a key head, one head after the other; keys are the rows of a tile.
-extern "C" __global__ __launch_bounds__(THREADS) void attention_key_gradient(
+extern "C" __global__ __launch_bounds__(THREADS, 1) void attention_key_gradient(
     const Real* grad, const Real* q, const Real* k, const Real* v, const Real* lse, const Real* delta, const u32* work,
     Real* dk, Real* dv, u32 heads, u32 sharing, u32 width, Real scale, u32 causal) {
     const Item item = item_of(work);

@@ -10,7 +10,7 @@ use crate::Precision;
 use crate::cuda::launch::Number;
 use crate::cuda::product::{Matrices, Product};
 use crate::cuda::{Array, Element, Launch, Machine, Source};
-use crate::cuda::precision::{cast_to_bf16, round_to_bf16};
+use crate::cuda::rounding::{round_to_bf16, to_bf16};
 
 static SOURCE: Source =
     Source::of("cross_entropy/cross_entropy.cu", include_str!("cross_entropy.cu"));
@@ -126,7 +126,7 @@ impl<'a, M: Machine> Call<'a, M> {
             bias: inputs.bias.map(|_| zeros(vocabulary)),
         };
         let weight = mixed.then(|| match operands {
-            Element::Bf16 => cast_to_bf16(machine, inputs.weight),
+            Element::Bf16 => to_bf16(machine, inputs.weight),
             _ => round_to_bf16(machine, inputs.weight),
         });
         Self {
@@ -170,7 +170,7 @@ impl<'a, M: Machine> Call<'a, M> {
             let launch = self.launch("cross_entropy_operand").input(self.inputs.hidden);
             let launch = launch.input(self.inputs.labels).output(&self.hidden);
             let launch = launch.number(Number::U64(self.tokens as u64)).size(width);
-            self.machine.launch(launch.grid(count.div_ceil(THREADS)).block(THREADS as u32));
+            self.machine.launch(launch.grid(count.div_ceil(THREADS)).block(256));
         }
         self
     }
@@ -229,12 +229,12 @@ impl<'a, M: Machine> Call<'a, M> {
         let launch = self.launch("cross_entropy_bias_partials").input(&self.logits);
         let launch = launch.input(self.inputs.labels).input(&self.log_sum_exp).output(&partials);
         let launch = launch.size(rows.len()).size(rows.start).size(vocabulary);
-        let launch = launch.size(self.stride).size(SUM_ROWS).block(THREADS as u32);
+        let launch = launch.size(self.stride).size(SUM_ROWS).block(256);
         self.machine.launch(launch.grid3([vocabulary.div_ceil(SUM_COLUMNS), parts, 1]));
         let launch = self.launch("cross_entropy_bias_sum").input(&partials).output(bias);
         let launch = launch.size(parts).size(vocabulary).size(usize::from(rows.start > 0));
         let blocks = vocabulary.div_ceil(THREADS);
-        self.machine.launch(launch.grid(blocks).block(THREADS as u32));
+        self.machine.launch(launch.grid(blocks).block(256));
     }
 
     fn sum_losses(&self) {

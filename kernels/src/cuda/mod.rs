@@ -11,7 +11,6 @@ pub(crate) mod elementwise;
 pub(crate) mod emulated;
 pub(crate) mod launch;
 pub(crate) mod machine;
-pub(crate) mod precision;
 pub(crate) mod product;
 pub(crate) mod signature;
 

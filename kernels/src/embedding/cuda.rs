@@ -24,7 +24,7 @@ pub(crate) fn forward<M: Machine>(
     let launch = launch.input(weight).input(ids).output(&y);
     let launch = launch.number(Number::U64(ids.len() as u64)).size(rows).size(width);
     let threads = ids.len() * width.div_ceil(4);
-    machine.launch(launch.grid(threads.div_ceil(THREADS)).block(THREADS as u32));
+    machine.launch(launch.grid(threads.div_ceil(THREADS)).block(256));
     y
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn backward<M: Machine>(
     let launch = launch.input(grad).input(ids).output(&table);
     let launch = launch.size(ids.len()).size(rows).size(width);
     let grid = [rows.min(MOST_GROUPS), width.div_ceil(THREADS), 1];
-    machine.launch(launch.grid3(grid).block(THREADS as u32));
+    machine.launch(launch.grid3(grid).block(256));
     table
 }
 

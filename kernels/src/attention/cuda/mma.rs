@@ -12,15 +12,13 @@ static SOURCE: Source =
     Source::of("attention/attention_mma.cu", include_str!("../attention_mma.cu"));
 /// Wider heads do not leave room for the sums of two products.
 pub(super) const MOST_WIDTH: usize = 128;
-const WARP: usize = 32;
 /// Warps of a block, and rows of a tile of the tensor cores.
 const WARPS: usize = 4;
 const TILE: usize = 16;
-/// Warps of a block of `attention_mma_delta`, a row and head each.
-const DELTA_WARPS: usize = 8;
-/// Threads of a block of `attention_mma_stage`, 8 columns each.
-const STAGE_THREADS: usize = 256;
-const STAGE_COLUMNS: usize = 8;
+/// Rows and heads of a block of 256 threads of `attention_mma_delta`, one for a warp.
+const DELTA_ROWS: usize = 8;
+/// Numbers of a block of 256 threads of `attention_mma_stage`, 8 for a thread.
+const STAGE_NUMBERS: usize = 2048;
 
 /// How the kernels are compiled for a head width; why so, their header says.
 #[derive(Clone, Copy)]
@@ -86,8 +84,7 @@ fn staged<M: Machine>(
     let to = machine.array(Element::Bf16, rows * heads * tiles.width);
     let launch = tiles.launch("attention_mma_stage").input(x).output(&to);
     let launch = launch.size(rows).size(heads).size(width).real(factor);
-    let threads = rows * heads * tiles.width / STAGE_COLUMNS;
-    machine.launch(launch.grid(threads.div_ceil(STAGE_THREADS)).block(STAGE_THREADS as u32));
+    machine.launch(launch.grid(to.len().div_ceil(STAGE_NUMBERS)).block(256));
     to
 }
 
@@ -182,6 +179,6 @@ fn row_statistics<M: Machine>(
     let launch = tiles.launch("attention_mma_delta").input(known.grad).input(known.output);
     let launch = launch.input(known.log_sum_exp).output(&delta).output(&lse2);
     let launch = launch.size(inputs.queries()).size(sizes.query_heads).size(sizes.width);
-    machine.launch(launch.grid(rows.div_ceil(DELTA_WARPS)).block((DELTA_WARPS * WARP) as u32));
+    machine.launch(launch.grid(rows.div_ceil(DELTA_ROWS)).block(256));
     [delta, lse2]
 }

@@ -4,12 +4,12 @@ use super::super::Sizes;
 use super::work::Of;
 use super::{Inputs, Known};
 use crate::Precision;
+use crate::cuda::launch::Number;
 use crate::cuda::{Array, Element, Launch, Machine, Source};
 
 static SOURCE: Source = Source::of("attention/attention.cu", include_str!("../attention.cu"));
-const WARP: usize = 32;
-/// Warps of a block of `attention_delta`, a row and head each.
-const DELTA_WARPS: usize = 4;
+/// Rows and heads of a block of 128 threads of `attention_delta`, one for a warp.
+const DELTA_ROWS: usize = 4;
 
 /// How the kernels are compiled for a call; its choices are the variants in their header.
 struct Variant {
@@ -71,8 +71,8 @@ pub(super) fn backward<M: Machine>(
     let rows = inputs.queries() * sizes.query_heads;
     let delta = machine.array(variant.element, rows);
     let launch = variant.launch("attention_delta").input(known.grad).input(known.output).output(&delta);
-    let launch = launch.number(crate::cuda::launch::Number::U64(rows as u64)).size(sizes.width);
-    machine.launch(launch.grid(rows.div_ceil(DELTA_WARPS)).block((DELTA_WARPS * WARP) as u32));
+    let launch = launch.number(Number::U64(rows as u64)).size(sizes.width);
+    machine.launch(launch.grid(rows.div_ceil(DELTA_ROWS)).block(128));
 
     let begun = |entry| {
         let launch = variant.launch(entry).input(known.grad).input(inputs.q).input(inputs.k);
