@@ -12,6 +12,7 @@ pub(crate) mod emulated;
 pub(crate) mod launch;
 pub(crate) mod machine;
 pub(crate) mod product;
+pub(crate) mod rounding;
 pub(crate) mod signature;
 
 pub(crate) use launch::{Launch, Source};
