@@ -34,6 +34,13 @@ impl Problem {
         Self::new(sizes, &(0..sizes[0]).map(label).collect::<Vec<_>>(), bias, precision)
     }
 
+    /// Terms of the sums that a result is made of. They are added one after the other here and side by
+    /// side in the reference; each addition rounds a sum of size one.
+    fn terms(&self, result: usize) -> f64 {
+        let [rows, _, classes] = self.sizes;
+        [rows, 0, classes, rows, rows][result] as f64
+    }
+
     fn parameters(&self) -> [Vec<f64>; 2] {
         let [_, c, v] = self.sizes;
         [numbers(v * c, 2), numbers(v, 3)]
@@ -54,7 +61,8 @@ impl Problem {
         let (loss, lse, _) = run(machine, &inputs, chunk, false);
         let (same_loss, same_lse, found) = run(machine, &inputs, chunk, true);
         let both = |a: &GuardedArray, b: &GuardedArray| {
-            let bits = |x: &GuardedArray| x.values().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let bits =
+                |x: &GuardedArray| x.values().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(a), bits(b), "with and without gradients");
         };
         both(&loss, &same_loss);
@@ -94,7 +102,8 @@ fn tolerance(exact: &[f64], narrow: &[f64], epsilon: f64) -> f64 {
     let largest = exact.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     let oracle = Oracle { exact, same_precision: &scaled, epsilon };
     // Half a spacing is what storing a result can always cost, whatever the few values here say.
-    FEW_VALUES_SLACK * oracle.natural_error().max(0.5 * ulp(largest, epsilon)) + ulp(largest, epsilon)
+    FEW_VALUES_SLACK * oracle.natural_error().max(0.5 * ulp(largest, epsilon))
+        + ulp(largest, epsilon)
 }
 
 #[test]
@@ -116,8 +125,7 @@ fn emulated_losses_and_gradients_match_the_reference_in_full_precision() {
                 let got = problem.emulated(&machine, element, chunk);
                 for at in 0..want.len() {
                     println!("{sizes:?} {element:?} {}", RESULTS[at]);
-                    // Rows are summed in another order: as many additions, of terms of size one.
-                    let sums = if at == 1 { 0.0 } else { sizes[0] as f64 * epsilon };
+                    let sums = problem.terms(at) * epsilon;
                     let allowed = tolerance(&want[at], &narrow[at], epsilon) + sums;
                     assert_within(&got[at], &want[at], |_| allowed);
                 }
@@ -142,7 +150,7 @@ fn emulated_mixed_losses_and_gradients_match_the_mixed_reference() {
                 for at in 0..want.len() {
                     println!("{sizes:?} {element:?} {}", RESULTS[at]);
                     let flip = if at == 2 || at == 3 { 2f64.powi(-8) } else { 0.0 };
-                    let sums = if at == 1 { 0.0 } else { sizes[0] as f64 * epsilon };
+                    let sums = problem.terms(at) * epsilon;
                     let allowed = tolerance(&want[at], &narrow[at], epsilon) + sums + flip;
                     assert_within(&got[at], &want[at], |_| allowed);
                 }
