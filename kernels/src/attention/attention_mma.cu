@@ -13,11 +13,12 @@
 //                stage: 256 threads, one for 8 columns; delta: 256 threads, a warp per row and head
 // variants       WIDTH = 16 | 32 | 48 | 64; QUERY_TILES = 2; KEY_TILES = 2; STAGE = 64
 // variants       WIDTH = 80 | 96 | 112 | 128; QUERY_TILES = 2; KEY_TILES = 1; STAGE = 32
+// variants       WIDTH = 128; QUERY_TILES = 1; KEY_TILES = 1; STAGE = 32
 // tiles          a matrix load of 512 bytes feeds the tensor cores for as long as shared memory takes to give
 //                it only if two tiles of rows use it, hence 2, as long as sums fit 255 registers: at width 128
 //                those of dk and dv do not. 222 to 254 registers at widths 64 and 128 leave two blocks to a
 //                multiprocessor, so shared memory of a block must stay below 113 KiB: at most 74 at width 64,
-//                102 at 128. NVRTC 13.2 for sm_80 and sm_90a spills nothing but 8 bytes at width 112 on sm_80
+//                102 at 128, or 68 with one tile, for devices that give a block 99. NVRTC 13.2 for sm_80 and sm_90a spills nothing but 8 bytes at width 112 on sm_80
 // requires       D <= WIDTH, H = G sharing, scale > 0 (its sign is staged into q), every query sees a key.
 //                Any number of rows: rows past the last repeat it, unseen. sm_80 or later
 // deterministic  yes: gradients of queries and keys have passes of their own, so each number is the

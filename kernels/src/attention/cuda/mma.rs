@@ -6,6 +6,7 @@
 use super::super::Sizes;
 use super::work::Of;
 use super::{Inputs, Known};
+use crate::cuda::machine::Limits;
 use crate::cuda::{Array, Element, Launch, Machine, Source};
 
 static SOURCE: Source =
@@ -24,24 +25,29 @@ const STAGE_NUMBERS: usize = 2048;
 #[derive(Clone, Copy)]
 struct Tiles {
     width: usize,
-    query_tiles: usize,
-    key_tiles: usize,
+    /// Tiles of 16 queries, and of keys, of a warp where these are the rows.
+    queries: usize,
+    keys: usize,
+    /// Rows that are brought in at a time.
     stage: usize,
 }
 
 impl Tiles {
-    fn of(head_width: usize) -> Self {
+    /// Fewer queries where a block is given less shared memory than the gradient of queries takes.
+    fn of(head_width: usize, limits: Limits) -> Self {
         let width = head_width.next_multiple_of(TILE);
-        let (key_tiles, stage) = if width <= 64 { (2, 64) } else { (1, 32) };
-        Self { width, query_tiles: 2, key_tiles, stage }
+        let (keys, stage) = if width <= 64 { (2, 64) } else { (1, 32) };
+        let two = Self { width, queries: 2, keys, stage };
+        let fits = two.shared(2 * two.query_rows()) <= limits.shared_bytes as usize;
+        Self { queries: if fits { 2 } else { 1 }, ..two }
     }
 
     fn query_rows(self) -> usize {
-        TILE * WARPS * self.query_tiles
+        TILE * WARPS * self.queries
     }
 
     fn key_rows(self) -> usize {
-        TILE * WARPS * self.key_tiles
+        TILE * WARPS * self.keys
     }
 
     /// Bytes of `rows` rows that stay and of two stages of two operands; a row is followed by 16 bytes.
@@ -51,8 +57,8 @@ impl Tiles {
 
     fn launch<'a, A>(self, entry: &'static str) -> Launch<'a, A> {
         let launch = Launch::of(&SOURCE, entry).define("WIDTH", self.width);
-        let launch = launch.define("QUERY_TILES", self.query_tiles);
-        launch.define("KEY_TILES", self.key_tiles).define("STAGE", self.stage).block(128)
+        let launch = launch.define("QUERY_TILES", self.queries);
+        launch.define("KEY_TILES", self.keys).define("STAGE", self.stage).block(128)
     }
 }
 
@@ -99,7 +105,8 @@ struct Staged<A> {
 
 impl<A: Array> Staged<A> {
     fn new<M: Machine<Array = A>>(machine: &M, inputs: &Inputs<'_, A>, sizes: Sizes) -> Self {
-        let (tiles, scale) = (Tiles::of(sizes.width), Scale::of(inputs.problem.scale));
+        let (tiles, scale) =
+            (Tiles::of(sizes.width, machine.limits()), Scale::of(inputs.problem.scale));
         let keys = |x| staged(machine, tiles, x, inputs.key_shape, 1.0);
         let q = staged(machine, tiles, inputs.q, inputs.query_shape, scale.of_queries);
         Self { tiles, scale, q, k: keys(inputs.k), v: keys(inputs.v) }

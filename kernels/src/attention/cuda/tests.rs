@@ -4,9 +4,11 @@ use burn::tensor::{DType, Tensor};
 
 use super::super::{AttentionProblem, reference};
 use super::{Inputs, Known, backward, forward};
-use crate::cuda::Element;
 use crate::cuda::emulated::narrow;
 use crate::cuda::emulator::{Emulator, GuardedArray};
+use crate::cuda::machine::Limits;
+use crate::cuda::product::Product;
+use crate::cuda::{Element, Launch, Machine};
 use crate::oracle::{Oracle, assert_matches, assert_within};
 use crate::testing::{assert_both, host, numbers, shaped};
 use crate::{Cpu, Precision};
@@ -51,6 +53,14 @@ impl Case {
     /// Output, log-sum-exp, gradients of q, k and v.
     fn emulated(&self, machine: &Emulator, element: Element) -> Vec<Vec<f64>> {
         let arrays = self.inputs.each_ref().map(|x| machine.array_of(element, x));
+        self.computed(machine, arrays)
+    }
+
+    fn computed<M: Machine<Array = GuardedArray>>(
+        &self,
+        machine: &M,
+        arrays: [GuardedArray; 4],
+    ) -> Vec<Vec<f64>> {
         let [q, k, v, grad] = arrays.each_ref();
         let [query_shape, key_shape] = self.shapes();
         let inputs = Inputs { q, k, v, query_shape, key_shape, problem: &self.problem };
@@ -73,6 +83,7 @@ impl Case {
 
     /// Against the reference in f32 and f64. The gradients together: what cancels in one of them, all of
     /// it for a single key, errs by roundings of the size of the others.
+    #[expect(clippy::print_stdout, reason = "says which case a failure belongs to")]
     fn check_full(&self, machine: &Emulator) {
         let joined = |of: Vec<Vec<f64>>| [of[0].clone(), of[1].clone(), of[2..].concat()];
         let got = [Element::F32, Element::F64].map(|to| joined(self.emulated(machine, to)));
@@ -85,6 +96,7 @@ impl Case {
 
     /// Rounded products: no further from the exact result than twice what the reference's own roundings
     /// cost, and output and log-sum-exp close to what the reference gives with the same roundings.
+    #[expect(clippy::print_stdout, reason = "says which case a failure belongs to")]
     fn check_mixed(&self, machine: &Emulator, element: Element) {
         let got = self.emulated(machine, element);
         let exact = self.reference(DType::F64, Precision::Full);
@@ -188,6 +200,49 @@ fn emulated_tensor_cores_match_the_mixed_reference_for_every_width_of_a_tile() {
         let case = Case::packed(&[0, 20, 57], true, [2, 1, width], Precision::Bf16Mixed);
         case.check_mixed(&machine, Element::F32);
     }
+}
+
+/// An emulator whose blocks get the 99 KiB of shared memory that sm_86 and sm_89 give them. Source: CUDA
+/// C++ Programming Guide, "Technical Specifications per Compute Capability".
+struct Small(Emulator);
+
+impl Machine for Small {
+    type Array = GuardedArray;
+
+    fn limits(&self) -> Limits {
+        Limits { shared_bytes: 99 * 1024, ..self.0.limits() }
+    }
+
+    fn array(&self, element: Element, len: usize) -> GuardedArray {
+        self.0.array(element, len)
+    }
+
+    fn zeros(&self, element: Element, len: usize) -> GuardedArray {
+        self.0.zeros(element, len)
+    }
+
+    fn upload(&self, values: &[u32]) -> GuardedArray {
+        self.0.upload(values)
+    }
+
+    fn launch(&self, launch: Launch<'_, GuardedArray>) {
+        let bytes = launch.shared_bytes;
+        assert!(bytes <= 99 * 1024, "`{}` asks for {bytes} bytes", launch.entry);
+        self.0.launch(launch);
+    }
+
+    fn multiply(&self, product: Product<'_, GuardedArray>) {
+        self.0.multiply(product);
+    }
+}
+
+#[test]
+fn with_less_shared_memory_emulated_tensor_cores_give_the_same_bits() {
+    let Some(machine) = Emulator::find() else { return };
+    let case = Case::packed(&[0, 20, 150], true, [1, 1, 128], Precision::Bf16Mixed);
+    let want = case.emulated(&machine, Element::F32);
+    let arrays = case.inputs.each_ref().map(|x| machine.array_of(Element::F32, x));
+    assert!(case.computed(&Small(machine), arrays) == want);
 }
 
 #[test]
