@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::stage::{Stages, cargo, has_subcommand, must_succeed};
-use crate::{layers, test_run, tidy};
+use crate::{layers, nvrtc, test_run, tidy};
 
 /// The whole check.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -18,6 +18,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     stages.run("format", || must_succeed(cargo(root, &["fmt", "--all", "--check"])))?;
     stages.run("tidy", || tidy::run(root))?;
     stages.run("layers", || layers::run(root))?;
+    stages.run("CUDA kernels", || nvrtc::check(root, None, false, &mut skipped))?;
     stages.run("lints", || lints(root, &["--workspace"]))?;
     let tests = stages.run("tests", || test_run::run(root))?;
     stages.run("doctests", || must_succeed(cargo(root, &["test", "--workspace", "--doc"])))?;
