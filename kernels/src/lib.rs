@@ -23,6 +23,8 @@ mod cpu;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod embedding;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod emit;
 pub mod gelu;
 mod graph;
 pub mod linear;

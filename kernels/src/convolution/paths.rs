@@ -42,7 +42,7 @@ pub(super) fn degree_rows(degree: usize) -> Range<usize> {
 /// All paths of natural parity between three highest degrees, in the order of the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paths {
-    list: Vec<Path>,
+    pub(super) list: Vec<Path>,
     max_degrees: [usize; 3],
     plan: Plan,
 }
