@@ -1,6 +1,5 @@
 //! An emitted kernel as CUDA, for NVRTC and for the emulator alike.
 
-use super::THREADS;
 use super::print::{Language, header};
 use super::syntax::{Access, Array, Kernel, Kind, SHARED};
 
@@ -48,12 +47,13 @@ impl Kernel {
     /// The source text, with the macro `Real` for the precision.
     pub(crate) fn cuda(&self) -> String {
         let mut text = header(self);
+        let threads = self.threads;
         text += "// variants       Real = float | double\n";
         let parameters: String =
             self.arrays.iter().map(|a| format!("{}, ", parameter(a))).collect();
         text += "#include \"prelude.cuh\"\n\n";
         text +=
-            &format!("extern \"C\" __global__ __launch_bounds__({THREADS}) void {}(\n", self.name);
+            &format!("extern \"C\" __global__ __launch_bounds__({threads}) void {}(\n", self.name);
         text += &format!("    {parameters}u32 count) {{\n");
         if let Some(numbers) = self.shared {
             text += &format!("    __shared__ Real {SHARED}[{numbers}];\n");

@@ -17,6 +17,6 @@ pub(crate) use syntax::{
     equal, less, name, note, place, real, root, select, set, shared, store, variable, when, whole,
 };
 
-/// Threads of a group of every emitted kernel: four warps, so that groups of few registers fill a
+/// Threads of a group of an emitted kernel, unless its tile needs fewer: four warps, so that groups of few registers fill a
 /// multiprocessor, and half of the 256 that every adapter of WebGPU offers.
 pub(crate) const THREADS: u32 = 128;

@@ -93,6 +93,8 @@ pub(crate) struct Kernel {
     pub(crate) arrays: Vec<Array>,
     /// For the header: what threads have.
     pub(crate) launch: String,
+    /// Of a group; a multiple of 32, and not above 128.
+    pub(crate) threads: u32,
     /// What `count` counts.
     pub(crate) count: &'static str,
     /// Real numbers that the threads of a group share.

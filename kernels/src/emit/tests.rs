@@ -14,6 +14,7 @@ fn kernel() -> Kernel {
             Array { name: "out", kind: Kind::Real, access: Access::Write, about: "[N]".to_owned() },
         ],
         launch: "a thread per number".to_owned(),
+        threads: THREADS,
         count: "N",
         shared: Some(4),
         body: vec![

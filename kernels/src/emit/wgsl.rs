@@ -1,6 +1,5 @@
 //! An emitted kernel as WGSL, in f32.
 
-use super::THREADS;
 use super::print::{Language, header};
 use super::syntax::{Array, Kernel, Kind, SHARED};
 
@@ -48,6 +47,7 @@ impl Kernel {
     /// The source text.
     pub(crate) fn wgsl(&self) -> String {
         let mut text = header(self);
+        let threads = self.threads;
         text += "struct Params {\n    count: u32, // offset 0\n}\n\n";
         for (binding, array) in self.arrays.iter().enumerate() {
             text += &declaration(binding, array);
@@ -57,7 +57,7 @@ impl Kernel {
         if let Some(numbers) = self.shared {
             text += &format!("var<workgroup> {SHARED}: array<f32, {numbers}>;\n");
         }
-        text += &format!("\n@compute @workgroup_size({THREADS})\nfn {}(\n", self.name);
+        text += &format!("\n@compute @workgroup_size({threads})\nfn {}(\n", self.name);
         text += "    @builtin(local_invocation_index) thread: u32,\n";
         text += "    @builtin(workgroup_id) group_id: vec3<u32>,\n";
         text += "    @builtin(num_workgroups) num_groups: vec3<u32>,\n) {\n";

@@ -16,6 +16,8 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+pub(crate) mod emit;
 mod op;
 mod recursion;
 pub mod reference;

@@ -4,7 +4,8 @@ use super::super::Paths;
 use super::edge::{self, Table, ends, read, receiver, sender, sizes, sum, turned_back, written};
 use super::parts::{by_output, path};
 use crate::emit::{
-    Kernel, Kind, Statement, add, constant, each, element, name, real, store, variable, whole,
+    Kernel, Kind, Statement, THREADS, add, constant, each, element, name, real, store, variable,
+    whole,
 };
 
 /// `dR[p, q, c] = sum over the edges of p, m1, m3 of h[m1] B[m1, m3] g[q m3]`, in parts that write
@@ -49,6 +50,7 @@ fn radial_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
             written("out", "dR [P, Q, C]"),
         ],
         launch: edge::launch("row of weights"),
+        threads: THREADS,
         count: "P rows of weights",
         shared: None,
         body: table.per_owner("row", body),

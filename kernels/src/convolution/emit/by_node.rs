@@ -9,8 +9,8 @@ use super::edge::{
 };
 use super::parts::{by_input, by_output, input_degrees, path};
 use crate::emit::{
-    Access, Array, Expr, Kernel, Kind, Statement, add, constant, each, element, name, real, store,
-    variable, whole,
+    Access, Array, Expr, Kernel, Kind, Statement, THREADS, add, constant, each, element, name,
+    real, store, variable, whole,
 };
 
 /// `y[n, q m3, c] = sum over the edges of n of B[m1, m3] R h[m1]`, in parts that write different rows.
@@ -64,6 +64,7 @@ fn receivers_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
             written("out", "y [N, M_out, C]"),
         ],
         launch: edge::launch("node"),
+        threads: THREADS,
         count: "N nodes",
         shared: None,
         body: table.per_owner("node", body),
@@ -140,6 +141,7 @@ fn edges_part(table: Table<'_>, at: usize, part: &[usize], known: &[usize]) -> K
             },
         ],
         launch: edge::launch("node"),
+        threads: THREADS,
         count: "N nodes",
         shared: None,
         body: table.per_owner("node", body),

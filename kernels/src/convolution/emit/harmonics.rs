@@ -53,6 +53,7 @@ pub(crate) fn harmonics(paths: &Paths, channels: usize) -> Kernel {
         launch: format!(
             "{LANES} threads per edge, groups of {EDGES} edges; barriers order the tile"
         ),
+        threads: THREADS,
         count: "E edges",
         shared: Some(u32::try_from(numbers).expect("a tile is small")),
         body,
