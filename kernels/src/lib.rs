@@ -30,6 +30,7 @@ mod graph;
 pub mod linear;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod matmul;
+mod memo;
 pub mod norm;
 pub mod oracle;
 pub mod precision;

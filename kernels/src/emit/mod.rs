@@ -5,6 +5,7 @@
 //! describes them in the small language of `syntax.rs`; `cuda.rs` and `wgsl.rs` print it. What is
 //! the same for every table is written by hand in the `.cu` and `.wgsl` files of its family.
 
+mod columns;
 mod cuda;
 mod print;
 mod syntax;
@@ -12,6 +13,7 @@ mod syntax;
 mod tests;
 mod wgsl;
 
+pub(crate) use columns::{Columns, groups_of};
 pub(crate) use syntax::{
     Access, Array, Expr, Kernel, Kind, SHARED, Statement, add, barrier, constant, each, element,
     equal, less, name, note, place, real, root, select, set, shared, store, variable, when, whole,

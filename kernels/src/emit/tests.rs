@@ -23,8 +23,8 @@ fn kernel() -> Kernel {
             when(
                 less(name("at"), name("count")),
                 vec![
-                    constant(Kind::Place, "from", place(name("at")) * whole(3)),
-                    variable(Kind::Real, "x", root(element("x_in", name("from") + whole(1)))),
+                    constant(Kind::Place, "begin", place(name("at")) * whole(3)),
+                    variable(Kind::Real, "x", root(element("x_in", name("begin") + whole(1)))),
                     each("i", [whole(0), whole(2), whole(1)], vec![add("x", real(0.1))]),
                     set("x", name("x") - (name("x") - real(1.0)) / real(3.0)),
                     store("out", name("at"), twice),
@@ -59,8 +59,8 @@ extern "C" __global__ __launch_bounds__(128) void doubles(
     const u32 at = group * 128u + thread;
     // a remark
     if (at < count) {
-        const u64 from = u64(at) * 3u;
-        Real x = sqrt(x_in[from + 1u]);
+        const u64 begin = u64(at) * 3u;
+        Real x = sqrt(x_in[begin + 1u]);
         for (u32 i = 0u; i < 2u; i += 1u) {
             x += Real(0.1);
         }
@@ -80,7 +80,7 @@ fn the_text_in_wgsl_is_what_a_reader_expects() {
         "var<workgroup> tile: array<f32, 4>;",
         "@group(0) @binding(1) var<storage, read_write> out: array<f32>;",
         "    let at: u32 = group * 128u + thread;",
-        "        let from: u32 = u32(at) * 3u;",
+        "        let begin: u32 = u32(at) * 3u;",
         "        for (var i = 0u; i < 2u; i += 1u) {",
         "            x += 0.1f;",
         "        out[at] = select(0.25f, x * (x + 2.0f), x < 0.5f);",

@@ -1,11 +1,11 @@
 //! The gradient of the radial weights: the form that walks the edges of a row of weights.
 
 use super::super::Paths;
-use super::edge::{self, Table, ends, read, receiver, sender, sizes, sum, turned_back, written};
+use super::edge::{Table, ends, read, receiver, sender, sizes, sum, turned_back, written};
 use super::parts::{by_output, path};
 use crate::emit::{
-    Kernel, Kind, Statement, THREADS, add, constant, each, element, name, real, store, variable,
-    whole,
+    Columns, Kernel, Kind, Statement, THREADS, add, constant, each, element, name, real, store,
+    variable, whole,
 };
 
 /// `dR[p, q, c] = sum over the edges of p, m1, m3 of h[m1] B[m1, m3] g[q m3]`, in parts that write
@@ -22,8 +22,8 @@ fn radial_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
         part.iter().map(|q| variable(Kind::Real, format!("s{q}"), real(0.0))).collect();
     let mut edge = vec![
         constant(Kind::Whole, "edge", element("items", name("item"))),
-        table.column("sent", sender(), paths.num_inputs()),
-        table.column("received", receiver(), paths.num_outputs()),
+        table.columns().column("sent", sender(), paths.num_inputs()),
+        table.columns().column("received", receiver(), paths.num_outputs()),
     ];
     edge.extend(table.load_inputs(part));
     edge.extend(table.load_harmonics(part));
@@ -31,8 +31,10 @@ fn radial_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
     edge.extend(part.iter().filter_map(|&q| weight(paths, q)));
     let [first, end] = [name("row"), name("row") + whole(1)].map(|at| element("starts", at));
     body.push(each("item", [first, end, whole(1)], edge));
-    body.push(table.column("to", name("row"), paths.len()));
-    body.extend(part.iter().map(|&q| store("out", table.row("to", q), name(format!("s{q}")))));
+    body.push(table.columns().column("to", name("row"), paths.len()));
+    body.extend(
+        part.iter().map(|&q| store("out", table.columns().row("to", q), name(format!("s{q}")))),
+    );
     Kernel {
         name: "convolution_radial",
         title: format!("gradients of the radial weights, part {at}; {}", sizes(table)),
@@ -49,11 +51,11 @@ fn radial_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
             ends(),
             written("out", "dR [P, Q, C]"),
         ],
-        launch: edge::launch("row of weights"),
+        launch: Columns::launch("row of weights"),
         threads: THREADS,
         count: "P rows of weights",
         shared: None,
-        body: table.per_owner("row", body),
+        body: table.columns().per_owner("row", body),
     }
 }
 

@@ -4,13 +4,12 @@
 use super::super::Paths;
 use super::super::paths::degree_rows;
 use super::edge::{
-    self, Table, ends, output_rows, pairs, read, row_of_weights, sender, sizes, turned_back,
-    written,
+    Table, ends, output_rows, pairs, read, row_of_weights, sender, sizes, turned_back, written,
 };
 use super::parts::{by_input, by_output, input_degrees, path};
 use crate::emit::{
-    Access, Array, Expr, Kernel, Kind, Statement, THREADS, add, constant, each, element, name,
-    real, store, variable, whole,
+    Access, Array, Columns, Expr, Kernel, Kind, Statement, THREADS, add, constant, each, element,
+    name, real, store, variable, whole,
 };
 
 /// `y[n, q m3, c] = sum over the edges of n of B[m1, m3] R h[m1]`, in parts that write different rows.
@@ -38,16 +37,18 @@ fn receivers_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
     let mut body: Vec<Statement> =
         rows().map(|row| variable(Kind::Real, format!("s{row}"), real(0.0))).collect();
     let mut edge = vec![
-        table.column("sent", sender(), table.paths.num_inputs()),
-        table.column("weight", row_of_weights(), table.paths.len()),
+        table.columns().column("sent", sender(), table.paths.num_inputs()),
+        table.columns().column("weight", row_of_weights(), table.paths.len()),
     ];
     edge.extend(table.load_inputs(part));
     edge.extend(table.load_weights(part));
     edge.extend(table.load_harmonics(part));
     edge.extend(part.iter().flat_map(|&q| message(table.paths, q)));
     body.push(of_receiver(edge));
-    body.push(table.column("to", name("node"), table.paths.num_outputs()));
-    body.extend(rows().map(|row| store("out", table.row("to", row), name(format!("s{row}")))));
+    body.push(table.columns().column("to", name("node"), table.paths.num_outputs()));
+    body.extend(
+        rows().map(|row| store("out", table.columns().row("to", row), name(format!("s{row}")))),
+    );
     Kernel {
         name: "convolution_to_receivers",
         title: format!("messages summed onto receivers, part {at}; {}", sizes(table)),
@@ -63,11 +64,11 @@ fn receivers_part(table: Table<'_>, at: usize, part: &[usize]) -> Kernel {
             ends(),
             written("out", "y [N, M_out, C]"),
         ],
-        launch: edge::launch("node"),
+        launch: Columns::launch("node"),
         threads: THREADS,
         count: "N nodes",
         shared: None,
-        body: table.per_owner("node", body),
+        body: table.columns().per_owner("node", body),
     }
 }
 
@@ -96,24 +97,25 @@ fn message(paths: &Paths, q: usize) -> Vec<Statement> {
 }
 
 fn edges_part(table: Table<'_>, at: usize, part: &[usize], known: &[usize]) -> Kernel {
-    let mut body = vec![table.column("received", name("node"), table.paths.num_outputs())];
+    let mut body =
+        vec![table.columns().column("received", name("node"), table.paths.num_outputs())];
     body.extend(table.load_gradients(part));
     let mut edge = vec![
-        table.column("weight", row_of_weights(), table.paths.len()),
-        table.column("to", name("edge"), table.paths.num_inputs()),
+        table.columns().column("weight", row_of_weights(), table.paths.len()),
+        table.columns().column("to", name("edge"), table.paths.num_inputs()),
     ];
     edge.extend(table.load_weights(part));
     edge.extend(table.load_harmonics(part));
     let degrees = input_degrees(table.paths, part);
     for &degree in &degrees {
         edge.extend(degree_rows(degree).map(|m| {
-            let before = element("out", table.row("to", m));
+            let before = element("out", table.columns().row("to", m));
             let before = if known.contains(&degree) { before } else { real(0.0) };
             variable(Kind::Real, format!("d{m}"), before)
         }));
     }
     edge.extend(part.iter().flat_map(|&q| carried_back(table.paths, q)));
-    let write = |m: usize, value: Expr| store("out", table.row("to", m), value);
+    let write = |m: usize, value: Expr| store("out", table.columns().row("to", m), value);
     let rows = degrees.into_iter().flat_map(degree_rows);
     edge.extend(rows.map(|m| write(m, name(format!("d{m}")))));
     if at == 0 {
@@ -140,11 +142,11 @@ fn edges_part(table: Table<'_>, at: usize, part: &[usize], known: &[usize]) -> K
                 about: "d [E, M_in, C]".to_owned(),
             },
         ],
-        launch: edge::launch("node"),
+        launch: Columns::launch("node"),
         threads: THREADS,
         count: "N nodes",
         shared: None,
-        body: table.per_owner("node", body),
+        body: table.columns().per_owner("node", body),
     }
 }
 

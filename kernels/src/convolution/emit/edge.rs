@@ -9,8 +9,8 @@ use super::super::paths::degree_rows;
 use super::super::{Path, Paths};
 use super::parts::{input_degrees, path};
 use crate::emit::{
-    Access, Array, Expr, Kind, Statement, THREADS, constant, element, less, name, place, real,
-    when, whole,
+    Access, Array, Columns, Expr, Kind, Statement, THREADS, constant, element, less, name, place,
+    real, when, whole,
 };
 
 /// The table, and the number of channels: both are literals of the kernel.
@@ -26,37 +26,20 @@ pub(super) fn sum(terms: impl IntoIterator<Item = Expr>) -> Option<Expr> {
 }
 
 impl Table<'_> {
-    /// A thread per channel of each of `count` owners.
-    pub(super) fn per_owner(self, owner: &str, body: Vec<Statement>) -> Vec<Statement> {
-        let channels = whole(self.channels);
-        let mut all = vec![
-            constant(Kind::Whole, owner, name("flat") / channels.clone()),
-            constant(Kind::Whole, "channel", name("flat") % channels.clone()),
-        ];
-        all.extend(body);
-        let flat = name("group") * Expr::Whole(THREADS) + name("thread");
-        vec![
-            constant(Kind::Whole, "flat", flat),
-            when(less(name("flat"), name("count") * channels), all),
-        ]
-    }
-
-    /// `start = first row of index * rows * channels + channel`: where a thread's column begins.
-    pub(super) fn column(self, start: &str, index: Expr, rows: usize) -> Statement {
-        let at = place(index) * whole(rows * self.channels) + name("channel");
-        constant(Kind::Place, start, at)
-    }
-
-    /// Element `row` of a column.
-    pub(super) fn row(self, start: &str, row: usize) -> Expr {
-        name(start) + whole(row * self.channels)
+    pub(super) fn columns(self) -> Columns {
+        Columns { channels: self.channels }
     }
 
     /// Loads the input components that some paths read, from the column `sent`.
     pub(super) fn load_inputs(self, part: &[usize]) -> Vec<Statement> {
         let rows = input_degrees(self.paths, part).into_iter().flat_map(degree_rows);
-        let load =
-            |m| constant(Kind::Real, format!("h{m}"), element("features", self.row("sent", m)));
+        let load = |m| {
+            constant(
+                Kind::Real,
+                format!("h{m}"),
+                element("features", self.columns().row("sent", m)),
+            )
+        };
         rows.map(load).collect()
     }
 
@@ -64,7 +47,11 @@ impl Table<'_> {
     pub(super) fn load_gradients(self, part: &[usize]) -> Vec<Statement> {
         let rows = part.iter().flat_map(|&q| output_rows(path(self.paths, q)));
         let load = |row| {
-            constant(Kind::Real, format!("g{row}"), element("grad", self.row("received", row)))
+            constant(
+                Kind::Real,
+                format!("g{row}"),
+                element("grad", self.columns().row("received", row)),
+            )
         };
         rows.map(load).collect()
     }
@@ -84,7 +71,11 @@ impl Table<'_> {
     /// Loads the weights of some paths, from the column `weight`.
     pub(super) fn load_weights(self, part: &[usize]) -> Vec<Statement> {
         let load = |&q: &usize| {
-            constant(Kind::Real, format!("r{q}"), element("radial", self.row("weight", q)))
+            constant(
+                Kind::Real,
+                format!("r{q}"),
+                element("radial", self.columns().row("weight", q)),
+            )
         };
         part.iter().map(load).collect()
     }
@@ -173,9 +164,4 @@ pub(super) fn receiver() -> Expr {
 /// The row of the radial weights of `edge`.
 pub(super) fn row_of_weights() -> Expr {
     end(2)
-}
-
-/// For the header.
-pub(super) fn launch(owner: &str) -> String {
-    format!("groups of {THREADS} threads, one per {owner} and channel, channels fastest")
 }

@@ -65,9 +65,9 @@ fn sums_of_thread(table: Table<'_>) -> Vec<Statement> {
     let paths = table.paths;
     let all: Vec<usize> = (0..paths.len()).collect();
     let mut channel = vec![
-        table.column("sent", sender(), paths.num_inputs()),
-        table.column("received", receiver(), paths.num_outputs()),
-        table.column("weight", row_of_weights(), paths.len()),
+        table.columns().column("sent", sender(), paths.num_inputs()),
+        table.columns().column("received", receiver(), paths.num_outputs()),
+        table.columns().column("weight", row_of_weights(), paths.len()),
     ];
     channel.extend(table.load_inputs(&all));
     channel.extend(table.load_weights(&all));
@@ -127,18 +127,18 @@ fn sums_of_edges(paths: &Paths, columns: &[usize]) -> Vec<Statement> {
         store(crate::emit::SHARED, at, name(format!("y{m}")))
     }));
     body.push(barrier("all sums were written"));
-    let from = name("column") * whole(STRIDE) + name("slot") * whole(LANES) + name("from");
-    let to = place(name("of")) * whole(paths.num_harmonics()) + name("column") + whole(first);
+    let from = name("column") * whole(STRIDE) + name("slot") * whole(LANES) + name("partner");
+    let to = place(name("its_edge")) * whole(paths.num_harmonics()) + name("column") + whole(first);
     let one = vec![
         variable(Kind::Real, "total", real(0.0)),
-        each("from", [whole(0), whole(LANES), whole(1)], vec![add("total", shared(from))]),
+        each("partner", [whole(0), whole(LANES), whole(1)], vec![add("total", shared(from))]),
         store("out", to, name("total")),
     ];
     let sum = vec![
         constant(Kind::Whole, "column", name("sum") % whole(count)),
         constant(Kind::Whole, "slot", name("sum") / whole(count)),
-        constant(Kind::Whole, "of", name("group") * whole(EDGES) + name("slot")),
-        when(less(name("of"), name("count")), one),
+        constant(Kind::Whole, "its_edge", name("group") * whole(EDGES) + name("slot")),
+        when(less(name("its_edge"), name("count")), one),
     ];
     let range = [name("thread"), whole(EDGES * count), whole(THREADS as usize)];
     body.push(each("sum", range, sum));
