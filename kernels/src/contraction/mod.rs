@@ -26,9 +26,15 @@ pub(crate) mod emit;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod slices;
 #[cfg(test)]
 mod tests;
 mod tree;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 

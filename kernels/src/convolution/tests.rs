@@ -12,7 +12,7 @@ use crate::testing::{
 use crate::wigner::{SignTable, coupling, rotation_matrix};
 use crate::{Cpu, Kernels};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Output,
     Features,

@@ -6,19 +6,21 @@
 //! the same for every table is written by hand in the `.cu` and `.wgsl` files of its family.
 
 mod columns;
+#[cfg(any(test, feature = "cuda"))]
 mod cuda;
 mod print;
 mod syntax;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "wgpu"))]
 mod wgsl;
 
 pub(crate) use columns::{Columns, groups_of};
 pub(crate) use syntax::{
     Access, Array, Expr, Kernel, Kind, SHARED, Statement, add, barrier, constant, each, element,
-    equal, less, name, note, place, real, root, select, set, shared, store, variable, when, whole,
+    equal, less, name, place, real, root, select, shared, store, variable, when, whole,
 };
 
-/// Threads of a group of an emitted kernel, unless its tile needs fewer: four warps, so that groups of few registers fill a
-/// multiprocessor, and half of the 256 that every adapter of WebGPU offers.
+/// Threads of a group of an emitted kernel, unless its tile needs fewer: four warps, so that kernels of
+/// 128 registers have four groups on a multiprocessor; every adapter of WebGPU offers 256.
 pub(crate) const THREADS: u32 = 128;

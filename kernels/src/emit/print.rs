@@ -61,10 +61,8 @@ pub(super) trait Language {
     fn line(&self, statement: &Statement) -> String {
         let print = |expr| self.expression(expr);
         match statement {
-            Statement::Note(note) => format!("// {note}"),
             Statement::Constant(kind, name, value) => self.constant(*kind, name, &print(value)),
             Statement::Variable(kind, name, value) => self.variable(*kind, name, &print(value)),
-            Statement::Set(name, value) => format!("{name} = {};", print(value)),
             Statement::Add(name, value) => format!("{name} += {};", print(value)),
             Statement::Store(array, at, value) => {
                 format!("{array}[{}] = {};", print(at), print(value))

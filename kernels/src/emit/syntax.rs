@@ -47,11 +47,8 @@ pub(crate) enum Expr {
 /// A step of a kernel.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Statement {
-    /// A remark on a line of its own.
-    Note(String),
     Constant(Kind, String, Expr),
     Variable(Kind, String, Expr),
-    Set(String, Expr),
     Add(String, Expr),
     /// Array, place, value.
     Store(String, Expr, Expr),
@@ -150,20 +147,12 @@ pub(crate) fn equal(a: Expr, b: Expr) -> Expr {
     binary(Operator::Equal, a, b)
 }
 
-pub(crate) fn note(text: impl Into<String>) -> Statement {
-    Statement::Note(text.into())
-}
-
 pub(crate) fn constant(kind: Kind, name: impl Into<String>, value: Expr) -> Statement {
     Statement::Constant(kind, name.into(), value)
 }
 
 pub(crate) fn variable(kind: Kind, name: impl Into<String>, value: Expr) -> Statement {
     Statement::Variable(kind, name.into(), value)
-}
-
-pub(crate) fn set(name: impl Into<String>, value: Expr) -> Statement {
-    Statement::Set(name.into(), value)
 }
 
 pub(crate) fn add(name: impl Into<String>, value: Expr) -> Statement {

@@ -19,14 +19,13 @@ fn kernel() -> Kernel {
         shared: Some(4),
         body: vec![
             constant(Kind::Whole, "at", index),
-            note("a remark"),
             when(
                 less(name("at"), name("count")),
                 vec![
                     constant(Kind::Place, "begin", place(name("at")) * whole(3)),
                     variable(Kind::Real, "x", root(element("x_in", name("begin") + whole(1)))),
                     each("i", [whole(0), whole(2), whole(1)], vec![add("x", real(0.1))]),
-                    set("x", name("x") - (name("x") - real(1.0)) / real(3.0)),
+                    add("x", name("x") - (name("x") - real(1.0)) / real(3.0)),
                     store("out", name("at"), twice),
                 ],
             ),
@@ -57,14 +56,13 @@ extern "C" __global__ __launch_bounds__(128) void doubles(
     const u32 thread = threadIdx.x;
     const u32 group = blockIdx.x;
     const u32 at = group * 128u + thread;
-    // a remark
     if (at < count) {
         const u64 begin = u64(at) * 3u;
         Real x = sqrt(x_in[begin + 1u]);
         for (u32 i = 0u; i < 2u; i += 1u) {
             x += Real(0.1);
         }
-        x = x - (x - Real(1.0)) / Real(3.0);
+        x += x - (x - Real(1.0)) / Real(3.0);
         out[at] = (x < Real(0.5) ? x * (x + Real(2.0)) : Real(0.25));
     }
     __syncthreads(); // all wrote

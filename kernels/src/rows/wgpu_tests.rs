@@ -42,8 +42,8 @@ fn no_items_give_zero_rows_on_an_adapter() {
     }
     let none = |rows| RowIndex::new(&[], rows);
     assert_eq!(values(&Sum { index: none(2), width: 3 }, &[vec![]]), [vec![0.0; 6]]);
-    assert_eq!(values(&Sum { index: none(0), width: 3 }, &[vec![]]), [vec![]]);
-    assert_eq!(values(&Gather { index: none(2), width: 3 }, &[numbers(6, 1)]), [vec![]]);
+    assert!(values(&Sum { index: none(0), width: 3 }, &[vec![]]).concat().is_empty());
+    assert!(values(&Gather { index: none(2), width: 3 }, &[numbers(6, 1)]).concat().is_empty());
 }
 
 #[test]

@@ -1,19 +1,9 @@
 //! The emitted text: that no term is lost. Results are tested with the host sides.
 
+use super::super::tests::many_terms;
 use super::super::{Term, Terms};
 use super::{coefficients, inputs, outputs};
 use crate::emit::Kernel;
-
-/// A polynomial of 500 monomials of all orders: two parts of outputs, 16 of coefficients.
-fn terms() -> Terms {
-    let term = |at: u16| {
-        let order = u8::try_from(at % 3 + 1).expect("at most 3");
-        let mut indices = [at % 7, at / 7 % 7, at / 49 % 7];
-        indices[..usize::from(order)].sort_unstable();
-        Term { output: at / 125, indices, order }
-    };
-    Terms::new(7, 5, (0..500).map(term).collect())
-}
 
 fn count(kernels: &[Kernel], word: &str) -> usize {
     kernels.iter().map(|kernel| kernel.cuda().matches(word).count()).sum()
@@ -22,19 +12,20 @@ fn count(kernels: &[Kernel], word: &str) -> usize {
 #[test]
 fn every_coefficient_is_read_once_by_each_kernel_of_nodes() {
     for moving in [false, true] {
-        let (outputs, inputs) = (outputs(&terms(), 8, moving), inputs(&terms(), 8, moving));
+        let (outputs, inputs) =
+            (outputs(&many_terms(), 8, moving), inputs(&many_terms(), 8, moving));
         assert_eq!([outputs.len(), inputs.len()], [2, 2]);
         assert_eq!(count(&outputs, "= coefficients["), 500);
         assert_eq!(count(&inputs, "= coefficients["), 500);
-        // Five outputs are written, the last of which has no term; seven inputs by both parts.
-        assert_eq!([count(&outputs, "out[to"), count(&inputs, "out[begin + ")], [5, 7 + 2 * 7]);
+        // Four outputs are written, the last of which has no term; seven inputs by both parts.
+        assert_eq!([count(&outputs, "out[to"), count(&inputs, "out[begin + ")], [4, 7 + 2 * 7]);
     }
 }
 
 #[test]
 fn every_term_has_one_sum_that_is_written_once() {
     for moving in [false, true] {
-        let kernels = coefficients(&terms(), 8, moving);
+        let kernels = coefficients(&many_terms(), 8, moving);
         assert_eq!(kernels.len(), 16);
         assert_eq!(count(&kernels, "Real t"), 500);
         assert_eq!(count(&kernels, "out[to"), 500);

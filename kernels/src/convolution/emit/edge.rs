@@ -9,8 +9,7 @@ use super::super::paths::degree_rows;
 use super::super::{Path, Paths};
 use super::parts::{input_degrees, path};
 use crate::emit::{
-    Access, Array, Columns, Expr, Kind, Statement, THREADS, constant, element, less, name, place,
-    real, when, whole,
+    Access, Array, Columns, Expr, Kind, Statement, constant, element, name, place, real, whole,
 };
 
 /// The table, and the number of channels: both are literals of the kernel.
