@@ -94,7 +94,7 @@ pub(super) trait Language {
 /// The header of a source text, as hand-written kernels have it.
 pub(super) fn header(kernel: &Kernel) -> String {
     let mut lines = vec![format!("{}: {}.", kernel.name, kernel.title)];
-    lines.push("Emitted from a table by the host; this text is in no file.".to_owned());
+    lines.push("Made from a table by emit/, not written by hand.".to_owned());
     lines.push(String::new());
     let mut field = "maths";
     for line in &kernel.maths {

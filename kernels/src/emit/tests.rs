@@ -37,7 +37,7 @@ fn kernel() -> Kernel {
 #[test]
 fn the_text_in_cuda_is_what_a_reader_expects() {
     let want = r#"// doubles: a kernel for tests.
-// Emitted from a table by the host; this text is in no file.
+// Made from a table by emit/, not written by hand.
 //
 // maths          y = something
 //                z = more
