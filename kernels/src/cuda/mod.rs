@@ -10,6 +10,7 @@ pub(crate) mod emulator;
 pub(crate) mod launch;
 pub(crate) mod machine;
 pub(crate) mod product;
+pub(crate) mod rounding;
 pub(crate) mod signature;
 
 pub(crate) use emitted::Emitted;
