@@ -4,9 +4,10 @@
 use burn::tensor::{Int, Tensor};
 
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, DropoutMask, GeluKind, Kernels, LossAndGradients,
-    Precision, adamw, attention, cross_entropy, dropout, embedding, gelu, norm, precision, reduce,
-    rotary, swiglu,
+    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
+    GeluKind, Kernels, LossAndGradients, Precision, RowIndex, adamw, attention, contraction,
+    convolution, cross_entropy, dropout, embedding, gelu, norm, precision, reduce, rotary, rows,
+    spherical_harmonics, swiglu,
 };
 
 /// The backend of wgpu: Burn's, without fusion, so that tensors are buffers of one queue.
@@ -151,5 +152,141 @@ impl Kernels for Wgpu {
 
     fn sum_of_squares(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
         reduce::wgpu::sum_of_squares(x)
+    }
+
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        spherical_harmonics::wgpu::forward(vectors, max_degree)
+    }
+
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        spherical_harmonics::wgpu::backward(grad, vectors)
+    }
+
+    fn spherical_harmonics_second(
+        along: Tensor<Self, 2>,
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        spherical_harmonics::wgpu::second(along, grad, vectors)
+    }
+
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::wgpu::forward(features, harmonics, radial, problem)
+    }
+
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::wgpu::features(grad, harmonics, radial, problem)
+    }
+
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 2> {
+        convolution::wgpu::harmonics(grad, features, radial, problem)
+    }
+
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        convolution::wgpu::radial(grad, features, harmonics, problem)
+    }
+
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let call = contraction::wgpu::Call {
+            x,
+            along: None,
+            grad: None,
+            coefficients: Some(coefficients),
+        };
+        contraction::wgpu::outputs(call, problem)
+    }
+
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (grad, coefficients) = (Some(grad), Some(coefficients));
+        contraction::wgpu::inputs(
+            contraction::wgpu::Call { x, along: None, grad, coefficients },
+            problem,
+        )
+    }
+
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let call = contraction::wgpu::Call { x, along: None, grad: Some(grad), coefficients: None };
+        contraction::wgpu::coefficients(call, num_species, problem)
+    }
+
+    fn contraction_tangent(
+        along: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, coefficients) = (Some(along), Some(coefficients));
+        contraction::wgpu::outputs(
+            contraction::wgpu::Call { x, along, grad: None, coefficients },
+            problem,
+        )
+    }
+
+    fn contraction_input_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
+        contraction::wgpu::inputs(contraction::wgpu::Call { x, along, grad, coefficients }, problem)
+    }
+
+    fn contraction_coefficients_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, grad) = (Some(along), Some(grad));
+        let call = contraction::wgpu::Call { x, along, grad, coefficients: None };
+        contraction::wgpu::coefficients(call, num_species, problem)
+    }
+
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::wgpu::gather(x, indices)
+    }
+
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        rows::wgpu::sum(x, indices)
     }
 }

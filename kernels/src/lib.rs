@@ -23,11 +23,14 @@ mod cpu;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod embedding;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod emit;
 pub mod gelu;
 mod graph;
 pub mod linear;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod matmul;
+mod memo;
 pub mod norm;
 pub mod oracle;
 pub mod precision;

@@ -24,6 +24,8 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+pub(crate) mod emit;
 mod graph;
 mod op;
 mod paths;
@@ -32,6 +34,10 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Tensors of the wgpu backend as arrays of a kernel, and back: contiguous memory and its shape.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use burn::tensor::{DType, Int, Shape, Tensor, TensorPrimitive};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -75,6 +77,13 @@ impl Array {
         }
         let all = self.tensor::<1>([2 * half]);
         [0, half].map(|start| Self::new(all.clone().narrow(0, start, half)))
+    }
+
+    /// A number of its device, by which tables find their copies in its memory.
+    pub(crate) fn device_key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.device.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// How many numbers.

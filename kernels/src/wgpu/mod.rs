@@ -5,6 +5,7 @@
 //! params.rs   numbers of a launch, in the layout of the kernel's `struct Params`
 //! shader.rs   a WGSL text, an entry point and the constants it is compiled with
 //! array.rs    tensors as contiguous arrays, and back
+//! emitted.rs  kernels made from a table
 //! launch.rs   the launch: limits of the device checked, then handed to cubecl
 //! adapter.rs  which adapters there are
 //! group.wgsl, bf16.wgsl   functions that several kernels share, put before their text
@@ -20,6 +21,7 @@
 
 mod adapter;
 mod array;
+mod emitted;
 mod launch;
 mod limits;
 mod params;
@@ -31,6 +33,7 @@ pub(crate) mod testing;
 
 pub use adapter::{Adapter, AdapterKind, adapters, default_adapter};
 pub(crate) use array::Array;
+pub(crate) use emitted::{emitted, launch_emitted};
 pub(crate) use launch::{groups_of, spread};
 pub(crate) use params::{Field, Params, Word, count, number, params};
 pub(crate) use shader::{BF16, Shader, Source};

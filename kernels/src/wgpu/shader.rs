@@ -30,7 +30,6 @@ pub(crate) enum Source {
         text: &'static str,
     },
     /// Written by the program.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for kernels made from a table of paths"))]
     Emitted {
         /// For messages.
         name: &'static str,

@@ -16,6 +16,8 @@ fn shaders() -> Vec<Shader> {
     [
         crate::adamw::wgpu::shaders(),
         crate::attention::wgpu::shaders(),
+        crate::contraction::wgpu::shaders(),
+        crate::convolution::wgpu::shaders(),
         crate::cross_entropy::wgpu::shaders(),
         crate::dropout::wgpu::shaders(),
         crate::embedding::wgpu::shaders(),
@@ -24,6 +26,8 @@ fn shaders() -> Vec<Shader> {
         crate::precision::wgpu::shaders(),
         crate::reduce::wgpu::shaders(),
         crate::rotary::wgpu::shaders(),
+        crate::rows::wgpu::shaders(),
+        crate::spherical_harmonics::wgpu::shaders(),
         crate::swiglu::wgpu::shaders(),
     ]
     .concat()
