@@ -22,7 +22,7 @@ impl Operation for All {
         let problem = &self.0.problem;
         let (o, lse) = <B as Kernels>::attention(q.clone(), k.clone(), v.clone(), problem);
         let (dq, dk, dv) = B::attention_backward(grad, q, k, v, o.clone(), lse.clone(), problem);
-        self.parts([o, dq, dk, dv], lse)
+        Self::parts([o, dq, dk, dv], lse)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
@@ -30,7 +30,7 @@ impl Operation for All {
         let problem = &self.0.problem;
         let (o, lse) = reference::forward(q.clone(), k.clone(), v.clone(), problem);
         let (dq, dk, dv) = reference::backward(grad, q, k, v, o.clone(), &lse, problem);
-        self.parts([o, dq, dk, dv], lse)
+        Self::parts([o, dq, dk, dv], lse)
     }
 }
 
@@ -47,7 +47,7 @@ impl All {
         (qkv, inputs[3].clone().reshape(shape))
     }
 
-    fn parts<B: Kernels>(&self, of: [Tensor<B, 3>; 4], lse: Tensor<B, 2>) -> Vec<Tensor<B, 1>> {
+    fn parts<B: Kernels>(of: [Tensor<B, 3>; 4], lse: Tensor<B, 2>) -> Vec<Tensor<B, 1>> {
         let mut parts = of.map(|x| x.flatten(0, 2)).to_vec();
         parts.push(lse.flatten(0, 1));
         parts

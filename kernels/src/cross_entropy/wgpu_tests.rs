@@ -51,6 +51,7 @@ fn looser_ulps() -> f64 {
     2.0 * exp_ulps(SPREAD) + LOG_ULPS
 }
 
+#[expect(clippy::unwrap_used, reason = "a function of tests")]
 fn labels(tokens: usize, classes: usize) -> Vec<i32> {
     let label =
         |at: usize| if at % 5 == 2 { -100 } else { i32::try_from(at * 7 % classes).unwrap() };

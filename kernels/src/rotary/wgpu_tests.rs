@@ -1,6 +1,6 @@
 //! The rotation on an adapter against the reference in f64.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::tests::Rotary;
 use crate::testing::numbers;
@@ -37,8 +37,8 @@ fn no_tokens_give_nothing_on_an_adapter() {
     if adapter_is_missing() {
         return;
     }
-    let table = || Tensor::<Wgpu, 2>::zeros([0, 2], &Default::default());
-    let x = Tensor::<Wgpu, 3>::zeros([0, 2, 4], &Default::default());
+    let table = || Tensor::<Wgpu, 2>::zeros([0, 2], &Device::<Wgpu>::default());
+    let x = Tensor::<Wgpu, 3>::zeros([0, 2, 4], &Device::<Wgpu>::default());
     let y = <Wgpu as Kernels>::rotary(x, table(), table());
     assert_eq!((y.dims(), y.into_data().num_elements()), ([0, 2, 4], 0));
 }

@@ -60,18 +60,13 @@ impl Array {
 
     /// The array as a float tensor of this shape.
     pub(crate) fn tensor<const D: usize>(self, shape: [usize; D]) -> Tensor<Wgpu, D> {
-        let whole = self.0.meta.shape().clone();
-        let flat: Tensor<Wgpu, 1> = match whole.num_dims() {
-            1 => Tensor::from_primitive(TensorPrimitive::Float(self.0)),
-            _ => {
-                let (client, device) = (self.0.client.clone(), self.0.device.clone());
-                let length = Shape::new([whole.num_elements()]);
-                let flat =
-                    CubeTensor::new_contiguous(client, device, length, self.0.handle, self.0.dtype);
-                Tensor::from_primitive(TensorPrimitive::Float(flat))
-            }
-        };
-        flat.reshape(shape)
+        let length = self.len();
+        let numbers: usize = shape.iter().product();
+        assert!(numbers == length, "wgpu: {length} numbers cannot have the shape {shape:?}");
+        let CubeTensor { client, device, handle, dtype, .. } = self.0;
+        let shape = Shape::new(shape);
+        let tensor = CubeTensor::new_contiguous(client, device, shape, handle, dtype);
+        Tensor::from_primitive(TensorPrimitive::Float(tensor))
     }
 
     /// The first and the second half of the numbers, where a kernel wrote two arrays into one.

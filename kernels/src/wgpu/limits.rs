@@ -69,15 +69,12 @@ impl Limits {
             ("arrays", shader.num_arrays.into(), self.arrays.into()),
             ("bytes of one array", largest_array_bytes, self.array_bytes),
         ];
-        for axis in 0..3 {
-            let (threads, most) = (shader.workgroup[axis], self.workgroup[axis]);
-            needs.push(("threads along one axis", threads.into(), most.into()));
-            needs.push((
-                "workgroups along one axis",
-                groups[axis].into(),
-                self.groups[axis].into(),
-            ));
-        }
+        let mut axes = |what, needed: [u32; 3], allowed: [u32; 3]| {
+            let pairs = needed.into_iter().zip(allowed);
+            needs.extend(pairs.map(|(needed, allowed)| (what, needed.into(), allowed.into())));
+        };
+        axes("threads along one axis", shader.workgroup, self.workgroup);
+        axes("workgroups along one axis", groups, self.groups);
         match needs.into_iter().find(|(_, needed, allowed)| needed > allowed) {
             Some((what, needed, allowed)) => {
                 Err(LimitError { kernel: shader.entry, what, needed, allowed })
