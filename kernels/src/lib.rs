@@ -21,13 +21,18 @@ pub mod convolution;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
 pub mod cross_entropy;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+mod cuda;
 pub mod dropout;
 pub mod embedding;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod emit;
 pub mod gelu;
 mod graph;
 pub mod linear;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod matmul;
+mod memo;
 pub mod norm;
 pub mod oracle;
 pub mod precision;
@@ -42,6 +47,8 @@ pub mod silu_network;
 pub mod slope;
 pub mod spherical_harmonics;
 pub mod swiglu;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 pub mod wigner;
 
 #[cfg(test)]

@@ -24,6 +24,10 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+pub(crate) mod emit;
 mod graph;
 mod op;
 mod paths;
@@ -32,6 +36,10 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 

@@ -14,6 +14,8 @@
 //! gradient, costs nothing.
 
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
