@@ -30,6 +30,9 @@ fn kernels_are_timed_and_written_as_json_and_as_a_drawing() {
 fn names_and_devices_that_do_not_exist_are_refused_with_what_does() {
     let bench = Bench::new();
     bench.fail(&["bench", "kernels", "--family", "atention"], 2, &["'attention'"]);
-    let device = ["bench", "kernels", "--device", "cuda"];
-    bench.fail(&device, 2, &["--device cuda", "only cpu"]);
+    bench.fail(&["bench", "kernels", "--device", "tpu"], 2, &["`tpu` is no device"]);
+    let device = ["bench", "kernels", "--device", "cuda:4096"];
+    bench.fail(&device, 2, &["device cuda:4096"]);
+    let reference = ["bench", "kernels", "--kernels", "reference"];
+    bench.fail(&reference, 2, &["device cpu", "on cuda only"]);
 }

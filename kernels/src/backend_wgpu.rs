@@ -6,4 +6,8 @@ use crate::Kernels;
 /// The backend of wgpu: Burn's, without fusion, so that tensors are buffers of one queue.
 pub type Wgpu = burn_wgpu::Wgpu<f32, i32, u32>;
 
-impl Kernels for Wgpu {}
+impl Kernels for Wgpu {
+    fn own_kernels() -> Vec<&'static str> {
+        crate::registry::overrides(include_str!("backend_wgpu.rs"))
+    }
+}
