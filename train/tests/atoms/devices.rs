@@ -30,12 +30,12 @@ fn a_run_on_wgpu_passes_the_gate_and_has_the_losses_and_predictions_of_the_cpu()
     run_on::<Wgpu>(&device, &plan(SILICON, &dir), &mut memory, &Resume::No).unwrap();
     assert!(memory.notes[1].starts_with("parity gate: "), "{:?}", memory.notes);
 
-    // Structures have 8 atoms or more: slices of one and of two change the order of sums, and a
+    // Structures have 8 to 32 atoms: slices of one and of two change the order of sums, and a
     // device may be four times as far off, as in the gate.
     let cpu = losses(2_000, folder.path());
     let got: Vec<f64> = memory.steps.iter().map(|step| step.loss).collect();
     let distance = |of: &[f64]| of.iter().zip(&cpu).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let natural = [8, 16].map(|most| distance(&losses(most, folder.path())));
+    let natural = [32, 64].map(|most| distance(&losses(most, folder.path())));
     let largest = cpu.iter().fold(0.0, |most: f64, loss| most.max(*loss));
     let allowed = 4.0 * natural[0].max(natural[1]) + ulp(largest, f64::from(f32::EPSILON));
     assert!(distance(&got) <= allowed, "{got:?}\n{cpu:?}\nallowed {allowed:e}");
