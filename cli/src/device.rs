@@ -1,7 +1,7 @@
 //! The option `--device` of commands that compute.
 
 use burn::tensor::FloatDType;
-use genesis_train::device::adapters::adapters;
+use genesis_train::device::adapters::{adapters, preferred};
 use genesis_train::device::nvidia::driver;
 use genesis_train::device::{DeviceChoice, DeviceError, KernelChoice, OnDevice, on_device};
 
@@ -32,10 +32,8 @@ impl DeviceArgs {
                 gpu.map(|gpu| gpu.name)
             }
             DeviceChoice::Wgpu { ordinal } => {
-                let all = adapters();
-                // Which of several wgpu prefers is its own business.
-                let place = ordinal.or((all.len() == 1).then_some(0));
-                place.and_then(|at| all.into_iter().nth(at)).map(|adapter| adapter.name)
+                let found = ordinal.map_or_else(preferred, |at| adapters().into_iter().nth(at));
+                found.map(|adapter| adapter.name)
             }
             DeviceChoice::Cpu => None,
         };

@@ -45,6 +45,8 @@ pub mod silu_network;
 pub mod slope;
 pub mod spherical_harmonics;
 pub mod swiglu;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 pub mod wigner;
 
 #[cfg(test)]

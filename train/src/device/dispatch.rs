@@ -146,22 +146,21 @@ fn wgpu<W: OnDevice>(
     ordinal: Option<usize>,
     work: W,
 ) -> Result<W::Output, DeviceError> {
-    use burn::tensor::backend::{Device as _, DeviceId};
     use genesis_kernels::Wgpu;
-
-    use super::adapters::{adapters, burn_id};
+    use genesis_kernels::wgpu::{adapters, default_adapter};
 
     let all = adapters();
-    let named = all.iter().enumerate().map(|(at, it)| format!("wgpu:{at} {}", it.name));
-    let found = named.collect::<Vec<_>>().join(", ");
-    let found = if found.is_empty() { "no adapter, or no Vulkan loader".to_owned() } else { found };
-    // The fourth kind of `WgpuDevice` is the one that wgpu prefers.
-    let id = match ordinal {
-        None => (!all.is_empty()).then_some((4, 0)),
-        Some(ordinal) => burn_id(&all, ordinal),
+    let chosen = match ordinal {
+        None => default_adapter(),
+        Some(ordinal) => all.get(ordinal).cloned(),
     };
-    let (kind, place) = id.ok_or(DeviceError::Absent { device: choice, found })?;
-    let device = burn::tensor::Device::<Wgpu>::from_id(DeviceId::new(kind, place));
+    let Some(device) = chosen.and_then(|adapter| adapter.device) else {
+        let named = all.iter().enumerate().map(|(at, it)| format!("wgpu:{at} {}", it.name));
+        let found = named.collect::<Vec<_>>().join(", ");
+        let none = "no adapter, or no Vulkan loader";
+        let found = if found.is_empty() { none.to_owned() } else { found };
+        return Err(DeviceError::Absent { device: choice, found });
+    };
     Ok(work.run::<Wgpu>(&device))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use genesis_data::shards::Dataset;
 use genesis_kernels::oracle::ulp;
 use genesis_kernels::{Kernels, Wgpu};
+use genesis_train::device::gate::SLACK;
 use genesis_train::trainer::Resume;
 
 use crate::adapter::adapter;
@@ -26,15 +27,14 @@ fn losses(text: &str, slices: usize, dir: &Path, data: &Arc<Dataset>) -> Vec<f64
 }
 
 /// Asserts that `got` is as near to a run on the CPU as sums in another order are, which is what
-/// slices change; twice that for the slack of every comparison, twice more for the elementary
-/// functions of a device.
+/// slices change, times the slack of the gate.
 fn assert_near(text: &str, got: &[f64], dir: &Path, data: &Arc<Dataset>) {
     let cpu = losses(text, 1, dir, data);
     assert_eq!(got.len(), cpu.len());
     let orders = [2, 4].map(|slices| losses(text, slices, dir, data));
     let distance = |of: &[f64]| of.iter().zip(&cpu).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     let natural = orders.iter().map(|of| distance(of)).fold(0.0, f64::max);
-    let allowed = 4.0 * natural + ulp(cpu[0], f64::from(f32::EPSILON));
+    let allowed = SLACK * natural + ulp(cpu[0], f64::from(f32::EPSILON));
     assert!(distance(got) <= allowed, "{got:?}\n{cpu:?}\nallowed {allowed:e}");
 }
 
