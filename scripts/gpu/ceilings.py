@@ -11,7 +11,7 @@ import json
 
 import torch
 
-from torch_kernels import seconds_of
+from timing import seconds_of
 
 
 def options():

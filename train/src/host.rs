@@ -37,7 +37,7 @@ fn flat<E: burn::tensor::Element>(values: Vec<E>) -> TensorData {
 }
 
 /// Values of every tensor, exact.
-pub(crate) fn to_f64<B: Kernels>(tensors: Vec<Tensor<B, 1>>) -> Vec<Vec<f64>> {
+pub(crate) fn to_f64<B: Kernels>(tensors: &[Tensor<B, 1>]) -> Vec<Vec<f64>> {
     tensors.iter().map(|tensor| values_of(tensor).into_f64()).collect()
 }
 

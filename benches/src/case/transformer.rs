@@ -195,6 +195,7 @@ impl<B: Kernels> Training<B> {
 mod tests {
     use burn::backend::flex::FlexDevice;
     use genesis_kernels::Cpu;
+    use genesis_model::ParamSpec;
 
     use super::*;
 
@@ -230,7 +231,7 @@ mod tests {
         let case = TransformerCase::gpt2_124m(1, Repeats { warmup: 0, steps: 1 });
         let config = case.config();
         config.validate().unwrap();
-        let count: usize = specs(&config).iter().map(|spec| spec.num_elements()).sum();
+        let count: usize = specs(&config).iter().map(ParamSpec::num_elements).sum();
         // `sum(p.numel() for p in GPT2LMHeadModel(GPT2Config()).parameters())` of transformers.
         assert_eq!(count, 124_439_808);
         let tiny = TransformerCase { network: Network::Gpt2, ..small(true) };

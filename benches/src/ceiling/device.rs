@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use burn::tensor::{DType, Distribution, FloatDType, Tensor};
 use genesis_kernels::{Kernels, Precision, WeightLayout};
+use genesis_train::device::gate::name_of;
 
 use super::{Bandwidth, Ceilings};
 
@@ -30,7 +31,7 @@ impl Ceilings {
         Self {
             device: name,
             threads: rayon::current_num_threads(),
-            instructions: B::name(device),
+            instructions: name_of::<B>(device),
             f32_flops_per_s: float(FloatDType::F32, Precision::Full),
             f64_flops_per_s: f64.then(|| float(FloatDType::F64, Precision::Full)),
             bf16_flops_per_s: Some(float(FloatDType::F32, Precision::Bf16Mixed)),

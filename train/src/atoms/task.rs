@@ -215,7 +215,7 @@ impl Trial for GraphTrial {
         let counts = LossCounts::of(&self.batch);
         let found = loss_and_gradients(&self.blueprint, params, &self.batch, &self.loss, counts)
             .map_err(|error| TrainError::Batch { step: 0, reason: error.to_string() })?;
-        Ok(Computed { loss: found.terms.total(), gradients: to_f64(found.gradients) })
+        Ok(Computed { loss: found.terms.total(), gradients: to_f64(&found.gradients) })
     }
 
     fn describe(&self) -> String {

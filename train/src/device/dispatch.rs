@@ -149,12 +149,12 @@ fn wgpu<W: OnDevice>(
     use genesis_kernels::Wgpu;
     use genesis_kernels::wgpu::{adapters, default_adapter};
 
-    let all = adapters();
     let chosen = match ordinal {
         None => default_adapter(),
-        Some(ordinal) => all.get(ordinal).cloned(),
+        Some(ordinal) => adapters().into_iter().nth(ordinal),
     };
     let Some(device) = chosen.and_then(|adapter| adapter.device) else {
+        let all = adapters();
         let named = all.iter().enumerate().map(|(at, it)| format!("wgpu:{at} {}", it.name));
         let found = named.collect::<Vec<_>>().join(", ");
         let none = "no adapter, or no Vulkan loader";

@@ -111,10 +111,17 @@ pub fn kernels_of<B: Kernels>(device: &B::Device) -> String {
     };
     format!(
         "kernels of {}: {}; composed of Burn operations: {}",
-        B::name(device),
+        name_of::<B>(device),
         list(&own),
         list(&references)
     )
+}
+
+/// What people call the backend: `cuda` for Burn's `cubecl<cuda>`.
+pub fn name_of<B: Kernels>(device: &B::Device) -> String {
+    let full = B::name(device);
+    let inner = full.strip_prefix("cubecl<").unwrap_or(&full);
+    inner.split(['<', '>']).next().unwrap_or(inner).to_owned()
 }
 
 /// Whether `B` is what others are compared with.
@@ -136,7 +143,7 @@ pub(crate) fn pass<B: Kernels>(
     let got = trial.compute(params, device)?;
     let expected = Expected::of(trial, params, &host)?;
     let names: Vec<&str> = params.specs().iter().map(|spec| spec.name.as_str()).collect();
-    expected.judge(&names, &got, &B::name(device), &trial.describe())
+    expected.judge(&names, &got, &name_of::<B>(device), &trial.describe())
 }
 
 /// What the CPU says.

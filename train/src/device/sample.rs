@@ -83,7 +83,8 @@ fn neighborhood(num_atoms: usize, edges: &[(u32, u32, [i32; 3])]) -> Vec<u32> {
     let mut kept: Vec<u32> = Vec::with_capacity(wanted);
     let mut done = 0;
     while kept.len() < wanted {
-        let next = (0..).find(|atom| !kept.contains(atom));
+        let mut all = 0..u32::try_from(num_atoms).unwrap_or(u32::MAX);
+        let next = all.find(|atom| !kept.contains(atom));
         kept.extend(next.filter(|_| done == kept.len()));
         let from = kept[done];
         done += 1;

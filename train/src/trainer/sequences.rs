@@ -166,7 +166,7 @@ impl Trial for TokenTrial {
         let mode = |slice| Mode::training(self.precision, dropout, slice);
         let slices = std::slice::from_ref(&self.batch);
         let (loss, gradients) = step::accumulate(&self.config, params, slices, mode, device);
-        Ok(Computed { loss, gradients: to_f64(gradients) })
+        Ok(Computed { loss, gradients: to_f64(&gradients) })
     }
 
     fn describe(&self) -> String {

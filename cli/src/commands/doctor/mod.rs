@@ -64,7 +64,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let advice: Vec<String> = advice(&facts);
     if !advice.is_empty() {
         console::result("\nmissing, and needed for what stands in brackets only:");
-        advice.iter().for_each(|it| console::result(format!("  {it}")));
+        for it in &advice {
+            console::result(format!("  {it}"));
+        }
     }
     Ok(Code::Done)
 }
