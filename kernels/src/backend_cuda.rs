@@ -5,4 +5,8 @@ use crate::Kernels;
 /// The backend of CUDA: Burn's, without fusion, so that a tensor is device memory.
 pub type Cuda = burn_cuda::Cuda<f32, i32>;
 
-impl Kernels for Cuda {}
+impl Kernels for Cuda {
+    fn own_kernels() -> Vec<&'static str> {
+        crate::registry::overrides(include_str!("backend_cuda.rs"))
+    }
+}

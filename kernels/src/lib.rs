@@ -13,6 +13,8 @@ mod backend_autodiff;
 mod backend_cpu;
 #[cfg(feature = "cuda")]
 mod backend_cuda;
+#[cfg(feature = "cuda")]
+mod backend_plain;
 #[cfg(feature = "wgpu")]
 mod backend_wgpu;
 pub mod channel_linear;
@@ -37,6 +39,7 @@ pub mod norm;
 pub mod oracle;
 pub mod precision;
 pub mod reduce;
+pub mod registry;
 pub mod roofline;
 pub mod rotary;
 pub mod row_mixing;
@@ -59,6 +62,8 @@ pub use attention::AttentionProblem;
 pub use backend::{Cpu, Kernels};
 #[cfg(feature = "cuda")]
 pub use backend_cuda::Cuda;
+#[cfg(feature = "cuda")]
+pub use backend_plain::PlainCuda;
 #[cfg(feature = "wgpu")]
 pub use backend_wgpu::Wgpu;
 pub use burn::backend::Autodiff;

@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
+use crate::check::WITH_DEVICES;
 use crate::stage::{cargo, has_subcommand, must_succeed, shown};
 
 const MARK: &str = "SKIPPED:";
@@ -31,7 +32,8 @@ pub(crate) fn run(root: &Path) -> Result<TestRun> {
 }
 
 fn with_nextest(root: &Path) -> Result<TestRun> {
-    must_succeed(cargo(root, &["nextest", "run", "--workspace"]))?;
+    let arguments = [&["nextest", "run", "--workspace"][..], &WITH_DEVICES].concat();
+    must_succeed(cargo(root, &arguments))?;
     let report = root.join("target/nextest/default/junit.xml");
     let text = std::fs::read_to_string(&report).with_context(|| {
         format!("cannot read {}, which nextest.toml asks for", report.display())
@@ -49,7 +51,9 @@ fn read_junit(text: &str) -> TestRun {
 }
 
 fn with_cargo(root: &Path) -> Result<TestRun> {
-    let mut command = cargo(root, &["test", "--workspace", "--tests", "--", "--show-output"]);
+    let tests = ["test", "--workspace", "--tests"];
+    let arguments = [&tests[..], &WITH_DEVICES, &["--", "--show-output"]].concat();
+    let mut command = cargo(root, &arguments);
     let shown = shown(&command);
     let mut child = command
         .stdin(Stdio::null())
