@@ -19,6 +19,8 @@
 
 mod chunks;
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;

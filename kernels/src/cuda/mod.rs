@@ -7,6 +7,9 @@
 mod emitted;
 #[cfg(all(test, unix))]
 pub(crate) mod emulator;
+pub(crate) mod elementwise;
+#[cfg(all(test, unix))]
+pub(crate) mod emulated;
 pub(crate) mod launch;
 pub(crate) mod machine;
 pub(crate) mod product;
