@@ -9,8 +9,8 @@ use super::MIN_ROWS;
 use crate::Precision;
 use crate::cuda::launch::Number;
 use crate::cuda::product::{Matrices, Product};
-use crate::cuda::{Array, Element, Launch, Machine, Source};
 use crate::cuda::rounding::{round_to_bf16, to_bf16};
+use crate::cuda::{Array, Element, Launch, Machine, Source};
 
 static SOURCE: Source =
     Source::of("cross_entropy/cross_entropy.cu", include_str!("cross_entropy.cu"));

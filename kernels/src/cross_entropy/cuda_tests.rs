@@ -54,7 +54,8 @@ impl Problem {
         let (loss, lse, _) = run(machine, &inputs, chunk, false);
         let (same_loss, same_lse, found) = run(machine, &inputs, chunk, true);
         let both = |a: &GuardedArray, b: &GuardedArray| {
-            let bits = |x: &GuardedArray| x.values().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let bits =
+                |x: &GuardedArray| x.values().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(a), bits(b), "with and without gradients");
         };
         both(&loss, &same_loss);
@@ -94,7 +95,8 @@ fn tolerance(exact: &[f64], narrow: &[f64], epsilon: f64) -> f64 {
     let largest = exact.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     let oracle = Oracle { exact, same_precision: &scaled, epsilon };
     // Half a spacing is what storing a result can always cost, whatever the few values here say.
-    FEW_VALUES_SLACK * oracle.natural_error().max(0.5 * ulp(largest, epsilon)) + ulp(largest, epsilon)
+    FEW_VALUES_SLACK * oracle.natural_error().max(0.5 * ulp(largest, epsilon))
+        + ulp(largest, epsilon)
 }
 
 #[test]

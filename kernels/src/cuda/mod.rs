@@ -4,12 +4,12 @@
 //! [`Machine`]: the device, or in tests the emulator, which runs the same launches on the CPU. So the host
 //! side of every family is executed without a GPU. Not here: mathematics; each family has its own.
 
+pub(crate) mod elementwise;
 mod emitted;
 #[cfg(all(test, unix))]
-pub(crate) mod emulator;
-pub(crate) mod elementwise;
-#[cfg(all(test, unix))]
 pub(crate) mod emulated;
+#[cfg(all(test, unix))]
+pub(crate) mod emulator;
 pub(crate) mod launch;
 pub(crate) mod machine;
 pub(crate) mod product;

@@ -33,7 +33,8 @@ fn far_out_the_emulated_forms_are_the_identity_or_zero_and_nan_stays() {
     let x = machine.array_of(Element::F32, &[50.0, -50.0, f64::NAN]);
     let ones = machine.array_of(Element::F32, &[1.0; 3]);
     for kind in [GeluKind::Erf, GeluKind::Tanh] {
-        let (y, slope) = (forward(&machine, &x, kind).values(), backward(&machine, [&ones, &x], kind));
+        let (y, slope) =
+            (forward(&machine, &x, kind).values(), backward(&machine, [&ones, &x], kind));
         assert_eq!((y[0], y[1].abs()), (50.0, 0.0));
         assert_eq!((slope.values()[0], slope.values()[1].abs()), (1.0, 0.0));
         assert!(y[2].is_nan() && slope.values()[2].is_nan());

@@ -8,16 +8,8 @@ use crate::cuda::emulator::Emulator;
 use crate::testing::numbers;
 
 /// Halves of one number, around a pack of four, of whole packs, and many tokens.
-const SIZES: [[usize; 3]; 8] = [
-    [1, 1, 2],
-    [3, 2, 6],
-    [2, 3, 8],
-    [5, 1, 10],
-    [4, 2, 64],
-    [2, 1, 130],
-    [300, 2, 4],
-    [0, 2, 4],
-];
+const SIZES: [[usize; 3]; 8] =
+    [[1, 1, 2], [3, 2, 6], [2, 3, 8], [5, 1, 10], [4, 2, 64], [2, 1, 130], [300, 2, 4], [0, 2, 4]];
 
 #[test]
 fn emulated_rotations_match_the_reference_for_ragged_sizes() {

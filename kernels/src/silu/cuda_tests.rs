@@ -32,7 +32,9 @@ fn an_emulated_nan_stays_where_it_is() {
     let Some(machine) = Emulator::find() else { return };
     let x = machine.array_of(Element::F64, &[f64::NAN, 1.0, -1e4]);
     let ones = machine.array_of(Element::F64, &[1.0; 3]);
-    for got in [forward(&machine, &x), slope(&machine, [&ones, &x]), bend(&machine, [&ones, &ones, &x])] {
+    for got in
+        [forward(&machine, &x), slope(&machine, [&ones, &x]), bend(&machine, [&ones, &ones, &x])]
+    {
         let got = got.values();
         assert!(got[0].is_nan() && got[1].is_finite() && got[2] == 0.0, "{got:?}");
     }

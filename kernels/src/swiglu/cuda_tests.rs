@@ -8,11 +8,7 @@ use crate::cuda::emulator::Emulator;
 use crate::testing::numbers;
 
 fn inputs(count: usize) -> Vec<Vec<f64>> {
-    vec![
-        numbers(count, 3),
-        numbers(count, 1).iter().map(|x| 5.0 * x).collect(),
-        numbers(count, 2),
-    ]
+    vec![numbers(count, 3), numbers(count, 1).iter().map(|x| 5.0 * x).collect(), numbers(count, 2)]
 }
 
 #[test]

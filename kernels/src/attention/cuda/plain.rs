@@ -55,7 +55,8 @@ pub(super) fn forward<M: Machine>(
 ) {
     let variant = Variant::of(inputs, sizes);
     let (work, items) = inputs.work(machine, Of::Queries, variant.block);
-    let launch = variant.launch("attention_forward").input(inputs.q).input(inputs.k).input(inputs.v);
+    let launch =
+        variant.launch("attention_forward").input(inputs.q).input(inputs.k).input(inputs.v);
     let launch = launch.input(&work).output(output).output(log_sum_exp);
     machine.launch(ended(launch, inputs, sizes, [items, sizes.query_heads]));
 }
@@ -70,7 +71,8 @@ pub(super) fn backward<M: Machine>(
     let variant = Variant::of(inputs, sizes);
     let rows = inputs.queries() * sizes.query_heads;
     let delta = machine.array(variant.element, rows);
-    let launch = variant.launch("attention_delta").input(known.grad).input(known.output).output(&delta);
+    let launch =
+        variant.launch("attention_delta").input(known.grad).input(known.output).output(&delta);
     let launch = launch.number(Number::U64(rows as u64)).size(sizes.width);
     machine.launch(launch.grid(rows.div_ceil(DELTA_ROWS)).block(128));
 

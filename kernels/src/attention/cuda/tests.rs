@@ -67,8 +67,7 @@ impl Case {
         let problem = self.mixed(precision);
         let (output, lse): (Tensor<Cpu, 3>, Tensor<Cpu, 2>) =
             reference::forward(q.clone(), k.clone(), v.clone(), &problem);
-        let (dq, dk, dv) =
-            reference::backward(grad, q, k, v, output.clone(), &lse, &problem);
+        let (dq, dk, dv) = reference::backward(grad, q, k, v, output.clone(), &lse, &problem);
         vec![host(output), host(lse), host(dq), host(dk), host(dv)]
     }
 
@@ -89,7 +88,8 @@ impl Case {
     fn check_mixed(&self, machine: &Emulator, element: Element) {
         let got = self.emulated(machine, element);
         let exact = self.reference(DType::F64, Precision::Full);
-        let mixed = [DType::F32, DType::F64].map(|dtype| self.reference(dtype, Precision::Bf16Mixed));
+        let mixed =
+            [DType::F32, DType::F64].map(|dtype| self.reference(dtype, Precision::Bf16Mixed));
         let epsilon = f64::from(f32::EPSILON);
         for at in 0..5 {
             println!("{:?} {:?} {}", self.problem, self.sizes, RESULTS[at]);
@@ -98,7 +98,8 @@ impl Case {
         }
         // Weights are rounded relative to the largest score so far: where a later key has a larger one,
         // both roundings, 2^-9 of a weight each, are independent. Weights sum to one, v is below one.
-        let oracle = |at: usize| Oracle { exact: &mixed[1][at], same_precision: &mixed[0][at], epsilon };
+        let oracle =
+            |at: usize| Oracle { exact: &mixed[1][at], same_precision: &mixed[0][at], epsilon };
         let allowed = oracle(0).tolerance(2.0) + 2f64.powi(-8);
         assert_within(&got[0], &mixed[1][0], |_| allowed);
         assert_matches(&got[1], &oracle(1), crate::testing::FEW_VALUES_SLACK);

@@ -26,7 +26,8 @@ pub(super) fn items(problem: &AttentionProblem, of: Of, rows_per_block: usize) -
         for block in 0..rows.div_ceil(rows_per_block) {
             let first = block * rows_per_block;
             let last = rows.min(first + rows_per_block) - 1;
-            let scores = (last + 1 - first) * seen(problem.causal, of, [queries, keys], [first, last]);
+            let scores =
+                (last + 1 - first) * seen(problem.causal, of, [queries, keys], [first, last]);
             let numbers = [queries, keys, block].map(|x| u32::try_from(x).unwrap_or(u32::MAX));
             items.push((scores, [first_query, numbers[0], first_key, numbers[1], numbers[2]]));
         }
@@ -73,7 +74,8 @@ mod tests {
     #[test]
     fn blocks_with_the_most_scores_come_first() {
         let causal = AttentionProblem::packed(&[0, 2, 10], true, 1.0, Precision::Full);
-        let order = |of| blocks(&causal, of, 4).iter().map(|item| [item[0], item[4]]).collect::<Vec<_>>();
+        let order =
+            |of| blocks(&causal, of, 4).iter().map(|item| [item[0], item[4]]).collect::<Vec<_>>();
         // The last queries see the most keys, the first keys are seen by the most queries.
         assert_eq!(order(Of::Queries), [[2, 1], [2, 0], [0, 0]]);
         assert_eq!(order(Of::Keys), [[2, 0], [2, 1], [0, 0]]);
