@@ -23,8 +23,10 @@ pub mod convolution;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
 pub mod cross_entropy;
-#[cfg(any(feature = "cuda", all(test, unix)))]
+#[cfg(all(test, unix, not(feature = "cuda")))]
 mod cuda;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dropout;
 pub mod embedding;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]

@@ -5,23 +5,41 @@
 //! not fit is a bug in the host side of a family. Not here: running it.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
 
 use super::machine::{Array, Limits};
 use super::signature::{self, Defines, Kind, Parameter, Passing, Signature, SignatureError};
 
 /// The text of a `.cu` file and its name in messages.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// Such as `norm.cu`.
+    /// Such as `norm/norm.cu`.
     pub(crate) name: Cow<'static, str>,
     /// Its content.
     pub(crate) text: Cow<'static, str>,
+    digest: OnceLock<u64>,
 }
 
 impl Source {
-    /// A file of the repository: `Source::of("norm.cu", include_str!("norm.cu"))`.
+    /// A file of the repository: `Source::of("norm/norm.cu", include_str!("norm.cu"))`.
     pub(crate) const fn of(name: &'static str, text: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), text: Cow::Borrowed(text) }
+        let (name, text) = (Cow::Borrowed(name), Cow::Borrowed(text));
+        Self { name, text, digest: OnceLock::new() }
+    }
+
+    /// A text that was written by the program.
+    pub(crate) fn generated(name: String, text: String) -> Self {
+        Self { name: Cow::Owned(name), text: Cow::Owned(text), digest: OnceLock::new() }
+    }
+
+    /// Tells texts apart within this process; computed once.
+    pub(crate) fn digest(&self) -> u64 {
+        *self.digest.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            self.text.hash(&mut hasher);
+            hasher.finish()
+        })
     }
 }
 
@@ -60,6 +78,14 @@ impl Number {
             _ => return None,
         }
         Some(bytes)
+    }
+
+    /// The bytes of the number as this parameter.
+    ///
+    /// # Panics
+    /// When it is none, which the check of a launch finds first.
+    pub(crate) fn bytes_for(self, parameter: &Parameter) -> [u8; 8] {
+        self.bytes(parameter.kind).expect("the launch was checked")
     }
 }
 
@@ -252,12 +278,22 @@ impl<A: Array> Launch<'_, A> {
     /// Checks everything; returns the signature of the kernel.
     pub(crate) fn check(&self, limits: &Limits) -> Result<Signature, LaunchError> {
         let signature = self.signature()?;
-        self.check_arguments(&signature)?;
-        self.check_limits(limits)?;
+        self.check_against(&signature, limits)?;
         Ok(signature)
     }
 
-    fn signature(&self) -> Result<Signature, LaunchError> {
+    /// Checks arguments, grid, block and shared memory.
+    pub(crate) fn check_against(
+        &self,
+        signature: &Signature,
+        limits: &Limits,
+    ) -> Result<(), LaunchError> {
+        self.check_arguments(signature)?;
+        self.check_limits(limits)
+    }
+
+    /// The signature of the kernel, when the source has it and may be compiled like this.
+    pub(crate) fn signature(&self) -> Result<Signature, LaunchError> {
         let source_name = self.source.name.to_string();
         let text = |error| LaunchError::Text { source_name: source_name.clone(), error };
         let variants = signature::variants(&self.source.text).map_err(text)?;

@@ -106,9 +106,7 @@ fn call(
             Argument::Input(array) | Argument::Output(array) => {
                 (array.pointer() as usize as u64).to_ne_bytes()
             }
-            Argument::Number(number) => {
-                number.bytes(parameter.kind).expect("`check` found it fits")
-            }
+            Argument::Number(number) => number.bytes_for(parameter),
         })
         .collect();
     let mut arguments: Vec<*mut c_void> =
