@@ -79,17 +79,17 @@ pub(super) unsafe fn columns(lines: &[__m512; 16], to: *mut f32, width: usize) {
 #[target_feature(enable = "avx512f")]
 #[inline]
 pub(super) unsafe fn double(from: *const f64, step: usize, to: *mut f64, width: usize) {
-    let mut pairs = [[_mm512_setzero_pd(); 4]; 2];
-    for pair in 0..4 {
+    let (mut lower, mut higher) = ([_mm512_setzero_pd(); 4], [_mm512_setzero_pd(); 4]);
+    for (pair, (lower, higher)) in lower.iter_mut().zip(&mut higher).enumerate() {
         // SAFETY: the caller says that the numbers are there.
         let (a, b) = unsafe {
             let first = from.add(2 * pair * step);
             (_mm512_loadu_pd(first), _mm512_loadu_pd(first.add(step)))
         };
-        pairs[0][pair] = _mm512_unpacklo_pd(a, b);
-        pairs[1][pair] = _mm512_unpackhi_pd(a, b);
+        *lower = _mm512_unpacklo_pd(a, b);
+        *higher = _mm512_unpackhi_pd(a, b);
     }
-    for (column, &[a, b, c, d]) in pairs.iter().enumerate() {
+    for (column, [a, b, c, d]) in [lower, higher].into_iter().enumerate() {
         let (ab, cd) = (_mm512_shuffle_f64x2::<LOW>(a, b), _mm512_shuffle_f64x2::<LOW>(c, d));
         let (ab_high, cd_high) =
             (_mm512_shuffle_f64x2::<HIGH>(a, b), _mm512_shuffle_f64x2::<HIGH>(c, d));
