@@ -183,7 +183,7 @@ impl<'a, M: Machine> Call<'a, M> {
         let weight = self.weight.as_ref().unwrap_or(self.inputs.weight);
         let weight = Matrices::of(weight, [vocabulary, width]);
         let logits = self.of_chunk(&self.logits, rows.len());
-        let product = Product::of(hidden.clone(), weight.clone().transpose(), logits);
+        let product = Product::of(hidden, weight.transpose(), logits);
         self.machine.multiply(Product { bias: self.inputs.bias, ..product });
         self.soften(&rows);
         if !self.wants_gradients {
@@ -193,7 +193,7 @@ impl<'a, M: Machine> Call<'a, M> {
         let slopes = self.of_chunk(&self.slopes, rows.len());
         let to_hidden = Matrices::of(&self.gradients.hidden, [self.tokens, width]);
         let to_hidden = to_hidden.rows_from(rows.start, rows.len());
-        self.machine.multiply(Product::of(slopes.clone(), weight, to_hidden));
+        self.machine.multiply(Product::of(slopes, weight, to_hidden));
         let to_weight = Matrices::of(&self.gradients.weight, [vocabulary, width]);
         let product = Product::of(slopes.transpose(), hidden, to_weight);
         self.machine.multiply(Product { accumulate: rows.start > 0, ..product });

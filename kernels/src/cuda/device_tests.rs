@@ -16,7 +16,7 @@ use crate::testing::{FEW_VALUES_SLACK, flat, host, numbers, shaped};
 use crate::{AdamwStep, AmsgradState, Cpu, Cuda, Kernels, Precision};
 
 /// Is there a device? Says so when there is none, and fails when there must be.
-fn has_device() -> bool {
+pub(super) fn has_device() -> bool {
     let required = std::env::var_os("REQUIRE_DEVICE")
         .is_some_and(|names| names.to_string_lossy().split(',').any(|name| name == "cuda"));
     let found = if driver::is_present() { device_facts(0) } else { Err(CudaError::NoDriver) };
@@ -133,7 +133,7 @@ fn the_cost_of_a_crossing_is_printed() {
 
 /// Asserts that f32 on the device errs as little as the reference in f32 on the CPU does.
 #[track_caller]
-fn check(name: &str, got: &[f64], narrow: &[f64], exact: &[f64]) {
+pub(super) fn check(name: &str, got: &[f64], narrow: &[f64], exact: &[f64]) {
     let oracle = Oracle { exact, same_precision: narrow, epsilon: f64::from(f32::EPSILON) };
     let largest = exact.iter().filter(|x| x.is_finite()).fold(0.0, |m: f64, x| m.max(x.abs()));
     let spacing = ulp(largest, oracle.epsilon);

@@ -4,10 +4,6 @@
 //! [`Machine`]: the device (feature `cuda`), or in tests the emulator, which runs the same launches on the CPU.
 //! So the host side of every family is executed without a GPU. Not here: mathematics; each family has its own.
 
-pub(crate) mod elementwise;
-mod emitted;
-#[cfg(all(test, unix))]
-pub(crate) mod emulated;
 #[cfg(feature = "cuda")]
 mod array;
 #[cfg(feature = "cuda")]
@@ -20,9 +16,15 @@ mod cublaslt;
 #[cfg(feature = "cuda")]
 pub(crate) mod device;
 #[cfg(all(test, feature = "cuda"))]
+mod device_sequence_tests;
+#[cfg(all(test, feature = "cuda"))]
 mod device_tests;
 #[cfg(feature = "cuda")]
 mod driver;
+pub(crate) mod elementwise;
+mod emitted;
+#[cfg(all(test, unix))]
+pub(crate) mod emulated;
 #[cfg(all(test, unix))]
 pub(crate) mod emulator;
 #[cfg(feature = "cuda")]
