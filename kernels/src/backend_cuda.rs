@@ -6,13 +6,14 @@
 use burn::tensor::{Int, Tensor};
 use burn_cuda::CudaDevice;
 
+use crate::cuda::atoms::{self, Contraction};
 use crate::cuda::device::{DeviceArray, DeviceMachine, on};
 use crate::linear::WeightLayout;
 use crate::shape::assert_shape;
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, DropoutMask, GeluKind, Kernels, LossAndGradients,
-    Precision, adamw, attention, cross_entropy, dropout, embedding, gelu, linear, norm, reduce,
-    rotary, silu, swiglu,
+    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
+    GeluKind, Kernels, LossAndGradients, Precision, RowIndex, adamw, attention, cross_entropy,
+    dropout, embedding, gelu, linear, norm, reduce, rotary, silu, swiglu,
 };
 
 /// The backend of CUDA: Burn's, without fusion, so that a tensor is device memory.
@@ -332,6 +333,130 @@ impl Kernels for Cuda {
             let sum = reduce::cuda::sum_of_squares(machine, &machine.input(x));
             machine.tensor(sum, [1])
         })
+    }
+
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        atoms::harmonics(vectors, max_degree)
+    }
+
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        atoms::harmonics_backward(grad, vectors)
+    }
+
+    fn spherical_harmonics_second(
+        along: Tensor<Self, 2>,
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        atoms::harmonics_second(along, grad, vectors)
+    }
+
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        atoms::convolution(features, harmonics, radial, problem)
+    }
+
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        atoms::convolution_features(grad, harmonics, radial, problem)
+    }
+
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 2> {
+        atoms::convolution_harmonics(grad, features, radial, problem)
+    }
+
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        atoms::convolution_radial(grad, features, harmonics, problem)
+    }
+
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let coefficients = Some(coefficients);
+        Contraction { x, along: None, grad: None, coefficients }.outputs(problem)
+    }
+
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (grad, coefficients) = (Some(grad), Some(coefficients));
+        Contraction { x, along: None, grad, coefficients }.inputs(problem)
+    }
+
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let call = Contraction { x, along: None, grad: Some(grad), coefficients: None };
+        call.table(num_species, problem)
+    }
+
+    fn contraction_tangent(
+        along: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, coefficients) = (Some(along), Some(coefficients));
+        Contraction { x, along, grad: None, coefficients }.outputs(problem)
+    }
+
+    fn contraction_input_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
+        Contraction { x, along, grad, coefficients }.inputs(problem)
+    }
+
+    fn contraction_coefficients_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, grad) = (Some(along), Some(grad));
+        Contraction { x, along, grad, coefficients: None }.table(num_species, problem)
+    }
+
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        atoms::gather(x, indices)
+    }
+
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        atoms::sum(x, indices)
     }
 }
 

@@ -7,6 +7,8 @@
 #[cfg(feature = "cuda")]
 mod array;
 #[cfg(feature = "cuda")]
+pub(crate) mod atoms;
+#[cfg(feature = "cuda")]
 mod bridge;
 pub(crate) mod compile;
 #[cfg(feature = "cuda")]
@@ -39,11 +41,11 @@ pub(crate) mod rounding;
 mod settings;
 pub(crate) mod signature;
 
-pub(crate) use emitted::Emitted;
 #[cfg(feature = "cuda")]
 pub use compile::{CompileCounts, KernelStore};
 #[cfg(feature = "cuda")]
 pub use context::{DeviceFacts, check_device, compile_counts, device_facts};
+pub(crate) use emitted::Emitted;
 #[cfg(feature = "cuda")]
 pub use error::CudaError;
 pub(crate) use launch::{Launch, Source};
