@@ -101,7 +101,7 @@ impl Kernels for Cuda {
         on(&device(&x), |machine| {
             let (grad, x, weight) = (machine.input(grad), machine.input(x), machine.input(weight));
             let (dx, dweight) = norm::cuda::rms_norm_backward(machine, [&grad, &x, &weight], of);
-            (machine.tensor(dx, [of.rows, of.width]), machine.tensor(dweight, [of.width]))
+            (machine.tensor(dx, [of.count, of.width]), machine.tensor(dweight, [of.width]))
         })
     }
 
@@ -127,7 +127,7 @@ impl Kernels for Cuda {
             let (dx, dweight, dbias) =
                 norm::cuda::layer_norm_backward(machine, [&grad, &x, &weight], of);
             let vector = |array| machine.tensor(array, [of.width]);
-            (machine.tensor(dx, [of.rows, of.width]), vector(dweight), vector(dbias))
+            (machine.tensor(dx, [of.count, of.width]), vector(dweight), vector(dbias))
         })
     }
 
@@ -548,7 +548,7 @@ fn norm_rows(
 ) -> norm::cuda::Rows {
     let [rows, width] = x.dims();
     assert_shape(operation, "weight", weight.dims(), [width], "`x` fixes C");
-    norm::cuda::Rows { rows, width, epsilon }
+    norm::cuda::Rows { count: rows, width, epsilon }
 }
 
 fn norm_forward(
@@ -566,7 +566,7 @@ fn norm_forward(
         let (x, weight) = (machine.input(x), machine.input(weight));
         let bias = bias.map(|bias| machine.input(bias));
         let y = norm::cuda::forward(machine, &x, &weight, bias.as_ref(), of);
-        machine.tensor(y, [of.rows, of.width])
+        machine.tensor(y, [of.count, of.width])
     })
 }
 

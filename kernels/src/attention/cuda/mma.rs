@@ -24,24 +24,24 @@ const STAGE_NUMBERS: usize = 2048;
 #[derive(Clone, Copy)]
 struct Tiles {
     width: usize,
-    query_tiles: usize,
-    key_tiles: usize,
+    queries: usize,
+    keys: usize,
     stage: usize,
 }
 
 impl Tiles {
     fn of(head_width: usize) -> Self {
         let width = head_width.next_multiple_of(TILE);
-        let (key_tiles, stage) = if width <= 64 { (2, 64) } else { (1, 32) };
-        Self { width, query_tiles: 2, key_tiles, stage }
+        let (keys, stage) = if width <= 64 { (2, 64) } else { (1, 32) };
+        Self { width, queries: 2, keys, stage }
     }
 
     fn query_rows(self) -> usize {
-        TILE * WARPS * self.query_tiles
+        TILE * WARPS * self.queries
     }
 
     fn key_rows(self) -> usize {
-        TILE * WARPS * self.key_tiles
+        TILE * WARPS * self.keys
     }
 
     /// Bytes of `rows` rows that stay and of two stages of two operands; a row is followed by 16 bytes.
@@ -51,8 +51,8 @@ impl Tiles {
 
     fn launch<'a, A>(self, entry: &'static str) -> Launch<'a, A> {
         let launch = Launch::of(&SOURCE, entry).define("WIDTH", self.width);
-        let launch = launch.define("QUERY_TILES", self.query_tiles);
-        launch.define("KEY_TILES", self.key_tiles).define("STAGE", self.stage).block(128)
+        let launch = launch.define("QUERY_TILES", self.queries);
+        launch.define("KEY_TILES", self.keys).define("STAGE", self.stage).block(128)
     }
 }
 
