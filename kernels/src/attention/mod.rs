@@ -20,11 +20,17 @@
 mod batches;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 

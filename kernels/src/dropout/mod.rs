@@ -16,6 +16,8 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
 mod op;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod philox;
@@ -23,6 +25,10 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 pub(crate) use op::tracked;
 pub use philox::philox4x32;
