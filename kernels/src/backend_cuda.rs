@@ -6,19 +6,24 @@
 use burn::tensor::{Int, Tensor};
 use burn_cuda::CudaDevice;
 
+use crate::cuda::atoms::{self, Contraction};
 use crate::cuda::device::{DeviceArray, DeviceMachine, on};
 use crate::linear::WeightLayout;
 use crate::shape::assert_shape;
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, DropoutMask, GeluKind, Kernels, LossAndGradients,
-    Precision, adamw, attention, cross_entropy, dropout, embedding, gelu, linear, norm, reduce,
-    rotary, silu, swiglu,
+    AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
+    GeluKind, Kernels, LossAndGradients, Precision, RowIndex, adamw, attention, cross_entropy,
+    dropout, embedding, gelu, linear, norm, reduce, rotary, silu, swiglu,
 };
 
 /// The backend of CUDA: Burn's, without fusion, so that a tensor is device memory.
 pub type Cuda = burn_cuda::Cuda<f32, i32>;
 
 impl Kernels for Cuda {
+    fn own_kernels() -> Vec<&'static str> {
+        crate::registry::overrides(include_str!("backend_cuda.rs"))
+    }
+
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
         let shape = x.dims();
         on(&device(&x), |machine| {
@@ -96,7 +101,7 @@ impl Kernels for Cuda {
         on(&device(&x), |machine| {
             let (grad, x, weight) = (machine.input(grad), machine.input(x), machine.input(weight));
             let (dx, dweight) = norm::cuda::rms_norm_backward(machine, [&grad, &x, &weight], of);
-            (machine.tensor(dx, [of.rows, of.width]), machine.tensor(dweight, [of.width]))
+            (machine.tensor(dx, [of.count, of.width]), machine.tensor(dweight, [of.width]))
         })
     }
 
@@ -122,7 +127,7 @@ impl Kernels for Cuda {
             let (dx, dweight, dbias) =
                 norm::cuda::layer_norm_backward(machine, [&grad, &x, &weight], of);
             let vector = |array| machine.tensor(array, [of.width]);
-            (machine.tensor(dx, [of.rows, of.width]), vector(dweight), vector(dbias))
+            (machine.tensor(dx, [of.count, of.width]), vector(dweight), vector(dbias))
         })
     }
 
@@ -329,6 +334,130 @@ impl Kernels for Cuda {
             machine.tensor(sum, [1])
         })
     }
+
+    fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+        atoms::harmonics(vectors, max_degree)
+    }
+
+    fn spherical_harmonics_backward(
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> Tensor<Self, 2> {
+        atoms::harmonics_backward(grad, vectors)
+    }
+
+    fn spherical_harmonics_second(
+        along: Tensor<Self, 2>,
+        grad: Tensor<Self, 2>,
+        vectors: Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        atoms::harmonics_second(along, grad, vectors)
+    }
+
+    fn convolution(
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        atoms::convolution(features, harmonics, radial, problem)
+    }
+
+    fn convolution_features(
+        grad: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        atoms::convolution_features(grad, harmonics, radial, problem)
+    }
+
+    fn convolution_harmonics(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        radial: Tensor<Self, 3>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 2> {
+        atoms::convolution_harmonics(grad, features, radial, problem)
+    }
+
+    fn convolution_radial(
+        grad: Tensor<Self, 3>,
+        features: Tensor<Self, 3>,
+        harmonics: Tensor<Self, 2>,
+        problem: &ConvolutionProblem,
+    ) -> Tensor<Self, 3> {
+        atoms::convolution_radial(grad, features, harmonics, problem)
+    }
+
+    fn contraction(
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let coefficients = Some(coefficients);
+        Contraction { x, along: None, grad: None, coefficients }.outputs(problem)
+    }
+
+    fn contraction_input(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (grad, coefficients) = (Some(grad), Some(coefficients));
+        Contraction { x, along: None, grad, coefficients }.inputs(problem)
+    }
+
+    fn contraction_coefficients(
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let call = Contraction { x, along: None, grad: Some(grad), coefficients: None };
+        call.table(num_species, problem)
+    }
+
+    fn contraction_tangent(
+        along: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, coefficients) = (Some(along), Some(coefficients));
+        Contraction { x, along, grad: None, coefficients }.outputs(problem)
+    }
+
+    fn contraction_input_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        coefficients: Tensor<Self, 3>,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
+        Contraction { x, along, grad, coefficients }.inputs(problem)
+    }
+
+    fn contraction_coefficients_tangent(
+        along: Tensor<Self, 3>,
+        grad: Tensor<Self, 3>,
+        x: Tensor<Self, 3>,
+        num_species: usize,
+        problem: &ContractionProblem,
+    ) -> Tensor<Self, 3> {
+        let (along, grad) = (Some(along), Some(grad));
+        Contraction { x, along, grad, coefficients: None }.table(num_species, problem)
+    }
+
+    fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        atoms::gather(x, indices)
+    }
+
+    fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+        atoms::sum(x, indices)
+    }
 }
 
 fn device<const D: usize>(x: &Tensor<Cuda, D>) -> CudaDevice {
@@ -419,7 +548,7 @@ fn norm_rows(
 ) -> norm::cuda::Rows {
     let [rows, width] = x.dims();
     assert_shape(operation, "weight", weight.dims(), [width], "`x` fixes C");
-    norm::cuda::Rows { rows, width, epsilon }
+    norm::cuda::Rows { count: rows, width, epsilon }
 }
 
 fn norm_forward(
@@ -437,7 +566,7 @@ fn norm_forward(
         let (x, weight) = (machine.input(x), machine.input(weight));
         let bias = bias.map(|bias| machine.input(bias));
         let y = norm::cuda::forward(machine, &x, &weight, bias.as_ref(), of);
-        machine.tensor(y, [of.rows, of.width])
+        machine.tensor(y, [of.count, of.width])
     })
 }
 

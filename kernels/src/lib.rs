@@ -13,6 +13,8 @@ mod backend_autodiff;
 mod backend_cpu;
 #[cfg(feature = "cuda")]
 mod backend_cuda;
+#[cfg(feature = "cuda")]
+mod backend_plain;
 #[cfg(feature = "wgpu")]
 mod backend_wgpu;
 pub mod channel_linear;
@@ -27,15 +29,19 @@ mod cuda;
 pub mod cuda;
 pub mod dropout;
 pub mod embedding;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod emit;
 pub mod gelu;
 mod graph;
 pub mod linear;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod matmul;
+mod memo;
 pub mod norm;
 pub mod oracle;
 pub mod precision;
 pub mod reduce;
+pub mod registry;
 pub mod roofline;
 pub mod rotary;
 pub mod row_mixing;
@@ -46,6 +52,8 @@ pub mod silu_network;
 pub mod slope;
 pub mod spherical_harmonics;
 pub mod swiglu;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 pub mod wigner;
 
 #[cfg(test)]
@@ -56,6 +64,8 @@ pub use attention::AttentionProblem;
 pub use backend::{Cpu, Kernels};
 #[cfg(feature = "cuda")]
 pub use backend_cuda::Cuda;
+#[cfg(feature = "cuda")]
+pub use backend_plain::PlainCuda;
 #[cfg(feature = "wgpu")]
 pub use backend_wgpu::Wgpu;
 pub use burn::backend::Autodiff;

@@ -4,6 +4,11 @@
 //! nearest, ties to even) and accumulates in f32: the numerics of tensor cores and of
 //! AVX512-BF16. Everything that is not an operand of a matrix product stays in f32.
 
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
+
 use burn::backend::Autodiff;
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

@@ -108,8 +108,9 @@ pub(crate) trait Case {
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1>;
 }
 
+/// Through the trait or past it.
 #[derive(Clone, Copy, PartialEq)]
-enum Path {
+pub(crate) enum Path {
     Kernel,
     Reference,
 }
@@ -121,7 +122,8 @@ fn output<B: Kernels>(case: &impl Case, path: Path, inputs: &[Tensor<B, 1>]) -> 
     }
 }
 
-fn tensors<B: Kernels>(inputs: &[Vec<f64>], dtype: DType) -> Vec<Tensor<B, 1>> {
+/// Flat tensors of the inputs.
+pub(crate) fn tensors<B: Kernels>(inputs: &[Vec<f64>], dtype: DType) -> Vec<Tensor<B, 1>> {
     inputs.iter().map(|values| flat(values, dtype)).collect()
 }
 
@@ -133,12 +135,21 @@ fn objective<B: Kernels>(case: &impl Case, path: Path, inputs: &[Tensor<B, 1>]) 
 }
 
 fn gradient(case: &impl Case, path: Path, inputs: &[Vec<f64>], dtype: DType) -> Vec<f64> {
-    let inputs: Vec<Tensor<Autodiff<Cpu>, 1>> =
+    gradients_on::<Cpu>(case, path, inputs, dtype).concat()
+}
+
+/// Gradients of the inputs on any backend.
+pub(crate) fn gradients_on<B: Kernels>(
+    case: &impl Case,
+    path: Path,
+    inputs: &[Vec<f64>],
+    dtype: DType,
+) -> Vec<Vec<f64>> {
+    let inputs: Vec<Tensor<Autodiff<B>, 1>> =
         tensors(inputs, dtype).into_iter().map(Tensor::require_grad).collect();
     let grads = objective(case, path, &inputs).backward();
-    let of =
-        |x: &Tensor<Autodiff<Cpu>, 1>| host(x.grad(&grads).expect("every input has a gradient"));
-    inputs.iter().flat_map(of).collect()
+    let of = |x: &Tensor<Autodiff<B>, 1>| host(x.grad(&grads).expect("every input has a gradient"));
+    inputs.iter().map(of).collect()
 }
 
 fn shifted(inputs: &[Vec<f64>], direction: &[f64], by: f64) -> Vec<Vec<f64>> {

@@ -6,7 +6,7 @@ use super::{AdamwStep, AmsgradState};
 use crate::testing::{Real, assert_both, cast, flat, host, numbers};
 use crate::{Cpu, Kernels};
 
-fn scalars(step: u64) -> AdamwStep {
+pub(super) fn scalars(step: u64) -> AdamwStep {
     AdamwStep {
         rate: 1e-2,
         beta1: 0.9,

@@ -10,29 +10,29 @@ use crate::testing::{
 };
 use crate::{Autodiff, Cpu, Kernels, Precision};
 
-struct Attention {
-    problem: AttentionProblem,
+pub(super) struct Attention {
+    pub(super) problem: AttentionProblem,
     /// H, G, D
-    sizes: [usize; 3],
+    pub(super) sizes: [usize; 3],
 }
 
 impl Attention {
-    fn packed(starts: &[u32], causal: bool, sizes: [usize; 3]) -> Self {
+    pub(super) fn packed(starts: &[u32], causal: bool, sizes: [usize; 3]) -> Self {
         Self { problem: AttentionProblem::packed(starts, causal, 0.6, Precision::Full), sizes }
     }
 
-    fn rows(&self) -> [usize; 2] {
+    pub(super) fn rows(&self) -> [usize; 2] {
         [&self.problem.query_starts, &self.problem.key_starts]
             .map(|starts| *starts.last().expect("starts are not empty") as usize)
     }
 
-    fn inputs(&self) -> Vec<Vec<f64>> {
+    pub(super) fn inputs(&self) -> Vec<Vec<f64>> {
         let ([n, m], [h, g, d]) = (self.rows(), self.sizes);
         let scaled = |values: Vec<f64>| values.iter().map(|x| 2.0 * x).collect();
         vec![scaled(numbers(n * h * d, 1)), scaled(numbers(m * g * d, 2)), numbers(m * g * d, 3)]
     }
 
-    fn arguments<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> [Tensor<B, 3>; 3] {
+    pub(super) fn arguments<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> [Tensor<B, 3>; 3] {
         let ([n, m], [h, g, d]) = (self.rows(), self.sizes);
         let shapes = [[n, h, d], [m, g, d], [m, g, d]];
         [0, 1, 2].map(|at| inputs[at].clone().reshape(shapes[at]))

@@ -21,17 +21,28 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+pub(crate) mod emit;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod slices;
 #[cfg(test)]
 mod tests;
 mod tree;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 
 pub(crate) use op::{coefficients_tracked, input_tracked, tracked};
 
+use crate::memo::Memo;
 use crate::shape::assert_shape;
 use tree::Tree;
 
@@ -66,13 +77,14 @@ pub struct Terms {
     num_outputs: usize,
     list: Vec<Term>,
     tree: Tree,
+    memo: Memo,
 }
 
 impl Terms {
     /// Monomials of `num_inputs` inputs for `num_outputs` outputs, in the order of their
     /// coefficients.
     pub fn new(num_inputs: usize, num_outputs: usize, list: Vec<Term>) -> Self {
-        Self { num_inputs, num_outputs, tree: Tree::new(&list), list }
+        Self { num_inputs, num_outputs, tree: Tree::new(&list), list, memo: Memo::default() }
     }
 
     /// `M`.
@@ -83,6 +95,12 @@ impl Terms {
     /// `O`.
     pub fn num_outputs(&self) -> usize {
         self.num_outputs
+    }
+
+    /// The kernels made from the polynomial.
+    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// The monomials.
@@ -102,10 +120,10 @@ pub struct ContractionProblem {
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    num_nodes: usize,
-    channels: usize,
-    num_species: usize,
+pub(crate) struct Sizes {
+    pub(crate) num_nodes: usize,
+    pub(crate) channels: usize,
+    pub(crate) num_species: usize,
 }
 
 impl ContractionProblem {
@@ -115,7 +133,7 @@ impl ContractionProblem {
     }
 
     /// Asserts shapes and that every number of the problem is in range.
-    fn check(
+    pub(crate) fn check(
         &self,
         operation: &str,
         x: [usize; 3],

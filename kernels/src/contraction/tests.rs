@@ -11,8 +11,8 @@ use crate::testing::{
 };
 use crate::{Cpu, Kernels};
 
-#[derive(Clone, Copy, PartialEq)]
-enum Wanted {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Wanted {
     Output,
     Input,
     Coefficients,
@@ -21,7 +21,7 @@ enum Wanted {
     CoefficientsTangent,
 }
 
-const KERNELS: [Wanted; 6] = [
+pub(super) const KERNELS: [Wanted; 6] = [
     Wanted::Output,
     Wanted::Input,
     Wanted::Coefficients,
@@ -30,11 +30,11 @@ const KERNELS: [Wanted; 6] = [
     Wanted::CoefficientsTangent,
 ];
 
-struct Contraction {
-    wanted: Wanted,
-    problem: ContractionProblem,
-    num_species: usize,
-    channels: usize,
+pub(super) struct Contraction {
+    pub(super) wanted: Wanted,
+    pub(super) problem: ContractionProblem,
+    pub(super) num_species: usize,
+    pub(super) channels: usize,
 }
 
 fn term(output: u16, indices: &[u16]) -> Term {
@@ -56,13 +56,35 @@ fn terms() -> Terms {
     Terms::new(3, 4, list)
 }
 
+/// 500 monomials of all orders, four outputs of which the last has none: more than one kernel for a GPU.
+pub(super) fn many_terms() -> Terms {
+    let term = |at: u16| {
+        let mut indices = [at % 7, at / 7 % 7, at / 49 % 7];
+        let order = usize::from(at % 3 + 1);
+        indices[..order].sort_unstable();
+        term(at / 125 % 3, &indices[..order])
+    };
+    Terms::new(7, 4, (0..500).map(term).collect())
+}
+
 impl Contraction {
-    fn new(wanted: Wanted, species: &[u32], num_species: usize, channels: usize) -> Self {
+    /// With [`many_terms`].
+    pub(super) fn of_many_terms(self) -> Self {
+        let problem = ContractionProblem::new(Arc::new(many_terms()), self.problem.species);
+        Self { problem, ..self }
+    }
+
+    pub(super) fn new(
+        wanted: Wanted,
+        species: &[u32],
+        num_species: usize,
+        channels: usize,
+    ) -> Self {
         let problem = ContractionProblem::new(Arc::new(terms()), species.into());
         Self { wanted, problem, num_species, channels }
     }
 
-    fn x_shape(&self) -> [usize; 3] {
+    pub(super) fn x_shape(&self) -> [usize; 3] {
         [self.problem.species.len(), self.problem.terms.num_inputs, self.channels]
     }
 
@@ -74,7 +96,7 @@ impl Contraction {
         [self.num_species, self.problem.terms.list.len(), self.channels]
     }
 
-    fn inputs(&self) -> Vec<Vec<f64>> {
+    pub(super) fn inputs(&self) -> Vec<Vec<f64>> {
         let sized = |shape: [usize; 3], seed| numbers(shape.iter().product(), seed);
         let along = sized(self.x_shape(), 1);
         let grad = sized(self.grad_shape(), 2);

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::memo::Memo;
 use crate::rows::RowIndex;
 
 /// Why lists of senders and receivers are not a graph.
@@ -45,6 +46,7 @@ pub struct EdgeGraph {
     senders: RowIndex,
     receivers: RowIndex,
     weights: RowIndex,
+    memo: Memo,
 }
 
 impl EdgeGraph {
@@ -74,7 +76,8 @@ impl EdgeGraph {
         let edges: Vec<u32> = (0..).take(senders.len()).collect();
         let (senders, receivers) =
             (RowIndex::new(senders, num_nodes), RowIndex::new(receivers, num_nodes));
-        Ok(Self { senders, receivers, weights: RowIndex::new(&edges, edges.len()) })
+        let weights = RowIndex::new(&edges, edges.len());
+        Ok(Self { senders, receivers, weights, memo: Memo::default() })
     }
 
     /// The same edges, but edge `e` has row `rows[e]` of `num_rows` rows of radial weights: an edge
@@ -85,7 +88,20 @@ impl EdgeGraph {
     #[must_use]
     pub fn with_shared_weights(self, rows: &[u32], num_rows: usize) -> Self {
         assert_eq!(rows.len(), self.num_edges(), "EdgeGraph: one row of weights per edge");
-        Self { weights: RowIndex::new(rows, num_rows), ..self }
+        Self { weights: RowIndex::new(rows, num_rows), memo: Memo::default(), ..self }
+    }
+
+    /// What devices keep of the graph.
+    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
+    }
+
+    /// Sender, receiver and row of the radial weights of every edge, `[E, 3]`.
+    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    pub(crate) fn ends(&self) -> Vec<u32> {
+        let ends = self.senders.rows().iter().zip(self.receivers.rows()).zip(self.weights.rows());
+        ends.flat_map(|((&sender, &receiver), &row)| [sender, receiver, row]).collect()
     }
 
     /// `N`.

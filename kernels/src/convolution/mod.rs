@@ -24,6 +24,10 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+pub(crate) mod emit;
 mod graph;
 mod op;
 mod paths;
@@ -32,6 +36,10 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 
@@ -52,11 +60,11 @@ pub struct ConvolutionProblem {
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    num_nodes: usize,
-    num_edges: usize,
-    num_weights: usize,
-    channels: usize,
+pub(crate) struct Sizes {
+    pub(crate) num_nodes: usize,
+    pub(crate) num_edges: usize,
+    pub(crate) num_weights: usize,
+    pub(crate) channels: usize,
 }
 
 impl ConvolutionProblem {
@@ -66,7 +74,7 @@ impl ConvolutionProblem {
     }
 
     /// Asserts the shapes of the slots that are given; C comes from the first that has it.
-    fn check(
+    pub(crate) fn check(
         &self,
         operation: &str,
         grad: Option<[usize; 3]>,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::plan::Plan;
+use crate::memo::Memo;
 use crate::wigner::{CouplingTerm, SignTable, coupling};
 
 /// One coupling of an input degree with a degree of the harmonics to an output degree.
@@ -42,9 +43,10 @@ pub(super) fn degree_rows(degree: usize) -> Range<usize> {
 /// All paths of natural parity between three highest degrees, in the order of the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paths {
-    list: Vec<Path>,
+    pub(super) list: Vec<Path>,
     max_degrees: [usize; 3],
     plan: Plan,
+    memo: Memo,
 }
 
 impl Paths {
@@ -63,12 +65,19 @@ impl Paths {
         degrees.sort_by_key(|degrees| degrees[2]);
         let list: Vec<Path> = (0..degrees.len()).map(|at| path(&degrees, at)).collect();
         let plan = Plan::new(&list, max_in);
-        Self { list, max_degrees: [max_in, max_harmonics, max_out], plan }
+        let max_degrees = [max_in, max_harmonics, max_out];
+        Self { list, max_degrees, plan, memo: Memo::default() }
     }
 
     /// The paths as the kernels of the CPU walk them.
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The kernels made from the paths.
+    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// `Q`, the number of paths.

@@ -46,8 +46,11 @@ pub fn features<B: Kernels>(
             let turned = mixed(harmonics, path).swap_dims(1, 2).matmul(outputs(&received, path));
             turned.mul(radial.clone().narrow(1, q, 1))
         };
-        let empty = rows_of(&received, 0..2 * l1 + 1).mul_scalar(0.0);
-        paths.map(part).reduce(Tensor::add).unwrap_or(empty)
+        let none = || {
+            let shape = [received.dims()[0], 2 * l1 + 1, received.dims()[2]];
+            Tensor::zeros(shape, (&received.device(), received.dtype()))
+        };
+        paths.map(part).reduce(Tensor::add).unwrap_or_else(none)
     };
     let blocks = (0..=problem.paths.max_degrees()[0]).map(degree).collect();
     sum(Tensor::cat(blocks, 1), problem.graph.senders())

@@ -12,25 +12,31 @@ use crate::testing::{
 use crate::wigner::{SignTable, coupling, rotation_matrix};
 use crate::{Cpu, Kernels};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
     Output,
     Features,
     Harmonics,
     Radial,
 }
 
-const FORMS: [Form; 4] = [Form::Output, Form::Features, Form::Harmonics, Form::Radial];
+pub(super) const FORMS: [Form; 4] = [Form::Output, Form::Features, Form::Harmonics, Form::Radial];
 
-struct Convolution {
-    form: Form,
-    problem: ConvolutionProblem,
-    channels: usize,
+pub(super) struct Convolution {
+    pub(super) form: Form,
+    pub(super) problem: ConvolutionProblem,
+    pub(super) channels: usize,
 }
 
 /// The tensors of a case; those that are absent come first out of `inputs`, in order.
 impl Convolution {
-    fn new(form: Form, degrees: [usize; 3], edges: &[[u32; 2]], nodes: usize, c: usize) -> Self {
+    pub(super) fn new(
+        form: Form,
+        degrees: [usize; 3],
+        edges: &[[u32; 2]],
+        nodes: usize,
+        c: usize,
+    ) -> Self {
         let [senders, receivers] =
             [0, 1].map(|end| -> Vec<u32> { edges.iter().map(|edge| edge[end]).collect() });
         let graph = EdgeGraph::new(&senders, &receivers, nodes).expect("a valid graph");
@@ -59,7 +65,14 @@ impl Convolution {
         [self.problem.graph.weights().num_rows(), self.problem.paths.len(), self.channels]
     }
 
-    fn inputs(&self) -> Vec<Vec<f64>> {
+    /// The edges of [`EDGES`] at 0, 2 and 5 share a row, so do 1 and 4; one row belongs to no edge.
+    pub(super) fn with_shared_weights(self) -> Self {
+        let graph = EdgeGraph::clone(&self.problem.graph).with_shared_weights(&SHARED_ROWS, 4);
+        let problem = ConvolutionProblem::new(self.problem.paths.clone(), Arc::new(graph));
+        Self { problem, ..self }
+    }
+
+    pub(super) fn inputs(&self) -> Vec<Vec<f64>> {
         let size = |shape: [usize; 3], seed| numbers(shape.iter().product(), seed);
         let [e, m] = self.harmonics_shape();
         let grad = size(self.grad_shape(), 1);
@@ -121,8 +134,8 @@ impl Case for Convolution {
 }
 
 /// `[sender, receiver]`; node 2 receives nothing, node 3 sends nothing, node 4 is alone.
-const EDGES: [[u32; 2]; 6] = [[1, 0], [2, 0], [1, 0], [0, 1], [0, 3], [2, 3]];
-const NODES: usize = 5;
+pub(super) const EDGES: [[u32; 2]; 6] = [[1, 0], [2, 0], [1, 0], [0, 1], [0, 3], [2, 3]];
+pub(super) const NODES: usize = 5;
 
 /// The contract's formula, its path list and its output layout written down a second time.
 fn plain<T: Real>(case: &Convolution, degrees: [usize; 3], inputs: &[Vec<f64>]) -> Vec<T> {
@@ -196,19 +209,14 @@ fn a_node_with_more_edges_than_a_pack_sums_all_of_them() {
     }
 }
 
-/// The edges at 0, 2 and 5 share a row, so do 1 and 4; one row belongs to no edge.
+const SHARED_ROWS: [u32; 6] = [1, 0, 1, 3, 0, 1];
+
 #[test]
 fn edges_may_share_their_radial_weights() {
-    let rows = [1, 0, 1, 3, 0, 1];
     for form in FORMS {
-        let share = |case: Convolution| {
-            let graph = EdgeGraph::clone(&case.problem.graph).with_shared_weights(&rows, 4);
-            let problem = ConvolutionProblem::new(case.problem.paths.clone(), Arc::new(graph));
-            Convolution { problem, ..case }
-        };
-        let shared = share(Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17));
+        let shared = Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17).with_shared_weights();
         check_values(&shared, &shared.inputs());
-        let small = share(Convolution::new(form, [1, 1, 1], &EDGES, NODES, 1));
+        let small = Convolution::new(form, [1, 1, 1], &EDGES, NODES, 1).with_shared_weights();
         check_gradient(&small, &small.inputs());
         if form != Form::Output {
             continue;
@@ -216,7 +224,8 @@ fn edges_may_share_their_radial_weights() {
         let apart = Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17);
         let inputs = shared.inputs();
         let len = apart.problem.paths.len() * 17;
-        let copied = rows.iter().flat_map(|&row| inputs[2][row as usize * len..][..len].to_vec());
+        let copied =
+            SHARED_ROWS.iter().flat_map(|&row| inputs[2][row as usize * len..][..len].to_vec());
         let copied = vec![inputs[0].clone(), inputs[1].clone(), copied.collect()];
         assert_eq!(values(&shared, &inputs), values(&apart, &copied));
     }

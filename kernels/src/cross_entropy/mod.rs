@@ -30,6 +30,10 @@ pub mod roofline;
 mod softmax;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use burn::tensor::Tensor;
 

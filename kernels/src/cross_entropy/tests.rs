@@ -10,22 +10,22 @@ use crate::testing::{
 };
 use crate::{Cpu, Kernels, Precision};
 
-struct CrossEntropy {
+pub(super) struct CrossEntropy {
     /// N, C, V
-    sizes: [usize; 3],
-    labels: Vec<i32>,
-    bias: bool,
-    precision: Precision,
+    pub(super) sizes: [usize; 3],
+    pub(super) labels: Vec<i32>,
+    pub(super) bias: bool,
+    pub(super) precision: Precision,
 }
 
-type Arguments<B> = (Tensor<B, 2>, Tensor<B, 2>, Option<Tensor<B, 1>>);
+pub(super) type Arguments<B> = (Tensor<B, 2>, Tensor<B, 2>, Option<Tensor<B, 1>>);
 
 impl CrossEntropy {
-    fn new(sizes: [usize; 3], labels: &[i32], bias: bool) -> Self {
+    pub(super) fn new(sizes: [usize; 3], labels: &[i32], bias: bool) -> Self {
         Self { sizes, labels: labels.to_vec(), bias, precision: Precision::Full }
     }
 
-    fn inputs(&self) -> Vec<Vec<f64>> {
+    pub(super) fn inputs(&self) -> Vec<Vec<f64>> {
         let [n, c, v] = self.sizes;
         let mut inputs = vec![numbers(n * c, 1), numbers(v * c, 2)];
         if self.bias {
@@ -34,7 +34,7 @@ impl CrossEntropy {
         inputs
     }
 
-    fn arguments<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Arguments<B> {
+    pub(super) fn arguments<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Arguments<B> {
         let [n, c, v] = self.sizes;
         let bias = inputs.get(2).cloned();
         (inputs[0].clone().reshape([n, c]), inputs[1].clone().reshape([v, c]), bias)

@@ -13,7 +13,7 @@ use crate::Cuda;
 use crate::graph::{primitive, tensor};
 
 /// What vectors and matrix products want of an address; allocations give 512.
-const ALIGNMENT: u64 = 256;
+const ALIGNMENT: usize = 256;
 
 /// Memory of Burn's, shared with the tensor it came from.
 #[derive(Clone, Debug)]
@@ -37,14 +37,14 @@ impl DeviceArray {
     /// Memory that nobody wrote yet.
     pub(crate) fn new(client: &ComputeClient<CudaRuntime>, element: Element, len: usize) -> Self {
         // Memory of no bytes has no address.
-        let handle = client.empty((len * element.bytes()).max(ALIGNMENT as usize));
+        let handle = client.empty((len * element.bytes()).max(ALIGNMENT));
         Self { handle, element, len }
     }
 
     /// A table of the host.
     pub(crate) fn upload(client: &ComputeClient<CudaRuntime>, values: &[u32]) -> Self {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        let padded = if bytes.is_empty() { vec![0; ALIGNMENT as usize] } else { bytes };
+        let padded = if bytes.is_empty() { vec![0; ALIGNMENT] } else { bytes };
         let handle = client.create_from_slice(&padded);
         Self { handle, element: Element::U32, len: values.len() }
     }
@@ -62,7 +62,7 @@ impl DeviceArray {
     fn of_primitive(x: CubeTensor<CudaRuntime>) -> Self {
         let element = element(x.dtype);
         let x = into_contiguous(x);
-        let is_aligned = x.handle.offset_start.unwrap_or(0).is_multiple_of(ALIGNMENT);
+        let is_aligned = x.handle.offset_start.unwrap_or(0).is_multiple_of(ALIGNMENT as u64);
         let x = if is_aligned { x } else { x.copy() };
         Self { len: x.meta.num_elements(), handle: x.handle, element }
     }

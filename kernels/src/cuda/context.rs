@@ -134,7 +134,7 @@ impl Context {
         let target = Target::of(architecture, &known);
         let target = target.ok_or(CudaError::Architecture { device: architecture, known })?;
         let events = match settings.ordering {
-            Ordering::Events => Some(driver.context_events()?),
+            Ordering::Events => Some(Driver::context_events()?),
             Ordering::Synchronised => None,
         };
         Ok(Self {

@@ -17,7 +17,7 @@ use super::cublaslt::{self, Blas, Plan};
 use super::driver::Shape;
 use super::error::CudaError;
 use super::launch::{Argument, Launch};
-use super::machine::{Array, Element, Limits, Machine};
+use super::machine::{Array, Element, Machine};
 use super::product::Product;
 use crate::Cuda;
 
@@ -49,7 +49,7 @@ impl DeviceMachine {
     fn new(device: &CudaDevice) -> Self {
         let context = certain("CUDA", Context::of(device));
         if let Some(failure) = context.failure() {
-            certain("earlier work on the device", Err(failure))
+            certain::<()>("earlier work on the device", Err(failure));
         }
         let client = CudaRuntime::client(device);
         Self { context, client, device: device.clone(), batch: RefCell::default() }
@@ -114,10 +114,6 @@ impl DeviceMachine {
 
 impl Machine for DeviceMachine {
     type Array = DeviceArray;
-
-    fn limits(&self) -> Limits {
-        self.context.driver.limits
-    }
 
     fn array(&self, element: Element, len: usize) -> DeviceArray {
         DeviceArray::new(&self.client, element, len)

@@ -16,6 +16,7 @@ use crate::testing::{FEW_VALUES_SLACK, flat, host, numbers, shaped};
 use crate::{AdamwStep, AmsgradState, Cpu, Cuda, Kernels, Precision};
 
 /// Is there a device? Says so when there is none, and fails when there must be.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 pub(super) fn has_device() -> bool {
     let required = std::env::var_os("REQUIRE_DEVICE")
         .is_some_and(|names| names.to_string_lossy().split(',').any(|name| name == "cuda"));
@@ -72,7 +73,7 @@ fn interleaved(steps: u64, sizes: [usize; 2], waits: bool) -> Vec<u64> {
     for step in 0..steps {
         mixed(&mut pool, &weight, step);
         if waits {
-            check_device(0).unwrap();
+            check_device(0).expect("the device works");
         }
     }
     pool.into_iter().flat_map(host).map(f64::to_bits).collect()
@@ -88,7 +89,7 @@ fn any_interleaving_of_burns_work_and_ours_has_the_bits_of_one_that_waits() {
         let free = interleaved(steps, sizes, false);
         let waiting = interleaved(steps, sizes, true);
         assert!(free == waiting, "{steps} steps on {sizes:?} differ when nobody waits");
-        check_device(0).unwrap();
+        check_device(0).expect("the device works");
     }
 }
 
@@ -118,12 +119,12 @@ fn the_cost_of_a_crossing_is_printed() {
         for _ in 0..100 {
             let _ = operation();
         }
-        check_device(0).unwrap();
+        check_device(0).expect("the device works");
         let start = Instant::now();
         for _ in 0..calls {
             let _ = operation();
         }
-        check_device(0).unwrap();
+        check_device(0).expect("the device works");
         1e6 * start.elapsed().as_secs_f64() / f64::from(calls)
     };
     let ours = time(&|| <Cuda as Kernels>::rms_norm(x.clone(), weight.clone(), 1e-5));
@@ -133,6 +134,7 @@ fn the_cost_of_a_crossing_is_printed() {
 
 /// Asserts that f32 on the device errs as little as the reference in f32 on the CPU does.
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "a failed comparison follows its name")]
 pub(super) fn check(name: &str, got: &[f64], narrow: &[f64], exact: &[f64]) {
     let oracle = Oracle { exact, same_precision: narrow, epsilon: f64::from(f32::EPSILON) };
     let largest = exact.iter().filter(|x| x.is_finite()).fold(0.0, |m: f64, x| m.max(x.abs()));
@@ -343,7 +345,7 @@ fn kernels_in_f64_match_the_cpu_on_the_device() {
     let (y, is_f64) = device::on(&CudaDevice::default(), |machine| {
         let x = machine.input(flat::<Cuda>(&values, DType::F64));
         let w = machine.input(flat::<Cuda>(&weight, DType::F64));
-        let of = crate::norm::cuda::Rows { rows, width, epsilon: 1e-5 };
+        let of = crate::norm::cuda::Rows { count: rows, width, epsilon: 1e-5 };
         let y = crate::norm::cuda::forward(machine, &x, &w, None, of);
         let is_f64 = y.element() == Element::F64;
         (machine.tensor(y, [rows * width]), is_f64)

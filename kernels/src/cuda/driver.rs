@@ -157,7 +157,7 @@ impl Driver {
     }
 
     /// The functions that order the context.
-    pub(crate) fn context_events(&self) -> Result<ContextEvents, CudaError> {
+    pub(crate) fn context_events() -> Result<ContextEvents, CudaError> {
         ContextEvents::find()
     }
 

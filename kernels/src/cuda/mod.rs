@@ -7,6 +7,8 @@
 #[cfg(feature = "cuda")]
 mod array;
 #[cfg(feature = "cuda")]
+pub(crate) mod atoms;
+#[cfg(feature = "cuda")]
 mod bridge;
 pub(crate) mod compile;
 #[cfg(feature = "cuda")]
@@ -22,6 +24,7 @@ mod device_tests;
 #[cfg(feature = "cuda")]
 mod driver;
 pub(crate) mod elementwise;
+mod emitted;
 #[cfg(all(test, unix))]
 pub(crate) mod emulated;
 #[cfg(all(test, unix))]
@@ -42,6 +45,7 @@ pub(crate) mod signature;
 pub use compile::{CompileCounts, KernelStore};
 #[cfg(feature = "cuda")]
 pub use context::{DeviceFacts, check_device, compile_counts, device_facts};
+pub(crate) use emitted::Emitted;
 #[cfg(feature = "cuda")]
 pub use error::CudaError;
 pub(crate) use launch::{Launch, Source};

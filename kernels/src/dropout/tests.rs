@@ -7,9 +7,9 @@ use super::{DropoutMask, philox4x32, reference};
 use crate::Kernels;
 use crate::testing::{Case, check_gradient, numbers, reference_values, values};
 
-struct Dropout {
-    mask: DropoutMask,
-    sizes: [usize; 2],
+pub(super) struct Dropout {
+    pub(super) mask: DropoutMask,
+    pub(super) sizes: [usize; 2],
 }
 
 impl Case for Dropout {
@@ -22,7 +22,8 @@ impl Case for Dropout {
     }
 }
 
-const MASK: DropoutMask = DropoutMask { rate: 0.25, key: 0x0123_4567_89ab_cdef, index: 3 };
+pub(super) const MASK: DropoutMask =
+    DropoutMask { rate: 0.25, key: 0x0123_4567_89ab_cdef, index: 3 };
 
 /// Known-answer vectors published with the authors' Random123 library.
 #[test]

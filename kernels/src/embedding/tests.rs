@@ -6,9 +6,9 @@ use super::reference;
 use crate::testing::{Case, check_gradient, host, ints, numbers, shaped, values};
 use crate::{Cpu, Kernels};
 
-struct Embedding {
-    ids: Vec<i32>,
-    sizes: [usize; 2],
+pub(super) struct Embedding {
+    pub(super) ids: Vec<i32>,
+    pub(super) sizes: [usize; 2],
 }
 
 impl Case for Embedding {

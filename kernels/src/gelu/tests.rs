@@ -7,8 +7,8 @@ use crate::Kernels;
 use crate::oracle::assert_within;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, numbers, values};
 
-struct Gelu {
-    kind: GeluKind,
+pub(super) struct Gelu {
+    pub(super) kind: GeluKind,
 }
 
 impl Case for Gelu {
@@ -21,7 +21,7 @@ impl Case for Gelu {
     }
 }
 
-const KINDS: [GeluKind; 2] = [GeluKind::Tanh, GeluKind::Erf];
+pub(super) const KINDS: [GeluKind; 2] = [GeluKind::Tanh, GeluKind::Erf];
 
 fn plain_tanh<T: Real>(x: &[f64]) -> Vec<T> {
     let (two, one, root) = (T::of(2.0), T::of(1.0), T::of((2.0 / std::f64::consts::PI).sqrt()));

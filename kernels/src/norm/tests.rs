@@ -10,14 +10,14 @@ use crate::testing::{
 };
 use crate::{Cpu, Kernels};
 
-const EPSILON: f64 = 1e-5;
+pub(super) const EPSILON: f64 = 1e-5;
 
-struct RmsNorm {
-    sizes: [usize; 2],
+pub(super) struct RmsNorm {
+    pub(super) sizes: [usize; 2],
 }
 
-struct LayerNorm {
-    sizes: [usize; 2],
+pub(super) struct LayerNorm {
+    pub(super) sizes: [usize; 2],
 }
 
 impl Case for RmsNorm {
@@ -46,7 +46,7 @@ impl Case for LayerNorm {
     }
 }
 
-fn inputs([tokens, width]: [usize; 2]) -> Vec<Vec<f64>> {
+pub(super) fn inputs([tokens, width]: [usize; 2]) -> Vec<Vec<f64>> {
     vec![numbers(tokens * width, 1), numbers(width, 2), numbers(width, 3)]
 }
 

@@ -21,6 +21,10 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 /// Numbers summed before the partial sums are.
 pub const ROW: usize = 4096;

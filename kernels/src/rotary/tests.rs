@@ -7,8 +7,8 @@ use crate::Kernels;
 use crate::oracle::assert_within;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, flat, numbers, values};
 
-struct Rotary {
-    sizes: [usize; 3],
+pub(super) struct Rotary {
+    pub(super) sizes: [usize; 3],
 }
 
 impl Rotary {

@@ -12,15 +12,23 @@
 //! ```
 
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
 
 use std::sync::Arc;
 
 pub(crate) use op::{gather_tracked, sum_tracked};
+
+use crate::memo::Memo;
 
 /// The row of every item, with the items of every row listed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +36,7 @@ pub struct RowIndex {
     rows: Arc<[u32]>,
     starts: Arc<[u32]>,
     items: Arc<[u32]>,
+    memo: Memo,
 }
 
 impl RowIndex {
@@ -54,7 +63,8 @@ impl RowIndex {
             items[next[row as usize] as usize] = item;
             next[row as usize] += 1;
         }
-        Self { rows: indices.into(), starts: starts.into(), items: items.into() }
+        let (rows, starts, items) = (indices.into(), starts.into(), items.into());
+        Self { rows, starts, items, memo: Memo::default() }
     }
 
     /// `E`, the number of items.
@@ -80,6 +90,12 @@ impl RowIndex {
     /// `[E]` the items sorted by row, then by number.
     pub fn items(&self) -> &[u32] {
         &self.items
+    }
+
+    /// What devices keep of the index.
+    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// The items of `row`, ascending.

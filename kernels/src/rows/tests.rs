@@ -9,14 +9,14 @@ use crate::testing::{
     values_with_threads,
 };
 
-struct Gather {
-    index: RowIndex,
-    width: usize,
+pub(super) struct Gather {
+    pub(super) index: RowIndex,
+    pub(super) width: usize,
 }
 
-struct Sum {
-    index: RowIndex,
-    width: usize,
+pub(super) struct Sum {
+    pub(super) index: RowIndex,
+    pub(super) width: usize,
 }
 
 impl Case for Gather {
@@ -44,10 +44,10 @@ impl Case for Sum {
 }
 
 /// Unsorted, with a repeated row and rows that nothing names.
-const ROWS: [u32; 6] = [3, 0, 3, 1, 0, 3];
-const NUM_ROWS: usize = 5;
+pub(super) const ROWS: [u32; 6] = [3, 0, 3, 1, 0, 3];
+pub(super) const NUM_ROWS: usize = 5;
 
-fn index() -> RowIndex {
+pub(super) fn index() -> RowIndex {
     RowIndex::new(&ROWS, NUM_ROWS)
 }
 

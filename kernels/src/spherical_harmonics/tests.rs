@@ -9,8 +9,8 @@ use crate::testing::{
 };
 use crate::wigner::rotation_matrix;
 
-#[derive(Clone, Copy)]
-enum Wanted {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
     Values,
     Gradient,
     /// Change of the values along a direction, and of the gradient.
@@ -18,20 +18,21 @@ enum Wanted {
     Bend,
 }
 
-const KERNELS: [Wanted; 4] = [Wanted::Values, Wanted::Gradient, Wanted::Slope, Wanted::Bend];
+pub(super) const KERNELS: [Wanted; 4] =
+    [Wanted::Values, Wanted::Gradient, Wanted::Slope, Wanted::Bend];
 
-struct Harmonics {
-    wanted: Wanted,
-    edges: usize,
-    max_degree: usize,
+pub(super) struct Harmonics {
+    pub(super) wanted: Wanted,
+    pub(super) edges: usize,
+    pub(super) max_degree: usize,
 }
 
 impl Harmonics {
-    fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         (self.max_degree + 1) * (self.max_degree + 1)
     }
 
-    fn inputs(&self) -> Vec<Vec<f64>> {
+    pub(super) fn inputs(&self) -> Vec<Vec<f64>> {
         let along = numbers(self.edges * 3, 1);
         let grad = numbers(self.edges * self.columns(), 2);
         let vectors = numbers(self.edges * 3, 3);

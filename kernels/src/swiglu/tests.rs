@@ -6,7 +6,7 @@ use super::reference;
 use crate::Kernels;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, numbers, values};
 
-struct Swiglu;
+pub(super) struct Swiglu;
 
 impl Case for Swiglu {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -26,7 +26,7 @@ fn plain<T: Real>(inputs: &[Vec<f64>]) -> Vec<T> {
     gate.iter().zip(&up).map(value).collect()
 }
 
-fn inputs(count: usize) -> Vec<Vec<f64>> {
+pub(super) fn inputs(count: usize) -> Vec<Vec<f64>> {
     vec![numbers(count, 1).iter().map(|x| 5.0 * x).collect(), numbers(count, 2)]
 }
 

@@ -81,6 +81,12 @@ impl Case {
         vec![host(output), host(lse), host(dq), host(dk), host(dv)]
     }
 
+    /// Says which comparison comes, so that a failure stands below its name.
+    #[expect(clippy::print_stdout, reason = "a failed comparison follows its name")]
+    fn name(&self, result: &str) {
+        println!("{:?} {:?} {result}", self.problem, self.sizes);
+    }
+
     /// Against the reference in f32 and f64. The gradients together: what cancels in one of them, all of
     /// it for a single key, errs by roundings of the size of the others.
     #[expect(clippy::print_stdout, reason = "says which case a failure belongs to")]
@@ -89,7 +95,7 @@ impl Case {
         let got = [Element::F32, Element::F64].map(|to| joined(self.emulated(machine, to)));
         let want = [DType::F32, DType::F64].map(|to| joined(self.reference(to, Precision::Full)));
         for at in 0..3 {
-            println!("{:?} {:?} {}", self.problem, self.sizes, RESULTS[at]);
+            self.name(RESULTS[at]);
             assert_both(&got[0][at], &got[1][at], &narrow(&want[0][at]), &want[1][at]);
         }
     }
@@ -104,7 +110,7 @@ impl Case {
             [DType::F32, DType::F64].map(|dtype| self.reference(dtype, Precision::Bf16Mixed));
         let epsilon = f64::from(f32::EPSILON);
         for at in 0..5 {
-            println!("{:?} {:?} {}", self.problem, self.sizes, RESULTS[at]);
+            self.name(RESULTS[at]);
             let oracle = Oracle { exact: &exact[at], same_precision: &mixed[0][at], epsilon };
             assert_matches(&got[at], &oracle, 2.0);
         }

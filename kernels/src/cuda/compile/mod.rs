@@ -137,6 +137,7 @@ impl Compiler {
     }
 
     /// The binary of a source: out of the store, or compiled and put there.
+    #[expect(clippy::result_large_err, reason = "an error ends the run and holds the log")]
     pub(crate) fn binary(
         &self,
         source: &Source,
@@ -163,6 +164,7 @@ impl Compiler {
         binary
     }
 
+    #[expect(clippy::result_large_err, reason = "as in `binary`")]
     fn compile(
         &self,
         source: &Source,

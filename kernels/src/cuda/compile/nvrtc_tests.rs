@@ -13,6 +13,7 @@ use crate::cuda::signature::{self, Defines};
 static NORM: Source = Source::of("norm/norm.cu", include_str!("../../norm/norm.cu"));
 
 /// The compiler; says so when there is none.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn found() -> Option<Nvrtc> {
     if let Some(path) = std::env::var_os("GENESIS_NVRTC") {
         libraries::load(&[PathBuf::from(path)]).expect("GENESIS_NVRTC names a library");

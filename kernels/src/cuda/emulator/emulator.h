@@ -216,9 +216,12 @@ static char* stack_of(unsigned thread) {
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (all == MAP_FAILED) fail("no memory for the stacks of fibers");
         stacks = static_cast<char*>(all);
-        for (unsigned at = 0; at < MOST_THREADS; ++at)
-            mprotect(stacks + at * (STACK_BYTES + GUARD_BYTES), GUARD_BYTES, PROT_NONE);
     }
+    // Only for threads that there are: a guard splits a mapping, of which a process has some 65000, and a
+    // test may load a hundred kernels.
+    static unsigned guarded = 0;
+    for (; guarded <= thread; ++guarded)
+        mprotect(stacks + guarded * (STACK_BYTES + GUARD_BYTES), GUARD_BYTES, PROT_NONE);
     return stacks + thread * (STACK_BYTES + GUARD_BYTES) + GUARD_BYTES;
 }
 

@@ -1,0 +1,103 @@
+//! Tensors of the wgpu backend as arrays of a kernel, and back: contiguous memory and its shape.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use burn::tensor::{DType, Int, Shape, Tensor, TensorPrimitive};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::ComputeClient;
+use cubecl::wgpu::WgpuRuntime;
+
+use crate::Wgpu;
+
+/// Contiguous numbers of four bytes on a device.
+#[derive(Debug, Clone)]
+pub(crate) struct Array(CubeTensor<WgpuRuntime>);
+
+impl Array {
+    /// The numbers of a float tensor, copied only if they are not contiguous.
+    pub(crate) fn new<const D: usize>(tensor: Tensor<Wgpu, D>) -> Self {
+        let tensor = tensor.into_primitive().tensor();
+        let dtype = tensor.dtype;
+        assert!(dtype == DType::F32, "wgpu: a tensor is {dtype:?} but its kernels compute in F32");
+        Self(into_contiguous(tensor))
+    }
+
+    /// The numbers of a float tensor for a kernel to change: its own memory where nobody else holds it,
+    /// else a copy.
+    pub(crate) fn owned<const D: usize>(tensor: Tensor<Wgpu, D>) -> Self {
+        let array = Self::new(tensor);
+        if array.0.can_mut() { array } else { Self(array.0.copy()) }
+    }
+
+    /// The numbers of an integer tensor.
+    pub(crate) fn ints<const D: usize>(tensor: Tensor<Wgpu, D, Int>) -> Self {
+        let tensor = tensor.into_primitive();
+        let dtype = tensor.dtype;
+        assert!(dtype == DType::I32, "wgpu: integers are {dtype:?} but its kernels read I32");
+        Self(into_contiguous(tensor))
+    }
+
+    /// Room for floats of this shape on the device of `self`; a kernel must write all of it.
+    pub(crate) fn room(&self, shape: impl Into<Shape>) -> Self {
+        let (client, device) = (self.0.client.clone(), self.0.device.clone());
+        Self(burn_cubecl::ops::numeric::empty_device_contiguous_dtype(
+            client,
+            device,
+            shape.into(),
+            DType::F32,
+        ))
+    }
+
+    /// Whole numbers of the host as an array on the device of `self`.
+    pub(crate) fn table(&self, numbers: &[u32]) -> Self {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
+        let (client, device) = (self.0.client.clone(), self.0.device.clone());
+        let handle = client.create_from_slice(&bytes);
+        let shape = Shape::new([numbers.len()]);
+        Self(CubeTensor::new_contiguous(client, device, shape, handle, DType::U32))
+    }
+
+    /// The array as a float tensor of this shape.
+    pub(crate) fn tensor<const D: usize>(self, shape: [usize; D]) -> Tensor<Wgpu, D> {
+        let length = self.len();
+        let numbers: usize = shape.iter().product();
+        assert!(numbers == length, "wgpu: {length} numbers cannot have the shape {shape:?}");
+        let CubeTensor { client, device, handle, dtype, .. } = self.0;
+        let shape = Shape::new(shape);
+        let tensor = CubeTensor::new_contiguous(client, device, shape, handle, dtype);
+        Tensor::from_primitive(TensorPrimitive::Float(tensor))
+    }
+
+    /// The first and the second half of the numbers, where a kernel wrote two arrays into one.
+    pub(crate) fn halves(self) -> [Self; 2] {
+        let half = self.len() / 2;
+        if half == 0 {
+            return [self.room([0]), self.room([0])];
+        }
+        let all = self.tensor::<1>([2 * half]);
+        [0, half].map(|start| Self::new(all.clone().narrow(0, start, half)))
+    }
+
+    /// A number of its device, by which tables find their copies in its memory.
+    pub(crate) fn device_key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.device.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// How many numbers.
+    pub(crate) fn len(&self) -> usize {
+        self.0.meta.shape().num_elements()
+    }
+
+    /// The queue of its device.
+    pub(super) fn client(&self) -> &ComputeClient<WgpuRuntime> {
+        &self.0.client
+    }
+
+    /// The memory of its numbers.
+    pub(super) fn binding(&self) -> cubecl::server::Binding {
+        self.0.handle.clone().binding()
+    }
+}
