@@ -1,6 +1,6 @@
 //! An emitted kernel as CUDA, for NVRTC and for the emulator alike.
 
-use super::print::{Language, header};
+use super::print::{Language, header, text};
 use super::syntax::{Access, Array, Kernel, Kind, SHARED};
 
 struct Cuda;
@@ -46,21 +46,23 @@ impl Language for Cuda {
 impl Kernel {
     /// The source text, with the macro `Real` for the precision.
     pub(crate) fn cuda(&self) -> String {
-        let mut text = header(self);
-        let threads = self.threads;
-        text += "// variants       Real = float | double\n";
-        let parameters: String =
-            self.arrays.iter().map(|a| format!("{}, ", parameter(a))).collect();
-        text += "#include \"prelude.cuh\"\n\n";
-        text +=
-            &format!("extern \"C\" __global__ __launch_bounds__({threads}) void {}(\n", self.name);
-        text += &format!("    {parameters}u32 count) {{\n");
-        if let Some(numbers) = self.shared {
-            text += &format!("    __shared__ Real {SHARED}[{numbers}];\n");
-        }
-        text += "    const u32 thread = threadIdx.x;\n    const u32 group = blockIdx.x;\n";
-        Cuda.write(&mut text, &self.body, 1);
-        text + "}\n"
+        let (threads, name) = (self.threads, self.name);
+        let mut parameters: Vec<String> = self.arrays.iter().map(parameter).collect();
+        parameters.push("u32 count".to_owned());
+        let mut lines = header(self);
+        lines.extend([
+            "// variants       Real = float | double".to_owned(),
+            "#include \"prelude.cuh\"".to_owned(),
+            String::new(),
+            format!("extern \"C\" __global__ __launch_bounds__({threads}) void {name}("),
+            format!("    {}) {{", parameters.join(", ")),
+        ]);
+        lines.extend(self.shared.map(|n| format!("    __shared__ Real {SHARED}[{n}];")));
+        lines.push("    const u32 thread = threadIdx.x;".to_owned());
+        lines.push("    const u32 group = blockIdx.x;".to_owned());
+        Cuda.write(&mut lines, &self.body, 1);
+        lines.push("}".to_owned());
+        text(&lines)
     }
 }
 

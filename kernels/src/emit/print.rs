@@ -46,13 +46,12 @@ pub(super) trait Language {
         }
     }
 
-    /// Adds statements to `text`, indented by `depth`.
-    fn write(&self, text: &mut String, body: &[Statement], depth: usize) {
+    /// Adds the lines of statements, indented by `depth`.
+    fn write(&self, lines: &mut Vec<String>, body: &[Statement], depth: usize) {
         for statement in body {
-            *text += &"    ".repeat(depth);
             match statement {
-                Statement::Each(..) | Statement::When(..) => self.block(text, statement, depth),
-                _ => *text += &format!("{}\n", self.line(statement)),
+                Statement::Each(..) | Statement::When(..) => self.block(lines, statement, depth),
+                _ => lines.push(indented(depth, &self.line(statement))),
             }
         }
     }
@@ -73,7 +72,7 @@ pub(super) trait Language {
     }
 
     /// A statement with a body.
-    fn block(&self, text: &mut String, statement: &Statement, depth: usize) {
+    fn block(&self, lines: &mut Vec<String>, statement: &Statement, depth: usize) {
         let (head, body) = match statement {
             Statement::Each(counter, range, body) => {
                 let [first, end, step] = range.each_ref().map(|bound| self.expression(bound));
@@ -85,14 +84,23 @@ pub(super) trait Language {
             }
             _ => unreachable!("it has no body"),
         };
-        *text += &format!("{head} {{\n");
-        self.write(text, body, depth + 1);
-        *text += &format!("{}}}\n", "    ".repeat(depth));
+        lines.push(indented(depth, &format!("{head} {{")));
+        self.write(lines, body, depth + 1);
+        lines.push(indented(depth, "}"));
     }
 }
 
+fn indented(depth: usize, line: &str) -> String {
+    "    ".repeat(depth) + line
+}
+
+/// Lines as a text.
+pub(super) fn text(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
 /// The header of a source text, as hand-written kernels have it.
-pub(super) fn header(kernel: &Kernel) -> String {
+pub(super) fn header(kernel: &Kernel) -> Vec<String> {
     let mut lines = vec![format!("{}: {}.", kernel.name, kernel.title)];
     lines.push("Made from a table by emit/, not written by hand.".to_owned());
     lines.push(String::new());
@@ -115,7 +123,7 @@ pub(super) fn header(kernel: &Kernel) -> String {
     lines.push(format!("{:<14} count: {}; tails are masked", "requires", kernel.count));
     lines.push(format!("{:<14} each sum in one order, by one thread; no atomics", "deterministic"));
     lines.push(format!("{:<14} reference.rs; roofline.rs", "oracle, bound"));
-    lines.iter().map(|line| format!("// {line}").trim_end().to_owned() + "\n").collect()
+    lines.iter().map(|line| format!("// {line}").trim_end().to_owned()).collect()
 }
 
 /// How strongly an operator binds, and its sign.

@@ -1,6 +1,6 @@
 //! An emitted kernel as WGSL, in f32.
 
-use super::print::{Language, header};
+use super::print::{Language, header, text};
 use super::syntax::{Array, Kernel, Kind, SHARED};
 
 struct Wgsl;
@@ -46,30 +46,37 @@ impl Language for Wgsl {
 impl Kernel {
     /// The source text.
     pub(crate) fn wgsl(&self) -> String {
-        let mut text = header(self);
-        let threads = self.threads;
-        text += "struct Params {\n    count: u32, // offset 0\n}\n\n";
-        for (binding, array) in self.arrays.iter().enumerate() {
-            text += &declaration(binding, array);
-        }
+        let mut lines = header(self);
+        lines
+            .extend(["struct Params {", "    count: u32, // offset 0", "}", ""].map(str::to_owned));
+        lines.extend(self.arrays.iter().enumerate().map(declaration));
         let binding = self.arrays.len();
-        text += &format!("@group(0) @binding({binding}) var<uniform> params: Params;\n");
-        if let Some(numbers) = self.shared {
-            text += &format!("var<workgroup> {SHARED}: array<f32, {numbers}>;\n");
-        }
-        text += &format!("\n@compute @workgroup_size({threads})\nfn {}(\n", self.name);
-        text += "    @builtin(local_invocation_index) thread: u32,\n";
-        text += "    @builtin(workgroup_id) group_id: vec3<u32>,\n";
-        text += "    @builtin(num_workgroups) num_groups: vec3<u32>,\n) {\n";
-        text += "    let group = group_id.x + group_id.y * num_groups.x;\n";
-        text += "    let count = params.count;\n";
-        Wgsl.write(&mut text, &self.body, 1);
-        text + "}\n"
+        lines.push(format!("@group(0) @binding({binding}) var<uniform> params: Params;"));
+        lines.extend(self.shared.map(|n| format!("var<workgroup> {SHARED}: array<f32, {n}>;")));
+        lines.extend([
+            String::new(),
+            format!("@compute @workgroup_size({})", self.threads),
+            format!("fn {}(", self.name),
+        ]);
+        lines.extend(BUILT_IN.map(str::to_owned));
+        Wgsl.write(&mut lines, &self.body, 1);
+        lines.push("}".to_owned());
+        text(&lines)
     }
 }
 
+/// The names that every kernel knows.
+const BUILT_IN: [&str; 6] = [
+    "    @builtin(local_invocation_index) thread: u32,",
+    "    @builtin(workgroup_id) group_id: vec3<u32>,",
+    "    @builtin(num_workgroups) num_groups: vec3<u32>,",
+    ") {",
+    "    let group = group_id.x + group_id.y * num_groups.x;",
+    "    let count = params.count;",
+];
+
 /// All of them `read_write`: see [`crate::wgpu`].
-fn declaration(binding: usize, array: &Array) -> String {
+fn declaration((binding, array): (usize, &Array)) -> String {
     let of = format!("{}: array<{}>", array.name, Wgsl.kind(array.kind));
-    format!("@group(0) @binding({binding}) var<storage, read_write> {of};\n")
+    format!("@group(0) @binding({binding}) var<storage, read_write> {of};")
 }

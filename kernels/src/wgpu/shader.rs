@@ -44,7 +44,6 @@ impl Source {
         Self::File { path, text }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for kernels made from a table of paths"))]
     /// A text written by the program; make it once and clone it, since its digest is computed here.
     pub(crate) fn emitted(name: &'static str, text: impl Into<Arc<str>>) -> Self {
         let text = text.into();
@@ -154,7 +153,6 @@ impl Shader {
         self
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "all kernels so far have the default"))]
     /// With a workgroup of another shape.
     pub(crate) fn workgroup(mut self, threads: [u32; 3]) -> Self {
         self.workgroup = threads;

@@ -89,7 +89,7 @@ fn all_degrees(
 ) -> Vec<Statement> {
     let mut all = vec![constant(Kind::Real, "y0", real(1.0))];
     for degree in 1..=max_degree {
-        all.extend((0..2 * degree + 1).flat_map(|upper| component(degree, upper)));
+        all.extend((0..=2 * degree).flat_map(|upper| component(degree, upper)));
     }
     all
 }
