@@ -7,7 +7,7 @@ clock starts: the first 200 structures of FILE, in order, in batches of --batch.
     python torch_mace.py DATA/atomistic/acac/train_300K.xyz --channels 32 --degree 1 --batch 10
 
 Options: --steps, --warmup, --threads (0 leaves PyTorch's choice), --dtype float32|float64,
---device cpu|cuda, --max_ell, --correlation.
+--device cpu|cuda|cuda:N, --max_ell, --correlation.
 Prints one JSON object on one line: train_step_ms and eval_ms are medians.
 """
 
@@ -43,7 +43,7 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--device", default="cpu")
     sizes = {"channels": 32, "degree": 1, "batch": 10, "max_ell": 3, "correlation": 3}
     for name, default in {**sizes, "steps": 20, "warmup": 3, "threads": 0}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -98,7 +98,7 @@ class Clock:
     """Seconds of the work done inside it, the GPU's included."""
 
     def __init__(self, device):
-        self.on_gpu, self.seconds = device == "cuda", []
+        self.on_gpu, self.seconds = device.startswith("cuda"), []
 
     def __enter__(self):
         self.wait()

@@ -6,6 +6,7 @@
 
 mod commands;
 mod console;
+mod device;
 mod exit;
 mod memory;
 mod signals;

@@ -28,6 +28,11 @@ pub type Cpu = Flex;
 /// Letters: N tokens, S segments, H query heads, G key heads, D head width, C model width,
 /// F feed-forward width, I and O inputs and outputs of a linear map, V vocabulary, P parameters.
 pub trait Kernels: Backend {
+    /// Operations that have a kernel of this backend; all others are the references.
+    fn own_kernels() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Nearest bf16 of every element, ties to even, in the dtype of `x`.
     /// See [`precision`](crate::precision).
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {

@@ -12,6 +12,10 @@ use crate::{
 };
 
 impl Kernels for Flex {
+    fn own_kernels() -> Vec<&'static str> {
+        crate::registry::overrides(include_str!("backend_cpu.rs"))
+    }
+
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
         precision::round_on_cpu(x)
     }

@@ -14,6 +14,10 @@ use crate::{
 pub type Wgpu = burn_wgpu::Wgpu<f32, i32, u32>;
 
 impl Kernels for Wgpu {
+    fn own_kernels() -> Vec<&'static str> {
+        crate::registry::overrides(include_str!("backend_wgpu.rs"))
+    }
+
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
         precision::wgpu::round(x)
     }

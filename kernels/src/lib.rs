@@ -13,6 +13,8 @@ mod backend_autodiff;
 mod backend_cpu;
 #[cfg(feature = "cuda")]
 mod backend_cuda;
+#[cfg(feature = "cuda")]
+mod backend_plain;
 #[cfg(feature = "wgpu")]
 mod backend_wgpu;
 pub mod channel_linear;
@@ -21,8 +23,10 @@ pub mod convolution;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
 pub mod cross_entropy;
-#[cfg(any(feature = "cuda", all(test, unix)))]
+#[cfg(all(test, unix, not(feature = "cuda")))]
 mod cuda;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dropout;
 pub mod embedding;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
@@ -37,6 +41,7 @@ pub mod norm;
 pub mod oracle;
 pub mod precision;
 pub mod reduce;
+pub mod registry;
 pub mod roofline;
 pub mod rotary;
 pub mod row_mixing;
@@ -59,6 +64,8 @@ pub use attention::AttentionProblem;
 pub use backend::{Cpu, Kernels};
 #[cfg(feature = "cuda")]
 pub use backend_cuda::Cuda;
+#[cfg(feature = "cuda")]
+pub use backend_plain::PlainCuda;
 #[cfg(feature = "wgpu")]
 pub use backend_wgpu::Wgpu;
 pub use burn::backend::Autodiff;

@@ -251,6 +251,19 @@ impl<B: Backend> Params<B> {
             .collect()
     }
 
+    /// The same values, bit for bit, on another device.
+    #[must_use]
+    pub fn on<To: Backend>(&self, device: &To::Device) -> Params<To> {
+        let dtype: DType = self.dtype().into();
+        let values = self.values.iter().map(|it| Tensor::from_data(it.to_data(), (device, dtype)));
+        Params { values: values.collect(), specs: self.specs.clone(), index: self.index.clone() }
+    }
+
+    /// Where the values lie; the default device when there are none.
+    pub fn device(&self) -> B::Device {
+        self.values.first().map(Tensor::device).unwrap_or_default()
+    }
+
     /// The same values in another floating-point type.
     #[must_use]
     pub fn cast(&self, dtype: FloatDType) -> Self {

@@ -3,7 +3,12 @@
 //!
 //! The CPU trains in f64, which is exact for the purpose, and in f32, which shows how far roundings
 //! carry the losses of these steps; wgpu may stray as far, times a slack.
-#![allow(clippy::unwrap_used, reason = "functions of a test, where a panic is the report")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "functions of a test, where a panic is the report and f32 is a precision"
+)]
 
 mod atoms;
 mod support;

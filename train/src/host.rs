@@ -36,6 +36,11 @@ fn flat<E: burn::tensor::Element>(values: Vec<E>) -> TensorData {
     TensorData::new(values, [length])
 }
 
+/// Values of every tensor, exact.
+pub(crate) fn to_f64<B: Kernels>(tensors: &[Tensor<B, 1>]) -> Vec<Vec<f64>> {
+    tensors.iter().map(|tensor| values_of(tensor).into_f64()).collect()
+}
+
 /// Parameters under their names with `prefix` in front.
 pub(crate) fn tensors_of<B: Kernels>(prefix: &str, params: &Params<B>) -> Vec<HostTensor> {
     params

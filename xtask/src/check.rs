@@ -1,14 +1,20 @@
 //! Everything a change must pass, cheapest first; stops at the first failure, which is printed last.
 //!
-//! CI runs exactly this. Tools that are optional (`cargo-nextest`, `cargo-deny`) are used when they
-//! are installed; what did not run is printed as `SKIPPED: …` and counted at the end.
+//! Everything is built, linted and tested with the GPU backends, in one set of features; the default
+//! build, without them, is linted only. CI runs exactly this. Tools that are optional (`cargo-nextest`,
+//! `cargo-deny`, NVRTC) are used when they are installed; what did not run is printed as `SKIPPED: …` and
+//! counted at the end.
 
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::stage::{Stages, cargo, has_subcommand, must_succeed};
-use crate::{layers, test_run, tidy};
+use crate::{layers, nvrtc, test_run, tidy};
+
+/// What is checked is built with both GPU backends: they need no toolkit, and one set of features
+/// is one build.
+pub(crate) const WITH_DEVICES: [&str; 2] = ["--features", "cuda,wgpu"];
 
 /// The whole check.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -18,9 +24,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     stages.run("format", || must_succeed(cargo(root, &["fmt", "--all", "--check"])))?;
     stages.run("tidy", || tidy::run(root))?;
     stages.run("layers", || layers::run(root))?;
-    stages.run("lints", || lints(root, &["--workspace"]))?;
+    stages.run("CUDA kernels", || nvrtc::check(root, None, false, &mut skipped))?;
+    stages.run("default build", || default_build(root))?;
+    stages.run("lints", || {
+        lints(root, &[&["--workspace", "--all-targets"][..], &WITH_DEVICES].concat())
+    })?;
     let tests = stages.run("tests", || test_run::run(root))?;
-    stages.run("doctests", || must_succeed(cargo(root, &["test", "--workspace", "--doc"])))?;
+    stages.run("doctests", || doctests(root))?;
     stages.run("documentation", || documentation(root))?;
     stages.run("dependencies", || dependencies(root, &mut skipped))?;
 
@@ -33,14 +43,27 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Clippy on every target of the given packages; a warning is an error.
-pub(crate) fn lints(root: &Path, packages: &[&str]) -> Result<()> {
-    let arguments = [&["clippy"], packages, &["--all-targets", "--", "-D", "warnings"]].concat();
+/// Clippy with the given choice of packages, targets and features; a warning is an error.
+pub(crate) fn lints(root: &Path, of: &[&str]) -> Result<()> {
+    must_succeed(cargo(root, &[&["clippy"], of, &["--", "-D", "warnings"]].concat()))
+}
+
+/// What users build when they choose no feature. Crates without features are linted with the rest.
+fn default_build(root: &Path) -> Result<()> {
+    const FEATURED: [&str; 5] =
+        ["genesis", "genesis-benches", "genesis-train", "genesis-model", "genesis-kernels"];
+    let packages: Vec<&str> = FEATURED.iter().flat_map(|name| ["--package", *name]).collect();
+    lints(root, &packages)
+}
+
+fn doctests(root: &Path) -> Result<()> {
+    let arguments = [&["test", "--workspace", "--doc"][..], &WITH_DEVICES].concat();
     must_succeed(cargo(root, &arguments))
 }
 
 fn documentation(root: &Path) -> Result<()> {
-    let mut command = cargo(root, &["doc", "--no-deps", "--workspace"]);
+    let arguments = [&["doc", "--no-deps", "--workspace"][..], &WITH_DEVICES].concat();
+    let mut command = cargo(root, &arguments);
     command.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D rustdoc::invalid_html_tags");
     must_succeed(command)
 }

@@ -22,7 +22,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         println!("\nno crate changed: no lints to run");
         return Ok(());
     }
-    let arguments: Vec<&str> = packages.iter().flat_map(|name| ["--package", *name]).collect();
+    let packages = packages.iter().flat_map(|name| ["--package", *name]);
+    let arguments: Vec<&str> = packages.chain(["--all-targets"]).collect();
     stages.run("lints", || check::lints(root, &arguments))
 }
 

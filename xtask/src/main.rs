@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 mod check;
 mod fast;
 mod layers;
+mod nvrtc;
 mod rust_text;
 mod setup;
 mod size;
@@ -27,6 +28,7 @@ usage: cargo xtask <task>
   fast     format, tidy, layers, lints of the crates that changed; the pre-commit hook
   tidy     the rules of STYLE.md that a machine can check
   layers   which crate may use which, and what each may never use
+  nvrtc    every CUDA kernel through NVIDIA's compiler, with budgets of registers
   size     lines per crate, and every file and function over budget
   setup    point git at scripts/hooks, once per clone";
 
@@ -48,6 +50,7 @@ fn run(task: &str) -> Result<()> {
         "fast" => fast::run(&root),
         "tidy" => tidy::run(&root),
         "layers" => layers::run(&root),
+        "nvrtc" => nvrtc::run(&root, &std::env::args().skip(2).collect::<Vec<_>>()),
         "size" => size::run(&root),
         "setup" => setup::run(&root),
         "" | "help" | "--help" | "-h" => {

@@ -1,7 +1,7 @@
 //! Runs the tests of the workspace and counts what ran and what was skipped.
 //!
-//! `cargo nextest` when it is installed, `cargo test` otherwise and in CI (`CI` set), where the
-//! closing lines of `cargo test` are what readers of a log look for. A test that cannot run prints
+//! `cargo nextest` when it is installed, `cargo test` otherwise: a driver of graphics or a kernel that brings
+//! its process down then ends one test and not all. A test that cannot run prints
 //! a line that starts with `SKIPPED:` and passes; those lines are collected here, so that a skip
 //! never looks like a pass. Doctests are another stage.
 
@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
+use crate::check::WITH_DEVICES;
 use crate::stage::{cargo, has_subcommand, must_succeed, shown};
 
 const MARK: &str = "SKIPPED:";
@@ -26,12 +27,12 @@ pub(crate) struct TestRun {
 
 /// Runs every test but the doctests.
 pub(crate) fn run(root: &Path) -> Result<TestRun> {
-    let in_ci = std::env::var_os("CI").is_some();
-    if !in_ci && has_subcommand(root, "nextest") { with_nextest(root) } else { with_cargo(root) }
+    if has_subcommand(root, "nextest") { with_nextest(root) } else { with_cargo(root) }
 }
 
 fn with_nextest(root: &Path) -> Result<TestRun> {
-    must_succeed(cargo(root, &["nextest", "run", "--workspace"]))?;
+    let arguments = [&["nextest", "run", "--workspace"][..], &WITH_DEVICES].concat();
+    must_succeed(cargo(root, &arguments))?;
     let report = root.join("target/nextest/default/junit.xml");
     let text = std::fs::read_to_string(&report).with_context(|| {
         format!("cannot read {}, which nextest.toml asks for", report.display())
@@ -49,7 +50,9 @@ fn read_junit(text: &str) -> TestRun {
 }
 
 fn with_cargo(root: &Path) -> Result<TestRun> {
-    let mut command = cargo(root, &["test", "--workspace", "--tests", "--", "--show-output"]);
+    let tests = ["test", "--workspace", "--tests"];
+    let arguments = [&tests[..], &WITH_DEVICES, &["--", "--show-output"]].concat();
+    let mut command = cargo(root, &arguments);
     let shown = shown(&command);
     let mut child = command
         .stdin(Stdio::null())

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::Device;
 use genesis_data::graphs::neighbor_list;
 use genesis_data::ingest::atoms::{AtomsPlan, Label, read_structures};
-use genesis_kernels::Cpu;
+use genesis_kernels::Kernels;
 use genesis_model::Params;
 use genesis_model::equivariant::{
     Blueprint, CouplingSigns, DistanceTransform, EnergyKind, InteractionKind, LossConfig,
@@ -52,11 +51,11 @@ pub struct MaceCase {
 }
 
 impl MaceCase {
-    pub(super) fn measure(&self) -> Result<Fields, CaseError> {
+    pub(super) fn measure<B: Kernels>(&self, device: &B::Device) -> Result<Fields, CaseError> {
         let batches = self.batches()?;
         let blueprint = Blueprint::new(self.config())
             .map_err(|problems| CaseError::Network(problems.to_string()))?;
-        let mut training = Training::start(blueprint, self.float);
+        let mut training = Training::<B>::start(blueprint, self.float, device);
         let (mut train, mut evaluation) = (Vec::new(), Vec::new());
         for step in 0..self.repeats.total() {
             let batch = &batches[step % batches.len()];
@@ -134,26 +133,27 @@ impl MaceCase {
 }
 
 /// A network in training, as the trainer has it.
-struct Training {
+struct Training<B: Kernels> {
     blueprint: Blueprint,
-    params: Params<Cpu>,
-    optimizer: Optimizer<Cpu>,
+    device: B::Device,
+    params: Params<B>,
+    optimizer: Optimizer<B>,
     loss: f64,
 }
 
-impl Training {
-    fn start(blueprint: Blueprint, float: Float) -> Self {
-        let device = Device::<Cpu>::default();
+impl<B: Kernels> Training<B> {
+    fn start(blueprint: Blueprint, float: Float, device: &B::Device) -> Self {
+        let device = device.clone();
         let stream = Seeds::new(0).stream("init");
         let specs = blueprint.specs().clone();
-        let params = Params::<Cpu>::initialise_as(specs, &stream, float.dtype(), &device);
+        let params = Params::<B>::initialise_as(specs, &stream, float.dtype(), &device);
         let optimizer = Optimizer::new(AMSGRAD, &params);
-        Self { blueprint, params, optimizer, loss: f64::NAN }
+        Self { blueprint, device, params, optimizer, loss: f64::NAN }
     }
 
     /// One update on `batch`; seconds it took.
     fn step(&mut self, batch: &GraphBatch) -> Result<f64, CaseError> {
-        let (done, seconds) = timed(|| {
+        let (done, seconds) = timed::<B, _>(&self.device.clone(), || {
             let counts = LossCounts::of(batch);
             let found = loss_and_gradients(&self.blueprint, &self.params, batch, &LOSS, counts)?;
             self.loss = found.terms.total();
@@ -169,7 +169,8 @@ impl Training {
     /// Energies and forces of `batch`; seconds they took.
     fn predict(&self, batch: &GraphBatch) -> Result<f64, CaseError> {
         let wanted = Wanted { forces: true, stress: false };
-        let (found, seconds) = timed(|| predict(&self.blueprint, &self.params, batch, wanted));
+        let work = || predict(&self.blueprint, &self.params, batch, wanted);
+        let (found, seconds) = timed::<B, _>(&self.device, work);
         found.map_err(|error| CaseError::Network(error.to_string()))?;
         Ok(seconds)
     }
@@ -177,6 +178,9 @@ impl Training {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::flex::FlexDevice;
+    use genesis_kernels::Cpu;
+
     use super::*;
 
     fn case(file: PathBuf, float: Float) -> MaceCase {
@@ -197,7 +201,7 @@ mod tests {
     fn training_and_prediction_are_timed_in_both_precisions() {
         let folder = tempfile::tempdir().unwrap();
         for float in [Float::F32, Float::F64] {
-            let fields = case(file(&folder), float).measure().unwrap();
+            let fields = case(file(&folder), float).measure::<Cpu>(&FlexDevice).unwrap();
             assert_eq!(fields["atoms"], 6);
             assert!((fields["edges_per_atom"].as_f64().unwrap() - 2.0).abs() < 1e-12);
             for name in ["train_step_ms", "eval_ms", "loss"] {
@@ -211,7 +215,7 @@ mod tests {
     fn a_file_with_too_few_structures_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let large = MaceCase { batch: 3, ..case(file(&folder), Float::F32) };
-        let message = large.measure().unwrap_err().to_string();
+        let message = large.measure::<Cpu>(&FlexDevice).unwrap_err().to_string();
         assert!(message.contains("two.xyz: fewer than 3"), "{message}");
     }
 }

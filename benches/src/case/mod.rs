@@ -13,13 +13,14 @@ mod transformer;
 use std::time::Instant;
 
 use burn::tensor::FloatDType;
+use genesis_kernels::Kernels;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use mace::MaceCase;
 pub use neighbors::NeighborsCase;
 pub use proteins::ProteinsCase;
-pub use transformer::TransformerCase;
+pub use transformer::{Network, TransformerCase};
 
 use crate::statistics::median;
 
@@ -94,15 +95,15 @@ pub enum CaseError {
 }
 
 impl Case {
-    /// Does the work and says how long it took.
+    /// Does the work on `device`, neighbour lists on the CPU, and says how long it took.
     ///
     /// # Errors
     /// [`CaseError`] when data or network do not fit.
-    pub fn measure(&self) -> Result<Fields, CaseError> {
+    pub fn measure<B: Kernels>(&self, device: &B::Device) -> Result<Fields, CaseError> {
         let mut fields = match self {
-            Self::Transformer(case) => case.measure()?,
-            Self::Mace(case) => case.measure()?,
-            Self::Proteins(case) => case.measure()?,
+            Self::Transformer(case) => case.measure::<B>(device)?,
+            Self::Mace(case) => case.measure::<B>(device)?,
+            Self::Proteins(case) => case.measure::<B>(device)?,
             Self::Neighbors(case) => case.measure()?,
         };
         put(&mut fields, "peak_rss_mb", memory::peak_rss_mb());
@@ -115,10 +116,14 @@ fn put(fields: &mut Fields, name: &str, value: impl Into<Value>) {
     fields.insert(name.to_owned(), value.into());
 }
 
-/// Seconds that `work` takes.
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+/// Seconds that `work` takes, with all that it leaves in the queue of `device`.
+fn timed<B: Kernels, T>(device: &B::Device, work: impl FnOnce() -> T) -> (T, f64) {
+    // What went wrong on the device is told by the next operation that reads a result.
+    let wait = || drop(B::sync(device));
+    wait();
     let start = Instant::now();
     let done = work();
+    wait();
     (done, start.elapsed().as_secs_f64())
 }
 

@@ -2,6 +2,7 @@
 //! the same atoms without a file.
 
 use genesis_data::graphs::neighbor_list;
+use genesis_kernels::Cpu;
 use serde::{Deserialize, Serialize};
 
 use super::{CaseError, Fields, Repeats, median_s, put, timed};
@@ -28,8 +29,10 @@ impl NeighborsCase {
         let length = self.sides.map(|side| SPACING * side as f64);
         let cell = [[length[0], 0.0, 0.0], [0.0, length[1], 0.0], [0.0, 0.0, length[2]]];
         let (mut seconds, mut num_edges) = (Vec::new(), 0);
+        let cpu = burn::tensor::Device::<Cpu>::default();
         for _ in 0..self.repeats.total() {
-            let (edges, taken) = timed(|| neighbor_list(&positions, &cell, [true; 3], CUTOFF));
+            let (edges, taken) =
+                timed::<Cpu, _>(&cpu, || neighbor_list(&positions, &cell, [true; 3], CUTOFF));
             let edges = edges.map_err(|error| CaseError::Network(error.to_string()))?;
             num_edges = edges.len();
             seconds.push(taken);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use genesis_data::ingest::{IngestPlan, Silent, TokenizerChoice, ingest};
 use genesis_data::{Dataset, Loader, LoaderPlan, Objective};
-use genesis_kernels::Precision;
+use genesis_kernels::{Kernels, Precision};
 use genesis_model::TransformerConfig;
 use genesis_model::transformer::{Activation, Family, Rotary};
 use genesis_schema::{IGNORE, TokenBatch};
@@ -38,10 +38,10 @@ pub struct ProteinsCase {
 }
 
 impl ProteinsCase {
-    pub(super) fn measure(&self) -> Result<Fields, CaseError> {
+    pub(super) fn measure<B: Kernels>(&self, device: &B::Device) -> Result<Fields, CaseError> {
         let scratch = tempfile::tempdir()?;
         let packed = self.batches(&scratch.path().join("dataset"))?;
-        let mut training = Training::start(config(), Precision::Full)?;
+        let mut training = Training::<B>::start(config(), Precision::Full, device)?;
         let (mut seconds, mut real, mut computed) = (0.0, 0, 0);
         for (step, batch) in packed.iter().enumerate() {
             let fed = if self.padded { padded(batch) } else { batch.clone() };
@@ -130,6 +130,9 @@ fn padded(batch: &TokenBatch) -> TokenBatch {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::flex::FlexDevice;
+    use genesis_kernels::Cpu;
+
     use super::*;
 
     #[test]
@@ -157,7 +160,8 @@ mod tests {
             batch: 2,
             repeats: Repeats { warmup: 0, steps: 1 },
         };
-        let [packed, padded] = [false, true].map(|padded| case(padded).measure().unwrap());
+        let [packed, padded] =
+            [false, true].map(|padded| case(padded).measure::<Cpu>(&FlexDevice).unwrap());
         assert_eq!(packed["real_tokens"], padded["real_tokens"]);
         assert_eq!(packed["computed_tokens"], packed["real_tokens"]);
         assert!(padded["computed_tokens"].as_u64() >= packed["computed_tokens"].as_u64());

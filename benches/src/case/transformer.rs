@@ -1,7 +1,6 @@
 //! Training steps of a Llama on random tokens: forward, backward, clipping, AdamW.
 
-use burn::tensor::Device;
-use genesis_kernels::{Cpu, Precision};
+use genesis_kernels::{Kernels, Precision};
 use genesis_model::transformer::{Activation, Family, Rotary};
 use genesis_model::{Mode, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, Stream, TokenBatch};
@@ -22,6 +21,8 @@ pub(super) const ADAMW: Rule =
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it, with the letters of STYLE.md")]
 pub struct TransformerCase {
+    #[serde(default)]
+    pub network: Network,
     pub layers: usize,
     pub width: usize,
     pub heads: usize,
@@ -36,10 +37,37 @@ pub struct TransformerCase {
     pub repeats: Repeats,
 }
 
+/// Which transformer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// RMSNorm, rotary positions, SwiGLU, no biases, a head of its own.
+    #[default]
+    Llama,
+    /// LayerNorm, learned positions, GELU in its tanh form, biases, a head tied to the embedding.
+    Gpt2,
+}
+
 impl TransformerCase {
-    pub(super) fn measure(&self) -> Result<Fields, CaseError> {
+    /// GPT-2 of 124 million parameters in bf16-mixed, with the context it was trained on.
+    pub fn gpt2_124m(batch: usize, repeats: Repeats) -> Self {
+        Self {
+            network: Network::Gpt2,
+            layers: 12,
+            width: 768,
+            heads: 12,
+            context: 1024,
+            batch,
+            vocab: 50_257,
+            bf16: true,
+            causal: true,
+            repeats,
+        }
+    }
+
+    pub(super) fn measure<B: Kernels>(&self, device: &B::Device) -> Result<Fields, CaseError> {
         let config = self.config();
-        let mut training = Training::start(config, self.precision())?;
+        let mut training = Training::<B>::start(config, self.precision(), device)?;
         let data = Seeds::new(1).stream("bench/tokens");
         let batches: Vec<TokenBatch> =
             (0..self.repeats.total()).map(|step| self.tokens(data, step)).collect();
@@ -57,8 +85,25 @@ impl TransformerCase {
         if self.bf16 { Precision::Bf16Mixed } else { Precision::Full }
     }
 
-    /// The network of the peer: `SwiGLU` of 8/3 the width in whole multiples of 32.
     fn config(&self) -> TransformerConfig {
+        match self.network {
+            Network::Llama => self.llama(),
+            Network::Gpt2 => TransformerConfig {
+                family: Family::Gpt2,
+                feed_forward_width: 4 * self.width,
+                activation: Activation::GeluNew,
+                norm_epsilon: 1e-5,
+                rotary: None,
+                attention_bias: true,
+                feed_forward_bias: true,
+                tied_head: true,
+                ..self.llama()
+            },
+        }
+    }
+
+    /// The network of the peer: `SwiGLU` of 8/3 the width in whole multiples of 32.
+    fn llama(&self) -> TransformerConfig {
         TransformerConfig {
             family: Family::Llama,
             vocab_size: self.vocab,
@@ -102,26 +147,27 @@ impl TransformerCase {
 }
 
 /// A network in training, as the trainer has it.
-pub(super) struct Training {
+pub(super) struct Training<B: Kernels> {
     config: TransformerConfig,
     precision: Precision,
-    device: Device<Cpu>,
-    pub(super) params: Params<Cpu>,
-    optimizer: Optimizer<Cpu>,
+    device: B::Device,
+    pub(super) params: Params<B>,
+    optimizer: Optimizer<B>,
     steps_done: u64,
     pub(super) loss: f64,
 }
 
-impl Training {
+impl<B: Kernels> Training<B> {
     /// First parameters and an empty optimizer.
     pub(super) fn start(
         config: TransformerConfig,
         precision: Precision,
+        device: &B::Device,
     ) -> Result<Self, CaseError> {
         config.validate().map_err(|error| CaseError::Network(error.to_string()))?;
-        let device = Device::<Cpu>::default();
+        let device = device.clone();
         let stream = Seeds::new(0).stream("init");
-        let params = Params::<Cpu>::initialise(specs(&config).clone(), &stream, &device);
+        let params = Params::<B>::initialise(specs(&config).clone(), &stream, &device);
         let optimizer = Optimizer::new(ADAMW, &params);
         Ok(Self { config, precision, device, params, optimizer, steps_done: 0, loss: f64::NAN })
     }
@@ -130,7 +176,7 @@ impl Training {
     pub(super) fn step(&mut self, batch: &TokenBatch) -> f64 {
         let dropout = Seeds::new(0).stream("dropout");
         let first = self.steps_done;
-        let ((), seconds) = timed(|| {
+        let ((), seconds) = timed::<B, _>(&self.device.clone(), || {
             let mode = |slice| Mode::training(self.precision, dropout, first + slice);
             let slices = std::slice::from_ref(batch);
             let (loss, gradients) =
@@ -147,10 +193,15 @@ impl Training {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::flex::FlexDevice;
+    use genesis_kernels::Cpu;
+    use genesis_model::ParamSpec;
+
     use super::*;
 
     fn small(causal: bool) -> TransformerCase {
         TransformerCase {
+            network: Network::Llama,
             layers: 1,
             width: 32,
             heads: 2,
@@ -166,13 +217,26 @@ mod tests {
     #[test]
     fn the_network_has_the_parameters_of_the_peer_counted_by_hand() {
         for causal in [true, false] {
-            let fields = small(causal).measure().unwrap();
+            let fields = small(causal).measure::<Cpu>(&FlexDevice).unwrap();
             // Two tables, four projections, three of 96 wide SwiGLU, three norms.
             let want = 2 * 11 * 32 + 4 * 32 * 32 + 3 * 32 * 96 + 3 * 32;
             assert_eq!(fields["params"], want, "{fields:?}");
             let loss = fields["loss"].as_f64().unwrap();
             assert!((loss - 11f64.ln()).abs() < 0.5, "random tokens cannot be predicted: {loss}");
         }
+    }
+
+    #[test]
+    fn gpt2_has_the_parameters_of_the_published_one() {
+        let case = TransformerCase::gpt2_124m(1, Repeats { warmup: 0, steps: 1 });
+        let config = case.config();
+        config.validate().unwrap();
+        let count: usize = specs(&config).iter().map(ParamSpec::num_elements).sum();
+        // `sum(p.numel() for p in GPT2LMHeadModel(GPT2Config()).parameters())` of transformers.
+        assert_eq!(count, 124_439_808);
+        let tiny = TransformerCase { network: Network::Gpt2, ..small(true) };
+        let fields = tiny.measure::<Cpu>(&FlexDevice).unwrap();
+        assert!(fields["tokens_per_s"].as_f64().unwrap() > 0.0);
     }
 
     #[test]

@@ -29,12 +29,17 @@ pub struct Bandwidth {
 
 /// Of every size, ascending; a larger size is not faster than a smaller one.
 pub(super) fn measure() -> Vec<Bandwidth> {
-    let mut all: Vec<_> = BYTES.iter().map(|&bytes| of_size(bytes)).collect();
-    // A bound for what fits a size must hold for what is smaller still.
-    for at in (0..all.len() - 1).rev() {
-        all[at].bytes_per_s = all[at].bytes_per_s.max(all[at + 1].bytes_per_s);
+    Bandwidth::bounds(BYTES.iter().map(|&bytes| of_size(bytes)).collect())
+}
+
+impl Bandwidth {
+    /// Rates, ascending in size, as bounds: what holds for a size holds for what is smaller still.
+    pub(super) fn bounds(mut all: Vec<Self>) -> Vec<Self> {
+        for at in (1..all.len()).rev() {
+            all[at - 1].bytes_per_s = all[at - 1].bytes_per_s.max(all[at].bytes_per_s);
+        }
+        all
     }
-    all
 }
 
 fn of_size(bytes: usize) -> Bandwidth {

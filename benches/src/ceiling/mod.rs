@@ -4,6 +4,7 @@
 //! several tries counts, because a ceiling is what was reached once. All threads of the pool run.
 
 mod bandwidth;
+mod device;
 mod registers;
 
 use serde::{Deserialize, Serialize};
@@ -13,14 +14,16 @@ pub use bandwidth::Bandwidth;
 /// Rates nothing on this machine exceeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
+    /// What was measured, such as `cpu` or `cuda:0, NVIDIA H100`.
+    pub device: String,
     /// Threads that ran.
     pub threads: usize,
-    /// Instruction set of the register tiles.
+    /// Instruction set of the register tiles; of a device, what Burn calls it.
     pub instructions: String,
     /// Fused multiply-adds in f32, flops a second.
     pub f32_flops_per_s: f64,
-    /// The same in f64.
-    pub f64_flops_per_s: f64,
+    /// The same in f64; absent on a device without.
+    pub f64_flops_per_s: Option<f64>,
     /// Products of bf16 pairs summed in f32; absent where the processor has no such instruction.
     pub bf16_flops_per_s: Option<f64>,
     /// Of memory and caches, ascending in size.
@@ -51,14 +54,15 @@ impl Arithmetic {
 }
 
 impl Ceilings {
-    /// Measures for about three seconds.
+    /// Measures the processor for about three seconds.
     pub fn measure() -> Self {
         let tiles = registers::measure();
         Self {
+            device: "cpu".to_owned(),
             threads: rayon::current_num_threads(),
             instructions: tiles.instructions.to_owned(),
             f32_flops_per_s: tiles.f32,
-            f64_flops_per_s: tiles.f64,
+            f64_flops_per_s: Some(tiles.f64),
             bf16_flops_per_s: tiles.bf16,
             bandwidths: bandwidth::measure(),
         }
@@ -68,7 +72,7 @@ impl Ceilings {
     pub fn flops_per_s(&self, arithmetic: Arithmetic) -> f64 {
         match arithmetic {
             Arithmetic::F32 => self.f32_flops_per_s,
-            Arithmetic::F64 => self.f64_flops_per_s,
+            Arithmetic::F64 => self.f64_flops_per_s.unwrap_or(self.f32_flops_per_s),
             Arithmetic::Bf16 => self.bf16_flops_per_s.unwrap_or(self.f32_flops_per_s),
         }
     }
@@ -93,10 +97,11 @@ pub(crate) mod tests {
     pub(crate) fn example() -> Ceilings {
         let bandwidth = |(bytes, bytes_per_s)| Bandwidth { bytes, bytes_per_s };
         Ceilings {
+            device: "cpu".to_owned(),
             threads: 2,
             instructions: "AVX-512".to_owned(),
             f32_flops_per_s: 200e9,
-            f64_flops_per_s: 100e9,
+            f64_flops_per_s: Some(100e9),
             bf16_flops_per_s: None,
             bandwidths: [(1_000, 100e9), (1_000_000, 25e9)].map(bandwidth).to_vec(),
         }
@@ -105,8 +110,7 @@ pub(crate) mod tests {
     #[test]
     fn every_measured_ceiling_is_a_positive_rate() {
         let found = Ceilings::measure();
-        let rates =
-            [Some(found.f32_flops_per_s), Some(found.f64_flops_per_s), found.bf16_flops_per_s];
+        let rates = [Some(found.f32_flops_per_s), found.f64_flops_per_s, found.bf16_flops_per_s];
         let bandwidths = found.bandwidths.iter().map(|it| Some(it.bytes_per_s));
         let rates: Vec<_> = rates.into_iter().chain(bandwidths).collect();
         assert!(rates.iter().flatten().all(|rate| rate.is_finite() && *rate > 0.0), "{found:?}");

@@ -3,10 +3,14 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use genesis_train::device::{DeviceChoice, KernelChoice};
+
 use super::duel::{Better, Duel, Measure, Side};
 use super::peers::{MACE, NEIGHBORS, Scripts, TRANSFORMER};
 use super::program::Program;
-use crate::case::{Case, Float, MaceCase, NeighborsCase, ProteinsCase, Repeats, TransformerCase};
+use crate::case::{
+    Case, Float, MaceCase, NeighborsCase, Network, ProteinsCase, Repeats, TransformerCase,
+};
 
 /// Structures of acetylacetone, inside the folder of data.
 const ACAC: &str = "atomistic/acac/train_300K.xyz";
@@ -30,6 +34,10 @@ pub struct Settings {
     pub threads: usize,
     /// Steps that count; each comparison has its own number otherwise.
     pub steps: Option<usize>,
+    /// Where both sides compute.
+    pub device: DeviceChoice,
+    /// Whose kernels ours are.
+    pub kernels: KernelChoice,
     /// Whether the compiled variant of PyTorch runs as well.
     pub compiled: bool,
 }
@@ -46,7 +54,13 @@ const TRANSFORMERS: [Shape; 4] = [
 const MACES: [(&str, usize, usize); 3] =
     [("32x0e", 32, 0), ("32x0e+32x1o", 32, 1), ("64x0e+64x1o+64x2e", 64, 2)];
 
-/// All of them.
+/// The one that a processor has no time for.
+const LARGE_MACE: (&str, usize, usize) = ("128x0e+128x1o", 128, 1);
+/// Sequences of a step of GPT-2, as many as fit the memory of any data-centre GPU, and as many as fit
+/// one of 80 GB.
+const GPT2_BATCHES: [usize; 2] = [8, 32];
+
+/// All of them. On a GPU also what would take a processor hours.
 pub fn duels(settings: &Settings) -> Vec<Duel> {
     let mut list = Vec::new();
     for vocab in [65, 32_000] {
@@ -62,6 +76,12 @@ pub fn duels(settings: &Settings) -> Vec<Duel> {
     for (float, dtype) in [(Float::F32, "float32"), (Float::F64, "float64")] {
         list.extend(MACES.iter().map(|&mace| settings.mace(mace, float, dtype)));
     }
+    if settings.device != DeviceChoice::Cpu {
+        let repeats = settings.repeats(3, 10);
+        let large = GPT2_BATCHES.map(|batch| TransformerCase::gpt2_124m(batch, repeats));
+        list.extend(large.map(|case| settings.transformer(case)));
+        list.push(settings.mace(LARGE_MACE, Float::F32, "float32"));
+    }
     list.push(settings.proteins());
     list.push(settings.neighbors());
     list
@@ -75,8 +95,8 @@ fn transformer(
 ) -> TransformerCase {
     let steps = if width * vocab.max(1000) > 200_000 { 4 } else { 20 };
     let repeats = settings.repeats(2, steps);
-    let (bf16, causal) = (false, true);
-    TransformerCase { layers, width, heads, context, batch, vocab, bf16, causal, repeats }
+    let (network, bf16, causal) = (Network::Llama, false, true);
+    TransformerCase { network, layers, width, heads, context, batch, vocab, bf16, causal, repeats }
 }
 
 impl Settings {
@@ -89,7 +109,10 @@ impl Settings {
             [if case.bf16 { "bf16" } else { "f32" }, if case.causal { "causal" } else { "full" }];
         let suffix = if case.vocab == 65 { String::new() } else { format!("_v{}", case.vocab) };
         let (width, context) = (case.width, case.context);
-        let name = format!("transformer_{precision}_w{width}_t{context}_{span}{suffix}");
+        let name = match case.network {
+            Network::Llama => format!("transformer_{precision}_w{width}_t{context}_{span}{suffix}"),
+            Network::Gpt2 => format!("gpt2_124m_{precision}_t{context}_b{}", case.batch),
+        };
         let mut args: Vec<OsString> = vec![self.scripts.path(TRANSFORMER).into()];
         push(&mut args, "layers", case.layers);
         push(&mut args, "width", case.width);
@@ -102,6 +125,10 @@ impl Settings {
         push(&mut args, "threads", self.threads);
         args.extend(["--dtype".into(), precision.into()]);
         args.extend((!case.causal).then(|| "--full".into()));
+        if case.network == Network::Gpt2 {
+            args.extend(["--network".into(), "gpt2".into()]);
+        }
+        args.extend(self.device_of_peers());
         let compiled: Vec<OsString> = args.iter().cloned().chain(["--compile".into()]).collect();
         let side =
             |name: &str, args| Side { name: name.into(), program: self.peer(&self.python, args) };
@@ -132,6 +159,7 @@ impl Settings {
         push(&mut args, "steps", repeats.steps);
         push(&mut args, "warmup", repeats.warmup);
         args.extend(["--dtype".into(), dtype.into()]);
+        args.extend(self.device_of_peers());
         let short = if float == Float::F32 { "f32" } else { "f64" };
         let row = |what, field| {
             measure(format!("mace_{what}_{short}_{hidden}"), field, "ms", Better::Lower)
@@ -199,9 +227,23 @@ impl Settings {
         let text = serde_json::to_string(case).unwrap_or_else(|_| unreachable!("plain data"));
         let mut args: Vec<OsString> = ["bench", "run-case"].map(OsString::from).to_vec();
         push(&mut args, "threads", self.threads);
+        args.extend(["--device".into(), self.device.to_string().into()]);
+        if self.kernels == KernelChoice::Reference {
+            args.extend(["--kernels".into(), "reference".into()]);
+        }
         args.push(text.into());
         let program = Program { path: self.genesis.clone(), args, env: Vec::new() };
         Side { name: name.into(), program }
+    }
+
+    /// The option of a peer's program; there is none for wgpu, which PyTorch does not have.
+    fn device_of_peers(&self) -> Vec<OsString> {
+        match self.device {
+            DeviceChoice::Cuda { ordinal } => {
+                vec!["--device".into(), format!("cuda:{ordinal}").into()]
+            }
+            DeviceChoice::Cpu | DeviceChoice::Wgpu { .. } => Vec::new(),
+        }
     }
 
     /// The threads of a peer are set by the environment, which every one of them obeys. e3nn loads
@@ -239,6 +281,8 @@ mod tests {
             data,
             threads: 2,
             steps: Some(3),
+            device: DeviceChoice::Cpu,
+            kernels: KernelChoice::Own,
             compiled: true,
         }
     }
@@ -292,11 +336,32 @@ mod tests {
         }
         let args = &chosen[0].ours.program.args;
         assert_eq!(args[..4], ["bench", "run-case", "--threads", "2"].map(OsString::from));
-        let case: Case = serde_json::from_str(&args[4].to_string_lossy()).unwrap();
+        assert_eq!(args[4..6], ["--device", "cpu"].map(OsString::from));
+        let case: Case = serde_json::from_str(&args[6].to_string_lossy()).unwrap();
         let Case::Transformer(case) = case else { panic!("{case:?}") };
         let sizes = [case.layers, case.width, case.heads, case.context, case.batch, case.vocab];
         assert_eq!(sizes, [4, 128, 4, 64, 12, 65]);
         assert!(case.bf16 && !case.causal && case.repeats.steps == 3);
+    }
+
+    #[test]
+    fn on_a_gpu_both_sides_are_sent_there_and_the_large_networks_are_measured_too() {
+        let own = tempfile::tempdir().unwrap();
+        let device = DeviceChoice::Cuda { ordinal: 1 };
+        let kernels = KernelChoice::Reference;
+        let all = duels(&Settings { device, kernels, ..settings(None, own.path()) });
+        for name in ["gpt2_124m_bf16_t1024_b8", "mace_train_f32_128x0e+128x1o"] {
+            assert!(names(&all).contains(&name), "{name} in {:?}", names(&all));
+        }
+        let gpt2 = select(all, &["gpt2_124m_bf16_t1024_b32".to_owned()]);
+        let peer = gpt2[0].peers[1].program.command_line();
+        for part in
+            ["--network gpt2", "--vocab 50257", "--batch 32", "--device cuda:1", "--compile"]
+        {
+            assert!(peer.contains(part), "{part} in {peer}");
+        }
+        let ours = gpt2[0].ours.program.command_line();
+        assert!(ours.contains("--device cuda:1 --kernels reference "), "{ours}");
     }
 
     #[test]

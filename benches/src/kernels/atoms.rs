@@ -5,36 +5,36 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use genesis_kernels::{
-    ChannelLinear, ContractionProblem, ConvolutionProblem, Cpu, DegreeMap, EdgeGraph, Kernels,
+    ChannelLinear, ContractionProblem, ConvolutionProblem, DegreeMap, EdgeGraph, Kernels,
     MixingMatrix, Paths, RowIndex, RowMixing, SiluNetwork, Term, Terms, channel_linear,
     contraction, convolution, row_mixing, rows, silu, silu_network, slope, spherical_harmonics,
 };
 
 use super::case::KernelCase;
 use super::shapes::{Atoms, ShapeSet};
-use super::tensors::{bytes, normal, scattered};
+use super::tensors::{Place, bytes, scattered};
 use crate::ceiling::Arithmetic::{self, F32, F64};
 
 /// Gradient, features, harmonics, radial weights.
-type FormSlots = (Tensor<Cpu, 3>, Tensor<Cpu, 3>, Tensor<Cpu, 2>, Tensor<Cpu, 3>);
+type FormSlots<B> = (Tensor<B, 3>, Tensor<B, 3>, Tensor<B, 2>, Tensor<B, 3>);
 /// Inputs, a direction, gradient, coefficients.
-type PolynomialSlots = [Tensor<Cpu, 3>; 4];
+type PolynomialSlots<B> = [Tensor<B, 3>; 4];
 
 const HARMONICS: usize = 3;
 const SPECIES: usize = 3;
 const RADIAL_WIDTHS: [usize; 4] = [8, 64, 64, 64];
 
-pub(super) fn cases(set: ShapeSet) -> Vec<KernelCase> {
+pub(super) fn cases<B: Kernels>(at: &Place<B>, set: ShapeSet) -> Vec<KernelCase> {
     let a = set.atoms();
     let mut all = Vec::new();
-    for arithmetic in [F32, F64] {
-        all.extend(convolutions(a, arithmetic));
-        all.extend(contractions(a, arithmetic));
-        all.extend(channel_maps(a, arithmetic));
-        all.extend(networks(a, arithmetic));
+    for arithmetic in at.can([F32, F64]) {
+        all.extend(convolutions(at, a, arithmetic));
+        all.extend(contractions(at, a, arithmetic));
+        all.extend(channel_maps(at, a, arithmetic));
+        all.extend(networks(at, a, arithmetic));
     }
-    all.extend(harmonics(a));
-    all.extend(edges(a));
+    all.extend(harmonics(at, a));
+    all.extend(edges(at, a));
     all
 }
 
@@ -48,7 +48,7 @@ fn graph(a: Atoms) -> EdgeGraph {
     graph.unwrap_or_else(|error| unreachable!("{error}")).with_shared_weights(&rows, a.rows())
 }
 
-fn convolutions(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
+fn convolutions<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     let paths = Arc::new(Paths::new(a.degree, HARMONICS, HARMONICS));
     let problem = ConvolutionProblem::new(paths.clone(), Arc::new(graph(a)));
     let extent = convolution::roofline::Extent {
@@ -59,34 +59,41 @@ fn convolutions(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     };
     let shape = format!("{} nodes {} edges c{} l{}", a.nodes, a.edges(), a.channels, a.degree);
     let sizes = [paths.num_inputs(), paths.num_outputs(), paths.num_harmonics(), paths.len()];
-    let tensors = move || {
+    let tensors = move |at: &Place<B>| {
         let [inputs, outputs, harmonics, paths] = sizes;
         (
-            normal([a.nodes, outputs, a.channels], arithmetic),
-            normal([a.nodes, inputs, a.channels], arithmetic),
-            normal([a.edges(), harmonics], arithmetic),
-            normal([a.rows(), paths, a.channels], arithmetic),
+            at.normal([a.nodes, outputs, a.channels], arithmetic),
+            at.normal([a.nodes, inputs, a.channels], arithmetic),
+            at.normal([a.edges(), harmonics], arithmetic),
+            at.normal([a.rows(), paths, a.channels], arithmetic),
         )
     };
-    let case = |operation, work, run: fn(FormSlots, &ConvolutionProblem)| {
+    let case = |operation, work, run: fn(FormSlots<B>, &ConvolutionProblem)| {
         let problem = problem.clone();
-        KernelCase::new(["convolution", operation], shape.clone(), arithmetic, work, move || {
-            let (slots, problem) = (tensors(), problem.clone());
-            Box::new(move || run(slots.clone(), &problem))
-        })
+        KernelCase::new(
+            at,
+            ["convolution", operation],
+            shape.clone(),
+            arithmetic,
+            work,
+            move |at| {
+                let (slots, problem) = (tensors(at), problem.clone());
+                Box::new(move || run(slots.clone(), &problem))
+            },
+        )
     };
     vec![
         case("forward", convolution::roofline::forward(&paths, extent), |(_, h, y, r), p| {
-            black_box(Cpu::convolution(h, y, r, p));
+            black_box(B::convolution(h, y, r, p));
         }),
         case("features", convolution::roofline::features(&paths, extent), |(g, _, y, r), p| {
-            black_box(Cpu::convolution_features(g, y, r, p));
+            black_box(B::convolution_features(g, y, r, p));
         }),
         case("harmonics", convolution::roofline::harmonics(&paths, extent), |(g, h, _, r), p| {
-            black_box(Cpu::convolution_harmonics(g, h, r, p));
+            black_box(B::convolution_harmonics(g, h, r, p));
         }),
         case("radial", convolution::roofline::radial(&paths, extent), |(g, h, y, _), p| {
-            black_box(Cpu::convolution_radial(g, h, y, p));
+            black_box(B::convolution_radial(g, h, y, p));
         }),
     ]
 }
@@ -115,7 +122,7 @@ fn species(a: Atoms) -> Vec<u32> {
     scattered(a.nodes, SPECIES)
 }
 
-fn contractions(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
+fn contractions<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     let terms = Arc::new(terms(a));
     let extent = contraction::roofline::Extent {
         num_nodes: a.nodes,
@@ -126,20 +133,27 @@ fn contractions(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     let shape = format!("{} nodes {} terms c{}", a.nodes, terms.list().len(), a.channels);
     let problem = ContractionProblem::new(terms.clone(), species(a).into());
     let sizes = [terms.num_inputs(), terms.num_outputs(), terms.list().len()];
-    let case = |operation, work, run: fn(PolynomialSlots, &ContractionProblem)| {
+    let case = |operation, work, run: fn(PolynomialSlots<B>, &ContractionProblem)| {
         let problem = problem.clone();
-        KernelCase::new(["contraction", operation], shape.clone(), arithmetic, work, move || {
-            let [inputs, outputs, terms] = sizes;
-            let of = |rows, count| normal([count, rows, a.channels], arithmetic);
-            let slots = [
-                of(inputs, a.nodes),
-                of(inputs, a.nodes),
-                of(outputs, a.nodes),
-                of(terms, SPECIES),
-            ];
-            let problem = problem.clone();
-            Box::new(move || run(slots.clone(), &problem))
-        })
+        KernelCase::new(
+            at,
+            ["contraction", operation],
+            shape.clone(),
+            arithmetic,
+            work,
+            move |at| {
+                let [inputs, outputs, terms] = sizes;
+                let of = |rows, count| at.normal([count, rows, a.channels], arithmetic);
+                let slots = [
+                    of(inputs, a.nodes),
+                    of(inputs, a.nodes),
+                    of(outputs, a.nodes),
+                    of(terms, SPECIES),
+                ];
+                let problem = problem.clone();
+                Box::new(move || run(slots.clone(), &problem))
+            },
+        )
     };
     let forward = contraction::roofline::forward(&terms, extent);
     let input = contraction::roofline::input(&terms, extent);
@@ -147,61 +161,61 @@ fn contractions(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     let moving = contraction::roofline::moving;
     vec![
         case("forward", forward, |[x, _, _, k], p| {
-            black_box(Cpu::contraction(x, k, p));
+            black_box(B::contraction(x, k, p));
         }),
         case("input", input, |[x, _, g, k], p| {
-            black_box(Cpu::contraction_input(g, x, k, p));
+            black_box(B::contraction_input(g, x, k, p));
         }),
         case("coefficients", coefficients, |[x, _, g, _], p| {
-            black_box(Cpu::contraction_coefficients(g, x, SPECIES, p));
+            black_box(B::contraction_coefficients(g, x, SPECIES, p));
         }),
         case("tangent", moving(forward), |[x, v, _, k], p| {
-            black_box(Cpu::contraction_tangent(v, x, k, p));
+            black_box(B::contraction_tangent(v, x, k, p));
         }),
         case("input_tangent", moving(input), |[x, v, g, k], p| {
-            black_box(Cpu::contraction_input_tangent(v, g, x, k, p));
+            black_box(B::contraction_input_tangent(v, g, x, k, p));
         }),
         case("coefficients_tangent", moving(coefficients), |[x, v, g, _], p| {
-            black_box(Cpu::contraction_coefficients_tangent(v, g, x, SPECIES, p));
+            black_box(B::contraction_coefficients_tangent(v, g, x, SPECIES, p));
         }),
     ]
 }
 
-fn channel_maps(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
+fn channel_maps<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     let map = |by_species: bool| ChannelLinear {
         degrees: vec![DegreeMap { copies: 1, factor: 0.1 }; HARMONICS + 1].into(),
         channels: a.channels,
         species: by_species.then(|| RowIndex::new(&species(a), SPECIES)),
     };
     let rows = (HARMONICS + 1).pow(2);
-    let case = |operation, by_species, run: fn(Tensor<Cpu, 3>, Tensor<Cpu, 1>, &ChannelLinear)| {
+    let case = |operation, by_species, run: fn(Tensor<B, 3>, Tensor<B, 1>, &ChannelLinear)| {
         let map = map(by_species);
         let of = if by_species { "by species" } else { "" };
         let shape = format!("{} nodes c{} {of}", a.nodes, a.channels);
         let work = channel_linear::roofline::form(&map, a.nodes, bytes(arithmetic));
-        KernelCase::new(["channel_linear", operation], shape, arithmetic, work, move || {
-            let x = normal([a.nodes, rows, a.channels], arithmetic);
-            let (weights, map) = (normal([map.num_weights()], arithmetic), map.clone());
+        KernelCase::new(at, ["channel_linear", operation], shape, arithmetic, work, move |at| {
+            let x = at.normal([a.nodes, rows, a.channels], arithmetic);
+            let (weights, map) = (at.normal([map.num_weights()], arithmetic), map.clone());
             Box::new(move || run(x.clone(), weights.clone(), &map))
         })
     };
     let mut all = Vec::new();
     for by_species in [false, true] {
         all.push(case("forward", by_species, |x, w, map| {
-            black_box(Cpu::channel_linear(x, w, map));
+            black_box(B::channel_linear(x, w, map));
         }));
         all.push(case("input", by_species, |x, w, map| {
             let rows = x.dims()[1];
-            black_box(Cpu::channel_linear_input(x, w, rows, map));
+            black_box(B::channel_linear_input(x, w, rows, map));
         }));
         all.push(case("weight", by_species, |x, _, map| {
-            black_box(Cpu::channel_linear_weight(x.clone(), x, map));
+            black_box(B::channel_linear_weight(x.clone(), x, map));
         }));
     }
     all
 }
 
-fn networks(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
+fn networks<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
     let network = SiluNetwork::new(RADIAL_WIDTHS.to_vec(), vec![0.3, 0.12, 0.12]);
     let (num_rows, size) = (a.rows(), bytes(arithmetic));
     let shape = format!("{num_rows} rows 8-64-64-64");
@@ -209,59 +223,67 @@ fn networks(a: Atoms, arithmetic: Arithmetic) -> Vec<KernelCase> {
         silu_network::roofline::forward(&network, num_rows, size),
         silu_network::roofline::backward(&network, num_rows, size),
     ];
-    let tensors = move |network: &SiluNetwork| {
-        let weights = normal([network.num_weights()], arithmetic);
-        let [curve, grad] = [8, 64].map(|width| normal([2, num_rows, width], arithmetic));
+    let tensors = move |at: &Place<B>, network: &SiluNetwork| {
+        let weights = at.normal([network.num_weights()], arithmetic);
+        let [curve, grad] = [8, 64].map(|width| at.normal([2, num_rows, width], arithmetic));
         (curve, weights, grad)
     };
     let second = network.clone();
     let dtype = arithmetic;
     vec![
-        KernelCase::new(["silu_network", "forward"], shape.clone(), dtype, work[0], move || {
-            let ((curve, weights, _), network) = (tensors(&network), network.clone());
-            Box::new(move || {
-                black_box(Cpu::silu_network(curve.clone(), weights.clone(), &network));
-            })
-        }),
-        KernelCase::new(["silu_network", "backward"], shape, dtype, work[1], move || {
-            let ((curve, weights, grad), network) = (tensors(&second), second.clone());
+        KernelCase::new(
+            at,
+            ["silu_network", "forward"],
+            shape.clone(),
+            dtype,
+            work[0],
+            move |at| {
+                let ((curve, weights, _), network) = (tensors(at, &network), network.clone());
+                Box::new(move || {
+                    black_box(B::silu_network(curve.clone(), weights.clone(), &network));
+                })
+            },
+        ),
+        KernelCase::new(at, ["silu_network", "backward"], shape, dtype, work[1], move |at| {
+            let ((curve, weights, grad), network) = (tensors(at, &second), second.clone());
             Box::new(move || {
                 let (g, x, w) = (grad.clone(), curve.clone(), weights.clone());
-                black_box(Cpu::silu_network_backward(g, x, w, &network));
+                black_box(B::silu_network_backward(g, x, w, &network));
             })
         }),
     ]
 }
 
-fn harmonics(a: Atoms) -> Vec<KernelCase> {
+fn harmonics<B: Kernels>(at: &Place<B>, a: Atoms) -> Vec<KernelCase> {
     let (count, columns) = (a.edges(), (HARMONICS + 1).pow(2));
     let shape = format!("{count} edges l{HARMONICS}");
     let forward = spherical_harmonics::roofline::forward(count, HARMONICS, 4);
     let backward = spherical_harmonics::roofline::backward(count, HARMONICS, 4);
     vec![
         KernelCase::new(
+            at,
             ["spherical_harmonics", "forward"],
             shape.clone(),
             F32,
             forward,
-            move || {
-                let vectors = normal([count, 3], F32);
+            move |at| {
+                let vectors = at.normal([count, 3], F32);
                 Box::new(move || {
-                    black_box(Cpu::spherical_harmonics(vectors.clone(), HARMONICS));
+                    black_box(B::spherical_harmonics(vectors.clone(), HARMONICS));
                 })
             },
         ),
-        KernelCase::new(["spherical_harmonics", "backward"], shape, F32, backward, move || {
-            let (grad, vectors) = (normal([count, columns], F32), normal([count, 3], F32));
+        KernelCase::new(at, ["spherical_harmonics", "backward"], shape, F32, backward, move |at| {
+            let (grad, vectors) = (at.normal([count, columns], F32), at.normal([count, 3], F32));
             Box::new(move || {
-                black_box(Cpu::spherical_harmonics_backward(grad.clone(), vectors.clone()));
+                black_box(B::spherical_harmonics_backward(grad.clone(), vectors.clone()));
             })
         }),
     ]
 }
 
 /// What moves along edges and rows.
-fn edges(a: Atoms) -> Vec<KernelCase> {
+fn edges<B: Kernels>(at: &Place<B>, a: Atoms) -> Vec<KernelCase> {
     let (count, nodes, width) = (a.edges(), a.nodes, a.channels);
     let index = RowIndex::new(&scattered(count, nodes), nodes);
     let shape = format!("{count} items of {nodes} x {width}");
@@ -269,67 +291,67 @@ fn edges(a: Atoms) -> Vec<KernelCase> {
     let work =
         [rows::roofline::gather(count, width, 4), rows::roofline::sum(count, width, nodes, 4)];
     let mut all = vec![
-        KernelCase::new(["rows", "gather"], shape.clone(), F32, work[0], move || {
-            let (x, index) = (normal([nodes, width], F32), gather.clone());
+        KernelCase::new(at, ["rows", "gather"], shape.clone(), F32, work[0], move |at| {
+            let (x, index) = (at.normal([nodes, width], F32), gather.clone());
             Box::new(move || {
-                black_box(Cpu::gather_rows(x.clone(), &index));
+                black_box(B::gather_rows(x.clone(), &index));
             })
         }),
-        KernelCase::new(["rows", "sum"], shape, F32, work[1], move || {
-            let (x, index) = (normal([count, width], F32), sum.clone());
+        KernelCase::new(at, ["rows", "sum"], shape, F32, work[1], move |at| {
+            let (x, index) = (at.normal([count, width], F32), sum.clone());
             Box::new(move || {
-                black_box(Cpu::sum_rows(x.clone(), &index));
+                black_box(B::sum_rows(x.clone(), &index));
             })
         }),
-        mixing(a),
+        mixing(at, a),
     ];
-    all.extend(curves(a.rows(), 10 * a.channels));
+    all.extend(curves(at, a.rows(), 10 * a.channels));
     all
 }
 
-fn curves(count: usize, width: usize) -> Vec<KernelCase> {
+fn curves<B: Kernels>(at: &Place<B>, count: usize, width: usize) -> Vec<KernelCase> {
     let elements = count * width;
-    let case = |names, work, prepare: fn([usize; 2]) -> _| {
-        KernelCase::new(names, format!("{count} x {width}"), F32, work, move || {
-            prepare([count, width])
+    let case = |names, work, prepare: fn(&Place<B>, [usize; 2]) -> _| {
+        KernelCase::new(at, names, format!("{count} x {width}"), F32, work, move |at| {
+            prepare(at, [count, width])
         })
     };
     vec![
-        case(["slope", "dot_rows"], slope::roofline::dot(count, width, 4), |shape| {
-            let [a, b] = [0; 2].map(|_: u8| normal(shape, F32));
+        case(["slope", "dot_rows"], slope::roofline::dot(count, width, 4), |at, shape| {
+            let [a, b] = [0; 2].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(Cpu::dot_rows(a.clone(), b.clone()));
+                black_box(B::dot_rows(a.clone(), b.clone()));
             })
         }),
-        case(["slope", "scale_rows"], slope::roofline::scale(count, width, 4), |shape| {
-            let (scales, a) = (normal([shape[0], 1], F32), normal(shape, F32));
+        case(["slope", "scale_rows"], slope::roofline::scale(count, width, 4), |at, shape| {
+            let (scales, a) = (at.normal([shape[0], 1], F32), at.normal(shape, F32));
             Box::new(move || {
-                black_box(Cpu::scale_rows(scales.clone(), a.clone()));
+                black_box(B::scale_rows(scales.clone(), a.clone()));
             })
         }),
-        case(["silu", "forward"], silu::roofline::forward(elements, 4), |shape| {
-            let x = normal(shape, F32);
+        case(["silu", "forward"], silu::roofline::forward(elements, 4), |at, shape| {
+            let x = at.normal(shape, F32);
             Box::new(move || {
-                black_box(<Cpu as Kernels>::silu(x.clone()));
+                black_box(<B as Kernels>::silu(x.clone()));
             })
         }),
-        case(["silu", "slope"], silu::roofline::slope(elements, 4), |shape| {
-            let [a, x] = [0; 2].map(|_: u8| normal(shape, F32));
+        case(["silu", "slope"], silu::roofline::slope(elements, 4), |at, shape| {
+            let [a, x] = [0; 2].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(Cpu::silu_slope(a.clone(), x.clone()));
+                black_box(B::silu_slope(a.clone(), x.clone()));
             })
         }),
-        case(["silu", "bend"], silu::roofline::bend(elements, 4), |shape| {
-            let [a, b, x] = [0; 3].map(|_: u8| normal(shape, F32));
+        case(["silu", "bend"], silu::roofline::bend(elements, 4), |at, shape| {
+            let [a, b, x] = [0; 3].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(Cpu::silu_bend(a.clone(), b.clone(), x.clone()));
+                black_box(B::silu_bend(a.clone(), b.clone(), x.clone()));
             })
         }),
     ]
 }
 
 /// Coefficients of the monomials of [`terms`] from a dozen weights each output, a third of them.
-fn mixing(a: Atoms) -> KernelCase {
+fn mixing<B: Kernels>(at: &Place<B>, a: Atoms) -> KernelCase {
     let (t, k) = (terms(a).list().len(), 12 * (a.degree + 1).pow(2));
     let dense: Vec<f64> = (0..t * k).map(|at| if at % 7 < 2 { 0.5 } else { 0.0 }).collect();
     let mixing = RowMixing {
@@ -339,10 +361,10 @@ fn mixing(a: Atoms) -> KernelCase {
     };
     let work = row_mixing::roofline::form(&mixing, a.channels, 4);
     let shape = format!("{SPECIES} x {t} of {k} c{}", a.channels);
-    KernelCase::new(["row_mixing", "forward"], shape, F32, work, move || {
-        let (weights, mixing) = (normal([SPECIES, k, a.channels], F32), mixing.clone());
+    KernelCase::new(at, ["row_mixing", "forward"], shape, F32, work, move |at| {
+        let (weights, mixing) = (at.normal([SPECIES, k, a.channels], F32), mixing.clone());
         Box::new(move || {
-            black_box(Cpu::mix_rows(weights.clone(), &mixing));
+            black_box(B::mix_rows(weights.clone(), &mixing));
         })
     })
 }

@@ -1,7 +1,9 @@
 //! One operation on one shape.
 
-use genesis_kernels::Work;
+use genesis_kernels::{Kernels, Work};
+use genesis_train::device::gate::is_the_reference;
 
+use super::tensors::Place;
 use crate::ceiling::Arithmetic;
 
 /// Something that can be run again and again, its inputs made.
@@ -19,19 +21,39 @@ pub struct KernelCase {
     pub arithmetic: Arithmetic,
     /// What it must do at least.
     pub work: Work,
+    /// Whether work is queued and done later, as on a GPU.
+    pub(super) is_queued: bool,
     prepare: Box<dyn Fn() -> Work1 + Send + Sync>,
+    wait: Box<dyn Fn() + Send + Sync>,
 }
 
 impl KernelCase {
-    /// `prepare` makes the inputs and returns what is timed.
-    pub(super) fn new(
+    /// `prepare` makes the inputs on the device of `at` and returns what is timed.
+    pub(super) fn new<B: Kernels>(
+        at: &Place<B>,
         [family, operation]: [&'static str; 2],
         shape: String,
         arithmetic: Arithmetic,
         work: Work,
-        prepare: impl Fn() -> Work1 + Send + Sync + 'static,
+        prepare: impl Fn(&Place<B>) -> Work1 + Send + Sync + 'static,
     ) -> Self {
-        Self { family, operation, shape, arithmetic, work, prepare: Box::new(prepare) }
+        let (place, device) = (at.clone(), at.device.clone());
+        Self {
+            family,
+            operation,
+            shape,
+            arithmetic,
+            work,
+            is_queued: !is_the_reference::<B>(),
+            prepare: Box::new(move || prepare(&place)),
+            // What went wrong on the device is told by the next operation that reads a result.
+            wait: Box::new(move || drop(B::sync(&device))),
+        }
+    }
+
+    /// Returns when everything that was started is done.
+    pub(super) fn wait(&self) {
+        (self.wait)();
     }
 
     /// Makes the inputs.

@@ -14,6 +14,9 @@ const LEAST_SAMPLES: usize = 7;
 const LEAST_SECONDS: f64 = 0.2;
 const MOST_SAMPLES: usize = 2000;
 const WARM_UP: usize = 2;
+/// On a device with a queue: seconds of work between two waits, and how often at most.
+const SECONDS_AT_ONCE: f64 = 2e-3;
+const MOST_AT_ONCE: f64 = 200.0;
 
 /// What a time is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +83,7 @@ impl Measured {
 /// Runs a case; its inputs are made before the clock starts, outputs dropped while it runs, as in
 /// training.
 pub fn measure(case: &KernelCase, ceilings: &Ceilings) -> Measured {
-    let samples_s = sample(&mut case.prepare());
+    let samples_s = sample(case);
     let flops_per_s = ceilings.flops_per_s(case.arithmetic);
     let bytes_per_s = ceilings.bytes_per_s(case.work.bytes);
     let bound_s = case.work.lower_bound_s(flops_per_s, bytes_per_s);
@@ -105,25 +108,41 @@ pub fn measure(case: &KernelCase, ceilings: &Ceilings) -> Measured {
     measured
 }
 
-fn sample(work: &mut dyn FnMut()) -> Vec<f64> {
-    for _ in 0..WARM_UP {
-        work();
-    }
+fn sample(case: &KernelCase) -> Vec<f64> {
+    let mut work = case.prepare();
+    let mut run = |times: usize| {
+        let start = Instant::now();
+        for _ in 0..times {
+            work();
+        }
+        case.wait();
+        start.elapsed().as_secs_f64() / times as f64
+    };
+    // Compiles what a device compiles at first use.
+    run(WARM_UP);
+    let times = if case.is_queued { at_once(run(WARM_UP)) } else { 1 };
     let (mut samples, mut total) = (Vec::new(), 0.0);
     while samples.len() < MOST_SAMPLES && (samples.len() < LEAST_SAMPLES || total < LEAST_SECONDS) {
-        let start = Instant::now();
-        work();
-        let seconds = start.elapsed().as_secs_f64();
-        total += seconds;
+        let seconds = run(times);
+        total += seconds * times as f64;
         samples.push(seconds);
     }
     samples
 }
 
+/// How often work of so many seconds is queued before it is waited for: until it takes as long as
+/// makes the wait itself, some ten microseconds, not matter.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between two bounds")]
+fn at_once(seconds: f64) -> usize {
+    (SECONDS_AT_ONCE / seconds).clamp(1.0, MOST_AT_ONCE) as usize
+}
+
 #[cfg(test)]
 pub(super) mod tests {
-    use genesis_kernels::Work;
+    use burn::backend::flex::FlexDevice;
+    use genesis_kernels::{Cpu, Work};
 
+    use super::super::tensors::Place;
     use super::super::{ShapeSet, cases};
     use super::*;
     use crate::ceiling::tests::example;
@@ -149,7 +168,8 @@ pub(super) mod tests {
     fn the_bound_is_the_slower_of_arithmetic_and_traffic_at_the_measured_rates() {
         let case = |flops, bytes| {
             let work = Work { flops, bytes };
-            KernelCase::new(["linear", "none"], String::new(), Arithmetic::F32, work, || {
+            let at = Place::<Cpu> { device: FlexDevice };
+            KernelCase::new(&at, ["linear", "none"], String::new(), Arithmetic::F32, work, |_| {
                 Box::new(|| ())
             })
         };
@@ -162,8 +182,14 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn short_work_is_queued_often_and_long_work_once() {
+        assert_eq!([1e-5, 1e-3, 1.0].map(at_once), [200, 2, 1]);
+        assert_eq!(at_once(0.0), 200);
+    }
+
+    #[test]
     fn every_small_case_runs_and_has_work_to_do() {
-        for case in cases(ShapeSet::Small, &[]) {
+        for case in cases::<Cpu>(&FlexDevice, ShapeSet::Small, &[]) {
             assert!(case.work.bytes > 0.0, "{} {}", case.family, case.operation);
             case.prepare()();
         }

@@ -15,6 +15,9 @@ mod shapes;
 mod table;
 mod tensors;
 
+use genesis_kernels::Kernels;
+use tensors::Place;
+
 pub use case::KernelCase;
 pub use measure::{Limit, Measured, Report, measure};
 pub use plot::svg;
@@ -45,9 +48,14 @@ pub const FAMILIES: [&str; 20] = [
     "swiglu",
 ];
 
-/// The cases of a set of shapes, of some families or, of none, of all.
-pub fn cases(set: ShapeSet, families: &[String]) -> Vec<KernelCase> {
-    let all = sequences::cases(set).into_iter().chain(atoms::cases(set));
+/// The cases of a set of shapes on a device, of some families or, of none, of all.
+pub fn cases<B: Kernels>(
+    device: &B::Device,
+    set: ShapeSet,
+    families: &[String],
+) -> Vec<KernelCase> {
+    let at = Place::<B> { device: device.clone() };
+    let all = sequences::cases(&at, set).into_iter().chain(atoms::cases(&at, set));
     let wanted = |case: &KernelCase| {
         families.is_empty() || families.iter().any(|family| family == case.family)
     };
@@ -56,6 +64,9 @@ pub fn cases(set: ShapeSet, families: &[String]) -> Vec<KernelCase> {
 
 #[cfg(test)]
 mod tests {
+    use burn::backend::flex::FlexDevice;
+    use genesis_kernels::Cpu;
+
     use super::*;
 
     #[test]
@@ -70,7 +81,10 @@ mod tests {
         folders.sort();
         assert_eq!(folders, FAMILIES);
         for family in FAMILIES {
-            assert!(!cases(ShapeSet::Small, &[family.to_owned()]).is_empty(), "{family}");
+            assert!(
+                !cases::<Cpu>(&FlexDevice, ShapeSet::Small, &[family.to_owned()]).is_empty(),
+                "{family}"
+            );
         }
     }
 }

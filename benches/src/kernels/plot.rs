@@ -109,7 +109,7 @@ fn decades([from, to]: [f64; 2]) -> std::ops::RangeInclusive<i32> {
 fn roofs(out: &mut String, axes: &Axes, ceilings: &Ceilings) {
     let rates = [
         ("f32", Some(ceilings.f32_flops_per_s)),
-        ("f64", Some(ceilings.f64_flops_per_s)),
+        ("f64", ceilings.f64_flops_per_s),
         ("bf16", ceilings.bf16_flops_per_s),
     ];
     let end = 10f64.powf(axes.across[1]);

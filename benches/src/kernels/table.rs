@@ -13,13 +13,19 @@ pub fn heading(ceilings: &Ceilings) -> String {
         .iter()
         .map(|it| format!("{} {:.0}", size(it.bytes), it.bytes_per_s * GIGA))
         .collect();
+    let Ceilings { device, threads, instructions, .. } = ceilings;
+    let (what, of) = if device == "cpu" {
+        (format!("{threads} threads, {instructions}"), "registers")
+    } else {
+        (format!("{device}, {instructions}"), "large products")
+    };
     format!(
-        "{} threads, {}; GFLOP/s of registers: f32 {}, f64 {}, bf16 {}\n\
+        "{}; GFLOP/s of {}: f32 {}, f64 {}, bf16 {}\n\
          GB/s of arrays: {}\n\n{:<19}  {:<20}  {:<30}  {:<4}  {:>9}  {:>6}  {:>8}  {:>6}  {:>9}  {:<7}  {:>5}",
-        ceilings.threads,
-        ceilings.instructions,
+        what,
+        of,
         rate(Some(ceilings.f32_flops_per_s)),
-        rate(Some(ceilings.f64_flops_per_s)),
+        rate(ceilings.f64_flops_per_s),
         rate(ceilings.bf16_flops_per_s),
         bandwidths.join(", "),
         "family",

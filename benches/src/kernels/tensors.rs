@@ -1,17 +1,42 @@
-//! Inputs of kernels.
+//! Inputs of kernels, and the device they lie on.
 
-use burn::tensor::{Device, Distribution, FloatDType, Int, Tensor, TensorData};
-use genesis_kernels::Cpu;
+use burn::tensor::{DType, Distribution, FloatDType, Int, Tensor, TensorData};
+use genesis_kernels::Kernels;
 
 use crate::ceiling::Arithmetic;
 
-/// Normal numbers in the type of `arithmetic`.
-pub(super) fn normal<const D: usize>(shape: [usize; D], arithmetic: Arithmetic) -> Tensor<Cpu, D> {
-    let numbers: Tensor<Cpu, D> =
-        Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::<Cpu>::default());
-    match arithmetic {
-        Arithmetic::F64 => numbers.cast(FloatDType::F64),
-        Arithmetic::F32 | Arithmetic::Bf16 => numbers,
+/// A device, for the closures that make inputs there.
+#[derive(Debug, Clone)]
+pub(super) struct Place<B: Kernels> {
+    pub(super) device: B::Device,
+}
+
+impl<B: Kernels> Place<B> {
+    /// Normal numbers in the type of `arithmetic`.
+    pub(super) fn normal<const D: usize>(
+        &self,
+        shape: [usize; D],
+        arithmetic: Arithmetic,
+    ) -> Tensor<B, D> {
+        let numbers: Tensor<B, D> =
+            Tensor::random(shape, Distribution::Normal(0.0, 1.0), &self.device);
+        match arithmetic {
+            Arithmetic::F64 => numbers.cast(FloatDType::F64),
+            Arithmetic::F32 | Arithmetic::Bf16 => numbers,
+        }
+    }
+
+    /// [`scattered`] numbers.
+    pub(super) fn ids(&self, count: usize, end: usize) -> Tensor<B, 1, Int> {
+        let ids: Vec<i32> =
+            scattered(count, end).into_iter().map(|id| i32::try_from(id).unwrap_or(0)).collect();
+        Tensor::from_data(TensorData::new(ids, [count]), &self.device)
+    }
+
+    /// Those of `all` that the device computes in.
+    pub(super) fn can<const N: usize>(&self, all: [Arithmetic; N]) -> Vec<Arithmetic> {
+        let has_f64 = B::supports_dtype(&self.device, DType::F64);
+        all.into_iter().filter(|it| has_f64 || *it != Arithmetic::F64).collect()
     }
 }
 
@@ -20,13 +45,6 @@ pub(super) fn scattered(count: usize, end: usize) -> Vec<u32> {
     // The golden ratio's multiples are spread evenly; modulo 2^32.
     let place = |at: u32| (u64::from(at.wrapping_mul(0x9E37_79B9)) * end as u64) >> 32;
     (0..).take(count).map(|at| u32::try_from(place(at)).unwrap_or(0)).collect()
-}
-
-/// The same on the device.
-pub(super) fn ids(count: usize, end: usize) -> Tensor<Cpu, 1, Int> {
-    let ids: Vec<i32> =
-        scattered(count, end).into_iter().map(|id| i32::try_from(id).unwrap_or(0)).collect();
-    Tensor::from_data(TensorData::new(ids, [count]), &Device::<Cpu>::default())
 }
 
 /// Bytes of a number.

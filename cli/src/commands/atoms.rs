@@ -4,20 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::Device;
 use genesis_data::card::CARD_FILE;
 use genesis_data::graphs::{GraphCard, GraphDataset, GraphSplit};
 use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, AtomsSummary, ingest_atoms};
-use genesis_kernels::Cpu;
+use genesis_kernels::Kernels;
 use genesis_train::atoms::{ErrorRow, EvaluationReport, evaluate_run, train_atoms};
 use genesis_train::config::{
     AnyConfig, AtomsConfig, AtomsPlan, load_any, resolve_atoms, save_atoms_plan,
 };
-use genesis_train::report::RunLog;
-use genesis_train::trainer::{Outcome, Resume, prepare};
+use genesis_train::device::{KernelChoice, OnDevice, on_device};
+use genesis_train::report::{Observer, RunLog};
+use genesis_train::trainer::{Outcome, Resume, Start, TrainError, prepare};
 
 use super::train::{failure, finish};
 use crate::console::{self, IngestMeter};
+use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
 use crate::watch::ConsoleWatch;
@@ -38,17 +39,50 @@ pub(super) fn train(
     let tensorboard = plan.config.report.tensorboard;
     let mut log = RunLog::start(&run_dir, tensorboard, start.resumed_step()).or_exit(Code::Data)?;
     let mut watch = ConsoleWatch::new(plan.steps);
-    let device = Device::<Cpu>::default();
     let observer = &mut (&mut log, &mut watch);
-    let outcome = train_atoms::<Cpu>(&plan, Arc::clone(&dataset), &device, observer, stop, start);
+    let work = Training { plan: &plan, dataset: Arc::clone(&dataset), observer, stop, start };
+    let outcome = on_device(plan.config.run.device, KernelChoice::Own, work);
     log.finish().or_exit(Code::Data)?;
-    let outcome = outcome.map_err(|error| failure(&error))?;
+    let outcome = outcome.or_exit(Code::Usage)?.map_err(|error| failure(&error))?;
+    let device = DeviceArgs { device: plan.config.run.device };
     if matches!(outcome, Outcome::Finished { .. })
-        && let Some(report) = evaluate_run(&plan, &dataset, stop).or_exit(Code::Data)?
+        && let Some(report) = device.run(Evaluating { plan: &plan, dataset: &dataset, stop })?
     {
         show_evaluation(&report);
     }
     finish(&run_dir, outcome)
+}
+
+/// A run that is about to start.
+struct Training<'a> {
+    plan: &'a AtomsPlan,
+    dataset: Arc<GraphDataset>,
+    observer: &'a mut dyn Observer,
+    stop: &'a AtomicBool,
+    start: Start,
+}
+
+impl OnDevice for Training<'_> {
+    type Output = Result<Outcome, TrainError>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        train_atoms::<B>(self.plan, self.dataset, device, self.observer, self.stop, self.start)
+    }
+}
+
+/// A run whose best checkpoint is about to be measured.
+struct Evaluating<'a> {
+    plan: &'a AtomsPlan,
+    dataset: &'a Arc<GraphDataset>,
+    stop: &'a AtomicBool,
+}
+
+impl OnDevice for Evaluating<'_> {
+    type Output = anyhow::Result<Option<EvaluationReport>>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        evaluate_run::<B>(self.plan, self.dataset, device, self.stop).or_exit(Code::Data)
+    }
 }
 
 /// The config of the run in `dir` if it is one on atoms.
@@ -71,12 +105,15 @@ pub(super) fn config_of_run(dir: &Path) -> anyhow::Result<Option<AtomsConfig>> {
 pub(super) fn evaluate(
     config: AtomsConfig,
     data: Option<&Path>,
+    device: DeviceArgs,
     json: bool,
 ) -> anyhow::Result<Code> {
     let own = config.data.folder(&config.run.dir);
     let dataset = GraphDataset::open(data.unwrap_or(&own)).or_exit(Code::Data)?;
     let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
-    let report = evaluate_run(&plan, &Arc::new(dataset), &*stop_flag()?).or_exit(Code::Data)?;
+    device.require_dtype(plan.dtype, "this run")?;
+    let stop = &*stop_flag()?;
+    let report = device.run(Evaluating { plan: &plan, dataset: &Arc::new(dataset), stop })?;
     let Some(report) = report else {
         return Err(Failure::error(Code::Stopped, "interrupted: nothing was written"));
     };
@@ -170,12 +207,13 @@ pub(super) fn show(summary: &AtomsSummary, folder: &Path) {
 /// The plan in two lines.
 fn announce(plan: &AtomsPlan) {
     console::note(format!(
-        "{}: {} parameters, {} steps of {} structures, {:?}, {} threads",
+        "{}: {} parameters, {} steps of {} structures, {:?}, on {}, {} threads",
         plan.config.run.dir.display(),
         console::count(plan.num_parameters),
         console::count(plan.steps),
         plan.config.batch.frames,
         plan.config.precision.dtype,
+        plan.config.run.device,
         rayon::current_num_threads(),
     ));
 }

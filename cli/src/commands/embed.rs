@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use genesis_train::inference::{EmbedOptions, embed};
+use genesis_kernels::Kernels;
+use genesis_train::device::OnDevice;
+use genesis_train::inference::{EmbedOptions, EmbedSummary, LoadedModel, embed};
 
 use super::model::open;
 use crate::console::{self, Counter};
+use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
 
 /// Write the model's representation of every sequence of a file.
@@ -27,17 +30,33 @@ pub(crate) struct Args {
     /// One vector per token (residue) instead of the mean
     #[arg(long)]
     per_token: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What is about to be embedded.
+struct Embedding<'a> {
+    model: LoadedModel,
+    args: &'a Args,
+}
+
+impl OnDevice for Embedding<'_> {
+    type Output = anyhow::Result<EmbedSummary>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        let (model, args) = (self.model.on::<B>(device), self.args);
+        let mut meter = Counter::new("embed", "sequences");
+        let options = EmbedOptions { per_token: args.per_token };
+        let set = &mut |done, total| meter.set(done, total);
+        let summary = embed(&model, &args.input, &args.out, &options, set).or_exit(Code::Data)?;
+        meter.finish();
+        Ok(summary)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let model = open(&args.model)?;
-    let mut meter = Counter::new("embed", "sequences");
-    let options = EmbedOptions { per_token: args.per_token };
-    let summary = embed(&model, &args.input, &args.out, &options, &mut |done, total| {
-        meter.set(done, total);
-    })
-    .or_exit(Code::Data)?;
-    meter.finish();
+    let summary = args.device.run(Embedding { model, args })?;
     console::note(format!(
         "{} sequences, {} tokens, width {} -> {}",
         console::count(summary.num_sequences as u64),

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use genesis_data::card::Split;
 use genesis_data::loader::{Loader, LoaderPlan, Objective};
 use genesis_data::shards::Dataset;
-use genesis_kernels::{Cpu, Precision};
+use genesis_kernels::{Kernels, Precision};
 use genesis_train::config::{ObjectiveConfig, load};
+use genesis_train::device::OnDevice;
 use genesis_train::evaluate::{Evaluation, evaluate};
 use genesis_train::inference::LoadedModel;
 
 use super::atoms;
 use super::model::open;
 use crate::console::{self, Meter, Unit};
+use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
 use crate::threads;
@@ -40,6 +41,32 @@ pub(crate) struct Args {
     /// Print one JSON line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// A model that is about to be evaluated.
+struct Evaluating<'a> {
+    model: LoadedModel,
+    loader: &'a Loader,
+    max_sequences: Option<usize>,
+}
+
+impl OnDevice for Evaluating<'_> {
+    type Output = anyhow::Result<Option<Evaluation>>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        let (config, params) = (&self.model.config, self.model.params.on::<B>(device));
+        let validation = self.loader.validation(self.max_sequences, SEQUENCES_PER_BATCH);
+        let meter = Meter::start("evaluate", validation.num_sequences(), Unit::Items("sequences"));
+        let counted = validation.inspect(|batch| {
+            meter.advance(batch.as_ref().map_or(0, |batch| batch.num_segments() as u64));
+        });
+        let stop = stop_flag()?;
+        let found = evaluate(config, &params, counted, Precision::Full, device, &stop);
+        meter.finish();
+        found.or_exit(Code::Data)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
@@ -48,28 +75,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 
 fn run_inside(args: &Args) -> anyhow::Result<Code> {
     if let Some(config) = atoms::config_of_run(&args.model)? {
-        return atoms::evaluate(config, args.data.as_deref(), args.json);
+        return atoms::evaluate(config, args.data.as_deref(), args.device, args.json);
     }
     let model = open(&args.model)?;
     let setting = Setting::of(args, &model)?;
     let dataset = Arc::new(Dataset::open(&setting.data).or_exit(Code::Data)?);
     refuse_other_tokenizer(&model, &dataset)?;
     let loader = Loader::new(Arc::clone(&dataset), setting.loader).or_exit(Code::Data)?;
-    let validation = loader.validation(args.max_sequences, SEQUENCES_PER_BATCH);
-    let total = validation.num_sequences();
-    let meter = Meter::start("evaluate", total, Unit::Items("sequences"));
-    let counted = validation.inspect(|batch| {
-        meter.advance(batch.as_ref().map_or(0, |batch| batch.num_segments() as u64));
-    });
-    let (stop, device) = (stop_flag()?, Device::<Cpu>::default());
-    let found = evaluate(&model.config, &model.params, counted, Precision::Full, &device, &stop)
-        .or_exit(Code::Data)?;
-    meter.finish();
+    let (causal, max_sequences) = (model.config.causal(), args.max_sequences);
+    let found = args.device.run(Evaluating { model, loader: &loader, max_sequences })?;
     let Some(found) = found else {
         return Err(Failure::error(Code::Data, "nothing was evaluated: no labels, or interrupted"));
     };
     let split = dataset.card().splits.get(Split::Validation);
-    let bits = found.bits_per_byte(split).filter(|_| model.config.causal());
+    let bits = found.bits_per_byte(split).filter(|_| causal);
     print(&found, bits, args.json)?;
     Ok(Code::Done)
 }

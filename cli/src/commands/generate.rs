@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use genesis_data::tokenize::{Tokenizer, TokenizerKind, smiles_is_balanced};
-use genesis_train::inference::{Ended, GenerateOptions, LoadedModel, Sample, generate};
+use genesis_train::inference::{Ended, GenerateOptions, LoadedModel, Sample};
 
 use super::model::open;
+use super::train::Drawing;
 use crate::console;
-use crate::exit::{Code, OrExit};
+use crate::device::DeviceArgs;
+use crate::exit::Code;
 
 /// Sample sequences from a trained causal model.
 ///
@@ -44,6 +46,8 @@ pub(crate) struct Args {
     /// Print one JSON object per sample: text, token ids, log-likelihood in nats, why it ended
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
@@ -56,18 +60,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         top_p: args.top_p,
         seed: args.seed,
     };
+    let molecules = Layout::of(&model) == Layout::Molecules;
     let layout = if args.json { Layout::Json } else { Layout::of(&model) };
     let mut balance = Balance::default();
     let mut printed: anyhow::Result<()> = Ok(());
-    generate(&model, &args.prompt, &options, &mut |sample| {
+    let mut take = |sample: Sample| {
         balance.count(&sample);
         if printed.is_ok() {
             printed = print(&sample, layout);
         }
-    })
-    .or_exit(Code::Data)?;
+    };
+    let prompts = std::slice::from_ref(&args.prompt);
+    args.device.run(Drawing { model, prompts, options: &options, take: &mut take })?;
     printed?;
-    if Layout::of(&model) == Layout::Molecules {
+    if molecules {
         console::note(balance.line());
     }
     Ok(Code::Done)

@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use genesis_data::ingest::atoms::{AtomsPlan, read_structures};
+use genesis_kernels::Kernels;
+use genesis_schema::Frame;
 use genesis_train::atoms::AtomsModelFile;
-use genesis_train::atoms::md::{Ensemble, MdOptions, MdState, run as simulate};
+use genesis_train::atoms::md::{Ensemble, MdOptions, MdReport, MdState, run as simulate};
+use genesis_train::device::OnDevice;
 
 use crate::console;
+use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure, OrExit};
 use crate::signals::stop_flag;
 use crate::threads;
@@ -61,6 +65,26 @@ pub(crate) struct Args {
     /// Print one JSON line at the end
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Atoms that are about to move.
+struct Moving<'a> {
+    model: AtomsModelFile,
+    frame: Frame,
+    args: &'a Args,
+}
+
+impl OnDevice for Moving<'_> {
+    type Output = anyhow::Result<MdReport>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        let Self { model, frame, args } = self;
+        let (model, stop) = (model.on::<B>(device), stop_flag()?);
+        let show = &mut |state: &MdState| show(state, args);
+        simulate(&model, &frame, &args.options(), &args.out, &stop, show).or_exit(Code::Data)
+    }
 }
 
 /// Ensembles.
@@ -94,7 +118,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn run_inside(args: &Args) -> anyhow::Result<Code> {
-    let stop = stop_flag()?;
     let model = AtomsModelFile::open(&args.model).or_exit(Code::Data)?;
     let plan = AtomsPlan {
         labels: Vec::new(),
@@ -112,9 +135,8 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
     if let Some(head) = &args.head {
         frame.head.clone_from(head);
     }
-    let report =
-        simulate(&model, &frame, &args.options(), &args.out, &stop, &mut |state| show(state, args))
-            .or_exit(Code::Data)?;
+    args.device.require_dtype(model.params.dtype(), "this model")?;
+    let report = args.device.run(Moving { model, frame, args })?;
     if args.json {
         console::result(serde_json::to_string(&report)?);
     } else {

@@ -6,9 +6,10 @@ use anyhow::Context;
 use genesis_data::card::{CARD_FILE, Split};
 use genesis_data::shards::Dataset;
 use genesis_train::config::{AnyConfig, Estimate, RunConfig, estimate, resolve};
+use genesis_train::device::{DeviceChoice, KernelChoice, on_device};
 use tempfile::TempDir;
 
-use super::doctor::matmul_gflops;
+use super::doctor::Products;
 use super::settings::Settings;
 use super::{atoms, dataset};
 use crate::console;
@@ -37,13 +38,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     };
     let (dataset, _scratch) = dataset(&config)?;
     let plan = resolve(config, &dataset).or_exit(Code::Usage)?;
-    let flops_per_s = 1e9 * matmul_gflops();
-    let estimate = estimate(&plan, dataset.card().splits.get(Split::Train), Some(flops_per_s));
+    // A run can be planned where its device is not.
+    let device = plan.config.run.device;
+    let flops_per_s = on_device(device, KernelChoice::Own, Products).ok();
+    let estimate = estimate(&plan, dataset.card().splits.get(Split::Train), flops_per_s);
     if args.json {
         console::result(serde_json::to_string(&estimate)?);
     } else {
         plan.facts().iter().for_each(|(name, value)| line(name, value));
-        show(&estimate, flops_per_s);
+        show(&estimate, flops_per_s, device);
     }
     Ok(Code::Done)
 }
@@ -65,7 +68,7 @@ fn line(name: &str, value: impl std::fmt::Display) {
     console::result(format!("{name:<38}{value}"));
 }
 
-fn show(estimate: &Estimate, flops_per_s: f64) {
+fn show(estimate: &Estimate, flops_per_s: Option<f64>, device: DeviceChoice) {
     let memory = format!(
         "{} = weights {} + gradients {} + moments {} + activations {} (estimate)",
         console::bytes(estimate.total_bytes),
@@ -80,12 +83,13 @@ fn show(estimate: &Estimate, flops_per_s: f64) {
     line("Tokens in all", console::count(estimate.total_tokens));
     line("Epochs", format!("{:.2}", estimate.epochs));
     line("FLOPs in all", format!("{:.3e}", estimate.total_flops));
-    if let Some(seconds) = estimate.seconds {
-        let at_least = console::duration(seconds);
-        let rate = flops_per_s / 1e9;
-        line(
-            "Time, at least",
-            format!("{at_least} (products alone, at the {rate:.0} GFLOP/s measured now)"),
-        );
-    }
+    let time = match estimate.seconds.zip(flops_per_s) {
+        Some((seconds, rate)) => format!(
+            "{} (products alone, at the {:.0} GFLOP/s measured now on {device})",
+            console::duration(seconds),
+            rate / 1e9
+        ),
+        None => format!("unknown: {device} is not here to be measured"),
+    };
+    line("Time, at least", time);
 }

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use genesis_data::ingest::atoms::AtomsFormat;
-use genesis_train::atoms::{AtomsModelFile, PredictOptions, predict_file};
+use genesis_kernels::Kernels;
+use genesis_train::atoms::{AtomsModelFile, PredictOptions, PredictReport, predict_file};
+use genesis_train::device::OnDevice;
 
 use super::atoms::show_rows;
 use crate::console;
+use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
 use crate::threads;
 
@@ -37,6 +40,22 @@ pub(crate) struct Args {
     /// Print one JSON line instead of the table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Structures that are about to be predicted.
+struct Predicting {
+    model: AtomsModelFile,
+    options: PredictOptions,
+}
+
+impl OnDevice for Predicting {
+    type Output = anyhow::Result<PredictReport>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        predict_file(&self.model.on::<B>(device), &self.options).or_exit(Code::Data)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
@@ -52,7 +71,9 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
         max_atoms: args.max_atoms as usize,
         head: args.head.clone(),
     };
-    let report = predict_file(&model, &options).or_exit(Code::Data)?;
+    args.device.require_dtype(model.params.dtype(), "this model")?;
+    let source = model.source.path.clone();
+    let report = args.device.run(Predicting { model, options })?;
     for reject in report.rejects.iter().take(3) {
         console::note(format!("left out: {reject}"));
     }
@@ -68,7 +89,7 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
         args.out.display(),
         console::count(report.structures),
         console::count(report.atoms),
-        model.source.path.display(),
+        source.display(),
     ));
     if !report.errors.is_empty() {
         show_rows(&report.errors);

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use genesis_train::inference::{ScoreOptions, score};
+use genesis_kernels::Kernels;
+use genesis_train::device::OnDevice;
+use genesis_train::inference::{LoadedModel, ScoreOptions, ScoreTable, score};
 
 use super::model::open;
 use crate::console::{self, Counter};
+use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
 
 /// Score sequences with a trained model.
@@ -38,18 +41,36 @@ pub(crate) struct Args {
     /// Print the summary as one JSON line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What is about to be scored.
+struct Scoring<'a> {
+    model: LoadedModel,
+    args: &'a Args,
+}
+
+impl OnDevice for Scoring<'_> {
+    type Output = anyhow::Result<ScoreTable>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        let (model, args) = (self.model.on::<B>(device), self.args);
+        let mut meter = Counter::new("score", "sequences");
+        let options = ScoreOptions {
+            wild_type: args.wild_type.clone(),
+            pseudo_likelihood: args.pseudo_likelihood,
+        };
+        let set = &mut |done, total| meter.set(done, total);
+        let table = score(&model, &args.input, &options, set).or_exit(Code::Data)?;
+        meter.finish();
+        Ok(table)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let model = open(&args.model)?;
-    let mut meter = Counter::new("score", "sequences");
-    let options = ScoreOptions {
-        wild_type: args.wild_type.clone(),
-        pseudo_likelihood: args.pseudo_likelihood,
-    };
-    let table = score(&model, &args.input, &options, &mut |done, total| meter.set(done, total))
-        .or_exit(Code::Data)?;
-    meter.finish();
+    let table = args.device.run(Scoring { model, args })?;
     if let Some(out) = &args.out {
         table.write(out).or_exit(Code::Data)?;
     }

@@ -1,14 +1,16 @@
 //! `genesis train`: a run from a config file, or the built-in quick start.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use burn::tensor::Device;
-use genesis_kernels::Cpu;
+use genesis_data::shards::Dataset;
+use genesis_kernels::Kernels;
 use genesis_train::config::{AnyConfig, Compute, RunConfig, RunPlan, resolve, save_plan};
-use genesis_train::inference::{GenerateOptions, Sample, generate};
+use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
+use genesis_train::inference::{GenerateOptions, LoadedModel, Sample, generate};
 use genesis_train::report::{Observer, RunLog, SampleRecord, write_html};
-use genesis_train::trainer::{Outcome, Resume, TrainError, prepare, train};
+use genesis_train::trainer::{Outcome, Resume, Start, TrainError, prepare, train};
 
 use super::model::open;
 use super::settings::Settings;
@@ -49,6 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     if let Some(threads) = config.run().threads {
         threads::start(threads);
     }
+    require(config.run().device).or_exit(Code::Usage)?;
     let resume = args.resume();
     if resume == Resume::No {
         refuse_a_finished_name(&config.run().dir)?;
@@ -70,14 +73,32 @@ fn train_sequences(config: RunConfig, resume: &Resume, stop: &AtomicBool) -> any
     let tensorboard = plan.config.report.tensorboard;
     let mut log = RunLog::start(&run_dir, tensorboard, start.resumed_step()).or_exit(Code::Data)?;
     let mut watch = ConsoleWatch::new(plan.steps);
-    let device = Device::<Cpu>::default();
-    let outcome = train::<Cpu>(&plan, dataset, &device, &mut (&mut log, &mut watch), stop, start);
-    let outcome = outcome.map_err(|error| failure(&error));
+    let observer = &mut (&mut log, &mut watch);
+    let work = Training { plan: &plan, dataset, observer, stop, start };
+    let outcome = on_device(plan.config.run.device, KernelChoice::Own, work);
+    let outcome = outcome.or_exit(Code::Usage)?.map_err(|error| failure(&error));
     if matches!(outcome, Ok(Outcome::Finished { .. })) {
         draw_samples(&plan, &mut (&mut log, &mut watch))?;
     }
     log.finish().or_exit(Code::Data)?;
     finish(&run_dir, outcome?)
+}
+
+/// A run that is about to start.
+struct Training<'a> {
+    plan: &'a RunPlan,
+    dataset: Arc<Dataset>,
+    observer: &'a mut dyn Observer,
+    stop: &'a AtomicBool,
+    start: Start,
+}
+
+impl OnDevice for Training<'_> {
+    type Output = Result<Outcome, TrainError>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        train::<B>(self.plan, self.dataset, device, self.observer, self.stop, self.start)
+    }
 }
 
 impl Args {
@@ -107,12 +128,13 @@ fn refuse_a_finished_name(run_dir: &Path) -> anyhow::Result<()> {
 /// The plan in two lines.
 fn announce(plan: &RunPlan) {
     console::note(format!(
-        "{}: {} parameters, {} steps of {} sequences, {}, {} threads",
+        "{}: {} parameters, {} steps of {} sequences, {}, on {}, {} threads",
         plan.config.run.dir.display(),
         console::count(plan.num_parameters),
         console::count(plan.steps),
         plan.config.batch.sequences,
         compute(&plan.config),
+        plan.config.run.device,
         rayon::current_num_threads(),
     ));
 }
@@ -141,8 +163,28 @@ fn draw_samples(plan: &RunPlan, observer: &mut dyn Observer) -> anyhow::Result<(
         let (prompt, text) = (sample.prompt, sample.text);
         observer.sample(&SampleRecord { step, prompt, text });
     };
-    let mut prompts = wanted.prompts.iter();
-    prompts.try_for_each(|prompt| generate(&model, prompt, &options, &mut take).or_exit(Code::Data))
+    let drawing = Drawing { model, prompts: &wanted.prompts, options: &options, take: &mut take };
+    on_device(plan.config.run.device, KernelChoice::Own, drawing).or_exit(Code::Usage)?
+}
+
+/// Samples that are about to be drawn.
+pub(super) struct Drawing<'a> {
+    pub(super) model: LoadedModel,
+    pub(super) prompts: &'a [String],
+    pub(super) options: &'a GenerateOptions,
+    pub(super) take: &'a mut dyn FnMut(Sample),
+}
+
+impl OnDevice for Drawing<'_> {
+    type Output = anyhow::Result<()>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> anyhow::Result<()> {
+        let model = self.model.on::<B>(device);
+        let mut prompts = self.prompts.iter();
+        prompts.try_for_each(|prompt| {
+            generate(&model, prompt, self.options, self.take).or_exit(Code::Data)
+        })
+    }
 }
 
 pub(super) fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
@@ -162,6 +204,7 @@ pub(super) fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
 pub(super) fn failure(error: &TrainError) -> anyhow::Error {
     let code = match error {
         TrainError::NonFinite(_) => Code::NonFinite,
+        TrainError::Gate(_) => Code::Unexpected,
         TrainError::Changed { .. } | TrainError::RunExists { .. } => Code::Usage,
         _ => Code::Data,
     };

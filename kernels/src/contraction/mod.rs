@@ -120,10 +120,10 @@ pub struct ContractionProblem {
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    num_nodes: usize,
-    channels: usize,
-    num_species: usize,
+pub(crate) struct Sizes {
+    pub(crate) num_nodes: usize,
+    pub(crate) channels: usize,
+    pub(crate) num_species: usize,
 }
 
 impl ContractionProblem {
@@ -133,7 +133,7 @@ impl ContractionProblem {
     }
 
     /// Asserts shapes and that every number of the problem is in range.
-    fn check(
+    pub(crate) fn check(
         &self,
         operation: &str,
         x: [usize; 3],

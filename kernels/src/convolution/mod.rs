@@ -60,11 +60,11 @@ pub struct ConvolutionProblem {
 
 /// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    num_nodes: usize,
-    num_edges: usize,
-    num_weights: usize,
-    channels: usize,
+pub(crate) struct Sizes {
+    pub(crate) num_nodes: usize,
+    pub(crate) num_edges: usize,
+    pub(crate) num_weights: usize,
+    pub(crate) channels: usize,
 }
 
 impl ConvolutionProblem {
@@ -74,7 +74,7 @@ impl ConvolutionProblem {
     }
 
     /// Asserts the shapes of the slots that are given; C comes from the first that has it.
-    fn check(
+    pub(crate) fn check(
         &self,
         operation: &str,
         grad: Option<[usize; 3]>,

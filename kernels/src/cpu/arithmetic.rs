@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 
 use super::scratch::Plain;
-use super::{Element, Lanes, Set};
+use super::{Element, Lanes, MOST_LANES, Set};
 use crate::precision::{round_f32, round_f64};
 
 /// Most rows of a register tile.
@@ -43,6 +43,27 @@ pub(crate) trait Arithmetic {
     /// Packs numbers side by side across the summed axis; `next` holds the second numbers of the
     /// cells where cells have two, or is empty where the summed axis has ended.
     fn across(numbers: &[Self::Number], next: &[Self::Number], cells: &mut [Self::Cell]);
+
+    /// Packs `Sums::LANES` lines of as many cells and turns them: cell `at` of line `l` goes to
+    /// `to + at * width + l`.
+    ///
+    /// # Safety
+    /// Line `l` starts at `from + l * step`; there is room for the last cell of the last line.
+    #[inline(always)]
+    unsafe fn turn(from: *const Self::Number, step: usize, to: *mut Self::Cell, width: usize) {
+        let mut stage = [Self::EMPTY; MOST_LANES];
+        let lanes = Self::Sums::LANES;
+        for line in 0..lanes {
+            // SAFETY: the caller says that the numbers are there.
+            let numbers =
+                unsafe { std::slice::from_raw_parts(from.add(line * step), lanes * Self::DEPTH) };
+            Self::along(numbers, &mut stage[..lanes]);
+            for (at, &cell) in stage[..lanes].iter().enumerate() {
+                // SAFETY: the caller says that there is room.
+                unsafe { to.add(at * width + line).write(cell) };
+            }
+        }
+    }
 
     /// # Safety
     /// There is a register of cells at `cells`.
@@ -93,7 +114,7 @@ impl Round for f64 {
 }
 
 macro_rules! plain_arithmetic {
-    ($name:ident, $store:expr) => {
+    ($name:ident, $store:expr $(, $turn:ident)?) => {
         impl<S: Set, T: Round + Plain> Arithmetic for $name<S, T> {
             type Number = T;
             type Cell = T;
@@ -113,6 +134,14 @@ macro_rules! plain_arithmetic {
                 $store(numbers, cells);
             }
 
+            $(
+                #[inline(always)]
+                unsafe fn $turn(from: *const T, step: usize, to: *mut T, width: usize) {
+                    // SAFETY: as the caller says, and a cell is a number.
+                    unsafe { T::Pack::<S>::turn(from, step, to, width) };
+                }
+            )?
+
             #[inline(always)]
             unsafe fn load(cells: *const T) -> T::Pack<S> {
                 // SAFETY: the caller says that there is a register of numbers.
@@ -131,7 +160,7 @@ macro_rules! plain_arithmetic {
         }
     };
 }
-plain_arithmetic!(Full, copy::<S, T>);
+plain_arithmetic!(Full, copy::<S, T>, turn);
 plain_arithmetic!(Rounded, |numbers: &[T], cells: &mut [T]| {
     for (cell, &number) in cells.iter_mut().zip(numbers) {
         *cell = number.round();

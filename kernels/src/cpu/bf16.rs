@@ -10,13 +10,15 @@
 
 use std::arch::x86_64::{
     __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_mask_storeu_epi32, _mm512_cvtepu16_epi32,
-    _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_loadu_si512, _mm512_mask_storeu_epi32,
-    _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32, _mm512_slli_epi32,
+    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_epi32, _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32,
+    _mm512_setzero_ps, _mm512_slli_epi32,
 };
 use std::mem::transmute;
 
 use super::arithmetic::Arithmetic;
 use super::pack::Set;
+use super::turn;
 use super::vectors::{Avx512, F32x16, F64x8};
 
 /// Registers of 64 bytes, and products of pairs of bf16.
@@ -87,6 +89,21 @@ impl Arithmetic for Pairs {
                 let pairs = _mm512_or_si512(low, _mm512_slli_epi32::<16>(high));
                 _mm512_mask_storeu_epi32(cells.as_mut_ptr().cast(), mask, pairs);
             }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn turn(from: *const f32, step: usize, to: *mut u32, width: usize) {
+        // SAFETY: the caller says that the numbers and the room are there; `run_mixed` checked the
+        // processor.
+        unsafe {
+            let mut lines = [_mm512_setzero_ps(); WIDTH];
+            for (line, pairs) in lines.iter_mut().enumerate() {
+                let numbers = from.add(line * step);
+                let (low, high) = (_mm512_loadu_ps(numbers), _mm512_loadu_ps(numbers.add(WIDTH)));
+                *pairs = transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high, low));
+            }
+            turn::columns(&lines, to.cast(), width);
         }
     }
 

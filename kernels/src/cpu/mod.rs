@@ -14,9 +14,12 @@ mod dispatch;
 mod elementwise;
 pub(crate) mod functions;
 mod pack;
+mod prefetch;
 mod rows;
 mod scratch;
 mod storage;
+#[cfg(target_arch = "x86_64")]
+mod turn;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
@@ -26,9 +29,10 @@ pub(crate) use dispatch::run_everywhere;
 pub(crate) use dispatch::{Job, run, run_mixed};
 pub(crate) use elementwise::{Elementwise, map};
 pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
+pub(crate) use prefetch::prefetch_line;
 pub(crate) use rows::{
     for_blocks, load_wide, make_rows, rows_per_block, rows_per_copy, span, starts, store_wide,
     zeroed,
 };
-pub(crate) use scratch::{Plain, Scratch};
+pub(crate) use scratch::{LINE_BYTES, Plain, Scratch};
 pub(crate) use storage::{Element, filled, input, is_f64, output};

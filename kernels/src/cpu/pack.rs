@@ -37,6 +37,20 @@ pub(crate) trait Lanes: Copy {
     /// # Safety
     /// There is room for as many values as lanes.
     unsafe fn store_to(self, values: *mut Self::Base);
+    /// Turns a square of numbers: number `at` of line `l` goes from `from + l * step + at` to
+    /// `to + at * width + l`, for as many of both as there are lanes.
+    ///
+    /// # Safety
+    /// All these are there.
+    #[inline(always)]
+    unsafe fn turn(from: *const Self::Base, step: usize, to: *mut Self::Base, width: usize) {
+        for line in 0..Self::LANES {
+            for at in 0..Self::LANES {
+                // SAFETY: the caller says that both are there.
+                unsafe { to.add(at * width + line).write(from.add(line * step + at).read()) };
+            }
+        }
+    }
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;

@@ -11,7 +11,8 @@ use std::marker::PhantomData;
 #[repr(C, align(64))]
 struct Line([u64; 8]);
 
-const LINE_BYTES: usize = 64;
+/// Bytes of a cache line.
+pub(crate) const LINE_BYTES: usize = 64;
 
 thread_local! {
     static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };

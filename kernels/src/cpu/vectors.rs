@@ -19,7 +19,7 @@ use std::mem::MaybeUninit;
 
 use super::arithmetic::Rounded;
 use super::pack::Set;
-use super::{Lanes, avx2, avx512};
+use super::{Lanes, avx2, avx512, turn};
 
 /// Registers of 64 bytes.
 pub(crate) struct Avx512;
@@ -70,6 +70,7 @@ macro_rules! vector {
         $name:ident: $base:ty, $raw:ty, $lanes:literal, $set:ident::$kind:ident,
         [$splat:ident, $load:ident, $store:ident, $fused:ident, $root:ident],
         [$add:ident, $sub:ident, $mul:ident, $div:ident, $max:ident, $min:ident]
+        $(, $turn:ident)?
     ) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name(pub(super) $raw);
@@ -124,6 +125,14 @@ macro_rules! vector {
                 unsafe { $store(values, self.0) };
             }
 
+            $(
+                #[inline(always)]
+                unsafe fn $turn(from: *const $base, step: usize, to: *mut $base, width: usize) {
+                    // SAFETY: as the caller says; `run` checked the processor.
+                    unsafe { turn::$kind(from, step, to, width) };
+                }
+            )?
+
             binary!(add = $add, sub = $sub, mul = $mul, div = $div, max = $max, min = $min);
 
             #[inline(always)]
@@ -147,12 +156,14 @@ macro_rules! vector {
 vector!(
     F32x16: f32, __m512, 16, avx512::single,
     [_mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_sqrt_ps],
-    [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_max_ps, _mm512_min_ps]
+    [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_max_ps, _mm512_min_ps],
+    turn
 );
 vector!(
     F64x8: f64, __m512d, 8, avx512::double,
     [_mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_sqrt_pd],
-    [_mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_max_pd, _mm512_min_pd]
+    [_mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_max_pd, _mm512_min_pd],
+    turn
 );
 vector!(
     F32x8: f32, __m256, 8, avx2::single,

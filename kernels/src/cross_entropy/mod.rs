@@ -8,7 +8,9 @@
 //!           dh = dz W,  dW = dz^T h,  db = sum_n dz
 //! layout    h [N, C], W [V, C], b [V], labels [N] (i32, -100 = no label), loss [1], lse [N]
 //! dtypes    f32 or f64; Bf16Mixed rounds h, W and dz before each product
-//! memory    a chunk of logits at a time, at most 64 MiB in f32 or 64 rows
+//! memory    a chunk of logits at a time, at most 64 MiB in f32 or 64 rows; on CUDA 512 MiB
+//! checks    a label outside 0..V is an assertion that names it; on CUDA it makes the loss NaN, since
+//!           naming it would make the host wait for the device
 //! ordering  deterministic: chunks in token order
 //! ```
 //!
@@ -19,6 +21,8 @@
 
 mod chunks;
 pub(crate) mod cpu;
+#[cfg(any(feature = "cuda", all(test, unix)))]
+pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;

@@ -16,10 +16,7 @@ impl Emitted {
     /// The kernels of a family in their order.
     pub(crate) fn all(family: &str, kernels: &[Kernel]) -> Vec<Self> {
         let emitted = |(at, kernel): (usize, &Kernel)| Self {
-            source: Source {
-                name: format!("{family}/{}-{at}.cu", kernel.name).into(),
-                text: kernel.cuda().into(),
-            },
+            source: Source::generated(format!("{family}/{}-{at}.cu", kernel.name), kernel.cuda()),
             entry: kernel.name,
             threads: kernel.threads,
         };

@@ -5,23 +5,41 @@
 //! not fit is a bug in the host side of a family. Not here: running it.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
 
 use super::machine::{Array, Limits};
 use super::signature::{self, Defines, Kind, Parameter, Passing, Signature, SignatureError};
 
 /// The text of a `.cu` file and its name in messages.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
-    /// Such as `norm.cu`.
+    /// Such as `norm/norm.cu`.
     pub(crate) name: Cow<'static, str>,
     /// Its content.
     pub(crate) text: Cow<'static, str>,
+    digest: OnceLock<u64>,
 }
 
 impl Source {
-    /// A file of the repository: `Source::of("norm.cu", include_str!("norm.cu"))`.
+    /// A file of the repository: `Source::of("norm/norm.cu", include_str!("norm.cu"))`.
     pub(crate) const fn of(name: &'static str, text: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), text: Cow::Borrowed(text) }
+        let (name, text) = (Cow::Borrowed(name), Cow::Borrowed(text));
+        Self { name, text, digest: OnceLock::new() }
+    }
+
+    /// A text that was written by the program.
+    pub(crate) fn generated(name: String, text: String) -> Self {
+        Self { name: Cow::Owned(name), text: Cow::Owned(text), digest: OnceLock::new() }
+    }
+
+    /// Tells texts apart within this process; computed once.
+    pub(crate) fn digest(&self) -> u64 {
+        *self.digest.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            self.text.hash(&mut hasher);
+            hasher.finish()
+        })
     }
 }
 
@@ -31,13 +49,10 @@ pub(crate) enum Number {
     /// `u32`
     U32(u32),
     /// `i32`
+    #[cfg_attr(not(test), expect(dead_code, reason = "kernels of tests take them"))]
     I32(i32),
     /// `u64`
     U64(u64),
-    /// `float`
-    F32(f32),
-    /// `double`
-    F64(f64),
     /// `Real`: becomes what the kernel's parameter is.
     Real(f64),
 }
@@ -50,8 +65,7 @@ impl Number {
             (Self::U32(x), Kind::U32) => bytes[..4].copy_from_slice(&x.to_ne_bytes()),
             (Self::I32(x), Kind::I32) => bytes[..4].copy_from_slice(&x.to_ne_bytes()),
             (Self::U64(x), Kind::U64) => bytes.copy_from_slice(&x.to_ne_bytes()),
-            (Self::F32(x), Kind::F32) => bytes[..4].copy_from_slice(&x.to_ne_bytes()),
-            (Self::F64(x) | Self::Real(x), Kind::F64) => bytes.copy_from_slice(&x.to_ne_bytes()),
+            (Self::Real(x), Kind::F64) => bytes.copy_from_slice(&x.to_ne_bytes()),
             (Self::Real(x), Kind::F32) => {
                 #[expect(clippy::cast_possible_truncation, reason = "the kernel computes in f32")]
                 let narrow = x as f32;
@@ -60,6 +74,14 @@ impl Number {
             _ => return None,
         }
         Some(bytes)
+    }
+
+    /// The bytes of the number as this parameter.
+    ///
+    /// # Panics
+    /// When it is none, which the check of a launch finds first.
+    pub(crate) fn bytes_for(self, parameter: &Parameter) -> [u8; 8] {
+        self.bytes(parameter.kind).expect("the launch was checked")
     }
 }
 
@@ -109,7 +131,7 @@ impl<'a, A> Launch<'a, A> {
     }
 
     /// Compiled with `-Dname=value`.
-    pub(crate) fn define(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn define(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.defines.insert(name.to_owned(), value.to_string());
         self
     }
@@ -250,14 +272,25 @@ const GRID_YZ: usize = 65_535;
 
 impl<A: Array> Launch<'_, A> {
     /// Checks everything; returns the signature of the kernel.
+    #[cfg(test)]
     pub(crate) fn check(&self, limits: &Limits) -> Result<Signature, LaunchError> {
         let signature = self.signature()?;
-        self.check_arguments(&signature)?;
-        self.check_limits(limits)?;
+        self.check_against(&signature, limits)?;
         Ok(signature)
     }
 
-    fn signature(&self) -> Result<Signature, LaunchError> {
+    /// Checks arguments, grid, block and shared memory.
+    pub(crate) fn check_against(
+        &self,
+        signature: &Signature,
+        limits: &Limits,
+    ) -> Result<(), LaunchError> {
+        self.check_arguments(signature)?;
+        self.check_limits(limits)
+    }
+
+    /// The signature of the kernel, when the source has it and may be compiled like this.
+    pub(crate) fn signature(&self) -> Result<Signature, LaunchError> {
         let source_name = self.source.name.to_string();
         let text = |error| LaunchError::Text { source_name: source_name.clone(), error };
         let variants = signature::variants(&self.source.text).map_err(text)?;

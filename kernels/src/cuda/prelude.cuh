@@ -130,6 +130,22 @@ struct Pack4<double> {
     typedef f64x4 Type;
 };
 
+// Up to four numbers from `at` on of `count`, zero behind them; as a pack where they lie on 16 bytes.
+template <typename T>
+__device__ __forceinline__ typename Pack4<T>::Type load4_within(const T* x, u64 at, u64 count) {
+    if (at + 4 <= count && reinterpret_cast<u64>(x + at) % 16 == 0) return load4(x + at);
+    typename Pack4<T>::Type four = {};
+    for (u32 i = 0; i < 4; ++i)
+        if (at + i < count) four.at[i] = x[at + i];
+    return four;
+}
+template <typename T>
+__device__ __forceinline__ void store4_within(T* x, u64 at, u64 count, typename Pack4<T>::Type four) {
+    if (at + 4 <= count && reinterpret_cast<u64>(x + at) % 16 == 0) return store4(x + at, four);
+    for (u32 i = 0; i < 4; ++i)
+        if (at + i < count) x[at + i] = four.at[i];
+}
+
 // bf16: the upper half of the f32, to nearest with ties to even; NaN stays NaN, overflow is infinity.
 __device__ __forceinline__ u16 f32_to_bf16(float x) {
     const u32 bits = bits_of(x);
@@ -139,9 +155,26 @@ __device__ __forceinline__ u16 f32_to_bf16(float x) {
 }
 __device__ __forceinline__ float bf16_to_f32(u16 x) { return float_of(static_cast<u32>(x) << 16); }
 __device__ __forceinline__ float round_bf16(float x) { return bf16_to_f32(f32_to_bf16(x)); }
-// Two bf16 in a register, the first in the low half: what fragments hold.
+// Two bf16 in a register, the first in the low half: what fragments hold. One instruction on the device.
 __device__ __forceinline__ u32 pack_bf16(float low, float high) {
+#ifdef GENESIS_EMULATOR
     return static_cast<u32>(f32_to_bf16(low)) | (static_cast<u32>(f32_to_bf16(high)) << 16);
+#else
+    u32 pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#endif
+}
+// The bf16 nearest to an f64, rounded once: to f32 with a trace of what is cut off, then to bf16.
+// Source: Boldo and Melquiond, doi:10.1109/TC.2007.70819, as precision.rs has it.
+__device__ __forceinline__ double round_bf16(double x) {
+    const float near = static_cast<float>(x);
+    const double back = near;
+    const u32 bits = bits_of(near);
+    const bool exact = back == x || x != x || (bits & 0x7fffffffu) == 0x7f800000u;
+    if (exact || (bits & 1u) != 0) return round_bf16(near);
+    // The neighbour whose last bit is set lies on the side of x.
+    return round_bf16(float_of(fabs(x) > fabs(back) ? bits + 1 : bits - 1));
 }
 
 __device__ __forceinline__ u32 lane_index() { return threadIdx.x % WARP; }

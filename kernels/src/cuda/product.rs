@@ -6,7 +6,7 @@
 use super::machine::{Array, Element};
 
 /// A batch of matrices in an array.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Matrices<'a, A> {
     /// Where they are.
     pub(crate) array: &'a A,
@@ -23,6 +23,15 @@ pub(crate) struct Matrices<'a, A> {
     /// Elements from one matrix of the batch to the next; 0 shares one matrix.
     pub(crate) batch_stride: usize,
 }
+
+// By hand, since `derive` would ask it of the array.
+impl<A> Clone for Matrices<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Matrices<'_, A> {}
 
 impl<'a, A> Matrices<'a, A> {
     /// One matrix `[rows, columns]` that fills the array row by row.
@@ -60,7 +69,7 @@ pub(crate) enum Compute {
 }
 
 /// One product.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Product<'a, A> {
     /// Left, `[m, k]`.
     pub(crate) a: Matrices<'a, A>,
@@ -77,6 +86,14 @@ pub(crate) struct Product<'a, A> {
     /// How sums are computed.
     pub(crate) compute: Compute,
 }
+
+impl<A> Clone for Product<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Product<'_, A> {}
 
 impl<'a, A> Product<'a, A> {
     /// `out = a b`.

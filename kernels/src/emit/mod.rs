@@ -4,6 +4,10 @@
 //! families are straight lines of multiply-adds with their coefficients as literals. A family
 //! describes them in the small language of `syntax.rs`; `cuda.rs` and `wgsl.rs` print it. What is
 //! the same for every table is written by hand in the `.cu` and `.wgsl` files of its family.
+//!
+//! No reference: the families that describe kernels have theirs.
+//! No op: as above.
+//! No roofline: as above.
 
 mod columns;
 #[cfg(any(test, feature = "cuda"))]

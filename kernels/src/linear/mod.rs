@@ -46,7 +46,7 @@ impl WeightLayout {
 }
 
 /// Asserts the shapes of one call; returns `(N, I, O)`.
-fn check(
+pub(crate) fn check(
     [tokens, width]: [usize; 2],
     weight: [usize; 2],
     bias: Option<[usize; 1]>,

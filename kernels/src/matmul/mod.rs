@@ -6,6 +6,7 @@
 //! dtypes    f32, f64; bf16 operands (rounded while packing) with f32 sums
 //! blocks    K is cut into blocks of `A::BLOCK` cells, M into panels of `A::ROWS`, N into panels
 //!           of `A::COLUMNS`; a packed block of B stays in L2, a panel of A in L1
+//! memory    while a panel of A is multiplied, the next one is asked for
 //! ordering  every sum runs through k in order, block after block: the bits depend on K alone,
 //!           not on M, N, threads or the place in a tile
 //! source    Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM
@@ -20,6 +21,7 @@
 //! [`product`] is the whole: blocks, threads. [`Packed`] is for one thread that multiplies many by one. Attention has a product of its own, whose operands are
 //! read along both of their axes.
 
+mod ahead;
 mod form;
 mod grid;
 mod matrix;

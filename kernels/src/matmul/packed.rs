@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::ahead::Ahead;
 use super::matrix::{Matrix, Target};
 use super::panels::{Left, Right};
 use super::product::blocks;
@@ -47,7 +48,8 @@ impl<A: Arithmetic> Packed<A> {
             for (block, right) in &self.blocks {
                 panel.pack(left.block(rows.clone(), block.clone()));
                 let finish = Finish { add: add || block.start > 0, bias: None };
-                multiply(&panel, right, &mut target.block(rows.clone(), 0..columns), finish);
+                let target = &mut target.block(rows.clone(), 0..columns);
+                multiply(&panel, right, target, finish, Ahead::nothing());
             }
         }
     }

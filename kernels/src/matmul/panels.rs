@@ -7,6 +7,7 @@
 //!             by depth   cell (row, k) at k * A::ROWS + row, otherwise
 //!           right panel  A::COLUMNS columns of the right operand; cell (k, column) at
 //!                        k * A::COLUMNS + column
+//!           panels follow each other
 //! edges     missing rows, columns and the second half of a last pair are zero
 //! ```
 //!
@@ -14,10 +15,14 @@
 //! no multiple of 4 KiB, so that they do not compete for the same lines of the cache.
 
 use super::matrix::Matrix;
-use crate::cpu::{Arithmetic, Scratch};
+use crate::cpu::{Arithmetic, LINE_BYTES, Lanes, Scratch, prefetch_line};
 
-/// Cells that are turned around at a time; the lines of the panel that they touch fit into L1.
+/// Cells of a line that are turned around at a time; the lines of the panel that they touch fit
+/// into L1.
 const STAGE: usize = 64;
+
+/// Cells of the summed axis between what is read and what is asked for from memory.
+const SOON: usize = 4;
 
 /// Distance of the rows of a left panel that is packed by row.
 #[inline(always)]
@@ -63,14 +68,13 @@ impl<A: Arithmetic> Left<A> {
         assert!(cells_of::<A>(self.depth) <= A::BLOCK, "one block of the summed axis at a time");
         let (size, rows) = (self.panel_size(), self.rows);
         let room = self.cells.room(size * rows.div_ceil(A::ROWS));
+        if !self.by_row {
+            pack_by_depth::<A>(source, A::ROWS, room);
+            return;
+        }
         for (panel, first) in room.chunks_mut(size.max(1)).zip((0..rows).step_by(A::ROWS)) {
             let end = rows.min(first + A::ROWS);
-            let lines = source.block(first..end, 0..self.depth);
-            if self.by_row {
-                pack_by_row::<A>(lines, panel);
-            } else {
-                pack_by_depth::<A>(lines, A::ROWS, panel);
-            }
+            pack_by_row::<A>(source.block(first..end, 0..self.depth), panel);
         }
     }
 
@@ -107,11 +111,7 @@ impl<A: Arithmetic> Right<A> {
         assert!(cells_of::<A>(self.depth) <= A::BLOCK, "one block of the summed axis at a time");
         let (size, columns) = (self.panel_size(), self.columns);
         let room = self.cells.room(size * columns.div_ceil(A::COLUMNS));
-        let lines = source.transposed();
-        for (panel, first) in room.chunks_mut(size.max(1)).zip((0..columns).step_by(A::COLUMNS)) {
-            let end = columns.min(first + A::COLUMNS);
-            pack_by_depth::<A>(lines.block(first..end, 0..self.depth), A::COLUMNS, panel);
-        }
+        pack_by_depth::<A>(source.transposed(), A::COLUMNS, room);
     }
 
     /// Cells of a panel.
@@ -142,61 +142,111 @@ fn pack_by_row<A: Arithmetic>(lines: Matrix<'_, A::Number>, panel: &mut [A::Cell
     }
 }
 
-/// The cells of all lines of one place of the summed axis side by side, then the next place;
-/// `width` is a constant where this is inlined.
+/// Panels of `width` lines: the cells of all lines of one place of the summed axis side by side,
+/// then the next place; `width` is a constant where this is inlined.
 #[inline(always)]
-fn pack_by_depth<A: Arithmetic>(lines: Matrix<'_, A::Number>, width: usize, panel: &mut [A::Cell]) {
-    if lines.columns() == 0 {
+fn pack_by_depth<A: Arithmetic>(
+    lines: Matrix<'_, A::Number>,
+    width: usize,
+    panels: &mut [A::Cell],
+) {
+    let size = width * cells_of::<A>(lines.columns());
+    if size == 0 {
         return;
     }
     if lines.steps()[0] == 1 {
-        pack_side_by_side::<A>(lines, width, panel);
-    } else {
-        pack_turned::<A>(lines, width, panel);
+        pack_side_by_side::<A>(lines, width, panels);
+        return;
+    }
+    let (count, depth) = (lines.rows(), lines.columns());
+    for (panel, first) in panels.chunks_exact_mut(size).zip((0..count).step_by(width)) {
+        let end = count.min(first + width);
+        pack_turned::<A>(lines.block(first..end, 0..depth), width, panel);
     }
 }
 
-/// Lines that lie side by side in memory.
+/// Lines that lie side by side in memory: all panels at once, so that memory is read in its order.
 #[inline(always)]
 fn pack_side_by_side<A: Arithmetic>(
     lines: Matrix<'_, A::Number>,
     width: usize,
-    panel: &mut [A::Cell],
+    panels: &mut [A::Cell],
 ) {
     let (count, depth) = (lines.rows(), lines.columns());
-    for at in 0..panel.len() / width {
-        let to = &mut panel[at * width..(at + 1) * width];
+    let (cells, step) = (cells_of::<A>(depth), lines.steps()[1]);
+    for at in 0..cells {
         let k = at * A::DEPTH;
-        let numbers = lines.from(0, k);
-        let next = if A::DEPTH > 1 && k + 1 < depth { lines.from(0, k + 1) } else { &[] };
-        if count == width {
-            // The length is a constant here, so the copy is a few instructions.
-            A::across(&numbers[..width], next.get(..width).unwrap_or_default(), to);
-        } else {
-            A::across(&numbers[..count], next.get(..count).unwrap_or_default(), &mut to[..count]);
-            to[count..].fill(A::EMPTY);
+        let numbers = &lines.from(0, k)[..count];
+        let next = if A::DEPTH > 1 && k + 1 < depth { &lines.from(0, k + 1)[..count] } else { &[] };
+        for (panel, first) in panels.chunks_exact_mut(width * cells).zip((0..count).step_by(width))
+        {
+            let end = count.min(first + width);
+            let to = &mut panel[at * width..(at + 1) * width];
+            for half in 0..A::DEPTH {
+                let soon = numbers.as_ptr().wrapping_add(first + (SOON * A::DEPTH + half) * step);
+                prefetch_line(soon);
+                prefetch_line(soon.wrapping_byte_add(LINE_BYTES));
+            }
+            if end == first + width {
+                // The length is a constant here, so the copy is a few instructions.
+                let next = next.get(first..first + width).unwrap_or_default();
+                A::across(&numbers[first..first + width], next, to);
+            } else {
+                let next = next.get(first..end).unwrap_or_default();
+                A::across(&numbers[first..end], next, &mut to[..end - first]);
+                to[end - first..].fill(A::EMPTY);
+            }
         }
     }
 }
 
-/// Lines that run along the summed axis, with any distance of their numbers.
+/// Lines that run along the summed axis, with any distance of their numbers, into one panel:
+/// blocks of whole registers are turned there, the rest goes line by line.
 #[inline(always)]
 fn pack_turned<A: Arithmetic>(lines: Matrix<'_, A::Number>, width: usize, panel: &mut [A::Cell]) {
-    let (count, depth) = (lines.rows(), lines.columns());
+    let (count, depth, lanes) = (lines.rows(), lines.columns(), A::Sums::LANES);
+    let [step, along] = lines.steps();
+    let whole = |length: usize| if along == 1 { length / lanes * lanes } else { 0 };
+    let (lines_turned, cells_turned) = (whole(count), whole(depth / A::DEPTH));
+    for at in (0..cells_turned).step_by(lanes) {
+        for line in (0..lines_turned).step_by(lanes) {
+            let from = lines.from(line, at * A::DEPTH).as_ptr();
+            for ahead in 0..lanes {
+                let soon = from.wrapping_add(ahead * step + 2 * lanes * A::DEPTH);
+                prefetch_line(soon);
+                prefetch_line(soon.wrapping_byte_add(LINE_BYTES));
+            }
+            let to = &mut panel[at * width + line..(at + lanes - 1) * width + line + lanes];
+            // SAFETY: `lanes` lines of `lanes` cells start at `from`, `step` apart, and their last
+            // cell has the last place of `to`.
+            unsafe { A::turn(from, step, to.as_mut_ptr(), width) };
+        }
+    }
+    for line in 0..width {
+        let first = if line < lines_turned { cells_turned } else { 0 };
+        pack_line::<A>(lines, line, first, width, panel);
+    }
+}
+
+/// The cells of one line from `first` on, zero where there is no such line.
+#[inline(always)]
+fn pack_line<A: Arithmetic>(
+    lines: Matrix<'_, A::Number>,
+    line: usize,
+    first: usize,
+    width: usize,
+    panel: &mut [A::Cell],
+) {
+    let depth = lines.columns();
     let mut stage = [A::EMPTY; STAGE];
-    for (part, to) in panel.chunks_mut(width * STAGE).enumerate() {
-        let start = part * STAGE * A::DEPTH;
-        let numbers = (depth - start).min(STAGE * A::DEPTH);
-        let cells = cells_of::<A>(numbers);
-        for line in 0..width {
-            if line < count {
-                along_any::<A>(lines.block(line..line + 1, start..start + numbers), &mut stage);
-            } else {
-                stage.fill(A::EMPTY);
-            }
-            for at in 0..cells.min(to.len() / width) {
-                to[at * width + line] = stage[at];
-            }
+    for start in (first..cells_of::<A>(depth)).step_by(STAGE) {
+        let numbers = start * A::DEPTH..depth.min((start + STAGE) * A::DEPTH);
+        let cells = cells_of::<A>(numbers.len());
+        if line < lines.rows() {
+            along_any::<A>(lines.block(line..line + 1, numbers), &mut stage);
+        }
+        for at in 0..cells {
+            panel[(start + at) * width + line] = stage[at];
         }
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::ahead::Ahead;
 use super::form::Form;
 use super::grid::Grid;
 use super::matrix::{Matrix, Target};
@@ -14,6 +15,10 @@ use crate::cpu::{Arithmetic, Job, Set};
 
 /// Bytes of a packed block of the right operand: most of an L2 cache of 1 MiB.
 const RIGHT_BYTES: usize = 640 * 1024;
+
+/// Panels of the left operand that are packed together where its rows lie side by side: 14 rows of f32
+/// are less than a line of the cache, 112 are seven, and 8 packed panels fit L2 beside the right block.
+const PANELS: usize = 8;
 
 /// `target = left right + bias`, or added to what the target holds.
 ///
@@ -66,6 +71,7 @@ impl<F: Form> Job for Part<'_, F> {
         let terms = self.left.columns();
         let (mut left, mut right) = (Left::<F::Of<S>>::new(), Right::<F::Of<S>>::new());
         let width = block_columns::<F::Of<S>>(terms);
+        let height = block_rows::<F::Of<S>>(&self.left);
         for first in (0..columns).step_by(width) {
             let across = first..columns.min(first + width);
             for block in blocks::<F::Of<S>>(terms) {
@@ -75,10 +81,13 @@ impl<F: Form> Job for Part<'_, F> {
                     add: self.add || block.start > 0,
                     bias: self.bias.filter(|_| last).map(|bias| &bias[across.clone()]),
                 };
-                for row in (0..rows).step_by(F::Of::<S>::ROWS) {
-                    let down = row..rows.min(row + F::Of::<S>::ROWS);
-                    left.pack(self.left.block(down.clone(), block.clone()));
-                    multiply(&left, &right, &mut self.target.block(down, across.clone()), finish);
+                let down = |row: usize| row..rows.min(row + height);
+                for row in (0..rows).step_by(height) {
+                    left.pack(self.left.block(down(row), block.clone()));
+                    let target = &mut self.target.block(down(row), across.clone());
+                    let next = down(rows.min(row + height));
+                    let ahead = Ahead::of(self.left.block(next, block.clone()));
+                    multiply(&left, &right, target, finish, ahead);
                 }
             }
         }
@@ -92,6 +101,14 @@ pub(super) fn blocks<A: Arithmetic>(terms: usize) -> impl Iterator<Item = Range<
     let count = cells.div_ceil(A::BLOCK).max(1);
     let edge = move |block: usize| (cells * block / count * A::DEPTH).min(terms);
     (0..count).map(move |block| edge(block)..edge(block + 1))
+}
+
+/// Rows of the left operand that are packed at a time: a panel, which then stays in L1, or several
+/// where rows lie side by side, so that memory is read in longer runs.
+#[inline(always)]
+fn block_rows<A: Arithmetic>(left: &Matrix<'_, A::Number>) -> usize {
+    let panels = if left.steps()[1] == 1 { 1 } else { PANELS };
+    panels * A::ROWS
 }
 
 /// Columns of a packed block of the right operand.

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use burn::tensor::ElementConversion;
 
+use super::ahead::Ahead;
 use super::panels::{Left, Right};
 use super::tile::multiply;
 use super::{Finish, Form, Matrix, Mixed, Plainly, Target, product};
@@ -171,7 +172,13 @@ impl<F: Spec> Job for Packed<'_, F> {
         right.pack(Matrix::strided(&b, [k, n], case.lies[1].steps([k, n])));
         let mut memory = case.target::<F::Number>();
         let finish = Finish { add: case.add, bias: case.bias.then_some(&bias[..]) };
-        multiply(&left, &right, &mut Target::new(&mut memory, [m, n], n + 1), finish);
+        multiply(
+            &left,
+            &right,
+            &mut Target::new(&mut memory, [m, n], n + 1),
+            finish,
+            Ahead::nothing(),
+        );
         check_target::<F>(case, &memory);
     }
 }

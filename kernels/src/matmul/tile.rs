@@ -8,6 +8,7 @@
     reason = "parts of iterators may stay calls without the instruction set"
 )]
 
+use super::ahead::Ahead;
 use super::matrix::Target;
 use super::panels::{Left, Right, cells_of, row_distance};
 use crate::cpu::{Arithmetic, Element, Lanes, MOST_LANES, MOST_TILE_ROWS};
@@ -26,7 +27,8 @@ impl<T> Finish<'_, T> {
     pub(crate) const ADD: Self = Self { add: true, bias: None };
 }
 
-/// `target = left right` or `target += left right`, on one thread.
+/// `target = left right` or `target += left right`, on one thread; meanwhile all of `ahead` is asked
+/// for from memory.
 ///
 /// # Panics
 /// When the shapes differ.
@@ -36,16 +38,19 @@ pub(super) fn multiply<A: Arithmetic>(
     right: &Right<A>,
     target: &mut Target<'_, A::Number>,
     finish: Finish<'_, A::Number>,
+    mut ahead: Ahead<A::Number>,
 ) {
     assert!(left.depth == right.depth, "operands of one product");
     assert!((target.rows(), target.columns()) == (left.rows, right.columns), "shape of the target");
     assert!(finish.bias.is_none_or(|bias| bias.len() == right.columns), "a bias per column");
     let depth = cells_of::<A>(left.depth);
+    let part = ahead.part(left.rows.div_ceil(A::ROWS) * right.columns.div_ceil(A::COLUMNS));
     for row in (0..left.rows).step_by(A::ROWS) {
         let rows = (left.rows - row).min(A::ROWS);
         let left_cells = left.panel(row / A::ROWS);
         for column in (0..right.columns).step_by(A::COLUMNS) {
             let columns = (right.columns - column).min(A::COLUMNS);
+            ahead.ask(part);
             let place = Place::<A> {
                 depth,
                 left: left_cells.as_ptr(),

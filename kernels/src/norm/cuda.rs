@@ -18,7 +18,7 @@ const SUM_COLUMNS: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows {
     /// N
-    pub(crate) rows: usize,
+    pub(crate) count: usize,
     /// C
     pub(crate) width: usize,
     /// Added to the mean square.
@@ -68,8 +68,8 @@ pub(crate) fn forward<M: Machine>(
     bias: Option<&M::Array>,
     of: Rows,
 ) -> M::Array {
-    let y = machine.array(x.element(), of.rows * of.width);
-    if of.rows * of.width == 0 {
+    let y = machine.array(x.element(), of.count * of.width);
+    if of.count * of.width == 0 {
         return y;
     }
     let variant = Variant::of(of.width, x.element(), FORWARD_REGISTERS);
@@ -78,8 +78,8 @@ pub(crate) fn forward<M: Machine>(
     if let Some(bias) = bias {
         launch = launch.input(bias);
     }
-    let launch = launch.output(&y).size(of.rows).size(of.width).real(of.epsilon);
-    machine.launch(launch.grid(of.rows.div_ceil(variant.teams())));
+    let launch = launch.output(&y).size(of.count).size(of.width).real(of.epsilon);
+    machine.launch(launch.grid(of.count.div_ceil(variant.teams())));
     y
 }
 
@@ -111,20 +111,20 @@ fn backward<M: Machine, const P: usize>(
     of: Rows,
 ) -> (M::Array, [M::Array; P]) {
     let element = x.element();
-    let dx = machine.array(element, of.rows * of.width);
-    if of.rows * of.width == 0 {
+    let dx = machine.array(element, of.count * of.width);
+    if of.count * of.width == 0 {
         return (dx, std::array::from_fn(|_| machine.zeros(element, of.width)));
     }
     let variant = Variant::of(of.width, element, BACKWARD_REGISTERS);
-    let blocks = of.rows.div_ceil(variant.teams()).min(MOST_BLOCKS);
-    let rows_per_block = of.rows.div_ceil(blocks);
-    let blocks = of.rows.div_ceil(rows_per_block);
+    let blocks = of.count.div_ceil(variant.teams()).min(MOST_BLOCKS);
+    let rows_per_block = of.count.div_ceil(blocks);
+    let blocks = of.count.div_ceil(rows_per_block);
     let partials: [_; P] = std::array::from_fn(|_| machine.array(element, blocks * of.width));
     let mut launch = variant.launch(entry, element).input(grad).input(x).input(weight).output(&dx);
     for partial in &partials {
         launch = launch.output(partial);
     }
-    let launch = launch.size(of.rows).size(of.width).real(of.epsilon).size(rows_per_block);
+    let launch = launch.size(of.count).size(of.width).real(of.epsilon).size(rows_per_block);
     machine.launch(launch.grid(blocks));
     let sums = partials.map(|partial| {
         let sum = machine.array(element, of.width);

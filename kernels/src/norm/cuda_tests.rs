@@ -57,7 +57,7 @@ impl Problem {
         let array = |values: &[f64]| machine.array_of(element, values);
         let [x, weight, bias, grad] =
             [&self.x, &self.weight, &self.bias, &self.grad].map(|v| array(v));
-        let of = Rows { rows: self.sizes[0], width: self.sizes[1], epsilon: EPSILON };
+        let of = Rows { count: self.sizes[0], width: self.sizes[1], epsilon: EPSILON };
         let results: Vec<GuardedArray> = match self.norm {
             Norm::Rms => {
                 let (dx, dweight) = rms_norm_backward(machine, [&grad, &x, &weight], of);

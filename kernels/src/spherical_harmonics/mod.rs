@@ -37,7 +37,7 @@ pub(crate) use op::{backward_tracked, tracked};
 pub const MAX_DEGREE: usize = 6;
 
 /// The highest degree of `columns = (L + 1)^2` harmonics.
-fn degree_of(operation: &str, columns: usize) -> usize {
+pub(crate) fn degree_of(operation: &str, columns: usize) -> usize {
     let found = (0..=MAX_DEGREE).find(|degree| (degree + 1) * (degree + 1) == columns);
     assert!(
         found.is_some(),
@@ -47,7 +47,7 @@ fn degree_of(operation: &str, columns: usize) -> usize {
 }
 
 /// Asserts that a degree is supported.
-fn assert_degree(max_degree: usize) {
+pub(crate) fn assert_degree(max_degree: usize) {
     assert!(
         max_degree <= MAX_DEGREE,
         "spherical_harmonics: degree {max_degree} is above {MAX_DEGREE}, the highest there is"

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use genesis_data::graphs::loader::GraphLoader;
 use genesis_data::graphs::{GraphDataset, GraphSplit};
+use genesis_kernels::Kernels;
 use genesis_model::equivariant::{LossCounts, Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
 use serde::{Deserialize, Serialize};
@@ -36,19 +37,20 @@ pub struct EvaluationReport {
     pub plots: Vec<ParityPlot>,
 }
 
-/// Measures the best checkpoint of the run of `plan` on validation and test structures, and writes
+/// Measures the best checkpoint of the run of `plan`, on `device`, on validation and test structures, and writes
 /// the result into the run folder. `None` when `stop` was set meanwhile.
 ///
 /// # Errors
 /// [`AtomsError`]: no valid checkpoint, structures that cannot be read, a file that cannot be
 /// written.
-pub fn evaluate_run(
+pub fn evaluate_run<B: Kernels>(
     plan: &AtomsPlan,
     dataset: &Arc<GraphDataset>,
+    device: &B::Device,
     stop: &AtomicBool,
 ) -> Result<Option<EvaluationReport>, AtomsError> {
     let run_dir = &plan.config.run.dir;
-    let model = AtomsModelFile::open(run_dir)?;
+    let model = AtomsModelFile::open(run_dir)?.on::<B>(device);
     let loader = task::loader(plan, Arc::clone(dataset))?;
     let mut sums = Sums { model: &model, table: ErrorTable::default(), parity: BTreeMap::new() };
     for split in [GraphSplit::Validation, GraphSplit::Test] {
@@ -66,13 +68,13 @@ pub fn evaluate_run(
     Ok(Some(report))
 }
 
-struct Sums<'a> {
-    model: &'a AtomsModelFile,
+struct Sums<'a, B: Kernels> {
+    model: &'a AtomsModelFile<B>,
     table: ErrorTable,
     parity: BTreeMap<String, Parity>,
 }
 
-impl Sums<'_> {
+impl<B: Kernels> Sums<'_, B> {
     /// Measures a split; false when `stop` was set meanwhile.
     fn measure(
         &mut self,
@@ -119,7 +121,7 @@ fn add(
 }
 
 /// Energy of the atoms of a structure alone, by the first head, eV.
-fn isolated_energy(model: &AtomsModelFile, frame: &Frame) -> f64 {
+fn isolated_energy<B: Kernels>(model: &AtomsModelFile<B>, frame: &Frame) -> f64 {
     let config = model.blueprint.config();
     let energies = &config.atomic_energies_ev[0];
     let places = frame.atomic_numbers.iter().filter_map(|&number| config.species(number));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
 use burn::tensor::FloatDType;
-use genesis_kernels::Cpu;
+use genesis_kernels::{Cpu, Kernels};
 use genesis_model::Params;
 use genesis_model::equivariant::{Blueprint, MaceConfig, Prediction, Wanted, predict};
 use genesis_schema::GraphBatch;
@@ -20,13 +20,13 @@ use crate::host::tensor_of;
 use crate::inference::load::find;
 use crate::inference::{ModelSource, SourceKind};
 
-/// A network of atoms, ready to predict.
+/// A network of atoms, ready to predict, on the CPU unless it was moved.
 #[derive(Debug, Clone)]
-pub struct AtomsModelFile {
+pub struct AtomsModelFile<B: Kernels = Cpu> {
     /// What it is.
     pub blueprint: Blueprint,
     /// Its parameters, in the type they were trained in.
-    pub params: Params<Cpu>,
+    pub params: Params<B>,
     /// Where it came from.
     pub source: ModelSource,
 }
@@ -103,6 +103,15 @@ impl AtomsModelFile {
             blueprint: foreign.blueprint,
             source: foreign.source,
         }
+    }
+}
+
+impl<B: Kernels> AtomsModelFile<B> {
+    /// The same network on another device.
+    #[must_use]
+    pub fn on<To: Kernels>(self, device: &To::Device) -> AtomsModelFile<To> {
+        let Self { blueprint, params, source } = self;
+        AtomsModelFile { params: params.on(device), blueprint, source }
     }
 
     /// Predicts a batch.

@@ -7,6 +7,7 @@ use genesis_data::ingest::Reject;
 use genesis_data::ingest::atoms::{
     AtomsFormat, AtomsPlan as AtomsIngest, Structure, read_structures,
 };
+use genesis_kernels::Kernels;
 use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
 use serde::Serialize;
@@ -50,8 +51,8 @@ pub struct PredictReport {
 /// # Errors
 /// [`AtomsError`] naming file and line of a structure that does not fit the network, such as one
 /// with an unknown element; nothing is written then.
-pub fn predict_file(
-    model: &AtomsModelFile,
+pub fn predict_file<B: Kernels>(
+    model: &AtomsModelFile<B>,
     options: &PredictOptions,
 ) -> Result<PredictReport, AtomsError> {
     let plan = AtomsIngest {
@@ -134,8 +135,8 @@ pub(super) fn batch_of(
     Ok(())
 }
 
-fn predict_all(
-    model: &AtomsModelFile,
+fn predict_all<B: Kernels>(
+    model: &AtomsModelFile<B>,
     structures: &[Structure],
 ) -> Result<(GraphBatch, Prediction), AtomsError> {
     let mut batch = GraphBatch::default();
@@ -149,7 +150,11 @@ fn predict_all(
 }
 
 /// The same error with file and line: the first structure that fails alone.
-fn locate(model: &AtomsModelFile, structures: &[Structure], error: AtomsError) -> AtomsError {
+fn locate<B: Kernels>(
+    model: &AtomsModelFile<B>,
+    structures: &[Structure],
+    error: AtomsError,
+) -> AtomsError {
     for structure in structures {
         let mut alone = GraphBatch::default();
         let place = || place_of(structure);

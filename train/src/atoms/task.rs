@@ -11,7 +11,7 @@ use burn::tensor::{FloatDType, Tensor};
 use genesis_data::graphs::loader::{Budgets, GraphLoader, GraphLoaderPlan};
 use genesis_data::graphs::{GraphDataset, GraphSplit};
 use genesis_kernels::Kernels;
-use genesis_model::equivariant::{LossCounts, Wanted, loss_and_gradients};
+use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Wanted, loss_and_gradients};
 use genesis_model::{ParamSpec, Params};
 use genesis_schema::GraphBatch;
 
@@ -19,6 +19,9 @@ use super::error::AtomsError;
 use super::errors::{ErrorTable, compared};
 use super::measure::Measuring;
 use crate::config::AtomsPlan;
+use crate::device::gate::{Computed, Trial};
+use crate::device::sample::some_atoms;
+use crate::host::to_f64;
 use crate::report::{AtomsFigures, Figures, Observer, Work};
 use crate::trainer::task::{Gradients, Measurement, Steps, Task};
 use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
@@ -75,6 +78,7 @@ fn counts(slices: &[GraphBatch]) -> LossCounts {
 
 impl<B: Kernels> Task<B> for Atoms<'_, B> {
     type Slice = GraphBatch;
+    type Trial = GraphTrial;
 
     fn samples_are(&self) -> &'static str {
         "structures"
@@ -119,6 +123,15 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
             });
         }
         Ok((total, sum.unwrap_or_default()))
+    }
+
+    fn trial(&self, slices: &[GraphBatch]) -> Option<GraphTrial> {
+        let batch = some_atoms(slices);
+        (batch.num_atoms() > 0).then(|| GraphTrial {
+            blueprint: self.plan.blueprint.clone(),
+            loss: self.plan.loss(0),
+            batch,
+        })
     }
 
     fn size(&self, slices: &[GraphBatch]) -> u64 {
@@ -183,6 +196,31 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
 
     fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
         Ok(BTreeMap::new())
+    }
+}
+
+/// A network and a few atoms.
+struct GraphTrial {
+    blueprint: Blueprint,
+    loss: LossConfig,
+    batch: GraphBatch,
+}
+
+impl Trial for GraphTrial {
+    fn compute<B: Kernels>(
+        &self,
+        params: &Params<B>,
+        _device: &B::Device,
+    ) -> Result<Computed, TrainError> {
+        let counts = LossCounts::of(&self.batch);
+        let found = loss_and_gradients(&self.blueprint, params, &self.batch, &self.loss, counts)
+            .map_err(|error| TrainError::Batch { step: 0, reason: error.to_string() })?;
+        Ok(Computed { loss: found.terms.total(), gradients: to_f64(&found.gradients) })
+    }
+
+    fn describe(&self) -> String {
+        let (frames, atoms) = (self.batch.num_frames(), self.batch.num_atoms());
+        format!("{atoms} atoms of {frames} structures")
     }
 }
 

@@ -192,6 +192,7 @@ impl RunPlan {
             ("Tokens per step", crate::report::grouped(self.tokens_per_step)),
             ("Model FLOPs per token at full context", crate::report::scaled(flops, "FLOP")),
             ("Matrix products in", format!("{:?}", self.config.precision.compute).to_lowercase()),
+            ("Device", self.config.run.device.to_string()),
             ("Threads", self.threads.to_string()),
             ("Seed", self.config.run.seed.to_string()),
             ("Dataset digest", self.dataset_digest.clone()),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::DataConfig;
 use super::precision::PrecisionConfig;
+use crate::device::DeviceChoice;
 
 /// A whole run file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,9 @@ pub struct RunTable {
     /// CPU threads; absent means all cores. Results are the same bits for the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Where it is computed: `cpu`, `cuda:0`, `wgpu`, or another number after the colon.
+    #[serde(default)]
+    pub device: DeviceChoice,
 }
 
 /// `[objective]`: what is predicted from what.

@@ -1,6 +1,7 @@
 //! What a run file may get wrong, and what it is told.
 
 use super::*;
+use crate::device::DeviceChoice;
 
 const GOOD: &str = r#"[run]
 dir = "runs/x"
@@ -253,4 +254,19 @@ fn hostile_text_is_refused_without_a_panic() {
     }
     let deep = format!("a = {}{}", "[".repeat(5000), "]".repeat(5000));
     assert!(load_with(&deep, &[]).is_err());
+}
+
+#[test]
+fn the_device_is_read_overridden_and_written_out_and_nonsense_is_told_what_is_allowed() {
+    assert_eq!(load_with(GOOD, &[]).unwrap().run.device.to_string(), "cpu");
+    let chosen = load_with(GOOD, &["run.device=cuda:1"]).unwrap();
+    assert_eq!(chosen.run.device, DeviceChoice::Cuda { ordinal: 1 });
+    assert!(to_text(&chosen).unwrap().contains("device = \"cuda:1\""));
+    let written = edited("dir = \"runs/x\"", "dir = \"runs/x\"\ndevice = \"wgpu\"");
+    assert_eq!(load_with(&written, &[]).unwrap().run.device, DeviceChoice::Wgpu { ordinal: None });
+    let found = problems(&edited("dir = \"runs/x\"", "dir = \"runs/x\"\ndevice = \"gpu\""), &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    for word in ["line 3", "`run.device`", "`cpu`, `cuda:0`, `wgpu`, `wgpu:0`"] {
+        assert!(found[0].contains(word), "{word} in {found:?}");
+    }
 }

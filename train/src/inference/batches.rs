@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use genesis_data::tokenize::Tokenizer;
+use genesis_kernels::Kernels;
 use genesis_schema::{IGNORE, TokenBatch};
 
 use super::error::InferenceError;
@@ -20,8 +21,8 @@ const LOGITS_PER_BATCH: usize = 1 << 24;
 ///
 /// # Errors
 /// [`InferenceError::Record`] naming the record.
-pub(crate) fn encode(
-    model: &LoadedModel,
+pub(crate) fn encode<B: Kernels>(
+    model: &LoadedModel<B>,
     tokenizer: &Tokenizer,
     path: &Path,
     index: usize,

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use genesis_kernels::Kernels;
 use safetensors::Dtype;
 use serde::Serialize;
 
@@ -55,8 +56,8 @@ pub struct Embedding {
 /// # Errors
 /// A model without tokenizer, a sequence that the tokenizer or the model refuses, two sequences of
 /// one id in safetensors, input/output errors. Nothing is written then.
-pub fn embed(
-    model: &LoadedModel,
+pub fn embed<B: Kernels>(
+    model: &LoadedModel<B>,
     input: &Path,
     out: &Path,
     options: &EmbedOptions,
@@ -85,8 +86,8 @@ pub fn embed(
 ///
 /// # Errors
 /// As [`embed`].
-pub fn embed_records(
-    model: &LoadedModel,
+pub fn embed_records<B: Kernels>(
+    model: &LoadedModel<B>,
     input: &Path,
     records: &[Record],
     options: &EmbedOptions,

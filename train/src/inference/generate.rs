@@ -3,7 +3,7 @@
 //! Number `t` of sample `i` comes from position `(index i, lane t)` of the stream
 //! `generate` of the seed: samples do not depend on each other or on how many are drawn.
 
-use genesis_kernels::{Cpu, Precision};
+use genesis_kernels::{Kernels, Precision};
 use genesis_model::{KvCache, Transformer};
 use genesis_schema::{Seeds, Stream};
 use serde::Serialize;
@@ -72,8 +72,8 @@ pub struct Sample {
 /// # Errors
 /// A masked model, a model without tokenizer, an option out of range, a prompt that the tokenizer
 /// refuses or that fills the context, NaN logits.
-pub fn generate(
-    model: &LoadedModel,
+pub fn generate<B: Kernels>(
+    model: &LoadedModel<B>,
     prompt: &str,
     options: &GenerateOptions,
     observe: &mut dyn FnMut(Sample),
@@ -90,7 +90,7 @@ pub fn generate(
     Ok(())
 }
 
-fn require_causal(model: &LoadedModel) -> Result<(), InferenceError> {
+fn require_causal<B: Kernels>(model: &LoadedModel<B>) -> Result<(), InferenceError> {
     if model.config.causal() {
         return Ok(());
     }
@@ -103,7 +103,10 @@ fn require_causal(model: &LoadedModel) -> Result<(), InferenceError> {
 }
 
 /// The prompt's tokens; the token that begins or separates documents when there are none.
-fn encode_prompt(model: &LoadedModel, prompt: &str) -> Result<Vec<u32>, InferenceError> {
+fn encode_prompt<B: Kernels>(
+    model: &LoadedModel<B>,
+    prompt: &str,
+) -> Result<Vec<u32>, InferenceError> {
     let tokenizer = model.tokenizer()?;
     let tokens = tokenizer
         .encode_prompt(prompt)
@@ -128,9 +131,9 @@ pub(crate) struct Drawn {
 }
 
 /// A model that has read the prompt.
-pub(crate) struct Generator {
-    network: Transformer<Cpu>,
-    cache: KvCache<Cpu>,
+pub(crate) struct Generator<B: Kernels> {
+    network: Transformer<B>,
+    cache: KvCache<B>,
     logits: Vec<f32>,
     prompt: Vec<u32>,
     context: usize,
@@ -140,10 +143,10 @@ pub(crate) struct Generator {
     stream: Stream,
 }
 
-impl Generator {
+impl<B: Kernels> Generator<B> {
     /// Reads `prompt`. `eos` ends a sample.
     pub(crate) fn start(
-        model: &LoadedModel,
+        model: &LoadedModel<B>,
         prompt: &[u32],
         eos: Option<u32>,
         options: &GenerateOptions,
@@ -215,7 +218,7 @@ impl Generator {
         &self,
         last: u32,
         tokens: &[u32],
-        cache: &mut KvCache<Cpu>,
+        cache: &mut KvCache<B>,
     ) -> Result<Vec<f32>, InferenceError> {
         if cache.len() < self.context {
             return decode(&self.network, &[last], cache);
@@ -227,10 +230,10 @@ impl Generator {
     }
 }
 
-fn decode(
-    network: &Transformer<Cpu>,
+fn decode<B: Kernels>(
+    network: &Transformer<B>,
     tokens: &[u32],
-    cache: &mut KvCache<Cpu>,
+    cache: &mut KvCache<B>,
 ) -> Result<Vec<f32>, InferenceError> {
     let logits = network.decode(tokens, cache, Precision::Full)?;
     Ok(logits.into_data().convert::<f32>().into_vec().expect("converted to f32 just now"))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use burn::backend::flex::FlexDevice;
 use genesis_data::tokenize::Tokenizer;
-use genesis_kernels::{Cpu, Precision};
+use genesis_kernels::{Cpu, Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::TokenBatch;
 use serde::Serialize;
@@ -46,13 +46,13 @@ pub struct ModelSource {
     pub notes: Vec<String>,
 }
 
-/// A model ready to answer.
+/// A model ready to answer, on the CPU unless it was moved.
 #[derive(Debug, Clone)]
-pub struct LoadedModel {
+pub struct LoadedModel<B: Kernels = Cpu> {
     /// What the network is.
     pub config: TransformerConfig,
     /// Its parameters.
-    pub params: Params<Cpu>,
+    pub params: Params<B>,
     /// From text to tokens and back, if the folder has it.
     pub tokenizer: Option<Tokenizer>,
     /// Where it came from.
@@ -157,9 +157,23 @@ impl LoadedModel {
             .map_err(|error| ExchangeError::unsuitable(&source.path, error.to_string()))?;
         Ok(Self { config, params, tokenizer, source, origin })
     }
+}
+
+impl<B: Kernels> LoadedModel<B> {
+    /// The same model on another device.
+    #[must_use]
+    pub fn on<To: Kernels>(self, device: &To::Device) -> LoadedModel<To> {
+        let Self { config, params, tokenizer, source, origin } = self;
+        LoadedModel { params: params.on(device), config, tokenizer, source, origin }
+    }
+
+    /// Where its parameters lie.
+    pub fn device(&self) -> B::Device {
+        self.params.device()
+    }
 
     /// The network, sharing the parameters' memory.
-    pub fn network(&self) -> Transformer<Cpu> {
+    pub fn network(&self) -> Transformer<B> {
         Transformer::bind(&self.config, &self.params)
     }
 
@@ -175,14 +189,14 @@ impl LoadedModel {
 
     /// `[N, V]` logits of a batch that was checked, row-major.
     pub(crate) fn logits(&self, batch: &TokenBatch) -> Vec<f32> {
-        let packed = Packed::upload(batch, &FlexDevice);
+        let packed = Packed::upload(batch, &self.device());
         let logits = self.network().logits(&packed, &Mode::inference(Precision::Full));
         logits.into_data().convert::<f32>().into_vec().expect("converted to f32 just now")
     }
 
     /// `[N, C]` hidden states after the last norm of a batch that was checked, row-major.
     pub(crate) fn hidden(&self, batch: &TokenBatch) -> Vec<f32> {
-        let packed = Packed::upload(batch, &FlexDevice);
+        let packed = Packed::upload(batch, &self.device());
         let hidden = self.network().hidden(&packed, &Mode::inference(Precision::Full));
         hidden.into_data().convert::<f32>().into_vec().expect("converted to f32 just now")
     }

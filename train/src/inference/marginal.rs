@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use genesis_data::tokenize::Tokenizer;
+use genesis_kernels::Kernels;
 use genesis_schema::TokenBatch;
 
 use super::batches;
@@ -22,8 +23,8 @@ impl MaskedMarginals {
     ///
     /// # Errors
     /// A causal model, a tokenizer without mask token, NaN logits.
-    pub(crate) fn compute(
-        model: &LoadedModel,
+    pub(crate) fn compute<B: Kernels>(
+        model: &LoadedModel<B>,
         tokenizer: &Tokenizer,
         tokens: &[u32],
         places: &[usize],

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use genesis_data::tokenize::Tokenizer;
+use genesis_kernels::Kernels;
 use genesis_schema::TokenBatch;
 use serde::Serialize;
 
@@ -92,8 +93,8 @@ pub struct ScoreTable {
 /// # Errors
 /// A model without tokenizer, a sequence or variant that does not fit tokenizer, model or wild
 /// type, no common length to take a consensus of.
-pub fn score(
-    model: &LoadedModel,
+pub fn score<B: Kernels>(
+    model: &LoadedModel<B>,
     input: &Path,
     options: &ScoreOptions,
     progress: &mut dyn FnMut(u64, u64),
@@ -195,8 +196,8 @@ fn read_wild_type(given: &str) -> Result<String, InferenceError> {
     }
 }
 
-fn score_causal(
-    model: &LoadedModel,
+fn score_causal<B: Kernels>(
+    model: &LoadedModel<B>,
     tokenizer: &Tokenizer,
     subject: &mut Subject<'_>,
     options: &ScoreOptions,
@@ -217,8 +218,8 @@ fn score_causal(
     Ok(ScoreTable::new(Method::LogLikelihoodRatio, rows, Some(from)))
 }
 
-fn log_likelihoods(
-    model: &LoadedModel,
+fn log_likelihoods<B: Kernels>(
+    model: &LoadedModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
     progress: &mut dyn FnMut(u64, u64),
@@ -247,8 +248,8 @@ fn log_likelihoods(
     Ok(rows)
 }
 
-fn pseudo_log_likelihoods(
-    model: &LoadedModel,
+fn pseudo_log_likelihoods<B: Kernels>(
+    model: &LoadedModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
     progress: &mut dyn FnMut(u64, u64),
@@ -266,8 +267,8 @@ fn pseudo_log_likelihoods(
     Ok(rows)
 }
 
-fn masked_marginals(
-    model: &LoadedModel,
+fn masked_marginals<B: Kernels>(
+    model: &LoadedModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
     wild_type: &str,
@@ -306,8 +307,8 @@ fn masked_marginals(
         .collect())
 }
 
-fn encode_all(
-    model: &LoadedModel,
+fn encode_all<B: Kernels>(
+    model: &LoadedModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
 ) -> Result<Vec<Vec<u32>>, InferenceError> {

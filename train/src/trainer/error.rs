@@ -6,6 +6,7 @@ use genesis_data::error::DataError;
 use genesis_model::ParamsError;
 
 use crate::checkpoint::CheckpointError;
+use crate::device::Mismatch;
 use crate::optim::OptimizerStateError;
 
 /// Why a run could not start or had to stop.
@@ -63,6 +64,9 @@ pub enum TrainError {
         /// What the serialiser said.
         reason: String,
     },
+    /// The device does not compute what the CPU does.
+    #[error(transparent)]
+    Gate(#[from] Box<Mismatch>),
     /// The loss or a gradient is not a number any more.
     #[error("{0}")]
     NonFinite(Box<NonFinite>),

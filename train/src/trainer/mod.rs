@@ -26,6 +26,7 @@ use genesis_kernels::Kernels;
 
 use crate::checkpoint::Metrics;
 use crate::config::RunPlan;
+use crate::device::gate;
 use crate::optim::{GradientNorm, clip_scale};
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
@@ -35,6 +36,8 @@ use due::Due;
 pub use error::{NonFinite, TrainError};
 pub use resume::{Resume, Start, prepare};
 use sequences::Sequences;
+#[cfg(test)]
+pub(crate) use sequences::TokenTrial;
 use state::State;
 use task::{Steps, Task};
 use watch::{Samples, Watch};
@@ -89,10 +92,31 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
 ) -> Result<Outcome, TrainError> {
     let state = State::<B>::begin(course, task, &start)?;
     start.notes.iter().for_each(|note| observer.note(note));
+    if !gate::is_the_reference::<B>() && start.step() < course.steps() {
+        pass_gate(task, &state, start.step(), observer)?;
+    }
     let clock = Clock::start();
     let wall_before = state.wall_seconds;
     let mut run = Run { course, task, state, clock, wall_before, told_baseline: false };
     run.steps(start.step(), observer, stop)
+}
+
+/// Computes a few samples of the first step on the CPU too, and goes on if the results agree.
+fn pass_gate<B: Kernels, T: Task<B>>(
+    task: &T,
+    state: &State<B>,
+    step: u64,
+    observer: &mut dyn Observer,
+) -> Result<(), TrainError> {
+    observer.note(&gate::kernels_of::<B>(task.device()));
+    let slices = next_step(&mut task.steps_from(step, 1), step)?;
+    match task.trial(&slices) {
+        Some(trial) => {
+            observer.note(&gate::pass(&trial, &state.params, task.device())?.sentence());
+        }
+        None => observer.note("parity gate: nothing to compute, the first step has no label"),
+    }
+    Ok(())
 }
 
 /// A run in progress.

@@ -19,8 +19,10 @@ use crate::config::{DecayConfig, ScheduleConfig};
 
 /// Keys, and tables with all their keys, that do not change what is learned from here on. The
 /// location of the data is free because its digest is compared.
-const MAY_CHANGE: [&str; 8] = [
+const MAY_CHANGE: [&str; 9] = [
     "run.dir",
+    // Sums in another order: what is learned is the same, its bits are not.
+    "run.device",
     "run.threads",
     "data",
     "evaluation",

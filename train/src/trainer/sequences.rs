@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::FloatDType;
 use genesis_data::card::Split;
 use genesis_data::loader::{Loader, Objective};
-use genesis_kernels::Kernels;
-use genesis_model::{Mode, ParamSpec, Params, specs};
+use genesis_kernels::{Kernels, Precision};
+use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, TokenBatch};
 
 use super::error::TrainError;
@@ -17,7 +17,10 @@ use super::task::{Gradients, Measurement, Steps, Task};
 use super::watch::documents;
 use crate::checkpoint::CheckpointError;
 use crate::config::RunPlan;
+use crate::device::gate::{Computed, Trial};
+use crate::device::sample::some_tokens;
 use crate::evaluate::{Evaluation, evaluate};
+use crate::host::to_f64;
 use crate::report::{Figures, SequenceFigures, Work};
 
 /// Files of the dataset that travel with every checkpoint.
@@ -32,6 +35,7 @@ pub(super) struct Sequences<'a, B: Kernels> {
 
 impl<B: Kernels> Task<B> for Sequences<'_, B> {
     type Slice = TokenBatch;
+    type Trial = TokenTrial;
 
     fn samples_are(&self) -> &'static str {
         "documents"
@@ -72,6 +76,15 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         let first_slice = step * slices_per_step + (loader.rank * loader.accumulation) as u64;
         let mode = |slice| Mode::training(self.plan.precision, dropout, first_slice + slice);
         Ok(step::accumulate(&self.plan.model, params, slices, mode, self.device))
+    }
+
+    fn trial(&self, slices: &[TokenBatch]) -> Option<TokenTrial> {
+        let batch = some_tokens(slices);
+        (batch.num_labels() > 0).then(|| TokenTrial {
+            config: self.plan.model.clone(),
+            precision: self.plan.precision,
+            batch,
+        })
     }
 
     fn size(&self, slices: &[TokenBatch]) -> u64 {
@@ -133,5 +146,31 @@ impl<B: Kernels> Sequences<'_, B> {
                 found.num_labels, found.unigram_entropy
             )),
         }
+    }
+}
+
+/// A network and a few tokens.
+pub(crate) struct TokenTrial {
+    pub(crate) config: TransformerConfig,
+    pub(crate) precision: Precision,
+    pub(crate) batch: TokenBatch,
+}
+
+impl Trial for TokenTrial {
+    fn compute<B: Kernels>(
+        &self,
+        params: &Params<B>,
+        device: &B::Device,
+    ) -> Result<Computed, TrainError> {
+        let dropout = Seeds::new(0).stream("gate");
+        let mode = |slice| Mode::training(self.precision, dropout, slice);
+        let slices = std::slice::from_ref(&self.batch);
+        let (loss, gradients) = step::accumulate(&self.config, params, slices, mode, device);
+        Ok(Computed { loss, gradients: to_f64(&gradients) })
+    }
+
+    fn describe(&self) -> String {
+        let (segments, tokens) = (self.batch.num_segments(), self.batch.num_tokens());
+        format!("{tokens} tokens of {segments} sequences")
     }
 }

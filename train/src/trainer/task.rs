@@ -13,6 +13,7 @@ use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
 
 use super::error::TrainError;
+use crate::device::gate::Trial;
 use crate::report::{Figures, Work};
 
 /// Steps of data in order, each with its number from 0.
@@ -25,6 +26,9 @@ pub(crate) type Gradients<B> = (f64, Vec<Tensor<B, 1>>);
 pub(crate) trait Task<B: Kernels> {
     /// Part of a step whose gradients are made at once.
     type Slice;
+
+    /// What the parity gate computes.
+    type Trial: Trial;
 
     /// What "samples" are called in messages.
     fn samples_are(&self) -> &'static str;
@@ -51,6 +55,9 @@ pub(crate) trait Task<B: Kernels> {
         params: &Params<B>,
         slices: &[Self::Slice],
     ) -> Result<Gradients<B>, TrainError>;
+
+    /// A few samples of a step for the parity gate; `None` when none of them has a label.
+    fn trial(&self, slices: &[Self::Slice]) -> Option<Self::Trial>;
 
     /// Tokens or atoms of a step.
     fn size(&self, slices: &[Self::Slice]) -> u64;

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use genesis_data::graphs::GraphDataset;
 use genesis_data::ingest::Silent;
 use genesis_data::ingest::atoms::ingest_atoms;
-use genesis_kernels::Cpu;
+use genesis_kernels::{Cpu, Kernels};
 use genesis_train::atoms::train_atoms;
 use genesis_train::config::{AnyConfig, AtomsConfig, AtomsPlan, load_any_text, resolve_atoms};
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
@@ -95,6 +95,16 @@ impl Observer for Memory {
 
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
+    run: &(AtomsPlan, Arc<GraphDataset>),
+    memory: &mut Memory,
+    resume: &Resume,
+) -> Result<Outcome, TrainError> {
+    run_on::<Cpu>(&Device::<Cpu>::default(), run, memory, resume)
+}
+
+/// Prepares and trains on a device.
+pub(crate) fn run_on<B: Kernels>(
+    device: &B::Device,
     (plan, dataset): &(AtomsPlan, Arc<GraphDataset>),
     memory: &mut Memory,
     resume: &Resume,
@@ -103,5 +113,5 @@ pub(crate) fn run(
     let stop = Arc::clone(&memory.stop);
     let first_step_is_last = memory.stop_after.is_some_and(|step| start.step() + 1 >= step);
     stop.store(first_step_is_last, Ordering::Relaxed);
-    train_atoms::<Cpu>(plan, Arc::clone(dataset), &Device::<Cpu>::default(), memory, &stop, start)
+    train_atoms::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
 }

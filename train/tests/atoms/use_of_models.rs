@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use burn::tensor::Device;
 use genesis_data::ingest::atoms::{AtomsFormat, AtomsPlan, read_structures};
+use genesis_kernels::Cpu;
 use genesis_train::atoms::md::{Ensemble, MdOptions, run as simulate};
 use genesis_train::atoms::{
     AtomsError, AtomsModelFile, EVALUATION_FILE, PredictOptions, PredictReport, evaluate_run,
@@ -45,7 +47,8 @@ fn the_table_at_the_end_is_written_and_counts_every_held_out_structure() {
     let (plan, dataset) = plan(SILICON, dir.path());
     run(&(plan.clone(), dataset.clone()), &mut Memory::default(), &Resume::No).unwrap();
     let stop = AtomicBool::new(false);
-    let report = evaluate_run(&plan, &dataset, &stop).unwrap().unwrap();
+    let report =
+        evaluate_run::<Cpu>(&plan, &dataset, &Device::<Cpu>::default(), &stop).unwrap().unwrap();
     assert_eq!(report.rows[0].set, "validation");
     assert_eq!(report.rows[0].frames, dataset.card().splits.validation.frames);
     assert!(report.plots.iter().any(|plot| plot.quantity == "stress"));

@@ -10,7 +10,7 @@ use genesis_data::card::{
     TokenizerCard,
 };
 use genesis_data::shards::{Dataset, ShardLimits, ShardWriter};
-use genesis_kernels::Cpu;
+use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
 use genesis_train::config::{RunConfig, RunPlan, resolve};
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
@@ -171,9 +171,20 @@ pub(crate) fn run(
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
+    run_on::<Cpu>(&Device::<Cpu>::default(), plan, dataset, memory, resume)
+}
+
+/// Prepares and trains on a device.
+pub(crate) fn run_on<B: Kernels>(
+    device: &B::Device,
+    plan: &RunPlan,
+    dataset: &Arc<Dataset>,
+    memory: &mut Memory,
+    resume: &Resume,
+) -> Result<Outcome, TrainError> {
     let start = prepare(plan, resume)?;
     let stop = Arc::clone(&memory.stop);
     let first_step_is_last = memory.stop_after.is_some_and(|step| start.step() + 1 >= step);
     stop.store(first_step_is_last, Ordering::Relaxed);
-    train::<Cpu>(plan, Arc::clone(dataset), &Device::<Cpu>::default(), memory, &stop, start)
+    train::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
 }

@@ -1,6 +1,11 @@
 //! The training loop as a whole: one binary, because every part needs the same tiny run.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[cfg(feature = "wgpu")]
+#[path = "../support/adapter.rs"]
+mod adapter;
+#[cfg(feature = "wgpu")]
+mod devices;
 mod fixture;
 mod resume;
 mod steps;

@@ -18,7 +18,13 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 fn families(tree: &Tree) -> BTreeSet<String> {
     let inside = tree.files.keys().filter_map(|path| path.strip_prefix("kernels/src/"));
     let folders = inside.filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
-    folders.filter(|folder| !PLUMBING.contains(folder)).map(str::to_owned).collect()
+    // Parts of a module that is a file of its own belong to that file.
+    let is_module = |folder: &&str| {
+        !tree.files.contains_key(&format!("kernels/src/{folder}/mod.rs"))
+            && tree.files.contains_key(&format!("kernels/src/{folder}.rs"))
+    };
+    let folders = folders.filter(|folder| !PLUMBING.contains(folder) && !is_module(folder));
+    folders.map(str::to_owned).collect()
 }
 
 fn missing(tree: &Tree, family: &str) -> Vec<Finding> {
@@ -47,6 +53,8 @@ mod tests {
         let tree = Tree::of(&[
             ("kernels/src/lib.rs", ""),
             ("kernels/src/cuda/context.rs", ""),
+            ("kernels/src/precision.rs", ""),
+            ("kernels/src/precision/wgpu.rs", ""),
             ("kernels/src/norm/mod.rs", "//! Norms.\n//! No op: never differentiated.\n"),
             ("kernels/src/norm/reference.rs", ""),
             ("kernels/src/norm/roofline.rs", ""),

@@ -84,7 +84,7 @@ pub(crate) fn report(task: &str, found: &[Finding]) -> Result<()> {
 
 /// Is the whole file test code: `tests.rs`, `…_tests.rs`, or anything in a folder called `tests`?
 pub(crate) fn is_test_file(path: &str) -> bool {
-    ["/tests.rs", "_tests.rs"].iter().any(|end| path.ends_with(end))
+    ["/tests.rs", "_tests.rs", "/testing.rs"].iter().any(|end| path.ends_with(end))
         || path.split('/').any(|part| part == "tests")
 }
 

@@ -7,9 +7,12 @@ use genesis_benches::compare::peers::Scripts;
 use genesis_benches::compare::rounds::fight;
 use genesis_benches::compare::table::table;
 use genesis_benches::compare::{Duel, Outcome, Program, Row, Settings, duels, select, to_json};
+use genesis_train::device::{DeviceChoice, require};
 
+use super::kernels::Whose;
 use crate::console;
-use crate::exit::{Code, Failure};
+use crate::device::DeviceArgs;
+use crate::exit::{Code, Failure, OrExit};
 
 /// Compare with PyTorch, mace-torch and matscipy.
 ///
@@ -26,6 +29,7 @@ use crate::exit::{Code, Failure};
 ///   genesis bench compare --python venv/bin/python
 ///   genesis bench compare --python venv/bin/python --only w128 --only mace_train --rounds 5
 ///   genesis bench compare --python torch/bin/python --mace-python mace/bin/python --json
+///   genesis bench compare --python torch/bin/python --device cuda:0 --only gpt2
 ///   genesis bench compare --list
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -54,6 +58,11 @@ pub(crate) struct Args {
     /// Steps that count in each run [default: 4 to 20, fewer for large networks]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     steps: Option<u16>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Whose kernels ours are: those of the device, or the references (cuda)
+    #[arg(long, value_enum, default_value_t = Whose::Own)]
+    kernels: Whose,
     /// Leave out PyTorch's compiled variant; the rows then say that only eager ran
     #[arg(long)]
     eager_only: bool,
@@ -63,6 +72,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    if matches!(args.device.device, DeviceChoice::Wgpu { .. }) {
+        let message = "--device wgpu: PyTorch has no such device to compare with; use cpu or cuda, or \
+                       `genesis bench step --device wgpu` for ours alone";
+        return Err(Failure::error(Code::Usage, message));
+    }
+    if !args.list {
+        require(args.device.device).or_exit(Code::Usage)?;
+    }
     let scratch = tempfile::tempdir().context("cannot make a scratch folder for the peers")?;
     let scripts = scripts(args, scratch.path())?;
     let all = duels(&settings(args, scripts.clone())?);
@@ -105,6 +122,8 @@ fn settings(args: &Args, scripts: Scripts) -> anyhow::Result<Settings> {
         data: args.data.clone().or(shared),
         threads: rayon::current_num_threads(),
         steps: args.steps.map(usize::from),
+        device: args.device.device,
+        kernels: args.kernels.into(),
         compiled: !args.eager_only,
     })
 }

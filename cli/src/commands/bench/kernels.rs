@@ -2,20 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use clap::builder::PossibleValuesParser;
 use genesis_benches::ceiling::Ceilings;
 use genesis_benches::kernels::{
     FAMILIES, Measured, Report, ShapeSet, cases, heading, line, measure, remarks, svg,
 };
+use genesis_kernels::{Cpu, Kernels};
+use genesis_train::device::gate::{is_the_reference, kernels_of};
+use genesis_train::device::{KernelChoice, OnDevice, on_device};
 use genesis_train::inference::table::write_file;
 
 use crate::console;
+use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure, OrExit};
 use crate::threads;
 
 /// Time every kernel against what this machine can do.
 ///
-/// First measures the machine: multiply-adds in registers, and bandwidth of caches and memory. Then
+/// First measures the machine: multiply-adds in registers, and bandwidth of caches and memory; of a
+/// GPU, its largest products and copies. Then
 /// runs each operation on shapes of our models and prints its median time, the rates it reaches, the
 /// time that the ceilings allow for its arithmetic and traffic, and the share of that bound. Below
 /// the table stands why a share is less than half, where that is understood. A share above 100 %
@@ -25,15 +31,18 @@ use crate::threads;
 ///   genesis bench kernels
 ///   genesis bench kernels --family attention --family linear --shapes large
 ///   genesis bench kernels --json kernels.json --svg roofline.svg
+///   genesis bench kernels --device cuda:0 --shapes large
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Only kernels of this family; may be repeated
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(FAMILIES))]
     family: Vec<String>,
-    /// Where they run: this build has cpu
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Whose kernels: those of the device, or the references composed of Burn operations (cuda)
+    #[arg(long, value_enum, default_value_t = Whose::Own)]
+    kernels: Whose,
     /// Sizes: a step of a small or a large model, or tiny ones
     #[arg(long, value_name = "SET", default_value = "model", value_parser = PossibleValuesParser::new(ShapeSet::NAMES))]
     shapes: String,
@@ -49,32 +58,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    if args.device != "cpu" {
-        let message = format!(
-            "--device {}: this build has no such device, only cpu; leave --device out",
-            args.device
-        );
-        return Err(Failure::error(Code::Usage, message));
-    }
     let set: ShapeSet = args.shapes.parse().map_err(|e| Failure::error(Code::Usage, e))?;
-    let all = cases(set, &args.family);
     if args.list {
-        for case in &all {
+        for case in cases::<Cpu>(&Device::<Cpu>::default(), set, &args.family) {
             console::result(format!("{} {} {}", case.family, case.operation, case.shape));
         }
         return Ok(Code::Done);
     }
-    let report = threads::inside(|| {
-        let ceilings = Ceilings::measure();
-        console::result(heading(&ceilings));
-        let each = |case| {
-            let measured = measure(case, &ceilings);
-            console::result(line(&measured));
-            measured
-        };
-        let kernels: Vec<Measured> = all.iter().map(each).collect();
-        Report { version: env!("CARGO_PKG_VERSION").to_owned(), ceilings, kernels }
-    });
+    let work = Measuring { args, set };
+    let report = threads::inside(|| on_device(args.device.device, args.kernels.into(), work));
+    let report = report.or_exit(Code::Usage)?;
     let remarks = remarks(&report.kernels);
     if !remarks.is_empty() {
         console::result(format!("\n{remarks}"));
@@ -82,6 +75,51 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     write(args.json.as_deref(), || serde_json::to_string_pretty(&report).unwrap_or_default())?;
     write(args.svg.as_deref(), || svg(&report))?;
     Ok(Code::Done)
+}
+
+/// Kernels that are about to be measured.
+struct Measuring<'a> {
+    args: &'a Args,
+    set: ShapeSet,
+}
+
+impl OnDevice for Measuring<'_> {
+    type Output = Report;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Report {
+        let ceilings = if is_the_reference::<B>() {
+            Ceilings::measure()
+        } else {
+            console::note(kernels_of::<B>(device));
+            Ceilings::of_device::<B>(device, self.args.device.name())
+        };
+        console::result(heading(&ceilings));
+        let mut kernels: Vec<Measured> = Vec::new();
+        for case in cases::<B>(device, self.set, &self.args.family) {
+            let measured = measure(&case, &ceilings);
+            console::result(line(&measured));
+            kernels.push(measured);
+        }
+        Report { version: env!("CARGO_PKG_VERSION").to_owned(), ceilings, kernels }
+    }
+}
+
+/// Whose kernels a bench runs.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Whose {
+    /// Those of the device, and references for the rest
+    Own,
+    /// References alone
+    Reference,
+}
+
+impl From<Whose> for KernelChoice {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Own => Self::Own,
+            Whose::Reference => Self::Reference,
+        }
+    }
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> anyhow::Result<()> {

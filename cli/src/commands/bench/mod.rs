@@ -12,7 +12,7 @@ mod run_case;
 /// Measure speed on this machine.
 ///
 /// `kernels` times each kernel against what the machine can do. `compare` runs our programs and those
-/// of peers alternately, with equal settings. Figures are of this machine at this moment: ratios of
+/// of peers alternately, with equal settings. `step` times training steps of GPT-2 or MACE alone. Figures are of this machine at this moment: ratios of
 /// one run mean something, figures of two runs do not.
 ///
 /// Examples:
@@ -29,6 +29,7 @@ pub(crate) struct Args {
 enum What {
     Kernels(kernels::Args),
     Compare(compare::Args),
+    Step(run_case::StepArgs),
     #[command(hide = true)]
     RunCase(run_case::Args),
 }
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     match &args.what {
         What::Kernels(args) => kernels::run(args),
         What::Compare(args) => compare::run(args),
+        What::Step(args) => run_case::step(args),
         What::RunCase(args) => run_case::run(args),
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn of(source: &Source, defines: &Defines) -> &'static Library {
     // A test that failed while it compiled leaves nothing half done.
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     let loaded = loaded.get_or_insert_with(HashMap::new);
-    *loaded.entry(key).or_insert_with(|| Box::leak(Box::new(load(key, source, defines))))
+    loaded.entry(key).or_insert_with(|| Box::leak(Box::new(load(key, source, defines))))
 }
 
 fn key(source: &Source, defines: &Defines) -> u64 {

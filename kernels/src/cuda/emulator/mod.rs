@@ -16,13 +16,15 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) use comparison::assert_as_reference;
 pub(crate) use memory::GuardedArray;
 
+use std::marker::PhantomData;
+
 use super::launch::{Argument, Launch};
 use super::machine::{Element, Limits, Machine};
 use super::product::Product;
 use super::signature::Signature;
 
-/// A block on every device we run on: 1024 threads; 227 KiB of shared memory is what sm_90 allows and
-/// sm_80 comes close to with 163, so the smaller one counts. Source: CUDA C++ Programming Guide,
+/// A block on every device we run on: 1024 threads; 227 KiB of shared memory is what `sm_90` allows and
+/// `sm_80` comes close to with 163, so the smaller one counts. Source: CUDA C++ Programming Guide,
 /// "Technical Specifications per Compute Capability".
 const LIMITS: Limits = Limits {
     block_threads: 1024,
@@ -37,7 +39,7 @@ const MESSAGE_BYTES: usize = 512;
 /// The twin of `emulator::Grid`.
 #[repr(C)]
 struct Grid {
-    grid: [u32; 3],
+    blocks: [u32; 3],
     block: [u32; 3],
     dynamic_shared: *mut c_void,
     dynamic_shared_bytes: u64,
@@ -50,14 +52,15 @@ type Entry = unsafe extern "C" fn(*mut Grid, *mut *mut c_void) -> c_int;
 /// Runs kernels on the CPU.
 #[derive(Debug)]
 pub(crate) struct Emulator {
-    _found: (),
+    compiler: PhantomData<()>,
 }
 
 impl Emulator {
     /// The emulator; prints why there is none.
+    #[expect(clippy::print_stdout, reason = "a skipped test says so")]
     pub(crate) fn find() -> Option<Self> {
         if library::has_compiler() {
-            return Some(Self { _found: () });
+            return Some(Self { compiler: PhantomData });
         }
         println!("SKIPPED: no C++ compiler");
         None
@@ -106,9 +109,7 @@ fn call(
             Argument::Input(array) | Argument::Output(array) => {
                 (array.pointer() as usize as u64).to_ne_bytes()
             }
-            Argument::Number(number) => {
-                number.bytes(parameter.kind).expect("`check` found it fits")
-            }
+            Argument::Number(number) => number.bytes_for(parameter),
         })
         .collect();
     let mut arguments: Vec<*mut c_void> =
@@ -116,7 +117,7 @@ fn call(
     let shared = GuardedArray::filled(Element::U8, launch.shared_bytes, 0xFF);
     let mut message = [0; MESSAGE_BYTES];
     let mut grid = Grid {
-        grid: launch.grid.map(|size| u32::try_from(size).expect("`check` found it fits")),
+        blocks: launch.grid.map(|size| u32::try_from(size).expect("`check` found it fits")),
         block: launch.block,
         dynamic_shared: shared.pointer().cast(),
         dynamic_shared_bytes: launch.shared_bytes as u64,
@@ -138,10 +139,6 @@ fn call(
 
 impl Machine for Emulator {
     type Array = GuardedArray;
-
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
 
     fn array(&self, element: Element, len: usize) -> GuardedArray {
         GuardedArray::filled(element, len, 0xFF)

@@ -17,6 +17,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use genesis_kernels::Kernels;
 use genesis_model::equivariant::Wanted;
 use genesis_schema::{Frame, GraphBatch, Seeds};
 use serde::Serialize;
@@ -90,8 +91,8 @@ pub struct MdState {
 /// # Errors
 /// [`AtomsError`]: options that cannot work, a structure that does not fit the network, numbers
 /// that left all bounds, a file that cannot be written.
-pub fn run(
-    model: &AtomsModelFile,
+pub fn run<B: Kernels>(
+    model: &AtomsModelFile<B>,
     frame: &Frame,
     options: &MdOptions,
     path: &Path,
@@ -173,12 +174,12 @@ fn check(options: &MdOptions) -> Result<(), AtomsError> {
 }
 
 /// Forces of a trained network.
-struct ModelForces<'a> {
-    model: &'a AtomsModelFile,
+struct ModelForces<'a, B: Kernels> {
+    model: &'a AtomsModelFile<B>,
     frame: Frame,
 }
 
-impl Forces for ModelForces<'_> {
+impl<B: Kernels> Forces for ModelForces<'_, B> {
     fn evaluate(&mut self, positions: &[[f64; 3]]) -> Result<(f64, Vec<[f64; 3]>), AtomsError> {
         self.frame.positions.copy_from_slice(positions);
         let mut batch = GraphBatch::default();

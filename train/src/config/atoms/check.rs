@@ -3,7 +3,9 @@
 
 use super::super::check::Found;
 use super::super::problem::ConfigProblem;
-use super::{AtomsBatch, AtomsConfig, AtomsData, AtomsModel, AtomsObjective, StageTwoConfig};
+use super::{
+    AtomsBatch, AtomsConfig, AtomsData, AtomsDtype, AtomsModel, AtomsObjective, StageTwoConfig,
+};
 use genesis_data::ingest::GenerateAtoms;
 use genesis_model::equivariant::Penalty;
 
@@ -15,6 +17,7 @@ pub(in super::super) fn check(config: &AtomsConfig) -> Vec<ConfigProblem> {
     check_model(&mut found, &config.model);
     check_objective(&mut found, &config.objective);
     check_batch(&mut found, config.batch);
+    check_precision(&mut found, config);
     found.check_optimizer(&config.optimizer);
     found.check_schedule(&config.schedule);
     if let Some(stage) = &config.stage_two {
@@ -85,6 +88,15 @@ fn check_batch(found: &mut Found, batch: AtomsBatch) {
     found.at_least("batch.frames", batch.frames as u64, 1);
     found.at_least("batch.max_atoms", batch.max_atoms as u64, 1);
     found.at_least("batch.max_edges", batch.max_edges as u64, 1);
+}
+
+fn check_precision(found: &mut Found, config: &AtomsConfig) {
+    let (device, dtype) = (config.run.device, config.precision.dtype);
+    found.require(dtype != AtomsDtype::F64 || device.has_f64(), "precision.dtype", || {
+        format!(
+            "is \"f64\", but `run.device` is \"{device}\", which has 32 bits; change one of the two"
+        )
+    });
 }
 
 fn check_stage_two(found: &mut Found, stage: &StageTwoConfig, steps: u64) {

@@ -157,6 +157,7 @@ impl AtomsPlan {
             ("Steps planned", grouped(self.steps)),
             ("Structures per step", self.config.batch.frames.to_string()),
             ("Arithmetic", format!("{:?}", self.config.precision.dtype).to_lowercase()),
+            ("Device", self.config.run.device.to_string()),
             ("Threads", self.threads.to_string()),
             ("Seed", self.config.run.seed.to_string()),
             ("Dataset digest", self.dataset_digest.clone()),

@@ -103,3 +103,16 @@ fn a_huber_loss_needs_its_delta() {
     let text = FILE.replace("[batch]", "loss = { kind = \"huber\", delta = 0.01 }\n[batch]");
     assert_eq!(load(&text).unwrap().objective.loss, Penalty::Huber { delta: 0.01 });
 }
+
+#[test]
+fn sixty_four_bits_are_refused_where_the_device_has_thirty_two() {
+    let on = |device: &str| {
+        load(&format!("{FILE}\n[precision]\ndtype = \"f64\"\n").replace(
+            "dir = \"runs/atoms\"",
+            &format!("dir = \"runs/atoms\"\ndevice = \"{device}\""),
+        ))
+    };
+    let error = on("wgpu").unwrap_err();
+    assert!(error.contains("`precision.dtype`") && error.contains("\"wgpu\""), "{error}");
+    assert!(on("cpu").is_ok() && on("cuda:0").is_ok());
+}
