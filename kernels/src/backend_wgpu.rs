@@ -7,7 +7,7 @@ use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
     GeluKind, Kernels, LossAndGradients, Precision, RowIndex, adamw, attention, contraction,
     convolution, cross_entropy, dropout, embedding, gelu, norm, precision, reduce, rotary, rows,
-    spherical_harmonics, swiglu,
+    silu, slope, spherical_harmonics, swiglu,
 };
 
 /// The backend of wgpu: Burn's, without fusion, so that tensors are buffers of one queue.
@@ -292,5 +292,25 @@ impl Kernels for Wgpu {
 
     fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
         rows::wgpu::sum(x, indices)
+    }
+
+    fn silu(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::wgpu::forward(x)
+    }
+
+    fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::wgpu::slope(along, x)
+    }
+
+    fn silu_bend(a: Tensor<Self, 2>, b: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        silu::wgpu::bend(a, b, x)
+    }
+
+    fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::wgpu::dot(a, b)
+    }
+
+    fn scale_rows(scales: Tensor<Self, 2>, a: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        slope::wgpu::scale(scales, a)
     }
 }

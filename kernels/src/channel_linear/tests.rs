@@ -10,24 +10,30 @@ use crate::testing::{
 use crate::{Cpu, Kernels, RowIndex};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Form {
+pub(super) enum Form {
     Output,
     Input,
     Weights,
 }
 
-const FORMS: [Form; 3] = [Form::Output, Form::Input, Form::Weights];
+pub(super) const FORMS: [Form; 3] = [Form::Output, Form::Input, Form::Weights];
 
-struct Linear {
-    form: Form,
-    map: ChannelLinear,
-    num_nodes: usize,
+pub(super) struct Linear {
+    pub(super) form: Form,
+    pub(super) map: ChannelLinear,
+    pub(super) num_nodes: usize,
     /// Rows of x, some of which may be left unread.
-    num_rows: usize,
+    pub(super) num_rows: usize,
 }
 
 impl Linear {
-    fn new(form: Form, num_nodes: usize, copies: &[usize], channels: usize, s: usize) -> Self {
+    pub(super) fn new(
+        form: Form,
+        num_nodes: usize,
+        copies: &[usize],
+        channels: usize,
+        s: usize,
+    ) -> Self {
         let degree = |(l, &copies): (usize, &usize)| {
             let factor = 1.5 / (l + 1) as f64;
             DegreeMap { copies, factor }
@@ -46,13 +52,13 @@ impl Linear {
         Self { form, map, num_nodes, num_rows }
     }
 
-    fn with_more_rows(mut self, more: usize) -> Self {
+    pub(super) fn with_more_rows(mut self, more: usize) -> Self {
         self.num_rows += more;
         self
     }
 
     /// The two that the form reads, in its order.
-    fn inputs(&self) -> Vec<Vec<f64>> {
+    pub(super) fn inputs(&self) -> Vec<Vec<f64>> {
         let count = |rows: usize| self.num_nodes * rows * self.map.channels;
         let x = numbers(count(self.num_rows), 1);
         let weights = numbers(self.map.num_weights(), 2);

@@ -55,7 +55,7 @@ fn check(machine: &Emulator, case: &Contraction) {
 #[test]
 fn the_emulated_polynomial_and_its_derivatives_match_the_reference() {
     let Some(machine) = Emulator::find() else { return };
-    for channels in [1, 3, 33, 100] {
+    for channels in [1, 33] {
         for wanted in KERNELS {
             check(&machine, &Contraction::new(wanted, &species(), 3, channels));
         }
@@ -65,7 +65,8 @@ fn the_emulated_polynomial_and_its_derivatives_match_the_reference() {
 #[test]
 fn many_terms_take_several_kernels_on_the_emulator() {
     let Some(machine) = Emulator::find() else { return };
-    for wanted in KERNELS {
+    // One of each of the three loops; the others differ from these by terms that every test has.
+    for wanted in [Wanted::Output, Wanted::InputTangent, Wanted::Coefficients] {
         check(&machine, &Contraction::new(wanted, &species()[..40], 3, 5).of_many_terms());
     }
 }

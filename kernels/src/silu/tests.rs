@@ -10,8 +10,8 @@ use crate::testing::{
 use crate::{Cpu, Kernels};
 
 /// How many directions: the function, its slope, its bend.
-struct Silu {
-    order: usize,
+pub(super) struct Silu {
+    pub(super) order: usize,
 }
 
 impl Case for Silu {
@@ -39,7 +39,7 @@ impl Case for Silu {
 }
 
 impl Silu {
-    fn inputs(&self, count: usize) -> Vec<Vec<f64>> {
+    pub(super) fn inputs(&self, count: usize) -> Vec<Vec<f64>> {
         let x = numbers(count, 1).iter().map(|x| 5.0 * x).collect();
         let directions = (0..self.order).map(|at| numbers(count, 2 + at as u64));
         std::iter::once(x).chain(directions).collect()

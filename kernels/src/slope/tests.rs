@@ -9,12 +9,12 @@ use crate::testing::{
 };
 use crate::{Autodiff, Cpu, Kernels};
 
-struct Dot {
-    width: usize,
+pub(super) struct Dot {
+    pub(super) width: usize,
 }
 
-struct Scale {
-    width: usize,
+pub(super) struct Scale {
+    pub(super) width: usize,
 }
 
 fn rows<B: Kernels>(x: &Tensor<B, 1>, width: usize) -> Tensor<B, 2> {

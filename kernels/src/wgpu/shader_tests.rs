@@ -27,6 +27,8 @@ fn shaders() -> Vec<Shader> {
         crate::reduce::wgpu::shaders(),
         crate::rotary::wgpu::shaders(),
         crate::rows::wgpu::shaders(),
+        crate::silu::wgpu::shaders(),
+        crate::slope::wgpu::shaders(),
         crate::spherical_harmonics::wgpu::shaders(),
         crate::swiglu::wgpu::shaders(),
     ]
