@@ -17,7 +17,7 @@ use super::cublaslt::{self, Blas, Plan};
 use super::driver::Shape;
 use super::error::CudaError;
 use super::launch::{Argument, Launch};
-use super::machine::{Array, Element, Machine};
+use super::machine::{Array, Element, Limits, Machine};
 use super::product::Product;
 use crate::Cuda;
 
@@ -114,6 +114,10 @@ impl DeviceMachine {
 
 impl Machine for DeviceMachine {
     type Array = DeviceArray;
+
+    fn limits(&self) -> Limits {
+        self.context.driver.limits
+    }
 
     fn array(&self, element: Element, len: usize) -> DeviceArray {
         DeviceArray::new(&self.client, element, len)

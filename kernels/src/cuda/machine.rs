@@ -87,6 +87,9 @@ pub(crate) trait Machine {
     /// Its memory.
     type Array: Array;
 
+    /// Its limits.
+    fn limits(&self) -> Limits;
+
     /// An array nobody wrote yet: its content means nothing (NaN on the emulator).
     fn array(&self, element: Element, len: usize) -> Self::Array;
 

@@ -53,15 +53,14 @@ impl Case {
     /// Output, log-sum-exp, gradients of q, k and v.
     fn emulated(&self, machine: &Emulator, element: Element) -> Vec<Vec<f64>> {
         let arrays = self.inputs.each_ref().map(|x| machine.array_of(element, x));
-        self.computed(machine, arrays)
+        self.computed(machine, &arrays)
     }
 
     fn computed<M: Machine<Array = GuardedArray>>(
         &self,
         machine: &M,
-        arrays: [GuardedArray; 4],
+        [q, k, v, grad]: &[GuardedArray; 4],
     ) -> Vec<Vec<f64>> {
-        let [q, k, v, grad] = arrays.each_ref();
         let [query_shape, key_shape] = self.shapes();
         let inputs = Inputs { q, k, v, query_shape, key_shape, problem: &self.problem };
         let (output, log_sum_exp) = forward(machine, &inputs);
@@ -89,7 +88,6 @@ impl Case {
 
     /// Against the reference in f32 and f64. The gradients together: what cancels in one of them, all of
     /// it for a single key, errs by roundings of the size of the others.
-    #[expect(clippy::print_stdout, reason = "says which case a failure belongs to")]
     fn check_full(&self, machine: &Emulator) {
         let joined = |of: Vec<Vec<f64>>| [of[0].clone(), of[1].clone(), of[2..].concat()];
         let got = [Element::F32, Element::F64].map(|to| joined(self.emulated(machine, to)));
@@ -102,7 +100,6 @@ impl Case {
 
     /// Rounded products: no further from the exact result than twice what the reference's own roundings
     /// cost, and output and log-sum-exp close to what the reference gives with the same roundings.
-    #[expect(clippy::print_stdout, reason = "says which case a failure belongs to")]
     fn check_mixed(&self, machine: &Emulator, element: Element) {
         let got = self.emulated(machine, element);
         let exact = self.reference(DType::F64, Precision::Full);
@@ -208,7 +205,7 @@ fn emulated_tensor_cores_match_the_mixed_reference_for_every_width_of_a_tile() {
     }
 }
 
-/// An emulator whose blocks get the 99 KiB of shared memory that sm_86 and sm_89 give them. Source: CUDA
+/// An emulator whose blocks get the 99 KiB of shared memory that `sm_86` and `sm_89` give them. Source: CUDA
 /// C++ Programming Guide, "Technical Specifications per Compute Capability".
 struct Small(Emulator);
 
@@ -248,7 +245,7 @@ fn with_less_shared_memory_emulated_tensor_cores_give_the_same_bits() {
     let case = Case::packed(&[0, 20, 150], true, [1, 1, 128], Precision::Bf16Mixed);
     let want = case.emulated(&machine, Element::F32);
     let arrays = case.inputs.each_ref().map(|x| machine.array_of(Element::F32, x));
-    assert!(case.computed(&Small(machine), arrays) == want);
+    assert!(case.computed(&Small(machine), &arrays) == want);
 }
 
 #[test]

@@ -140,6 +140,10 @@ fn call(
 impl Machine for Emulator {
     type Array = GuardedArray;
 
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
     fn array(&self, element: Element, len: usize) -> GuardedArray {
         GuardedArray::filled(element, len, 0xFF)
     }
