@@ -6,6 +6,8 @@
 
 mod commands;
 mod console;
+#[cfg(feature = "cuda")]
+mod cuda_settings;
 mod device;
 mod exit;
 mod memory;
@@ -60,5 +62,7 @@ fn run(cli: Cli) -> anyhow::Result<exit::Code> {
     if let Some(threads) = cli.threads {
         threads::start(usize::from(threads));
     }
+    #[cfg(feature = "cuda")]
+    cuda_settings::settle()?;
     cli.command.run()
 }

@@ -1,7 +1,7 @@
 //! Runs the tests of the workspace and counts what ran and what was skipped.
 //!
-//! `cargo nextest` when it is installed, `cargo test` otherwise: a driver of graphics or a kernel that brings
-//! its process down then ends one test and not all. A test that cannot run prints
+//! `cargo nextest` when it is installed, since it gives every test a process of its own and a driver of graphics
+//! that ends its process then fails one test; `cargo test` otherwise. A test that cannot run prints
 //! a line that starts with `SKIPPED:` and passes; those lines are collected here, so that a skip
 //! never looks like a pass. Doctests are another stage.
 

@@ -33,7 +33,7 @@ pub enum CudaError {
     /// The driver cannot order whole contexts.
     #[error(
         "the driver (CUDA {}.{}) lacks {missing}, with which our work is ordered with Burn's; update \
-         it to one for CUDA 12.5 (version 555), or choose the synchronised ordering", 
+         it to one for CUDA 12.5 (version 555), or set GENESIS_CUDA_ORDERING=synchronised", 
         version / 1000, version % 1000 / 10
     )]
     NoContextEvents {

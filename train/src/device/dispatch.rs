@@ -52,6 +52,14 @@ pub enum DeviceError {
         /// What is there instead.
         found: String,
     },
+    /// It is there, but our kernels cannot run on it.
+    #[error("device {device}: {because}. `genesis doctor` says how to get what is missing")]
+    Unusable {
+        /// What was asked for.
+        device: DeviceChoice,
+        /// What is missing or failed.
+        because: String,
+    },
     /// There is no second implementation of the references for this backend.
     #[error(
         "device {device}: the references can be chosen on cuda only; without that choice every \
@@ -113,6 +121,7 @@ fn cuda<W: OnDevice>(
     work: W,
 ) -> Result<W::Output, DeviceError> {
     use burn::tensor::backend::{Device as _, DeviceId};
+    use genesis_kernels::cuda::{CudaError, device_facts};
     use genesis_kernels::{Cuda, PlainCuda};
 
     let absent = |found| DeviceError::Absent { device: choice, found };
@@ -123,6 +132,11 @@ fn cuda<W: OnDevice>(
         let named: Vec<_> = named.map(|(at, gpu)| format!("cuda:{at} {}", gpu.name)).collect();
         return Err(absent(named.join(", ")));
     };
+    if kernels == KernelChoice::Own {
+        let unusable =
+            |error: CudaError| DeviceError::Unusable { device: choice, because: error.to_string() };
+        device_facts(ordinal).map_err(unusable)?;
+    }
     let device = burn::tensor::Device::<Cuda>::from_id(DeviceId::new(0, id));
     Ok(match kernels {
         KernelChoice::Own => work.run::<Cuda>(&device),

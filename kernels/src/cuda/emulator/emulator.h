@@ -84,6 +84,13 @@ static Coordinates threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulator {
 
+// The stacks of fibers, made once per process: every kernel is a library of its own, and a process may have
+// some 65000 mappings, of which a stack with its guard takes two. mod.rs holds the twin.
+struct Stacks {
+    char* all;
+    unsigned guarded;
+};
+
 // As the host side passes it; mod.rs holds the twin.
 struct Grid {
     unsigned grid[3];
@@ -92,6 +99,7 @@ struct Grid {
     unsigned long long dynamic_shared_bytes;
     char* message;
     unsigned long long message_bytes;
+    Stacks* stacks;
 };
 
 constexpr unsigned WARP_LANES = 32;
@@ -210,19 +218,18 @@ __attribute__((noinline)) static void resume(unsigned at) {
 }
 
 static char* stack_of(unsigned thread) {
-    static char* stacks = nullptr;
-    if (stacks == nullptr) {
+    Stacks& stacks = *running->stacks;
+    if (stacks.all == nullptr) {
         void* all = mmap(nullptr, MOST_THREADS * (STACK_BYTES + GUARD_BYTES), PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (all == MAP_FAILED) fail("no memory for the stacks of fibers");
-        stacks = static_cast<char*>(all);
+        stacks.all = static_cast<char*>(all);
     }
-    // Only for threads that there are: a guard splits a mapping, of which a process has some 65000, and a
-    // test may load a hundred kernels.
-    static unsigned guarded = 0;
-    for (; guarded <= thread; ++guarded)
-        mprotect(stacks + guarded * (STACK_BYTES + GUARD_BYTES), GUARD_BYTES, PROT_NONE);
-    return stacks + thread * (STACK_BYTES + GUARD_BYTES) + GUARD_BYTES;
+    for (; stacks.guarded <= thread; ++stacks.guarded) {
+        char* guard = stacks.all + stacks.guarded * (STACK_BYTES + GUARD_BYTES);
+        if (mprotect(guard, GUARD_BYTES, PROT_NONE) != 0) fail("cannot guard the stacks of fibers");
+    }
+    return stacks.all + thread * (STACK_BYTES + GUARD_BYTES) + GUARD_BYTES;
 }
 
 static void prepare(unsigned at) {

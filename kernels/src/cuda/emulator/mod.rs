@@ -45,6 +45,14 @@ struct Grid {
     dynamic_shared_bytes: u64,
     message: *mut c_char,
     message_bytes: u64,
+    stacks: *mut Stacks,
+}
+
+/// The twin of `emulator::Stacks`; the first is an address, and zero before the first grid.
+#[repr(C)]
+struct Stacks {
+    all: usize,
+    guarded: u32,
 }
 
 type Entry = unsafe extern "C" fn(*mut Grid, *mut *mut c_void) -> c_int;
@@ -103,7 +111,7 @@ fn call(
     launch: &Launch<'_, GuardedArray>,
     signature: &Signature,
 ) -> Result<(), String> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    static STACKS: Mutex<Stacks> = Mutex::new(Stacks { all: 0, guarded: 0 });
     let mut values: Vec<[u8; 8]> = (launch.arguments.iter().zip(&signature.parameters))
         .map(|(argument, parameter)| match argument {
             Argument::Input(array) | Argument::Output(array) => {
@@ -116,6 +124,9 @@ fn call(
         values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
     let shared = GuardedArray::filled(Element::U8, launch.shared_bytes, 0xFF);
     let mut message = [0; MESSAGE_BYTES];
+    // One grid at a time. A test that failed while its grid ran left nothing to repair: stacks that are
+    // there stay good, and each run starts anew.
+    let mut stacks = STACKS.lock().unwrap_or_else(PoisonError::into_inner);
     let mut grid = Grid {
         blocks: launch.grid.map(|size| u32::try_from(size).expect("`check` found it fits")),
         block: launch.block,
@@ -123,13 +134,12 @@ fn call(
         dynamic_shared_bytes: launch.shared_bytes as u64,
         message: message.as_mut_ptr(),
         message_bytes: MESSAGE_BYTES as u64,
+        stacks: &raw mut *stacks,
     };
-    // A test that failed while its grid ran left nothing to repair: each run starts anew.
-    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: the arguments are those of the signature from which `entry` was written; arrays live in
     // `launch`; the emulator's state is used by one thread at a time.
     let failed = unsafe { entry(&raw mut grid, arguments.as_mut_ptr()) };
-    drop(guard);
+    drop(stacks);
     if failed == 0 {
         return if shared.is_intact() { Ok(()) } else { Err("writes around shared memory".into()) };
     }
