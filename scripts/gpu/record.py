@@ -124,7 +124,7 @@ def tests(out):
         state = "done" if (out / "state" / f"{name}.done").exists() else "NOT done"
         lines.append(f"{name:<11}{passed} tests passed, {failed} failed; {state}")
         for log in out.glob(f"logs/{name}.*.log"):
-            lines += [f"           {line.strip()}" for line in log.read_text().splitlines() if "per call" in line]
+            lines += [f"           {line.strip()}" for line in log.read_text().splitlines() if "us a call" in line]
     sanitizer = out / "sanitizer.txt"
     text = sanitizer.read_text().strip().replace("\n", "; ") if sanitizer.is_file() else "NOT run"
     return lines + [f"sanitizer  {text}"]

@@ -119,18 +119,17 @@ step_ceilings() {
   cat "$out/ceilings.json"
 }
 
+# Every comparison of the device with the CPU. In a dry run, without a device, they say that they are skipped.
+parity='on_the_device|cuda::device_'
+
 step_bridge() {
-  local pattern='bridge'
-  ((dry)) && pattern='oracle'
-  tests_named "$pattern" >"$out/state/bridge.list"
+  tests_named 'cuda::bridge_tests' >"$out/state/bridge.list"
   REQUIRE_DEVICE=$( ((dry)) || echo cuda) run_tests "$out/state/bridge.list" 580 bridge
-  grep -h "per call" "$out"/logs/bridge.*.log || true
+  grep -h "us a call" "$out"/logs/bridge.*.log || ((dry))
 }
 
 step_parity() {
-  local pattern='cuda'
-  ((dry)) && pattern='norm::tests'
-  tests_named "$pattern" | grep -v bridge >"$out/state/parity.list" || true
+  tests_named "$parity" >"$out/state/parity.list"
   REQUIRE_DEVICE=$( ((dry)) || echo cuda) run_tests "$out/state/parity.list" 280 parity
 }
 
@@ -142,8 +141,7 @@ step_sanitizer() {
     return 0
   fi
   # A few tests of every family: each is some hundred times slower under the tool.
-  tests_named 'cuda' | grep -v -E 'bridge|stress|orders_of_magnitude' |
-    awk -F:: '{ if (count[$1]++ < 2) print }' >"$out/state/sanitizer.list"
+  tests_named "$parity" | grep -v orders_of_magnitude | awk -F:: '{ if (count[$2]++ < 3) print }' >"$out/state/sanitizer.list"
   mapfile -t names <"$out/state/sanitizer.list"
   local check
   for check in memcheck racecheck; do

@@ -15,11 +15,24 @@ static SOURCE: Source =
 /// Threads of a block.
 const THREADS: usize = 256;
 
-/// A call: the map, and the number of nodes and of rows that x has for each.
+/// Nodes by species in the memory of a machine: item `i` is the place there, its row the node.
+#[derive(Clone, Debug)]
+pub(crate) struct Order<A>(Index<A>);
+
+impl<A> Order<A> {
+    pub(crate) fn upload<M: Machine<Array = A>>(machine: &M, species: &RowIndex) -> Self {
+        let order = RowIndex::new(species.items(), species.num_items());
+        Self(Index::upload(machine, &order))
+    }
+}
+
+/// A call: the map with the order of its nodes, where it has species, and the number of nodes and of rows
+/// that x has for each.
 #[derive(Debug)]
 pub(crate) struct Call<'a, M: Machine> {
     pub(crate) machine: &'a M,
     pub(crate) map: &'a ChannelLinear,
+    pub(crate) order: Option<&'a Order<M::Array>>,
     pub(crate) num_nodes: usize,
     pub(crate) num_rows: usize,
 }
@@ -171,25 +184,18 @@ impl<M: Machine> Call<'_, M> {
 
     /// Nodes by species; as they are where there is one.
     fn sorted(&self, x: &M::Array, rows: usize) -> M::Array {
-        match self.order() {
-            Some(order) => gather(self.machine, x, &order, self.width(rows)),
+        match self.order {
+            Some(Order(order)) => gather(self.machine, x, order, self.width(rows)),
             None => x.clone(),
         }
     }
 
     /// The reverse.
     fn put_back(&self, x: M::Array, rows: usize) -> M::Array {
-        match self.order() {
-            Some(order) => sum(self.machine, &x, &order, self.width(rows)),
+        match self.order {
+            Some(Order(order)) => sum(self.machine, &x, order, self.width(rows)),
             None => x,
         }
-    }
-
-    /// Item `i` is the place by species, its row the node there: each node once.
-    fn order(&self) -> Option<Index<M::Array>> {
-        let species = self.map.species.as_ref()?;
-        let order = RowIndex::new(species.items(), species.num_items());
-        Some(Index::upload(self.machine, &order))
     }
 }
 

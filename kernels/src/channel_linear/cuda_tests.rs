@@ -3,9 +3,11 @@
 use burn::tensor::{DType, Tensor};
 
 use super::super::tests::{FORMS, Form, Linear};
-use super::Call;
+use super::{Call, Order};
 use crate::Cpu;
 use crate::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::device_tests::{check_case, has_device};
 use crate::cuda::emulator::{Emulator, assert_as_reference};
 use crate::testing::{Case, host, tensors};
 
@@ -13,7 +15,8 @@ const BOTH: [Element; 2] = [Element::F32, Element::F64];
 
 fn emulated(machine: &Emulator, element: Element, case: &Linear, inputs: &[Vec<f64>]) -> Vec<f64> {
     let (num_nodes, num_rows) = (case.num_nodes, case.num_rows);
-    let call = Call { machine, map: &case.map, num_nodes, num_rows };
+    let order = case.map.species.as_ref().map(|species| Order::upload(machine, species));
+    let call = Call { machine, map: &case.map, order: order.as_ref(), num_nodes, num_rows };
     let [a, b] = [0, 1].map(|at: usize| machine.array_of(element, &inputs[at]));
     let result = match case.form {
         Form::Output => call.forward(&a, &b),
@@ -69,5 +72,26 @@ fn no_nodes_give_zero_gradients_of_weights_on_the_emulator() {
             Form::Output | Form::Input => vec![],
         };
         assert_eq!(emulated(&machine, Element::F32, &case, &case.inputs()), want, "{form:?}");
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn maps_on_the_device_match_the_cpu() {
+    if !has_device() {
+        return;
+    }
+    for form in FORMS {
+        for species in [1, 2, 3] {
+            for (nodes, copies, channels) in
+                [(1, &[1][..], 1), (23, &[2, 3, 2, 1], 17), (700, &[1, 2, 2], 64)]
+            {
+                let case = Linear::new(form, nodes, copies, channels, species);
+                let name = format!("{form:?} {species} {nodes} {channels}");
+                check_case(&name, &case, &case.inputs());
+            }
+        }
+        let case = Linear::new(form, 8, &[1, 2], 5, 2).with_more_rows(4);
+        check_case(&format!("{form:?} with more rows"), &case, &case.inputs());
     }
 }

@@ -18,7 +18,7 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(all(test, unix))]
+#[cfg(any(feature = "cuda", all(test, unix)))]
 pub(crate) mod cuda;
 mod op;
 pub mod reference;
@@ -112,7 +112,7 @@ impl ChannelLinear {
     }
 
     /// Asserts the shapes of what is given; N.
-    fn check(
+    pub(crate) fn check(
         &self,
         operation: &str,
         x: Option<[usize; 3]>,

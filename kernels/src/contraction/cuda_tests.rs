@@ -6,6 +6,8 @@ use super::super::tests::{Contraction, KERNELS, Wanted};
 use super::Call;
 use crate::Cpu;
 use crate::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::device_tests::{check_case, has_device};
 use crate::cuda::emulator::{Emulator, assert_as_reference};
 use crate::testing::{Case, host, tensors};
 
@@ -97,4 +99,20 @@ fn a_nan_stays_in_its_node_and_channel_on_the_emulator() {
     let nan: Vec<usize> = (0..got.len()).filter(|&at| got[at].is_nan()).collect();
     // Outputs 0 and 2 of four have terms with input 0.
     assert_eq!(nan, [4 * 2 + 1, (4 + 2) * 2 + 1]);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn contractions_on_the_device_match_the_cpu() {
+    if !has_device() {
+        return;
+    }
+    for wanted in KERNELS {
+        for channels in [1, 33, 128] {
+            let case = Contraction::new(wanted, &species(), 3, channels);
+            check_case(&format!("{wanted:?} {channels}"), &case, &case.inputs());
+        }
+        let case = Contraction::new(wanted, &species()[..40], 3, 5).of_many_terms();
+        check_case(&format!("{wanted:?} of many terms"), &case, &case.inputs());
+    }
 }

@@ -7,6 +7,8 @@ use super::super::tests::{Convolution, EDGES, FORMS, Form, NODES};
 use super::{Call, Graph};
 use crate::Cpu;
 use crate::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::device_tests::{check_case, has_device};
 use crate::cuda::emulator::{Emulator, assert_as_reference};
 use crate::testing::{Case, host, tensors};
 
@@ -133,4 +135,22 @@ fn a_nan_reaches_the_nodes_that_receive_it_and_no_other_on_the_emulator() {
     let nodes: Vec<bool> =
         got.chunks(got.len() / NODES).map(|node| node.iter().any(|x| x.is_nan())).collect();
     assert_eq!(nodes, [true, false, false, true, false]);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn forms_on_the_device_match_the_cpu() {
+    if !has_device() {
+        return;
+    }
+    // More edges than nodes, most of them at few nodes, as in a molecule.
+    let edges: Vec<[u32; 2]> = (0..3000).map(|edge| [edge * 7 % 200, edge / 16]).collect();
+    for form in FORMS {
+        for (degrees, channels) in [([1, 3, 3], 32), ([2, 3, 2], 5), ([0, 3, 1], 128)] {
+            let case = Convolution::new(form, degrees, &edges, 200, channels);
+            check_case(&format!("{form:?} {degrees:?} {channels}"), &case, &case.inputs());
+        }
+        let case = Convolution::new(form, [1, 1, 1], &EDGES, NODES, 33).with_shared_weights();
+        check_case(&format!("{form:?} with shared weights"), &case, &case.inputs());
+    }
 }

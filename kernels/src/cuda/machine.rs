@@ -2,7 +2,7 @@
 //!
 //! The host side of a family is written once for any machine: the device in production, the emulator in
 //! tests. Work is done in the order in which it is given. Not here: shapes, which belong to the families,
-//! and tensors, which `backend_cuda.rs` turns into arrays.
+//! and tensors, which `tensors` turns into arrays.
 
 use super::launch::Launch;
 use super::product::Product;

@@ -7,9 +7,9 @@
 #[cfg(feature = "cuda")]
 mod array;
 #[cfg(feature = "cuda")]
-pub(crate) mod atoms;
-#[cfg(feature = "cuda")]
 mod bridge;
+#[cfg(all(test, feature = "cuda"))]
+mod bridge_tests;
 pub(crate) mod compile;
 #[cfg(feature = "cuda")]
 mod context;
@@ -20,7 +20,7 @@ pub(crate) mod device;
 #[cfg(all(test, feature = "cuda"))]
 mod device_sequence_tests;
 #[cfg(all(test, feature = "cuda"))]
-mod device_tests;
+pub(crate) mod device_tests;
 #[cfg(feature = "cuda")]
 mod driver;
 pub(crate) mod elementwise;
@@ -40,6 +40,8 @@ pub(crate) mod rounding;
 #[cfg(feature = "cuda")]
 mod settings;
 pub(crate) mod signature;
+#[cfg(feature = "cuda")]
+pub(crate) mod tensors;
 
 #[cfg(feature = "cuda")]
 pub use compile::{CompileCounts, KernelStore};

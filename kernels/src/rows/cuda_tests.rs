@@ -2,10 +2,14 @@
 
 use burn::tensor::DType;
 
+#[cfg(feature = "cuda")]
+use super::super::tests::{Gather, Sum};
 use super::super::{RowIndex, reference};
 use super::{Index, gather, sum};
 use crate::Cpu;
 use crate::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::device_tests::{check_case, has_device};
 use crate::cuda::emulator::{Emulator, assert_as_reference};
 use crate::testing::{host, numbers, shaped};
 
@@ -103,4 +107,22 @@ fn a_nan_spoils_its_own_row_only_on_the_emulator() {
     let got = summed(&machine, Element::F32, &x, &RowIndex::new(&ROWS, NUM_ROWS), 4);
     let nan: Vec<usize> = (0..got.len()).filter(|&at| got[at].is_nan()).collect();
     assert_eq!(nan, [5]);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn rows_and_their_sums_on_the_device_match_the_cpu() {
+    if !has_device() {
+        return;
+    }
+    let many: Vec<u32> = (0..5000).map(|item| item * item % 301).collect();
+    for (rows, num_rows) in [(&ROWS[..], NUM_ROWS), (&many, 301)] {
+        for width in WIDTHS {
+            let index = RowIndex::new(rows, num_rows);
+            let name = format!("{} items of {width}", rows.len());
+            let gather = Gather { index: index.clone(), width };
+            check_case(&name, &gather, &[numbers(num_rows * width, 1)]);
+            check_case(&name, &Sum { index, width }, &[numbers(rows.len() * width, 1)]);
+        }
+    }
 }

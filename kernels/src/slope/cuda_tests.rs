@@ -6,6 +6,8 @@ use super::super::tests::{Dot, Scale};
 use super::{dot, scale};
 use crate::Cpu;
 use crate::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::device_tests::{check_case, has_device};
 use crate::cuda::emulator::{Emulator, assert_as_reference};
 use crate::testing::{Case, host, numbers, tensors};
 
@@ -64,4 +66,18 @@ fn no_rows_launch_no_dots_and_no_multiples_on_the_emulator() {
     let none = machine.array_of(Element::F64, &[]);
     assert!(dot(&machine, [&none, &none], [0, 3]).values().is_empty());
     assert!(scale(&machine, [&none, &none], 3).values().is_empty());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn dots_and_multiples_on_the_device_match_the_cpu() {
+    if !has_device() {
+        return;
+    }
+    for [rows, width] in SIZES.into_iter().filter(|sizes| sizes[1] > 0).chain([[20_000, 96]]) {
+        let [a, b] = [1, 2].map(|seed| numbers(rows * width, seed));
+        let name = format!("{rows} x {width}");
+        check_case(&name, &Dot { width }, &[a.clone(), b]);
+        check_case(&name, &Scale { width }, &[numbers(rows, 3), a]);
+    }
 }

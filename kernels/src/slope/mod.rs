@@ -23,7 +23,7 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(all(test, unix))]
+#[cfg(any(feature = "cuda", all(test, unix)))]
 pub(crate) mod cuda;
 mod op;
 pub mod reference;

@@ -7,6 +7,8 @@ use super::super::tests::{Harmonics, KERNELS, Wanted};
 use super::{backward, forward, second};
 use crate::Cpu;
 use crate::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::cuda::device_tests::{check_case, has_device};
 use crate::cuda::emulator::{Emulator, assert_as_reference};
 use crate::testing::{Case, host, tensors};
 
@@ -93,5 +95,19 @@ fn a_nan_spoils_its_own_edge_only_on_the_emulator() {
         let spoiled = |&edge: &usize| got[edge * width..][..width].iter().any(|x| x.is_nan());
         let nan: Vec<usize> = (0..130).filter(spoiled).collect();
         assert_eq!(nan, [127], "{wanted:?}");
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn harmonics_on_the_device_match_the_cpu() {
+    if !has_device() {
+        return;
+    }
+    for wanted in KERNELS {
+        for (max_degree, edges) in [(0, 1), (1, 129), (3, 20_000), (MAX_DEGREE, 300)] {
+            let case = Harmonics { wanted, edges, max_degree };
+            check_case(&format!("{wanted:?} {max_degree} {edges}"), &case, &case.inputs());
+        }
     }
 }

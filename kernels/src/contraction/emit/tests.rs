@@ -3,6 +3,8 @@
 use super::super::tests::many_terms;
 use super::super::{Term, Terms};
 use super::{coefficients, inputs, outputs};
+#[cfg(feature = "cuda")]
+use crate::cuda::compile::nvrtc_tests::assert_compile;
 use crate::emit::Kernel;
 
 fn count(kernels: &[Kernel], word: &str) -> usize {
@@ -47,5 +49,16 @@ fn a_term_of_each_order_reads_as_its_product() {
         "t2 += g0_0_1s * x1 + g0_0_1 * v1;",
     ] {
         assert!(lines.contains(&line), "no line `{line}` in\n{text}");
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn kernels_of_many_terms_compile_and_keep_their_numbers_in_registers() {
+    for moving in [false, true] {
+        assert_compile(&outputs(&many_terms(), 128, moving));
+        assert_compile(&inputs(&many_terms(), 128, moving));
+        // Sixteen of a kind, each of as many terms.
+        assert_compile(&coefficients(&many_terms(), 128, moving)[..2]);
     }
 }

@@ -3,6 +3,8 @@
 
 use super::super::Paths;
 use super::{harmonics, radial, to_edges, to_receivers};
+#[cfg(feature = "cuda")]
+use crate::cuda::compile::nvrtc_tests::assert_compile;
 use crate::emit::Kernel;
 
 fn all(paths: &Paths, channels: usize) -> Vec<Kernel> {
@@ -79,5 +81,13 @@ fn texts_stay_below_the_size_that_compiles_in_a_second_or_two() {
             let size = kernel.cuda().len();
             assert!(size <= most_bytes, "{} of {degrees:?} has {size} bytes", kernel.name);
         }
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn kernels_of_the_degrees_of_mace_compile_and_keep_their_numbers_in_registers() {
+    for degrees in [[0, 3, 3], [1, 3, 3], [2, 3, 3]] {
+        assert_compile(&all(&Paths::new(degrees[0], degrees[1], degrees[2]), 128));
     }
 }

@@ -10,7 +10,7 @@ mod log;
 #[cfg(feature = "cuda")]
 pub(crate) mod nvrtc;
 #[cfg(all(test, feature = "cuda"))]
-mod nvrtc_tests;
+pub(crate) mod nvrtc_tests;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,8 @@
 use super::super::MAX_DEGREE;
 use super::super::recursion::steps;
 use super::{backward, forward, second};
+#[cfg(feature = "cuda")]
+use crate::cuda::compile::nvrtc_tests::assert_compile;
 
 fn literals(text: &str) -> usize {
     text.matches("Real(").count()
@@ -46,4 +48,12 @@ fn degree_one_is_the_unit_vector_times_the_root_of_three() {
     let value: f64 = value.parse().expect("a number");
     assert!((value - 3.0_f64.sqrt()).abs() < 1e-15, "{value}");
     assert_eq!(factors, " * (u1 * y0);");
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn kernels_of_the_degrees_of_mace_compile_and_keep_their_numbers_in_registers() {
+    for degree in 0..=3 {
+        assert_compile(&[forward(degree), backward(degree), second(degree)]);
+    }
 }

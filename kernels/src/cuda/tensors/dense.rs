@@ -1,0 +1,90 @@
+//! Dense layers, embeddings and sums over flat buffers.
+
+use burn::tensor::{Int, Tensor};
+
+use crate::cuda::device::on;
+use crate::linear::WeightLayout;
+use crate::shape::assert_shape;
+use crate::{Cuda, Precision, embedding, linear};
+
+/// [`Kernels::linear`](crate::Kernels::linear).
+pub(crate) fn linear(
+    x: Tensor<Cuda, 2>,
+    weight: Tensor<Cuda, 2>,
+    bias: Option<Tensor<Cuda, 1>>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<Cuda, 2> {
+    let (tokens, inputs, outputs) =
+        linear::check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
+    let shape = linear::cuda::Shape { tokens, inputs, outputs, layout, precision };
+    on(&x.device(), |machine| {
+        let (x, weight) = (machine.input(x), machine.input(weight));
+        let bias = bias.map(|bias| machine.input(bias));
+        let y = linear::cuda::forward(machine, &x, &weight, bias.as_ref(), shape);
+        machine.tensor(y, [tokens, outputs])
+    })
+}
+
+/// [`Kernels::linear_input_backward`](crate::Kernels::linear_input_backward).
+pub(crate) fn linear_input_backward(
+    grad: Tensor<Cuda, 2>,
+    weight: Tensor<Cuda, 2>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<Cuda, 2> {
+    let ([tokens, _], (inputs, outputs)) = (grad.dims(), layout.inputs_outputs(weight.dims()));
+    assert_shape("linear", "grad", grad.dims(), [tokens, outputs], "`weight` fixes O");
+    let shape = linear::cuda::Shape { tokens, inputs, outputs, layout, precision };
+    on(&grad.device(), |machine| {
+        let (grad, weight) = (machine.input(grad), machine.input(weight));
+        let dx = linear::cuda::input_backward(machine, &grad, &weight, shape);
+        machine.tensor(dx, [tokens, inputs])
+    })
+}
+
+/// [`Kernels::linear_weight_backward`](crate::Kernels::linear_weight_backward).
+pub(crate) fn linear_weight_backward(
+    grad: Tensor<Cuda, 2>,
+    x: Tensor<Cuda, 2>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<Cuda, 2> {
+    let ([tokens, outputs], [_, inputs]) = (grad.dims(), x.dims());
+    assert_shape("linear", "x", x.dims(), [tokens, inputs], "`grad` fixes N");
+    let shape = linear::cuda::Shape { tokens, inputs, outputs, layout, precision };
+    let stored = match layout {
+        WeightLayout::OutIn => [outputs, inputs],
+        WeightLayout::InOut => [inputs, outputs],
+    };
+    on(&grad.device(), |machine| {
+        let (grad, x) = (machine.input(grad), machine.input(x));
+        let dweight = linear::cuda::weight_backward(machine, &grad, &x, shape);
+        machine.tensor(dweight, stored)
+    })
+}
+
+/// [`Kernels::embedding`](crate::Kernels::embedding).
+pub(crate) fn embedding(weight: Tensor<Cuda, 2>, ids: Tensor<Cuda, 1, Int>) -> Tensor<Cuda, 2> {
+    let ([rows, width], [tokens]) = (weight.dims(), ids.dims());
+    on(&weight.device(), |machine| {
+        let (weight, ids) = (machine.input(weight), machine.input_int(ids));
+        let y = embedding::cuda::forward(machine, &weight, &ids, [rows, width]);
+        machine.tensor(y, [tokens, width])
+    })
+}
+
+/// [`Kernels::embedding_backward`](crate::Kernels::embedding_backward).
+pub(crate) fn embedding_backward(
+    grad: Tensor<Cuda, 2>,
+    ids: Tensor<Cuda, 1, Int>,
+    num_rows: usize,
+) -> Tensor<Cuda, 2> {
+    let [tokens, width] = grad.dims();
+    assert_shape("embedding_backward", "ids", ids.dims(), [tokens], "`grad` fixes N");
+    on(&grad.device(), |machine| {
+        let (grad, ids) = (machine.input(grad), machine.input_int(ids));
+        let table = embedding::cuda::backward(machine, &grad, &ids, [num_rows, width]);
+        machine.tensor(table, [num_rows, width])
+    })
+}
