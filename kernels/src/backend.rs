@@ -60,6 +60,18 @@ pub trait Kernels: Backend {
         linear::reference::input_backward(grad, weight, layout, precision)
     }
 
+    /// `residual [N, O]` plus a linear map. See [`linear`](crate::linear).
+    fn linear_residual(
+        residual: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::reference::residual(residual, x, weight, bias, layout, precision)
+    }
+
     /// Gradient of the weight alone. See [`linear`](crate::linear).
     fn linear_weight_backward(
         grad: Tensor<Self, 2>,

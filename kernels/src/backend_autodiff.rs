@@ -30,6 +30,17 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         linear::tracked(x, weight, bias, layout, precision)
     }
 
+    fn linear_residual(
+        residual: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::residual_tracked(residual, x, weight, bias, layout, precision)
+    }
+
     fn rms_norm(x: Tensor<Self, 2>, weight: Tensor<Self, 1>, epsilon: f64) -> Tensor<Self, 2> {
         norm::rms_norm_tracked(x, weight, epsilon)
     }

@@ -30,6 +30,17 @@ impl Kernels for Flex {
         linear::cpu::forward(x, weight, bias, layout, precision)
     }
 
+    fn linear_residual(
+        residual: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        linear::cpu::residual(residual, x, weight, bias, layout, precision)
+    }
+
     fn linear_input_backward(
         grad: Tensor<Self, 2>,
         weight: Tensor<Self, 2>,

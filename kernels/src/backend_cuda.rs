@@ -35,6 +35,17 @@ impl Kernels for Cuda {
         dense::linear(x, weight, bias, layout, precision)
     }
 
+    fn linear_residual(
+        residual: Tensor<Self, 2>,
+        x: Tensor<Self, 2>,
+        weight: Tensor<Self, 2>,
+        bias: Option<Tensor<Self, 1>>,
+        layout: WeightLayout,
+        precision: Precision,
+    ) -> Tensor<Self, 2> {
+        dense::linear_residual(residual, x, weight, bias, layout, precision)
+    }
+
     fn linear_input_backward(
         grad: Tensor<Self, 2>,
         weight: Tensor<Self, 2>,

@@ -15,9 +15,9 @@ mod support;
 
 use burn::tensor::{Device, FloatDType, Tensor};
 use genesis_kernels::oracle::{Oracle, assert_matches};
-use genesis_kernels::{AdamwStep, AmsgradState, Autodiff, Cpu, Kernels, Wgpu, wgpu};
+use genesis_kernels::{AdamwStep, AmsgradState, Autodiff, Cpu, Kernels, Precision, Wgpu, wgpu};
 use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Penalty, loss_and_gradients};
-use genesis_model::{Packed, Params, Transformer, TransformerConfig, specs};
+use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::atoms::{Frame, GraphBatch};
 use genesis_schema::{Seeds, TokenBatch};
 
@@ -64,7 +64,9 @@ fn transformer_losses<B: Kernels>(
     config: &TransformerConfig,
     batch: &TokenBatch,
     dtype: FloatDType,
+    precision: Precision,
 ) -> Vec<f64> {
+    let mode = Mode { precision, ..support::MODE };
     let device = Device::<B>::default();
     let stream = Seeds::new(7).stream("initialisation");
     let mut params = Params::<B>::initialise_as(specs(config), &stream, dtype, &device);
@@ -74,7 +76,7 @@ fn transformer_losses<B: Kernels>(
     let mut losses = vec![];
     for number in 1..=STEPS {
         let tracked = params.track();
-        let sum = Transformer::bind(config, &tracked).loss_sum(&packed, &support::MODE);
+        let sum = Transformer::bind(config, &tracked).loss_sum(&packed, &mode);
         let loss = sum.div_scalar(batch.num_labels() as f64);
         losses.push(first_number(loss.clone().inner()));
         let gradients = tracked.gradients(&mut loss.backward());
@@ -136,19 +138,30 @@ fn assert_same(family: &str, exact: &[f64], narrow: &[f64], got: &[f64]) {
     assert_matches(got, &Oracle { exact, same_precision: narrow, epsilon }, SLACK);
 }
 
-#[test]
-fn every_transformer_family_has_the_losses_of_the_cpu_on_wgpu() {
+fn check_transformers(precision: Precision) {
     if adapter_is_missing() {
         return;
     }
     for (family, table) in support::FAMILIES {
         let config = support::config(table);
         let batch = support::batch(&config, &[&[4, 10, 5, 6, 7, 3], &[8, 9, 2, 0, 5]]);
-        let exact = transformer_losses::<Cpu>(&config, &batch, FloatDType::F64);
-        let narrow = transformer_losses::<Cpu>(&config, &batch, FloatDType::F32);
-        let got = transformer_losses::<Wgpu>(&config, &batch, FloatDType::F32);
+        let cpu = |dtype| transformer_losses::<Cpu>(&config, &batch, dtype, precision);
+        let (exact, narrow) = (cpu(FloatDType::F64), cpu(FloatDType::F32));
+        let got = transformer_losses::<Wgpu>(&config, &batch, FloatDType::F32, precision);
         assert_same(family, &exact, &narrow, &got);
     }
+}
+
+#[test]
+fn every_transformer_family_has_the_losses_of_the_cpu_on_wgpu() {
+    check_transformers(Precision::Full);
+}
+
+/// Operands are rounded to bf16 in f64 as well, so that only the sums differ: and the roundings that a
+/// sum on the edge between two bf16 tips over, on the CPU as on wgpu.
+#[test]
+fn every_transformer_family_has_the_losses_of_the_cpu_on_wgpu_with_operands_in_bf16() {
+    check_transformers(Precision::Bf16Mixed);
 }
 
 /// A crystal with every label, and a molecule with an energy.

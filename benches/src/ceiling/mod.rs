@@ -68,6 +68,25 @@ impl Ceilings {
         }
     }
 
+    /// The larger of each rate: a ceiling is what was reached once, and other work on the machine can
+    /// halve all rates for a while.
+    #[must_use]
+    pub fn or_higher(self, other: &Self) -> Self {
+        let most = |a: Option<f64>, b: Option<f64>| a.map(|a| b.map_or(a, |b| a.max(b)));
+        let pairs = self.bandwidths.iter().zip(&other.bandwidths);
+        let bandwidths = pairs.map(|(a, b)| {
+            let bytes_per_s = a.bytes_per_s.max(b.bytes_per_s);
+            Bandwidth { bytes: a.bytes, bytes_per_s }
+        });
+        Self {
+            f32_flops_per_s: self.f32_flops_per_s.max(other.f32_flops_per_s),
+            f64_flops_per_s: most(self.f64_flops_per_s, other.f64_flops_per_s),
+            bf16_flops_per_s: most(self.bf16_flops_per_s, other.bf16_flops_per_s),
+            bandwidths: bandwidths.collect(),
+            ..self
+        }
+    }
+
     /// Flops a second of `arithmetic`; bf16 without an instruction runs as f32.
     pub fn flops_per_s(&self, arithmetic: Arithmetic) -> f64 {
         match arithmetic {
@@ -114,6 +133,18 @@ pub(crate) mod tests {
         let bandwidths = found.bandwidths.iter().map(|it| Some(it.bytes_per_s));
         let rates: Vec<_> = rates.into_iter().chain(bandwidths).collect();
         assert!(rates.iter().flatten().all(|rate| rate.is_finite() && *rate > 0.0), "{found:?}");
+    }
+
+    #[test]
+    fn of_two_measurements_the_larger_of_each_rate_counts() {
+        let mut other = example();
+        (other.f32_flops_per_s, other.f64_flops_per_s) = (300e9, Some(50e9));
+        other.bandwidths[1].bytes_per_s = 26e9;
+        let both = example().or_higher(&other);
+        let rates = (both.f32_flops_per_s, both.f64_flops_per_s, both.bf16_flops_per_s);
+        assert_eq!(rates, (300e9, Some(100e9), None));
+        let bandwidths: Vec<f64> = both.bandwidths.iter().map(|it| it.bytes_per_s).collect();
+        assert_eq!(bandwidths, [100e9, 26e9]);
     }
 
     #[test]

@@ -80,10 +80,21 @@ impl Measured {
     }
 }
 
+/// The times of a case.
+pub struct Timed {
+    case: KernelCase,
+    samples_s: Vec<f64>,
+}
+
 /// Runs a case; its inputs are made before the clock starts, outputs dropped while it runs, as in
 /// training.
-pub fn measure(case: &KernelCase, ceilings: &Ceilings) -> Measured {
-    let samples_s = sample(case);
+pub fn time(case: KernelCase) -> Timed {
+    let samples_s = sample(&case);
+    Timed { case, samples_s }
+}
+
+/// What the times could have been.
+pub fn judge(Timed { case, samples_s }: Timed, ceilings: &Ceilings) -> Measured {
     let flops_per_s = ceilings.flops_per_s(case.arithmetic);
     let bytes_per_s = ceilings.bytes_per_s(case.work.bytes);
     let bound_s = case.work.lower_bound_s(flops_per_s, bytes_per_s);
@@ -173,9 +184,9 @@ pub(super) mod tests {
                 Box::new(|| ())
             })
         };
-        let found = measure(&case(200e9, 10.0), &example());
+        let found = judge(time(case(200e9, 10.0)), &example());
         assert!((found.bound_s - 1.0).abs() < 1e-12 && found.limit == Limit::Compute);
-        let found = measure(&case(1.0, 25e9), &example());
+        let found = judge(time(case(1.0, 25e9)), &example());
         assert!((found.bound_s - 1.0).abs() < 1e-12 && found.limit == Limit::Memory);
         assert!(found.samples_s.len() >= LEAST_SAMPLES);
         assert!(found.percentiles_s[0] <= found.median_s);

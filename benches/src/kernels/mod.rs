@@ -19,7 +19,7 @@ use genesis_kernels::Kernels;
 use tensors::Place;
 
 pub use case::KernelCase;
-pub use measure::{Limit, Measured, Report, measure};
+pub use measure::{Limit, Measured, Report, Timed, judge, time};
 pub use plot::svg;
 pub use shapes::ShapeSet;
 pub use table::{heading, line, remarks};

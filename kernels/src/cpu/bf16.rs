@@ -9,10 +9,10 @@
 //! ```
 
 use std::arch::x86_64::{
-    __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_mask_storeu_epi32, _mm512_cvtepu16_epi32,
-    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mask_storeu_epi32, _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32,
-    _mm512_setzero_ps, _mm512_slli_epi32,
+    __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_mask_storeu_epi32, _mm512_cvtne2ps_pbh,
+    _mm512_cvtneps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_epi32, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16, _mm512_set1_epi32,
+    _mm512_setzero_ps, _mm512_storeu_si512,
 };
 use std::mem::transmute;
 
@@ -43,6 +43,23 @@ fn first_lanes(count: usize) -> u16 {
     if count >= WIDTH { u16::MAX } else { (1 << count) - 1 }
 }
 
+/// Where the bf16 of a pair stand in a register of first halves and then second halves.
+#[inline(always)]
+fn interleaving() -> __m512i {
+    const PLACES: [u16; 2 * WIDTH] = {
+        let mut places = [0; 2 * WIDTH];
+        let mut at = 0_u16;
+        while at < 16 {
+            places[2 * at as usize] = at;
+            places[2 * at as usize + 1] = 16 + at;
+            at += 1;
+        }
+        places
+    };
+    // SAFETY: both types are 64 bytes of any value.
+    unsafe { transmute::<[u16; 2 * WIDTH], __m512i>(PLACES) }
+}
+
 /// Up to 16 numbers, zeros behind.
 #[inline(always)]
 fn load_numbers(numbers: &[f32]) -> __m512 {
@@ -61,7 +78,18 @@ impl Arithmetic for Pairs {
 
     #[inline(always)]
     fn along(numbers: &[f32], cells: &mut [u32]) {
-        for (numbers, cells) in numbers.chunks(WIDTH).zip(cells.chunks_mut(WIDTH / 2)) {
+        let (whole, rest) = numbers.as_chunks::<{ 2 * WIDTH }>();
+        let (registers, cells) = cells.split_at_mut(whole.len() * WIDTH);
+        for (numbers, cells) in whole.iter().zip(registers.as_chunks_mut::<WIDTH>().0) {
+            // SAFETY: 32 numbers make 16 cells; `run_mixed` checked the processor.
+            unsafe {
+                let low = _mm512_loadu_ps(numbers.as_ptr());
+                let high = _mm512_loadu_ps(numbers.as_ptr().add(WIDTH));
+                let rounded = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(cells.as_mut_ptr().cast(), rounded);
+            }
+        }
+        for (numbers, cells) in rest.chunks(WIDTH).zip(cells.chunks_mut(WIDTH / 2)) {
             #[expect(clippy::cast_possible_truncation, reason = "eight cells have eight bits")]
             let mask = first_lanes(cells.len()) as u8;
             // SAFETY: only lanes below the length are written; `run_mixed` checked the processor.
@@ -81,12 +109,9 @@ impl Arithmetic for Pairs {
             let mask = first_lanes(cells.len());
             // SAFETY: only lanes below the length are written; `run_mixed` checked the processor.
             unsafe {
-                let low = _mm512_cvtneps_pbh(load_numbers(numbers));
-                let low = _mm512_cvtepu16_epi32(transmute::<__m256bh, __m256i>(low));
-                let high = _mm512_cvtepu16_epi32(transmute::<__m256bh, __m256i>(
-                    _mm512_cvtneps_pbh(second),
-                ));
-                let pairs = _mm512_or_si512(low, _mm512_slli_epi32::<16>(high));
+                let halves = _mm512_cvtne2ps_pbh(second, load_numbers(numbers));
+                let halves = transmute::<__m512bh, __m512i>(halves);
+                let pairs = _mm512_permutexvar_epi16(interleaving(), halves);
                 _mm512_mask_storeu_epi32(cells.as_mut_ptr().cast(), mask, pairs);
             }
         }

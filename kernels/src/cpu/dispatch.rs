@@ -41,6 +41,7 @@ pub(crate) fn run<J: Job>(job: J) {
 pub(crate) fn run_mixed<J: Job>(job: J) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512bf16")
+        && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx2")
@@ -53,7 +54,7 @@ pub(crate) fn run_mixed<J: Job>(job: J) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx2,fma")]
+#[target_feature(enable = "avx512bf16,avx512bw,avx512f,avx512vl,avx2,fma")]
 fn avx512_bf16<J: Job>(job: J) {
     job.run::<Avx512Bf16>();
 }

@@ -187,7 +187,7 @@ impl<F: Form> Call<'_, F> {
         let weight = Matrix::new(self.weight, [vocabulary, width]);
         let shape = [rows.len(), vocabulary];
         let logits = logits.room(rows.len() * vocabulary);
-        let finish = Finish { add: false, bias: self.bias };
+        let finish = Finish { bias: self.bias, ..Finish::OVERWRITE };
         let mut target = Target::new(logits, shape, vocabulary);
         product::<F>(hidden, weight.transposed(), &mut target, finish);
 

@@ -40,8 +40,8 @@ pub(crate) enum Value {
 pub(crate) enum Step {
     /// Launch a kernel.
     Kernel { function: Function, shape: Shape, values: Vec<Value> },
-    /// Compute a product of `a`, `b`, `out` and perhaps a bias, by their places.
-    Product { blas: Arc<Blas>, plan: Arc<Plan>, operands: [usize; 3], bias: Option<usize> },
+    /// Compute a product of `a`, `b`, what is added, the result, and perhaps a bias, by their places.
+    Product { blas: Arc<Blas>, plan: Arc<Plan>, operands: [usize; 4], bias: Option<usize> },
     /// Fill with zeros.
     Clear { array: usize, bytes: usize },
 }

@@ -161,7 +161,8 @@ impl DeviceMachine {
         plan: Arc<Plan>,
         product: &Product<'_, DeviceArray>,
     ) {
-        let operands = [product.a.array, product.b.array, product.out.array];
+        let added = product.onto.unwrap_or(product.out.array);
+        let operands = [product.a.array, product.b.array, added, product.out.array];
         let operands = operands.map(|array| self.slot(array));
         let bias = product.bias.map(|array| self.slot(array));
         self.push(Step::Product { blas: blas.clone(), plan, operands, bias });

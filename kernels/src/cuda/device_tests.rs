@@ -132,11 +132,13 @@ fn maps<B: Kernels>(
     let w = shaped::<B, 2>(&numbers(i * o, 2), stored, dtype);
     let b = flat::<B>(&numbers(o, 3), dtype);
     let g = shaped::<B, 2>(&numbers(n * o, 4), [n, o], dtype);
-    let y = <B as Kernels>::linear(x.clone(), w.clone(), Some(b), layout, precision);
+    let y = <B as Kernels>::linear(x.clone(), w.clone(), Some(b.clone()), layout, precision);
+    let (r, of, by) = (g.clone(), x.clone(), w.clone());
+    let onto = <B as Kernels>::linear_residual(r, of, by, Some(b), layout, precision);
     let bare = <B as Kernels>::linear(x.clone(), w.clone(), None, layout, precision);
     let dx = <B as Kernels>::linear_input_backward(g.clone(), w, layout, precision);
     let dw = <B as Kernels>::linear_weight_backward(g, x, layout, precision);
-    [y, bare, dx, dw].map(host).concat()
+    [y, onto, bare, dx, dw].map(host).concat()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A matrix product as data: operands as views of arrays, so that a transpose is a stride and not a copy.
 //!
-//! `out[b] = a[b] b[b] (+ bias) (+ out[b])` for every `b` of the batch. Row-major or its transpose; what a
+//! `out[b] = a[b] b[b] (+ bias) (+ out[b])`, or `(+ onto[b])`, for every `b` of the batch. Row-major or its transpose; what a
 //! machine does with it is its own affair. Not here: algorithms.
 
 use super::machine::{Array, Element};
@@ -81,6 +81,8 @@ pub(crate) struct Product<'a, A> {
     pub(crate) bias: Option<&'a A>,
     /// Added to what is there, instead of replacing it.
     pub(crate) accumulate: bool,
+    /// Added instead: laid out as the result and read where that is written. Needs terms to sum.
+    pub(crate) onto: Option<&'a A>,
     /// Matrices in the batch.
     pub(crate) batch: usize,
     /// How sums are computed.
@@ -98,7 +100,8 @@ impl<A> Copy for Product<'_, A> {}
 impl<'a, A> Product<'a, A> {
     /// `out = a b`.
     pub(crate) fn of(a: Matrices<'a, A>, b: Matrices<'a, A>, out: Matrices<'a, A>) -> Self {
-        Self { a, b, out, bias: None, accumulate: false, batch: 1, compute: Compute::Plain }
+        let (bias, onto) = (None, None);
+        Self { a, b, out, bias, accumulate: false, onto, batch: 1, compute: Compute::Plain }
     }
 }
 
@@ -133,6 +136,17 @@ impl<A: Array> Product<'_, A> {
             let (element, len) = (bias.element(), bias.len());
             assert!(element == result && len == n, "product: `bias` is {len} {element:?}, not {n}");
         }
+        if let Some(onto) = self.onto {
+            self.check_onto(onto);
+        }
+    }
+
+    fn check_onto(&self, onto: &A) {
+        let (element, len) = (onto.element(), onto.len());
+        let out = (self.out.array.element(), self.out.array.len());
+        assert!((element, len) == out, "product: `onto` is {len} {element:?}, not {out:?}");
+        assert!(!self.accumulate, "product: added to `out` or to `onto`");
+        assert!(self.a.columns > 0, "product: `onto` needs terms to sum");
     }
 
     fn check_bounds(&self, name: &str, matrices: &Matrices<'_, A>) {

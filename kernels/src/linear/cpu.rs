@@ -6,7 +6,7 @@
 use burn::backend::Flex;
 use burn::tensor::Tensor;
 
-use super::{WeightLayout, check};
+use super::{WeightLayout, check, check_residual};
 use crate::Precision;
 use crate::cpu::{Element, filled, input, is_f64};
 use crate::matmul::{Finish, Form, Matrix, Mixed, Plainly, Target, product};
@@ -29,30 +29,63 @@ pub(crate) fn forward(
     layout: WeightLayout,
     precision: Precision,
 ) -> Tensor<Flex, 2> {
-    check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
-    let mut dtypes = vec![x.dtype(), weight.dtype()];
-    dtypes.extend(bias.as_ref().map(Tensor::dtype));
-    match (is_f64("linear", &dtypes), precision) {
-        (false, Precision::Full) => forward_as::<Plainly<f32>>(x, weight, bias, layout),
-        (false, Precision::Bf16Mixed) => forward_as::<Mixed<f32>>(x, weight, bias, layout),
-        (true, Precision::Full) => forward_as::<Plainly<f64>>(x, weight, bias, layout),
-        (true, Precision::Bf16Mixed) => forward_as::<Mixed<f64>>(x, weight, bias, layout),
-    }
+    Call { x, weight, bias, residual: None, layout }.run(precision)
 }
 
-fn forward_as<F: Form>(
+/// [`Kernels::linear_residual`](crate::Kernels::linear_residual).
+pub(crate) fn residual(
+    residual: Tensor<Flex, 2>,
     x: Tensor<Flex, 2>,
     weight: Tensor<Flex, 2>,
     bias: Option<Tensor<Flex, 1>>,
     layout: WeightLayout,
+    precision: Precision,
 ) -> Tensor<Flex, 2> {
-    let (x_dims, weight_dims) = (x.dims(), weight.dims());
-    let (_, outputs) = layout.inputs_outputs(weight_dims);
-    let (x, weight, bias) = (input(x), input(weight), bias.map(input));
-    let left = Matrix::new(F::Number::view(&x), x_dims);
-    let right = inputs_by_outputs(F::Number::view(&weight), weight_dims, layout);
-    let bias = bias.as_ref().map(F::Number::view);
-    multiplied::<F>(left, right, [x_dims[0], outputs], bias)
+    Call { x, weight, bias, residual: Some(residual), layout }.run(precision)
+}
+
+/// A linear map, perhaps with what it is added to.
+struct Call {
+    x: Tensor<Flex, 2>,
+    weight: Tensor<Flex, 2>,
+    bias: Option<Tensor<Flex, 1>>,
+    residual: Option<Tensor<Flex, 2>>,
+    layout: WeightLayout,
+}
+
+impl Call {
+    fn run(self, precision: Precision) -> Tensor<Flex, 2> {
+        let bias = self.bias.as_ref();
+        let of = check(self.x.dims(), self.weight.dims(), bias.map(Tensor::dims), self.layout);
+        let mut dtypes = vec![self.x.dtype(), self.weight.dtype()];
+        dtypes.extend(bias.map(Tensor::dtype));
+        if let Some(residual) = &self.residual {
+            check_residual(residual.dims(), of);
+            dtypes.push(residual.dtype());
+        }
+        match (is_f64("linear", &dtypes), precision) {
+            (false, Precision::Full) => self.run_as::<Plainly<f32>>(),
+            (false, Precision::Bf16Mixed) => self.run_as::<Mixed<f32>>(),
+            (true, Precision::Full) => self.run_as::<Plainly<f64>>(),
+            (true, Precision::Bf16Mixed) => self.run_as::<Mixed<f64>>(),
+        }
+    }
+
+    fn run_as<F: Form>(self) -> Tensor<Flex, 2> {
+        let (x_dims, weight_dims) = (self.x.dims(), self.weight.dims());
+        let (_, outputs) = self.layout.inputs_outputs(weight_dims);
+        let shape = [x_dims[0], outputs];
+        let (x, weight) = (input(self.x), input(self.weight));
+        let (bias, residual) = (self.bias.map(input), self.residual.map(input));
+        let left = Matrix::new(F::Number::view(&x), x_dims);
+        let right = inputs_by_outputs(F::Number::view(&weight), weight_dims, self.layout);
+        let finish = Finish {
+            add: false,
+            bias: bias.as_ref().map(F::Number::view),
+            residual: residual.as_ref().map(|of| Matrix::new(F::Number::view(of), shape)),
+        };
+        multiplied::<F>(left, right, shape, finish)
+    }
 }
 
 /// [`Kernels::linear_input_backward`](crate::Kernels::linear_input_backward).
@@ -83,7 +116,7 @@ fn input_as<F: Form>(
     let (grad, weight) = (input(grad), input(weight));
     let left = Matrix::new(F::Number::view(&grad), grad_dims);
     let right = inputs_by_outputs(F::Number::view(&weight), weight_dims, layout).transposed();
-    multiplied::<F>(left, right, [grad_dims[0], inputs], None)
+    multiplied::<F>(left, right, [grad_dims[0], inputs], Finish::OVERWRITE)
 }
 
 /// [`Kernels::linear_weight_backward`](crate::Kernels::linear_weight_backward).
@@ -111,28 +144,26 @@ fn weight_as<F: Form>(
     let (grad, x) = (input(grad), input(x));
     let grad = Matrix::new(F::Number::view(&grad), grad_dims);
     let x = Matrix::new(F::Number::view(&x), x_dims);
-    match layout {
-        WeightLayout::OutIn => {
-            multiplied::<F>(grad.transposed(), x, [grad_dims[1], x_dims[1]], None)
-        }
-        WeightLayout::InOut => {
-            multiplied::<F>(x.transposed(), grad, [x_dims[1], grad_dims[1]], None)
-        }
-    }
+    let (left, right) = match layout {
+        WeightLayout::OutIn => (grad.transposed(), x),
+        WeightLayout::InOut => (x.transposed(), grad),
+    };
+    let shape = [left.rows(), right.columns()];
+    multiplied::<F>(left, right, shape, Finish::OVERWRITE)
 }
 
-/// A new tensor that holds `left right + bias`.
+/// A new tensor that holds `left right`, finished.
 fn multiplied<F: Form>(
     left: Matrix<'_, F::Number>,
     right: Matrix<'_, F::Number>,
     shape: [usize; 2],
-    bias: Option<&[F::Number]>,
+    finish: Finish<'_, F::Number>,
 ) -> Tensor<Flex, 2> {
     // SAFETY: a product that does not add writes every number of its target.
     unsafe {
         filled(shape, |room| {
             let mut target = Target::uninit(room, shape, shape[1]);
-            product::<F>(left, right, &mut target, Finish { add: false, bias });
+            product::<F>(left, right, &mut target, finish);
         })
     }
 }

@@ -42,12 +42,12 @@ pub(crate) fn operand<M: Machine>(machine: &M, x: &M::Array, precision: Precisio
     }
 }
 
-/// `y [N, O]`.
+/// `y [N, O]`, added to a residual of that shape where there is one, which takes inputs.
 pub(crate) fn forward<M: Machine>(
     machine: &M,
-    x: &M::Array,
-    weight: &M::Array,
+    [x, weight]: [&M::Array; 2],
     bias: Option<&M::Array>,
+    residual: Option<&M::Array>,
     shape: Shape,
 ) -> M::Array {
     let element = x.element();
@@ -55,6 +55,7 @@ pub(crate) fn forward<M: Machine>(
     let y = machine.array(element, shape.tokens * shape.outputs);
     machine.multiply(Product {
         bias,
+        onto: residual,
         ..Product::of(
             Matrices::of(&x, [shape.tokens, shape.inputs]),
             shape.weight(&weight),

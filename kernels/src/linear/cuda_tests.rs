@@ -16,11 +16,12 @@ fn inputs(shape: Shape) -> [Vec<f64>; 4] {
 
 fn emulated(machine: &Emulator, shape: Shape, element: Element) -> Vec<f64> {
     let [x, w, b, g] = inputs(shape).map(|values| machine.array_of(element, &values));
-    let y = forward(machine, &x, &w, Some(&b), shape);
-    let without_bias = forward(machine, &x, &w, None, shape);
+    let y = forward(machine, [&x, &w], Some(&b), None, shape);
+    let without_bias = forward(machine, [&x, &w], None, None, shape);
+    let onto = forward(machine, [&x, &w], Some(&b), Some(&g), shape);
     let dx = input_backward(machine, &g, &w, shape);
     let dw = weight_backward(machine, &g, &x, shape);
-    [y, without_bias, dx, dw].iter().flat_map(GuardedArray::values).collect()
+    [y, without_bias, onto, dx, dw].iter().flat_map(GuardedArray::values).collect()
 }
 
 fn plain(shape: Shape, dtype: DType) -> Vec<f64> {
@@ -33,11 +34,12 @@ fn plain(shape: Shape, dtype: DType) -> Vec<f64> {
     let [x, w, g] = [(x, [tokens, i]), (w, stored), (g, [tokens, o])]
         .map(|(values, sizes)| shaped::<Cpu, 2>(&values, sizes, dtype));
     let b = shaped::<Cpu, 1>(&b, [o], dtype);
-    let y = reference::forward(x.clone(), w.clone(), Some(b), layout, precision);
+    let y = reference::forward(x.clone(), w.clone(), Some(b.clone()), layout, precision);
     let without_bias = reference::forward(x.clone(), w.clone(), None, layout, precision);
+    let onto = reference::residual(g.clone(), x.clone(), w.clone(), Some(b), layout, precision);
     let dx = reference::input_backward(g.clone(), w, layout, precision);
     let dw = reference::weight_backward(g, x, layout, precision);
-    [y, without_bias, dx, dw].map(host).concat()
+    [y, without_bias, onto, dx, dw].map(host).concat()
 }
 
 #[test]

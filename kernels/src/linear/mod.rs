@@ -1,9 +1,9 @@
 //! Linear maps of token rows.
 //!
 //! ```text
-//! maths     y[n, o] = sum_i x[n, i] W[o, i] + b[o]
-//!           dx = g W,  dW = g^T x,  db[o] = sum_n g[n, o]
-//! layout    x [N, I], g and y [N, O]; W [O, I] (OutIn) or its transpose [I, O] (InOut)
+//! maths     y[n, o] = sum_i x[n, i] W[o, i] + b[o] (+ r[n, o])
+//!           dx = g W,  dW = g^T x,  db[o] = sum_n g[n, o],  dr = g
+//! layout    x [N, I], g, r and y [N, O]; W [O, I] (OutIn) or its transpose [I, O] (InOut)
 //! dtypes    f32 or f64; Bf16Mixed rounds the operands of the products, not the bias
 //! ordering  as deterministic as the matrix product of the backend; on the CPU for any number of
 //!           threads
@@ -22,7 +22,7 @@ pub mod roofline;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use op::tracked;
+pub(crate) use op::{residual_tracked, tracked};
 
 use crate::shape::assert_shape;
 
@@ -58,4 +58,10 @@ pub(crate) fn check(
         assert_shape("linear", "bias", bias, [outputs], "`weight` fixes O");
     }
     (tokens, inputs, outputs)
+}
+
+/// Asserts the shape of what the result `[N, O]` is added to.
+pub(crate) fn check_residual(residual: [usize; 2], (tokens, _, outputs): (usize, usize, usize)) {
+    let want = [tokens, outputs];
+    assert_shape("linear_residual", "residual", residual, want, "`x` fixes N, `weight` fixes O");
 }

@@ -2,6 +2,7 @@
 //! that needs it is wanted.
 
 use burn::backend::Autodiff;
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -10,7 +11,7 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
 use super::WeightLayout;
-use crate::graph::{absent, primitive, register, tensor};
+use crate::graph::{Tracked, absent, primitive, register, tensor};
 use crate::{Kernels, Precision};
 
 #[derive(Debug)]
@@ -25,36 +26,69 @@ struct Saved<F> {
     weight: Option<F>,
 }
 
+/// [`Linear`] added to something, whose gradient is that of the sum.
+#[derive(Debug)]
+struct LinearResidual(Linear);
+
+impl Linear {
+    /// Gradients of x, weight and bias, where they are wanted.
+    fn register<B: Kernels>(
+        self,
+        grad: Tensor<B, 2>,
+        Saved { x, weight }: Saved<FloatTensor<B>>,
+        [x_node, weight_node, bias_node]: [Option<NodeId>; 3],
+        grads: &mut Gradients,
+    ) {
+        let Self { layout, precision } = self;
+        if let (Some(id), Some(weight)) = (x_node, weight) {
+            let (grad, weight) = (grad.clone(), tensor(weight));
+            let dx = <B as Kernels>::linear_input_backward(grad, weight, layout, precision);
+            grads.register::<B>(id, primitive(dx));
+        }
+        if let (Some(id), Some(x)) = (weight_node, x) {
+            let (grad, x) = (grad.clone(), tensor(x));
+            let dw = <B as Kernels>::linear_weight_backward(grad, x, layout, precision);
+            grads.register::<B>(id, primitive(dw));
+        }
+        if let Some(id) = bias_node {
+            let db: Tensor<B, 1> = grad.sum_dim(0).squeeze_dim(0);
+            grads.register::<B>(id, primitive(db));
+        }
+    }
+}
+
 impl<B: Kernels> Backward<B, 3> for Linear {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = tensor(grads.consume::<B>(&ops.node));
+        let parents = ops.parents.map(|parent| parent.map(|node| node.id));
+        self.register::<B>(grad, ops.state, parents, grads);
+    }
+}
+
+impl<B: Kernels> Backward<B, 4> for LinearResidual {
+    type State = Saved<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad: Tensor<B, 2> = tensor(grads.consume::<B>(&ops.node));
-        let Saved { x, weight } = ops.state;
-        let [x_node, weight_node, bias_node] = ops.parents;
-        if let (Some(node), Some(weight)) = (x_node, weight) {
-            let weight = tensor(weight);
-            let dx = <B as Kernels>::linear_input_backward(
-                grad.clone(),
-                weight,
-                self.layout,
-                self.precision,
-            );
-            grads.register::<B>(node.id, primitive(dx));
+        let parents = ops.parents.map(|parent| parent.map(|node| node.id));
+        let [x, weight, bias, residual] = parents;
+        self.0.register::<B>(grad.clone(), ops.state, [x, weight, bias], grads);
+        if let Some(id) = residual {
+            grads.register::<B>(id, primitive(grad));
         }
-        if let (Some(node), Some(x)) = (weight_node, x) {
-            let dw = <B as Kernels>::linear_weight_backward(
-                grad.clone(),
-                tensor(x),
-                self.layout,
-                self.precision,
-            );
-            grads.register::<B>(node.id, primitive(dw));
-        }
-        if let Some(node) = bias_node {
-            let db: Tensor<B, 1> = grad.sum_dim(0).squeeze_dim(0);
-            grads.register::<B>(node.id, primitive(db));
-        }
+    }
+}
+
+/// What the backward needs of the two operands.
+fn saved<B: Kernels, C: CheckpointStrategy>(
+    x: &Tracked<B, C>,
+    weight: &Tracked<B, C>,
+) -> Saved<FloatTensor<B>> {
+    Saved {
+        x: weight.is_tracked().then(|| x.primitive.clone()),
+        weight: x.is_tracked().then(|| weight.primitive.clone()),
     }
 }
 
@@ -75,10 +109,32 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
         precision,
     );
     let bias = bias.unwrap_or_else(|| absent::<B, C>(&x));
-    let state = || Saved {
-        x: weight.is_tracked().then(|| x.primitive.clone()),
-        weight: x.is_tracked().then(|| weight.primitive.clone()),
-    };
     let operation = Linear { layout, precision };
-    tensor(register::<B, C, _, 3>(operation, [&x, &weight, &bias], primitive(output), state))
+    let (parents, state) = ([&x, &weight, &bias], || saved::<B, C>(&x, &weight));
+    tensor(register::<B, C, _, 3>(operation, parents, primitive(output), state))
+}
+
+/// [`Kernels::linear_residual`] inside a graph.
+pub(crate) fn residual_tracked<B: Kernels, C: CheckpointStrategy>(
+    residual: Tensor<Autodiff<B, C>, 2>,
+    x: Tensor<Autodiff<B, C>, 2>,
+    weight: Tensor<Autodiff<B, C>, 2>,
+    bias: Option<Tensor<Autodiff<B, C>, 1>>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<Autodiff<B, C>, 2> {
+    let (x, weight, bias) = (primitive(x), primitive(weight), bias.map(primitive));
+    let residual = primitive(residual);
+    let output = <B as Kernels>::linear_residual(
+        tensor(residual.primitive.clone()),
+        tensor(x.primitive.clone()),
+        tensor(weight.primitive.clone()),
+        bias.as_ref().map(|bias| tensor(bias.primitive.clone())),
+        layout,
+        precision,
+    );
+    let bias = bias.unwrap_or_else(|| absent::<B, C>(&x));
+    let operation = LinearResidual(Linear { layout, precision });
+    let (parents, state) = ([&x, &weight, &bias, &residual], || saved::<B, C>(&x, &weight));
+    tensor(register::<B, C, _, 4>(operation, parents, primitive(output), state))
 }

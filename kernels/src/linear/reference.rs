@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{WeightLayout, check};
+use super::{WeightLayout, check, check_residual};
 use crate::{Kernels, Precision};
 
 /// `[N, I] -> [N, O]`; the contract is in the module above.
@@ -24,6 +24,20 @@ pub fn forward<B: Kernels>(
         Some(bias) => y.add(bias.unsqueeze()),
         None => y,
     }
+}
+
+/// The same added to `residual [N, O]`.
+pub fn residual<B: Kernels>(
+    residual: Tensor<B, 2>,
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<B, 2> {
+    let of = check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
+    check_residual(residual.dims(), of);
+    residual.add(forward(x, weight, bias, layout, precision))
 }
 
 /// Gradient of the input, `[N, I]`.

@@ -65,6 +65,35 @@ impl Case for Linear {
     }
 }
 
+/// A linear map added to a fourth input.
+struct Residual(Linear);
+
+impl Residual {
+    fn inputs(&self) -> Vec<Vec<f64>> {
+        let [n, _, o] = self.0.sizes;
+        self.0.inputs().into_iter().chain([numbers(n * o, 4)]).collect()
+    }
+
+    fn plain<T: Real>(&self, inputs: &[Vec<f64>]) -> Vec<T> {
+        let residual = cast::<T>(&inputs[3]);
+        self.0.plain::<T>(inputs).into_iter().zip(residual).map(|(y, r)| y + r).collect()
+    }
+}
+
+impl Case for Residual {
+    fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let Linear { sizes: [n, _, o], layout, precision } = self.0;
+        let ((x, w, b), r) = (self.0.arguments(inputs), inputs[3].clone().reshape([n, o]));
+        <B as Kernels>::linear_residual(r, x, w, Some(b), layout, precision).flatten(0, 1)
+    }
+
+    fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
+        let Linear { sizes: [n, _, o], layout, precision } = self.0;
+        let ((x, w, b), r) = (self.0.arguments(inputs), inputs[3].clone().reshape([n, o]));
+        reference::residual(r, x, w, Some(b), layout, precision).flatten(0, 1)
+    }
+}
+
 const LAYOUTS: [WeightLayout; 2] = [WeightLayout::OutIn, WeightLayout::InOut];
 
 #[test]
@@ -72,6 +101,10 @@ fn values_match_plain_loops_in_both_layouts() {
     for layout in LAYOUTS {
         for sizes in [[5, 7, 3], [1, 1, 1], [1, 33, 2]] {
             let case = Linear { sizes, layout, precision: Precision::Full };
+            let (got32, got64) = values(&case, &case.inputs());
+            let inputs = case.inputs();
+            assert_both(&got32, &got64, &case.plain::<f32>(&inputs), &case.plain::<f64>(&inputs));
+            let case = Residual(case);
             let (got32, got64) = values(&case, &case.inputs());
             let inputs = case.inputs();
             assert_both(&got32, &got64, &case.plain::<f32>(&inputs), &case.plain::<f64>(&inputs));
@@ -85,8 +118,23 @@ fn the_backward_is_the_derivative_in_both_layouts() {
         for sizes in [[3, 4, 2], [1, 1, 1]] {
             let case = Linear { sizes, layout, precision: Precision::Full };
             check_gradient(&case, &case.inputs());
+            let case = Residual(case);
+            check_gradient(&case, &case.inputs());
         }
     }
+}
+
+#[test]
+fn a_map_of_nothing_added_to_a_residual_is_the_residual_with_the_bias() {
+    let case = Residual(Linear {
+        sizes: [3, 0, 2],
+        layout: WeightLayout::OutIn,
+        precision: Precision::Full,
+    });
+    let inputs = case.inputs();
+    let (got, _) = values(&case, &inputs);
+    let want: Vec<f32> = case.plain(&inputs);
+    assert_eq!(got, want.into_iter().map(f64::from).collect::<Vec<_>>());
 }
 
 #[test]

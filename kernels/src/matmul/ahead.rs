@@ -5,20 +5,20 @@ use crate::cpu::{LINE_BYTES, prefetch_line};
 
 /// Lines of the cache that are still to be asked for.
 pub(super) struct Ahead<T> {
-    /// Where the runs of side by side numbers start, and how far they are apart.
-    start: *const T,
+    /// Where the run of side by side numbers that is next starts, and how far runs are apart.
+    run: *const T,
     step: usize,
-    /// Runs, and lines of the cache in each.
-    runs: usize,
+    /// Lines of a run, and the next one.
     lines: usize,
-    /// Those asked for so far.
-    asked: usize,
+    line: usize,
+    /// Lines of all runs that were not asked for.
+    left: usize,
 }
 
 impl<T> Ahead<T> {
     /// Nothing.
     pub(super) fn nothing() -> Self {
-        Self { start: std::ptr::null(), step: 0, runs: 0, lines: 0, asked: 0 }
+        Self { run: std::ptr::null(), step: 0, lines: 0, line: 0, left: 0 }
     }
 
     /// A block whose numbers are side by side along one axis; nothing otherwise.
@@ -29,24 +29,27 @@ impl<T> Ahead<T> {
         };
         // A run that does not start with a line touches one more.
         let lines = (shape[along] * size_of::<T>()).div_ceil(LINE_BYTES) + 1;
-        let start = block.from(0, 0).as_ptr();
-        Self { start, step: steps[1 - along], runs: shape[1 - along], lines, asked: 0 }
+        let run = block.from(0, 0).as_ptr();
+        Self { run, step: steps[1 - along], lines, line: 0, left: shape[1 - along] * lines }
     }
 
     /// Lines of the cache that make `parts` equal parts.
     #[inline(always)]
     pub(super) fn part(&self, parts: usize) -> usize {
-        (self.runs * self.lines).div_ceil(parts.max(1))
+        self.left.div_ceil(parts.max(1))
     }
 
     /// Asks for so many more.
     #[inline(always)]
     pub(super) fn ask(&mut self, count: usize) {
-        let end = (self.asked + count).min(self.runs * self.lines);
-        for number in self.asked..end {
-            let run = self.start.wrapping_add(number / self.lines * self.step);
-            prefetch_line(run.wrapping_byte_add(number % self.lines * LINE_BYTES));
+        let count = count.min(self.left);
+        self.left -= count;
+        for _ in 0..count {
+            prefetch_line(self.run.wrapping_byte_add(self.line * LINE_BYTES));
+            self.line += 1;
+            if self.line == self.lines {
+                (self.run, self.line) = (self.run.wrapping_add(self.step), 0);
+            }
         }
-        self.asked = end;
     }
 }

@@ -47,7 +47,7 @@ impl<A: Arithmetic> Packed<A> {
             let rows = first..left.rows().min(first + A::ROWS);
             for (block, right) in &self.blocks {
                 panel.pack(left.block(rows.clone(), block.clone()));
-                let finish = Finish { add: add || block.start > 0, bias: None };
+                let finish = Finish { add: add || block.start > 0, bias: None, residual: None };
                 let target = &mut target.block(rows.clone(), 0..columns);
                 multiply(&panel, right, target, finish, Ahead::nothing());
             }

@@ -40,9 +40,10 @@ pub(crate) fn product<F: Form>(
             left: left.block(rows.clone(), 0..terms),
             right: right.block(0..terms, columns.clone()),
             // SAFETY: the parts of a grid do not overlap.
-            target: unsafe { target.part(rows, columns.clone()) },
+            target: unsafe { target.part(rows.clone(), columns.clone()) },
             add: finish.add,
-            bias: finish.bias.map(|bias| &bias[columns]),
+            bias: finish.bias.map(|bias| &bias[columns.clone()]),
+            residual: finish.residual.map(|residual| residual.block(rows, columns)),
             form: PhantomData,
         };
         F::run(part);
@@ -61,10 +62,11 @@ struct Part<'a, F: Form> {
     target: Target<'a, F::Number>,
     add: bool,
     bias: Option<&'a [F::Number]>,
+    residual: Option<Matrix<'a, F::Number>>,
     form: PhantomData<F>,
 }
 
-impl<F: Form> Job for Part<'_, F> {
+impl<'a, F: Form> Job for Part<'a, F> {
     #[inline(always)]
     fn run<S: Set>(mut self) {
         let (rows, columns) = (self.target.rows(), self.target.columns());
@@ -77,16 +79,17 @@ impl<F: Form> Job for Part<'_, F> {
             for block in blocks::<F::Of<S>>(terms) {
                 right.pack(self.right.block(block.clone(), across.clone()));
                 let last = block.end == terms;
-                let finish = Finish {
-                    add: self.add || block.start > 0,
-                    bias: self.bias.filter(|_| last).map(|bias| &bias[across.clone()]),
-                };
+                let add = self.add || block.start > 0;
+                let bias = self.bias.filter(|_| last).map(|bias| &bias[across.clone()]);
+                let residual = self.residual.filter(|_| last);
                 let down = |row: usize| row..rows.min(row + height);
                 for row in (0..rows).step_by(height) {
                     left.pack(self.left.block(down(row), block.clone()));
                     let target = &mut self.target.block(down(row), across.clone());
                     let next = down(rows.min(row + height));
                     let ahead = Ahead::of(self.left.block(next, block.clone()));
+                    let of_rows = |of: Matrix<'a, _>| of.block(down(row), across.clone());
+                    let finish = Finish { add, bias, residual: residual.map(of_rows) };
                     multiply(&left, &right, target, finish, ahead);
                 }
             }

@@ -88,7 +88,7 @@ impl Spec for Mixed<f64> {
 }
 
 /// The exact result, and what any order of the sums may be off by: every number passes through
-/// at most K + 2 roundings, each of relative size epsilon.
+/// at most K + 3 roundings, each of relative size epsilon.
 fn exact<F: Spec>(case: &Case) -> (Vec<f64>, Vec<f64>) {
     let [m, k, n] = case.sizes;
     let mut out = (vec![], vec![]);
@@ -99,9 +99,10 @@ fn exact<F: Spec>(case: &Case) -> (Vec<f64>, Vec<f64>) {
             .collect();
         terms.extend(case.add.then(|| case.before[at]));
         terms.extend(case.bias.then(|| case.row[column]));
+        terms.extend(case.residual.then(|| case.beside[at]));
         out.0.push(terms.iter().sum());
         let size: f64 = terms.iter().map(|x| x.abs()).sum();
-        out.1.push((k + 2) as f64 * F::epsilon() * size);
+        out.1.push((k + 3) as f64 * F::epsilon() * size);
     }
     out
 }
@@ -112,17 +113,41 @@ struct Case {
     lies: [Lie; 2],
     add: bool,
     bias: bool,
+    residual: bool,
     left: Vec<f64>,
     right: Vec<f64>,
     before: Vec<f64>,
     row: Vec<f64>,
+    /// The residual.
+    beside: Vec<f64>,
 }
 
 impl Case {
     fn new(sizes: [usize; 3], lies: [Lie; 2], add: bool, bias: bool) -> Self {
         let [m, k, n] = sizes;
         let (left, right) = (numbers(m * k, 1), numbers(k * n, 2));
-        Self { sizes, lies, add, bias, left, right, before: numbers(m * n, 3), row: numbers(n, 4) }
+        let [before, row, beside] =
+            [(m * n, 3), (n, 4), (m * n, 5)].map(|(count, seed)| numbers(count, seed));
+        Self { sizes, lies, add, bias, residual: false, left, right, before, row, beside }
+    }
+
+    fn with_residual(self) -> Self {
+        Self { residual: true, ..self }
+    }
+
+    /// The residual, its rows one number apart.
+    fn residual<T: Element>(&self) -> Vec<T> {
+        Lie::Rows.place(&self.beside, [self.sizes[0], self.sizes[2]])
+    }
+
+    fn finish<'a, T>(&self, bias: &'a [T], residual: &'a [T]) -> Finish<'a, T> {
+        let [m, _, n] = self.sizes;
+        let beside = || Matrix::strided(residual, [m, n], Lie::Rows.steps([m, n]));
+        Finish {
+            add: self.add,
+            bias: self.bias.then_some(bias),
+            residual: self.residual.then(beside),
+        }
     }
 
     /// What the target holds before the product; a 7 stands behind every row.
@@ -167,11 +192,12 @@ impl<F: Spec> Job for Packed<'_, F> {
         let a: Vec<F::Number> = case.lies[0].place(&case.left, [m, k]);
         let b: Vec<F::Number> = case.lies[1].place(&case.right, [k, n]);
         let bias: Vec<F::Number> = case.row.iter().map(|&x| Element::of(x)).collect();
+        let residual = case.residual();
         let (mut left, mut right) = (Left::<F::Of<S>>::new(), Right::<F::Of<S>>::new());
         left.pack(Matrix::strided(&a, [m, k], case.lies[0].steps([m, k])));
         right.pack(Matrix::strided(&b, [k, n], case.lies[1].steps([k, n])));
         let mut memory = case.target::<F::Number>();
-        let finish = Finish { add: case.add, bias: case.bias.then_some(&bias[..]) };
+        let finish = case.finish(&bias, &residual);
         multiply(
             &left,
             &right,
@@ -197,10 +223,12 @@ fn packed_products_match_plain_sums_at_every_edge_of_a_tile() {
 }
 
 #[test]
-fn a_product_adds_to_its_target_and_adds_a_bias() {
+fn a_product_adds_to_its_target_and_adds_a_bias_and_a_residual() {
     for (add, bias) in [(true, false), (false, true), (true, true)] {
         for sizes in [[15, 5, 37], [3, 7, 2]] {
-            Case::new(sizes, [Lie::Rows, Lie::Columns], add, bias).check_all();
+            let case = Case::new(sizes, [Lie::Rows, Lie::Columns], add, bias);
+            case.check_all();
+            case.with_residual().check_all();
         }
     }
 }
@@ -230,12 +258,13 @@ fn check_product<F: Spec>(case: &Case) -> Vec<u64> {
     let a: Vec<F::Number> = case.lies[0].place(&case.left, [m, k]);
     let b: Vec<F::Number> = case.lies[1].place(&case.right, [k, n]);
     let bias: Vec<F::Number> = case.row.iter().map(|&x| Element::of(x)).collect();
+    let residual = case.residual();
     let mut memory = case.target::<F::Number>();
     product::<F>(
         Matrix::strided(&a, [m, k], case.lies[0].steps([m, k])),
         Matrix::strided(&b, [k, n], case.lies[1].steps([k, n])),
         &mut Target::new(&mut memory, [m, n], n + 1),
-        Finish { add: case.add, bias: case.bias.then_some(&bias[..]) },
+        case.finish(&bias, &residual),
     );
     check_target::<F>(case, &memory);
     memory.iter().map(|&x| x.elem::<f64>().to_bits()).collect()
@@ -252,6 +281,7 @@ fn blocked_products_match_plain_sums_beyond_every_block() {
                 check_product::<Plainly<f64>>(&case);
                 check_product::<Mixed<f32>>(&case);
                 check_product::<Mixed<f64>>(&case);
+                check_product::<Plainly<f64>>(&case.with_residual());
             }
         }
     }

@@ -9,9 +9,11 @@
 )]
 
 use super::ahead::Ahead;
-use super::matrix::Target;
+use super::matrix::{Matrix, Target};
 use super::panels::{Left, Right, cells_of, row_distance};
-use crate::cpu::{Arithmetic, Element, Lanes, MOST_LANES, MOST_TILE_ROWS};
+use crate::cpu::{
+    Arithmetic, Element, LINE_BYTES, Lanes, MOST_LANES, MOST_TILE_ROWS, prefetch_line,
+};
 
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy)]
@@ -20,11 +22,13 @@ pub(crate) struct Finish<'a, T> {
     pub(crate) add: bool,
     /// Then adds this to every row; as many numbers as columns.
     pub(crate) bias: Option<&'a [T]>,
+    /// Then adds this, of the shape of the target and its rows contiguous.
+    pub(crate) residual: Option<Matrix<'a, T>>,
 }
 
 impl<T> Finish<'_, T> {
-    pub(crate) const OVERWRITE: Self = Self { add: false, bias: None };
-    pub(crate) const ADD: Self = Self { add: true, bias: None };
+    pub(crate) const OVERWRITE: Self = Self { add: false, bias: None, residual: None };
+    pub(crate) const ADD: Self = Self { add: true, bias: None, residual: None };
 }
 
 /// `target = left right` or `target += left right`, on one thread; meanwhile all of `ahead` is asked
@@ -43,6 +47,11 @@ pub(super) fn multiply<A: Arithmetic>(
     assert!(left.depth == right.depth, "operands of one product");
     assert!((target.rows(), target.columns()) == (left.rows, right.columns), "shape of the target");
     assert!(finish.bias.is_none_or(|bias| bias.len() == right.columns), "a bias per column");
+    let fits = |residual: Matrix<'_, _>| {
+        [residual.rows(), residual.columns()] == [left.rows, right.columns]
+            && residual.steps()[1] == 1
+    };
+    assert!(finish.residual.is_none_or(fits), "a residual per number");
     let depth = cells_of::<A>(left.depth);
     let part = ahead.part(left.rows.div_ceil(A::ROWS) * right.columns.div_ceil(A::COLUMNS));
     for row in (0..left.rows).step_by(A::ROWS) {
@@ -61,9 +70,15 @@ pub(super) fn multiply<A: Arithmetic>(
                 columns,
                 add: finish.add,
                 bias: finish.bias.map(|bias| &bias[column..column + columns]),
+                residual: finish
+                    .residual
+                    .map_or(std::ptr::null(), |residual| residual.from(row, column).as_ptr()),
+                residual_step: finish.residual.map_or(0, |residual| residual.steps()[0]),
             };
+            place.ask_for_what_is_added();
             // SAFETY: both panels hold `depth` cells for every row and column of a tile, and the
-            // target has `rows` rows of `columns` numbers from here, by the assertions above.
+            // target and the residual have `rows` rows of `columns` numbers from here, by the
+            // assertions above.
             unsafe { place.multiply(left.by_row) };
         }
     }
@@ -80,11 +95,27 @@ struct Place<'a, A: Arithmetic> {
     columns: usize,
     add: bool,
     bias: Option<&'a [A::Number]>,
+    /// Null where there is none.
+    residual: *const A::Number,
+    residual_step: usize,
 }
 
 type Sums<A, const PACKS: usize> = [[<A as Arithmetic>::Sums; PACKS]; MOST_TILE_ROWS];
 
 impl<A: Arithmetic> Place<'_, A> {
+    /// Asks for the numbers that are added to the sums at the end.
+    #[inline(always)]
+    fn ask_for_what_is_added(&self) {
+        for row in 0..A::ROWS.min(self.rows) {
+            if self.add {
+                ask_for_tile_row(self.target.wrapping_add(row * self.row_step).cast_const());
+            }
+            if !self.residual.is_null() {
+                ask_for_tile_row(self.residual.wrapping_add(row * self.residual_step));
+            }
+        }
+    }
+
     /// # Safety
     /// The panels hold `depth` cells per row and column, the target the rows and columns.
     #[inline(always)]
@@ -145,8 +176,8 @@ impl<A: Arithmetic> Place<'_, A> {
                 let count = (self.columns - at).min(A::Sums::LANES);
                 let to = self.target.wrapping_add(row * self.row_step + at);
                 let mut value = sums[row][pack];
-                // SAFETY: the row and its first `columns` numbers lie in the target; with `add`
-                // they hold numbers.
+                // SAFETY: the row and its first `columns` numbers lie in the target and in the
+                // residual; with `add` the target holds numbers.
                 unsafe {
                     if self.add {
                         value = value.add(load_some(to, count));
@@ -154,11 +185,22 @@ impl<A: Arithmetic> Place<'_, A> {
                     if self.bias.is_some() {
                         value = value.add(biases[pack]);
                     }
+                    if !self.residual.is_null() {
+                        let from = self.residual.wrapping_add(row * self.residual_step + at);
+                        value = value.add(load_some(from, count));
+                    }
                     store_some(value, to, count);
                 }
             }
         }
     }
+}
+
+/// A row of a tile is two registers, so two lines of the cache at most three.
+#[inline(always)]
+fn ask_for_tile_row<T>(start: *const T) {
+    prefetch_line(start);
+    prefetch_line(start.wrapping_byte_add(LINE_BYTES));
 }
 
 /// # Safety

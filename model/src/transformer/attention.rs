@@ -5,6 +5,7 @@ use genesis_kernels::{AttentionProblem, Kernels};
 
 use super::{
     Family, TransformerConfig,
+    exit::Exit,
     linear::Linear,
     mode::Mode,
     specs::{Names, Part},
@@ -66,11 +67,12 @@ impl<B: Kernels> Attention<B> {
         }
     }
 
-    /// `[N, C]` to `[N, C]`. With `past`, the keys and values of the new tokens are appended to it
+    /// `[N, C]` to `[N, C]`, with the stream that `exit` adds to. With `past`, the keys and values of the new tokens are appended to it
     /// and all of them are attended to.
     pub(crate) fn forward(
         &self,
         x: Tensor<B, 2>,
+        exit: Exit<B>,
         pass: &Pass<B>,
         past: Option<&mut Past<B>>,
     ) -> Tensor<B, 2> {
@@ -85,7 +87,7 @@ impl<B: Kernels> Attention<B> {
         }
         let (out, _) = <B as Kernels>::attention(query, key, value, &pass.problem);
         let out = out.reshape([n, self.num_heads * self.head_width]);
-        self.output.forward(out, pass.mode.precision)
+        exit.through(&self.output, out, &pass.mode)
     }
 
     /// Queries `[N, H, D]`, keys and values `[N, G, D]`.

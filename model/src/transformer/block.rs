@@ -6,6 +6,7 @@ use genesis_kernels::Kernels;
 use super::{
     TransformerConfig,
     attention::{Attention, Pass, Past},
+    exit::Exit,
     feed_forward::FeedForward,
     mode::Site,
     norm::Norm,
@@ -44,11 +45,12 @@ impl<B: Kernels> Block<B> {
         pass: &Pass<B>,
         past: Option<&mut Past<B>>,
     ) -> Tensor<B, 2> {
-        let (mode, layer) = (&pass.mode, self.layer);
-        let branch = self.attention.forward(self.attention_norm.forward(x.clone()), pass, past);
-        let x = x + mode.drop(branch, self.dropout, Site::Attention { layer });
+        let (layer, rate) = (self.layer, self.dropout);
+        let normed = self.attention_norm.forward(x.clone());
+        let exit = Exit { stream: x, rate, site: Site::Attention { layer } };
+        let x = self.attention.forward(normed, exit, pass, past);
         let normed = self.feed_forward_norm.forward(x.clone());
-        let branch = self.feed_forward.forward(normed, mode.precision);
-        x + mode.drop(branch, self.dropout, Site::FeedForward { layer })
+        let exit = Exit { stream: x, rate, site: Site::FeedForward { layer } };
+        self.feed_forward.forward(normed, exit, &pass.mode)
     }
 }

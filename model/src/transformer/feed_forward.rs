@@ -1,11 +1,13 @@
 //! The position-wise branch: GELU between two projections, or `SwiGLU` between three.
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{GeluKind, Kernels, Precision};
+use genesis_kernels::{GeluKind, Kernels};
 
 use super::{
     Activation, TransformerConfig,
+    exit::Exit,
     linear::Linear,
+    mode::Mode,
     specs::{Names, Part},
 };
 use crate::params::Params;
@@ -36,13 +38,14 @@ impl<B: Kernels> FeedForward<B> {
         Self { nonlinearity, up: linear(Part::Up), down: linear(Part::Down) }
     }
 
-    /// `[N, C]` to `[N, C]`.
-    pub(crate) fn forward(&self, x: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
+    /// `[N, C]` to `[N, C]`, with the stream that `exit` adds to.
+    pub(crate) fn forward(&self, x: Tensor<B, 2>, exit: Exit<B>, mode: &Mode) -> Tensor<B, 2> {
+        let precision = mode.precision;
         let up = self.up.forward(x.clone(), precision);
         let inner = match &self.nonlinearity {
             Nonlinearity::Gelu(kind) => <B as Kernels>::gelu(up, *kind),
             Nonlinearity::Swiglu(gate) => <B as Kernels>::swiglu(gate.forward(x, precision), up),
         };
-        self.down.forward(inner, precision)
+        exit.through(&self.down, inner, mode)
     }
 }

@@ -34,4 +34,15 @@ impl<B: Kernels> Linear<B> {
     pub(crate) fn forward(&self, x: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
         <B as Kernels>::linear(x, self.weight.clone(), self.bias.clone(), self.layout, precision)
     }
+
+    /// The same added to `residual [N, O]`.
+    pub(crate) fn forward_onto(
+        &self,
+        residual: Tensor<B, 2>,
+        x: Tensor<B, 2>,
+        precision: Precision,
+    ) -> Tensor<B, 2> {
+        let (weight, bias) = (self.weight.clone(), self.bias.clone());
+        <B as Kernels>::linear_residual(residual, x, weight, bias, self.layout, precision)
+    }
 }

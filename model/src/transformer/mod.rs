@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`settings`] (what a user writes) resolves to [`config`] (what the code reads);
 //! [`specs()`] lists the parameters; [`packed`] is the input; `embedding`, `block` (`attention`,
-//! `feed_forward`) and `head` are the layers; [`model`] puts them together; [`decode`] generates.
+//! `feed_forward`, `exit`) and `head` are the layers; [`model`] puts them together; [`decode`] generates.
 //! [`hugging_face`] translates configs and names of files.
 //!
 //! Not here: dropout of attention probabilities (the fused attention has none), activation
@@ -17,6 +17,7 @@ mod block;
 pub mod config;
 pub mod decode;
 mod embedding;
+mod exit;
 mod feed_forward;
 pub mod flops;
 mod head;

@@ -43,6 +43,11 @@ impl Mode {
         Self { precision, dropout: Some((stream, pass)) }
     }
 
+    /// Whether elements are dropped at this rate.
+    pub(crate) fn drops(&self, rate: f64) -> bool {
+        self.dropout.is_some() && rate > 0.0
+    }
+
     /// `x` with elements dropped with probability `rate` and the rest scaled by `1 / (1 - rate)`;
     /// `x` itself outside training.
     pub(crate) fn drop<B: Kernels>(&self, x: Tensor<B, 2>, rate: f64, site: Site) -> Tensor<B, 2> {

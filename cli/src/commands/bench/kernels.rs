@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use clap::builder::PossibleValuesParser;
 use genesis_benches::ceiling::Ceilings;
 use genesis_benches::kernels::{
-    FAMILIES, Measured, Report, ShapeSet, cases, heading, line, measure, remarks, svg,
+    FAMILIES, Report, ShapeSet, cases, heading, judge, line, remarks, svg, time,
 };
 use genesis_kernels::{Cpu, Kernels};
 use genesis_train::device::gate::{is_the_reference, kernels_of};
@@ -20,12 +20,12 @@ use crate::threads;
 
 /// Time every kernel against what this machine can do.
 ///
-/// First measures the machine: multiply-adds in registers, and bandwidth of caches and memory; of a
-/// GPU, its largest products and copies. Then
-/// runs each operation on shapes of our models and prints its median time, the rates it reaches, the
-/// time that the ceilings allow for its arithmetic and traffic, and the share of that bound. Below
-/// the table stands why a share is less than half, where that is understood. A share above 100 %
-/// says that a count is wrong.
+/// Measures the machine: multiply-adds in registers, and bandwidth of caches and memory; of a GPU, its
+/// largest products and copies. Before, between and after the kernels, since what was reached once
+/// counts. Runs each operation on shapes of our models and prints its median time, the rates it
+/// reaches, the time that the ceilings allow for its arithmetic and traffic, and the share of that
+/// bound. Below the table stands why a share is less than half, where that is understood. A share
+/// above 100 % says that a count is wrong.
 ///
 /// Examples:
 ///   genesis bench kernels
@@ -77,6 +77,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     Ok(Code::Done)
 }
 
+/// Kernels that are timed until the machine itself is measured again.
+const CASES_BETWEEN_CEILINGS: usize = 16;
+
 /// Kernels that are about to be measured.
 struct Measuring<'a> {
     args: &'a Args,
@@ -87,18 +90,32 @@ impl OnDevice for Measuring<'_> {
     type Output = Report;
 
     fn run<B: Kernels>(self, device: &B::Device) -> Report {
-        let ceilings = if is_the_reference::<B>() {
-            Ceilings::measure()
-        } else {
+        if !is_the_reference::<B>() {
             console::note(kernels_of::<B>(device));
-            Ceilings::of_device::<B>(device, self.args.device.name())
+        }
+        let ceilings = || {
+            if is_the_reference::<B>() {
+                Ceilings::measure()
+            } else {
+                Ceilings::of_device::<B>(device, self.args.device.name())
+            }
         };
+        let (mut highest, mut timed) = (ceilings(), Vec::new());
+        let all = cases::<B>(device, self.set, &self.args.family);
+        let count = all.len();
+        for (number, case) in (1..).zip(all) {
+            let (family, operation, shape) = (case.family, case.operation, &case.shape);
+            console::note(format!("[{number}/{count}] {family} {operation} {shape}"));
+            timed.push(time(case));
+            if number == count || number % CASES_BETWEEN_CEILINGS == 0 {
+                highest = highest.or_higher(&ceilings());
+            }
+        }
+        let (ceilings, timed) = (highest, timed.into_iter());
+        let kernels: Vec<_> = timed.map(|timed| judge(timed, &ceilings)).collect();
         console::result(heading(&ceilings));
-        let mut kernels: Vec<Measured> = Vec::new();
-        for case in cases::<B>(device, self.set, &self.args.family) {
-            let measured = measure(&case, &ceilings);
-            console::result(line(&measured));
-            kernels.push(measured);
+        for measured in &kernels {
+            console::result(line(measured));
         }
         Report { version: env!("CARGO_PKG_VERSION").to_owned(), ceilings, kernels }
     }

@@ -79,7 +79,7 @@ impl Blas {
         Ok(plan)
     }
 
-    /// Computes a product on our stream.
+    /// Computes a product on our stream: of `a`, `b`, what is added and the result.
     ///
     /// # Safety
     /// The addresses are those of the arrays of the product that the plan was made for, which stay until the
@@ -87,13 +87,13 @@ impl Blas {
     pub(crate) unsafe fn multiply(
         &self,
         plan: &Plan,
-        [a, b, out]: [u64; 3],
+        operands: [u64; 4],
         bias: Option<u64>,
     ) -> Result<(), CudaError> {
         // SAFETY: promised by the caller.
         unsafe {
             let workspace = self.workspace as *mut c_void;
-            plan.run(self.handle, [a, b, out], bias, (workspace, WORKSPACE_BYTES), self.stream)
+            plan.run(self.handle, operands, bias, (workspace, WORKSPACE_BYTES), self.stream)
         }
     }
 }
@@ -120,8 +120,9 @@ pub(crate) fn put(
     let Some(_) = product.bias else {
         return Err(plan::no_algorithm(&Problem::of(product)));
     };
-    fill(machine, product);
-    put(machine, &Product { bias: None, accumulate: true, ..*product })
+    put(machine, &Product { bias: None, ..*product })?;
+    fill(machine, &Product { accumulate: true, ..*product });
+    Ok(())
 }
 
 /// The result of a product without terms: the bias or zeros, added or written.

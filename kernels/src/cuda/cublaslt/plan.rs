@@ -88,12 +88,12 @@ impl Plan {
     /// Gives the product to the stream.
     ///
     /// # Safety
-    /// `a`, `b`, `out` and `bias` are the addresses of the arrays of the problem; memory stays until the
+    /// `a`, `b`, `added`, `out` and `bias` are the addresses of the arrays of the problem; memory stays until the
     /// stream is done; one thread at a time.
     pub(super) unsafe fn run(
         &self,
         handle: sys::cublasLtHandle_t,
-        [a, b, out]: [u64; 3],
+        [a, b, added, out]: [u64; 4],
         bias: Option<u64>,
         (workspace, workspace_bytes): (*mut c_void, usize),
         stream: CUstream,
@@ -104,7 +104,7 @@ impl Plan {
         let at =
             |address: u64, layout: &Layout| (address + layout.offset_bytes as u64) as *mut c_void;
         let (first, second) = (at(b, &self.problem.first), at(a, &self.problem.second));
-        let out = at(out, &self.problem.out);
+        let [added, out] = [added, out].map(|address| at(address, &self.problem.out));
         let (alpha, beta) = factors(&self.problem);
         // SAFETY: promised by the caller; descriptors live as long as the plan.
         unsafe {
@@ -117,7 +117,7 @@ impl Plan {
                 self.first.0,
                 second.cast_const(),
                 self.second.0,
-                out.cast_const(),
+                added.cast_const(),
                 self.out.0,
                 out,
                 self.out.0,

@@ -72,7 +72,7 @@ impl Problem {
             out: of(&product.out),
             batch: product.batch,
             has_bias: product.bias.is_some(),
-            accumulates: product.accumulate,
+            accumulates: product.accumulate || product.onto.is_some(),
             is_tf32: product.compute == Compute::Tf32,
         }
     }

@@ -40,6 +40,9 @@ fn element<T: crate::testing::Real>(
     if product.accumulate {
         sum = sum + T::of(product.out.array.get(product.out.place(batch, row, column)));
     }
+    if let Some(onto) = product.onto {
+        sum = sum + T::of(onto.get(product.out.place(batch, row, column)));
+    }
     sum.wide()
 }
 

@@ -15,14 +15,49 @@ pub(crate) fn linear(
     layout: WeightLayout,
     precision: Precision,
 ) -> Tensor<Cuda, 2> {
-    let (tokens, inputs, outputs) =
-        linear::check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
-    let shape = linear::cuda::Shape { tokens, inputs, outputs, layout, precision };
+    let of = linear::check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
+    mapped([x, weight], bias, None, shape(of, layout, precision))
+}
+
+/// [`Kernels::linear_residual`](crate::Kernels::linear_residual).
+pub(crate) fn linear_residual(
+    residual: Tensor<Cuda, 2>,
+    x: Tensor<Cuda, 2>,
+    weight: Tensor<Cuda, 2>,
+    bias: Option<Tensor<Cuda, 1>>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<Cuda, 2> {
+    let of = linear::check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
+    linear::check_residual(residual.dims(), of);
+    if of.1 == 0 {
+        // Nothing is summed, so no product adds the residual.
+        return residual.add(mapped([x, weight], bias, None, shape(of, layout, precision)));
+    }
+    mapped([x, weight], bias, Some(residual), shape(of, layout, precision))
+}
+
+fn shape(
+    (tokens, inputs, outputs): (usize, usize, usize),
+    layout: WeightLayout,
+    precision: Precision,
+) -> linear::cuda::Shape {
+    linear::cuda::Shape { tokens, inputs, outputs, layout, precision }
+}
+
+fn mapped(
+    [x, weight]: [Tensor<Cuda, 2>; 2],
+    bias: Option<Tensor<Cuda, 1>>,
+    residual: Option<Tensor<Cuda, 2>>,
+    shape: linear::cuda::Shape,
+) -> Tensor<Cuda, 2> {
     on(&x.device(), |machine| {
         let (x, weight) = (machine.input(x), machine.input(weight));
         let bias = bias.map(|bias| machine.input(bias));
-        let y = linear::cuda::forward(machine, &x, &weight, bias.as_ref(), shape);
-        machine.tensor(y, [tokens, outputs])
+        let residual = residual.map(|residual| machine.input(residual));
+        let (bias, residual) = (bias.as_ref(), residual.as_ref());
+        let y = linear::cuda::forward(machine, [&x, &weight], bias, residual, shape);
+        machine.tensor(y, [shape.tokens, shape.outputs])
     })
 }
 
