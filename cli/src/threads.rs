@@ -15,9 +15,7 @@ pub(crate) fn start(threads: usize) {
 /// Runs `work` on a thread of the pool, where handing out its parts costs a fraction of what it costs
 /// from outside: no thread is put to sleep and woken for each.
 ///
-/// That thread is the one that started the pool, the main thread, whose heap keeps blocks of any size
-/// (`memory.rs`). With one thread `work` runs outside: waiting for data there would keep the pool from
-/// making them.
+/// With one thread it runs outside: waiting for data there would keep the pool from making them.
 pub(crate) fn inside<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     // Zero means as many as there are cores; false that the pool is there.
     try_start(0);
@@ -25,9 +23,9 @@ pub(crate) fn inside<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 }
 
 fn try_start(threads: usize) -> bool {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES);
-    let one = threads == 1
-        || threads == 0 && std::thread::available_parallelism().is_ok_and(|n| n.get() == 1);
-    let pool = if one { pool } else { pool.use_current_thread() };
-    pool.build_global().is_ok()
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(STACK_BYTES)
+        .build_global()
+        .is_ok()
 }

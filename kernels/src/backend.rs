@@ -14,10 +14,10 @@ use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
-    ConvolutionProblem, DropoutMask, GeluKind, Half, LossAndGradients, RowIndex, RowMixing,
-    SiluNetwork, adamw, attention, channel_linear, contraction, convolution, cross_entropy,
-    dropout, embedding, gelu, linear, norm, reduce, rotary, row_mixing, rows, silu, silu_network,
-    slope, spherical_harmonics, swiglu,
+    ConvolutionProblem, DropoutMask, GeluKind, Half, LossAndGradients, RadialBasis, RowIndex,
+    RowMixing, SiluNetwork, adamw, attention, channel_linear, contraction, convolution,
+    cross_entropy, dropout, embedding, gelu, linear, norm, radial_basis, reduce, rotary,
+    row_mixing, rows, silu, silu_network, slope, spherical_harmonics, swiglu,
 };
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
@@ -467,6 +467,11 @@ pub trait Kernels: Backend {
         network: &SiluNetwork,
     ) -> (Tensor<Self, 3>, Tensor<Self, 1>) {
         silu_network::reference::backward(&grad, &curve, &weights, network)
+    }
+
+    /// Bessel functions under a cut-off, `[P, 1] -> [2, P, K]`. See [`radial_basis`](crate::radial_basis).
+    fn radial_basis(lengths: Tensor<Self, 2>, basis: &RadialBasis) -> Tensor<Self, 3> {
+        radial_basis::reference::forward(&lengths, basis)
     }
 
     /// Values or slopes of a curve, `[2, P, K] -> [P, K]`. See [`slope`](crate::slope).

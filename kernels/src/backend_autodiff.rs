@@ -10,9 +10,9 @@ use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
     AttentionProblem, ChannelLinear, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
-    Half, Kernels, RowIndex, RowMixing, SiluNetwork, attention, channel_linear, contraction,
-    convolution, cross_entropy, dropout, embedding, gelu, linear, norm, rotary, row_mixing, rows,
-    silu, silu_network, slope, spherical_harmonics, swiglu,
+    Half, Kernels, RadialBasis, RowIndex, RowMixing, SiluNetwork, attention, channel_linear,
+    contraction, convolution, cross_entropy, dropout, embedding, gelu, linear, norm, radial_basis,
+    rotary, row_mixing, rows, silu, silu_network, slope, spherical_harmonics, swiglu,
 };
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
@@ -239,6 +239,10 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         slopes: Tensor<Self, 2>,
     ) -> Tensor<Self, 2> {
         slope::follow_tracked(x, values, slopes)
+    }
+
+    fn radial_basis(lengths: Tensor<Self, 2>, basis: &RadialBasis) -> Tensor<Self, 3> {
+        radial_basis::tracked(lengths, basis)
     }
 
     fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {

@@ -6,9 +6,10 @@ use burn::tensor::{ElementConversion, Int, Tensor};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
     ConvolutionProblem, DropoutMask, GeluKind, Half, Kernels, LossAndGradients, Precision,
-    RowIndex, RowMixing, SiluNetwork, WeightLayout, adamw, attention, channel_linear, contraction,
-    convolution, cross_entropy, dropout, embedding, gelu, linear, norm, precision, reduce, rotary,
-    row_mixing, rows, silu, silu_network, slope, spherical_harmonics, swiglu,
+    RadialBasis, RowIndex, RowMixing, SiluNetwork, WeightLayout, adamw, attention, channel_linear,
+    contraction, convolution, cross_entropy, dropout, embedding, gelu, linear, norm, precision,
+    radial_basis, reduce, rotary, row_mixing, rows, silu, silu_network, slope, spherical_harmonics,
+    swiglu,
 };
 
 impl Kernels for Flex {
@@ -382,6 +383,10 @@ impl Kernels for Flex {
 
     fn from_half(x: Tensor<Self, 2>, half: Half) -> Tensor<Self, 3> {
         slope::cpu::from_half(x, half)
+    }
+
+    fn radial_basis(lengths: Tensor<Self, 2>, basis: &RadialBasis) -> Tensor<Self, 3> {
+        radial_basis::cpu::forward(lengths, basis)
     }
 
     fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {

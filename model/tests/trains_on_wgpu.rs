@@ -14,7 +14,7 @@ mod atoms;
 mod support;
 
 use burn::tensor::{Device, FloatDType, Tensor};
-use genesis_kernels::oracle::{Oracle, assert_matches};
+use genesis_kernels::oracle::{Oracle, assert_matches, assert_within};
 use genesis_kernels::{AdamwStep, AmsgradState, Autodiff, Cpu, Kernels, Precision, Wgpu, wgpu};
 use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Penalty, loss_and_gradients};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
@@ -138,30 +138,44 @@ fn assert_same(family: &str, exact: &[f64], narrow: &[f64], got: &[f64]) {
     assert_matches(got, &Oracle { exact, same_precision: narrow, epsilon }, SLACK);
 }
 
-fn check_transformers(precision: Precision) {
-    if adapter_is_missing() {
-        return;
-    }
-    for (family, table) in support::FAMILIES {
+fn families() -> impl Iterator<Item = (&'static str, TransformerConfig, TokenBatch)> {
+    support::FAMILIES.into_iter().map(|(family, table)| {
         let config = support::config(table);
         let batch = support::batch(&config, &[&[4, 10, 5, 6, 7, 3], &[8, 9, 2, 0, 5]]);
-        let cpu = |dtype| transformer_losses::<Cpu>(&config, &batch, dtype, precision);
-        let (exact, narrow) = (cpu(FloatDType::F64), cpu(FloatDType::F32));
-        let got = transformer_losses::<Wgpu>(&config, &batch, FloatDType::F32, precision);
-        assert_same(family, &exact, &narrow, &got);
-    }
+        (family, config, batch)
+    })
 }
 
 #[test]
 fn every_transformer_family_has_the_losses_of_the_cpu_on_wgpu() {
-    check_transformers(Precision::Full);
+    if adapter_is_missing() {
+        return;
+    }
+    for (family, config, batch) in families() {
+        let cpu = |dtype| transformer_losses::<Cpu>(&config, &batch, dtype, Precision::Full);
+        let (exact, narrow) = (cpu(FloatDType::F64), cpu(FloatDType::F32));
+        let got = transformer_losses::<Wgpu>(&config, &batch, FloatDType::F32, Precision::Full);
+        assert_same(family, &exact, &narrow, &got);
+    }
 }
 
-/// Operands are rounded to bf16 in f64 as well, so that only the sums differ: and the roundings that a
-/// sum on the edge between two bf16 tips over, on the CPU as on wgpu.
+/// An operand that lies between two bf16 within the error of f32 is rounded to one here and to the other
+/// there. Such are few, so the losses stray by a part of what all the roundings together change.
 #[test]
-fn every_transformer_family_has_the_losses_of_the_cpu_on_wgpu_with_operands_in_bf16() {
-    check_transformers(Precision::Bf16Mixed);
+fn operands_are_rounded_to_bf16_on_wgpu_as_on_the_cpu() {
+    if adapter_is_missing() {
+        return;
+    }
+    for (family, config, batch) in families() {
+        let cpu = |of| transformer_losses::<Cpu>(&config, &batch, FloatDType::F64, of);
+        let (full, mixed) = (cpu(Precision::Full), cpu(Precision::Bf16Mixed));
+        let precision = Precision::Bf16Mixed;
+        let got = transformer_losses::<Wgpu>(&config, &batch, FloatDType::F32, precision);
+        let change = mixed.iter().zip(&full).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        println!("{family}: {got:?} on wgpu, {mixed:?} in f64, all roundings change {change:e}");
+        assert!(mixed[mixed.len() - 1] < mixed[0], "{family} learns: {mixed:?}");
+        assert_within(&got, &mixed, |_| change / 4.0);
+    }
 }
 
 /// A crystal with every label, and a molecule with an energy.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use genesis_kernels::{
     ChannelLinear, ContractionProblem, ConvolutionProblem, DegreeMap, EdgeGraph, Kernels,
-    MixingMatrix, Paths, RowIndex, RowMixing, SiluNetwork, Term, Terms, channel_linear,
-    contraction, convolution, row_mixing, rows, silu, silu_network, slope, spherical_harmonics,
+    MixingMatrix, Paths, RadialBasis, RowIndex, RowMixing, SiluNetwork, Term, Terms,
+    channel_linear, contraction, convolution, radial_basis, row_mixing, rows, silu, silu_network,
+    slope, spherical_harmonics,
 };
 
 use super::case::KernelCase;
@@ -33,6 +34,7 @@ pub(super) fn cases<B: Kernels>(at: &Place<B>, set: ShapeSet) -> Vec<KernelCase>
         all.extend(channel_maps(at, a, arithmetic));
         all.extend(networks(at, a, arithmetic));
     }
+    all.push(bessel_functions(at, a));
     all.extend(harmonics(at, a));
     all.extend(edges(at, a));
     all
@@ -280,6 +282,19 @@ fn harmonics<B: Kernels>(at: &Place<B>, a: Atoms) -> Vec<KernelCase> {
             })
         }),
     ]
+}
+
+/// Bessel functions of the lengths of all edges.
+fn bessel_functions<B: Kernels>(at: &Place<B>, a: Atoms) -> KernelCase {
+    let (count, basis) = (a.edges(), RadialBasis { num: 8, radius: 5.0, power: 5 });
+    let work = radial_basis::roofline::forward(count, basis.num, 4);
+    let shape = format!("{count} lengths k{}", basis.num);
+    KernelCase::new(at, ["radial_basis", "forward"], shape, F32, work, move |at| {
+        let lengths = at.normal([count, 1], F32).abs().add_scalar(0.5);
+        Box::new(move || {
+            black_box(B::radial_basis(lengths.clone(), &basis));
+        })
+    })
 }
 
 /// What moves along edges and rows.

@@ -25,7 +25,7 @@ pub use shapes::ShapeSet;
 pub use table::{heading, line, remarks};
 
 /// Families that have cases, as folders of the kernels are called.
-pub const FAMILIES: [&str; 20] = [
+pub const FAMILIES: [&str; 21] = [
     "adamw",
     "attention",
     "channel_linear",
@@ -37,6 +37,7 @@ pub const FAMILIES: [&str; 20] = [
     "gelu",
     "linear",
     "norm",
+    "radial_basis",
     "reduce",
     "rotary",
     "row_mixing",

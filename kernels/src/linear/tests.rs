@@ -1,5 +1,6 @@
 //! The linear map against plain loops, in both layouts and precisions.
 
+use burn::backend::flex::FlexDevice;
 use burn::tensor::Tensor;
 use proptest::prelude::*;
 
@@ -7,9 +8,9 @@ use super::{WeightLayout, reference};
 use crate::oracle::assert_within;
 use crate::precision::{round_f32, round_f64};
 use crate::testing::{
-    Case, Real, assert_both, cast, check_gradient, numbers, registered_gradient, values,
+    Case, Real, assert_both, cast, check_gradient, host, numbers, registered_gradient, values,
 };
-use crate::{Kernels, Precision};
+use crate::{Cpu, Kernels, Precision};
 
 struct Linear {
     sizes: [usize; 3],
@@ -126,15 +127,12 @@ fn the_backward_is_the_derivative_in_both_layouts() {
 
 #[test]
 fn a_map_of_nothing_added_to_a_residual_is_the_residual_with_the_bias() {
-    let case = Residual(Linear {
-        sizes: [3, 0, 2],
-        layout: WeightLayout::OutIn,
-        precision: Precision::Full,
-    });
-    let inputs = case.inputs();
-    let (got, _) = values(&case, &inputs);
-    let want: Vec<f32> = case.plain(&inputs);
-    assert_eq!(got, want.into_iter().map(f64::from).collect::<Vec<_>>());
+    let none = |shape| Tensor::<Cpu, 2>::zeros(shape, &FlexDevice);
+    let residual = Tensor::<Cpu, 2>::from_data([[1.0, 2.0], [3.0, 4.0]], &FlexDevice);
+    let bias = Some(Tensor::<Cpu, 1>::from_data([0.5, -0.5], &FlexDevice));
+    let (x, weight, layout) = (none([2, 0]), none([2, 0]), WeightLayout::OutIn);
+    let y = <Cpu as Kernels>::linear_residual(residual, x, weight, bias, layout, Precision::Full);
+    assert_eq!(host(y), [1.5, 1.5, 3.5, 3.5]);
 }
 
 #[test]

@@ -10,12 +10,12 @@
 
 use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
+use genesis_kernels::radial_basis::reference::polynomial_cutoff;
 
 use super::{
     config::MaceConfig,
     covalent_radii::covalent_radius,
     graph::{GraphInput, constant},
-    radial_basis::polynomial_cutoff,
 };
 
 /// `e^2 / (4 pi epsilon_0)`, eV Å.

@@ -8,14 +8,15 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{Half, Kernels, Precision, SiluNetwork, WeightLayout};
+use genesis_kernels::{Half, Kernels, Precision, RadialBasis, SiluNetwork, WeightLayout};
 
 use super::{
     activation::SILU_SCALE,
+    choices::DistanceTransform,
     config::MaceConfig,
     covalent_radii::covalent_radius,
     graph::{GraphInput, constant},
-    radial_basis::{Curve, bessel_functions, envelope},
+    radial_basis::{Curve, bessel_functions, cutoff},
     specs::Names,
 };
 use crate::params::Params;
@@ -25,8 +26,8 @@ use crate::params::Params;
 pub(super) struct RadialFeatures<B: Backend> {
     /// `[P, 1]` Å, in the graph of the edge vectors.
     lengths: Tensor<B, 2>,
-    /// `[P, num_bessel]`, not in that graph.
-    features: Curve<B>,
+    /// Values and slopes, `[2, P, num_bessel]`, not in that graph.
+    features: Tensor<B, 3>,
     /// `[P, 1]` where the cut-off multiplies the weights instead of the features.
     late_cutoff: Option<Curve<B>>,
 }
@@ -38,23 +39,33 @@ impl<B: Kernels> RadialFeatures<B> {
         let lengths = <B as Kernels>::gather_rows(lengths, pairs);
         // Only the uppermost graph loses them: one below still differentiates the slopes.
         let r = lengths.clone().detach();
+        if config.distance_transform == DistanceTransform::None && config.cutoff_on_basis {
+            let basis = RadialBasis {
+                num: config.num_bessel,
+                radius: config.r_max_angstrom,
+                power: config.cutoff_power,
+            };
+            return Self { lengths, features: B::radial_basis(r, &basis), late_cutoff: None };
+        }
         let radius_sums = || {
             let elements = pairs.rows().iter().map(|&e| graph.layout.edge_elements[e as usize]);
             let sums: Vec<f64> =
                 elements.map(|pair| pair.map(covalent_radius).iter().sum()).collect();
             constant(sums, r.dims(), r.dtype().into(), &r.device())
         };
-        let (basis, cutoff) = (bessel_functions(config, &r, radius_sums), envelope(config, &r));
-        if config.cutoff_on_basis {
-            Self { lengths, features: basis.times(&cutoff), late_cutoff: None }
+        let (basis, cutoff) = (bessel_functions(config, &r, radius_sums), cutoff(config, &r));
+        let (features, late_cutoff) = if config.cutoff_on_basis {
+            (basis.times(&cutoff), None)
         } else {
-            Self { lengths, features: basis, late_cutoff: Some(cutoff) }
-        }
+            (basis, Some(cutoff))
+        };
+        Self { lengths, features: features.joined(), late_cutoff }
     }
 
     /// The features in the graph of the lengths.
     pub(super) fn features(&self) -> Tensor<B, 2> {
-        self.follow(&self.features)
+        let half = |half| B::half(self.features.clone(), half);
+        self.follow(&Curve { value: half(Half::Values), slope: half(Half::Slopes) })
     }
 
     /// The same of the cut-off, where it is late.
@@ -101,8 +112,7 @@ impl<B: Kernels> RadialNetwork<B> {
     /// Values and slopes go through the network side by side, so that a differentiation by the
     /// lengths is a dot product with the slopes and never comes back through here.
     pub(super) fn forward(&self, radial: &RadialFeatures<B>) -> Tensor<B, 3> {
-        let Curve { value, slope } = radial.features.clone();
-        let curve = B::from_half(value, Half::Values).add(B::from_half(slope, Half::Slopes));
+        let curve = radial.features.clone();
         let curve = B::silu_network(curve, self.weights.clone(), &self.hidden);
         let half = |half| matrix_product(B::half(curve.clone(), half), self.last.clone());
         let mut weights = Curve { value: half(Half::Values), slope: half(Half::Slopes) };

@@ -1,19 +1,17 @@
 //! Functions of a length, each with its slope: Bessel functions, cut-off, distance transforms.
 //!
 //! ```text
-//! Bessel    B_n(t) = sqrt(2 / r_max) sin(n pi t / r_max) / t, n = 1.., t = r or a transform of it
-//! cut-off   f(r) = 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2), x = r / r_max; 0 beyond
-//! slopes    by r, in closed form; f' = -p(p+1)(p+2)/(2 r_max) x^(p-1) (1 - x)^2
+//! Bessel    B_n(t), n = 1.., and cut-off f(r) of `genesis_kernels::radial_basis`; t = r or a transform
+//! slopes    by r, in closed form
 //! layout    r and its transforms [P, 1], Bessel functions [P, num_bessel]
 //! source    Gasteiger et al., arXiv:2003.03123; Batatia et al., arXiv:2206.07697
 //! ```
 
-use std::f64::consts::PI;
-
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::Kernels;
+use genesis_kernels::radial_basis::reference::{bessel, envelope};
+use genesis_kernels::{Half, Kernels};
 
-use super::{choices::DistanceTransform, config::MaceConfig, graph::constant};
+use super::{choices::DistanceTransform, config::MaceConfig};
 
 /// Agnesi's curve `1 / (1 + A y^Q / (1 + y^(Q - P)))`: Witt et al., JCP 159, 164101 (2023).
 pub(super) const AGNESI: Agnesi = Agnesi { q: 0.9183, p: 4.5791, a: 1.0805 };
@@ -35,6 +33,11 @@ pub(super) struct Curve<B: Backend> {
 }
 
 impl<B: Kernels> Curve<B> {
+    /// As one tensor, `[2, P, K]`.
+    pub(super) fn joined(self) -> Tensor<B, 3> {
+        B::from_half(self.value, Half::Values).add(B::from_half(self.slope, Half::Slopes))
+    }
+
     /// The product with a curve of one column.
     pub(super) fn times(self, factor: &Self) -> Self {
         let slope = self.slope.mul(factor.value.clone());
@@ -45,20 +48,10 @@ impl<B: Kernels> Curve<B> {
     }
 }
 
-/// The envelope of `r [P, 1]`.
-pub(super) fn envelope<B: Kernels>(config: &MaceConfig, r: &Tensor<B, 2>) -> Curve<B> {
-    let (power, r_max) = (config.cutoff_power, config.r_max_angstrom);
-    // Not `div_scalar`: in Burn 0.21 its backward rounds the divisor to f32.
-    let x = r.clone().mul_scalar(r_max.recip());
-    let p = f64::from(power);
-    let outside = x.clone().greater_equal_elem(1.0);
-    let rest = x.clone().neg().add_scalar(1.0);
-    let steepness = -p * (p + 1.0) * (p + 2.0) / (2.0 * r_max);
-    let slope = integer_power(x.clone(), power - 1).mul(rest.clone()).mul(rest);
-    Curve {
-        value: polynomial_cutoff(x, power),
-        slope: slope.mul_scalar(steepness).mask_fill(outside, 0.0),
-    }
+/// The cut-off of `r [P, 1]`.
+pub(super) fn cutoff<B: Kernels>(config: &MaceConfig, r: &Tensor<B, 2>) -> Curve<B> {
+    let [value, slope] = envelope(r, config.r_max_angstrom, config.cutoff_power);
+    Curve { value, slope }
 }
 
 /// The Bessel functions of `r [P, 1]`, or of its transform; `radius_sums [P, 1]` are asked for where
@@ -82,47 +75,8 @@ pub(super) fn bessel_functions<B: Kernels>(
             (soft(r.clone(), sums.clone()), Some(soft_slope(r, sums)))
         }
     };
-    let value = bessel(seen.clone(), num, r_max);
-    let slope = bessel_slope(&seen, value.clone(), r_max);
+    let [value, slope] = bessel(&seen, num, r_max);
     Curve { value, slope: rate.map_or(slope.clone(), |rate| slope.mul(rate)) }
-}
-
-/// `(k w cos(w t) - B) / t`, `B` the values.
-fn bessel_slope<B: Kernels>(t: &Tensor<B, 2>, values: Tensor<B, 2>, r_max: f64) -> Tensor<B, 2> {
-    let [_, num] = values.dims();
-    let frequencies = frequencies(num, r_max, t);
-    let waves = t.clone().matmul(frequencies.clone()).cos().mul(frequencies);
-    waves.mul_scalar((2.0 / r_max).sqrt()).sub(values).mul(t.clone().recip())
-}
-
-fn frequencies<B: Kernels>(num: usize, r_max: f64, like: &Tensor<B, 2>) -> Tensor<B, 2> {
-    let values = (1..=num).map(|n| n as f64 * PI / r_max).collect();
-    constant(values, [1, num], like.dtype().into(), &like.device())
-}
-
-/// `[E, 1]` to `[E, num_bessel]`.
-pub(super) fn bessel<B: Kernels>(r: Tensor<B, 2>, num: usize, r_max: f64) -> Tensor<B, 2> {
-    let waves = r.clone().matmul(frequencies(num, r_max, &r)).sin();
-    waves.mul(r.recip().mul_scalar((2.0 / r_max).sqrt()))
-}
-
-/// The envelope as a function of `x = r / r_max`, elementwise.
-pub(super) fn polynomial_cutoff<B: Kernels>(x: Tensor<B, 2>, power: u32) -> Tensor<B, 2> {
-    let p = f64::from(power);
-    let outside = x.clone().greater_equal_elem(1.0);
-    let quadratic = x.clone().mul_scalar(-p * (p + 1.0) / 2.0).add_scalar(p * (p + 2.0));
-    let quadratic = quadratic.mul(x.clone()).sub_scalar((p + 1.0) * (p + 2.0) / 2.0);
-    integer_power(x, power).mul(quadratic).add_scalar(1.0).mask_fill(outside, 0.0)
-}
-
-/// `x^n` by squaring: products only, so that every derivative is exact too.
-fn integer_power<B: Kernels>(x: Tensor<B, 2>, n: u32) -> Tensor<B, 2> {
-    if n == 1 {
-        return x;
-    }
-    let half = integer_power(x.clone(), n / 2);
-    let square = half.clone().mul(half);
-    if n % 2 == 1 { square.mul(x) } else { square }
 }
 
 /// `1 / (1 + a y^q / (1 + y^(q - p)))`, `y = r / r0`, `r0` the mean covalent radius.
@@ -178,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::equivariant::{
-        covalent_radii::covalent_radius, predict::to_host, testing::small_config,
+        covalent_radii::covalent_radius, graph::constant, predict::to_host, testing::small_config,
     };
 
     fn column(values: &[f64]) -> Tensor<Cpu, 2> {
@@ -191,35 +145,6 @@ mod tests {
         for (got, want) in got.iter().zip(want) {
             assert!((got - want).abs() <= tolerance, "{got} against {want}");
         }
-    }
-
-    #[test]
-    fn bessel_functions_have_the_values_of_mace_torch() {
-        let want = [
-            0.354_646_339_3,
-            0.485_544_250_4,
-            0.310_109_483_5,
-            -0.060_975_151_5,
-            -0.393_590_210_5,
-            -0.477_886_927_5,
-            -0.260_682_015_9,
-            0.120_988_688_4,
-        ];
-        assert_close(&to_host(bessel(column(&[1.3]), 8, 5.0)), &want, 5.1e-11);
-    }
-
-    #[test]
-    fn the_cutoff_has_the_values_of_mace_torch_and_ends_at_its_radius() {
-        let at = |r: &[f64], power| to_host(polynomial_cutoff(column(r).div_scalar(5.0), power));
-        assert_close(&at(&[1.3, 4.2], 5), &[0.984_656_391_033_6, 0.086_625_117_798_4], 5.1e-14);
-        assert_close(
-            &at(&[1.3, 4.2], 6),
-            &[0.994_767_090_320_870_4, 0.122_598_036_235_88],
-            5.1e-14,
-        );
-        assert_eq!(at(&[5.0, 5.1, 80.0], 5), [0.0; 3]);
-        // The polynomial meets zero with three derivatives, so it is of order (1 - x)^3 near the end.
-        assert!(at(&[5.0 - 1e-3], 5)[0].abs() < 1e-8);
     }
 
     #[test]
@@ -251,7 +176,7 @@ mod tests {
             for at in 0..config.num_bessel {
                 let r = column(lengths.to_vec()).require_grad();
                 let sums = || column((0..lengths.len()).map(|at| 1.1 + 0.2 * at as f64).collect());
-                let curve = bessel_functions(&config, &r, sums).times(&envelope(&config, &r));
+                let curve = bessel_functions(&config, &r, sums).times(&cutoff(&config, &r));
                 let slopes = to_host(curve.slope.narrow(1, at, 1));
                 let value = curve.value.narrow(1, at, 1).sum();
                 let exact = to_host(r.grad(&value.backward()).unwrap());

@@ -209,6 +209,8 @@ impl<T: Element> Job for Harmonics<'_, T> {
     fn run<S: Set>(self) {
         let lanes = T::Pack::<S>::LANES;
         let (products, sums) = self.scratch.split_at_mut(MOST_PAIRS * lanes);
+        // The scratch has room for more lanes than this instruction set may have.
+        let sums = &mut sums[..self.out.len() * lanes];
         sums.fill(T::ZERO);
         let (sent, received) = self.ends.of(self.edge);
         let plan = self.ends.problem.paths.plan();

@@ -11,9 +11,9 @@ use crate::cuda::libraries;
 use crate::cuda::signature::{self, Defines};
 use crate::emit::Kernel;
 
-/// What the machine code of a kernel must not do: ptxas warns of registers that went to memory, and of
-/// anything else, and its warnings are errors.
-const STRICT: &str = "--ptxas-options=--warn-on-spills,--warning-as-error";
+/// ptxas warns of registers that went to memory, and its warnings are errors.
+const STRICT: [&str; 2] =
+    ["--ptxas-options=--warn-on-spills", "--ptxas-options=--warning-as-error"];
 
 static NORM: Source = Source::of("norm/norm.cu", include_str!("../../norm/norm.cu"));
 
@@ -32,7 +32,7 @@ fn found() -> Option<Nvrtc> {
     }
 }
 
-/// Asserts that kernels made from a table compile without warnings and keep their numbers in registers, for
+/// Asserts that kernels made from a table compile and keep their numbers in registers, for
 /// f32 and f64 and the two architectures of `cargo xtask nvrtc`.
 #[track_caller]
 pub(crate) fn assert_compile(kernels: &[Kernel]) {
@@ -42,7 +42,7 @@ pub(crate) fn assert_compile(kernels: &[Kernel]) {
         for (real, target) in ["float", "double"].iter().flat_map(|real| [(real, 80), (real, 90)]) {
             let defines = Defines::from([("Real".to_owned(), (*real).to_owned())]);
             let mut options = super::options(Target::Code(target), &defines);
-            options.push(STRICT.to_owned());
+            options.extend(STRICT.map(str::to_owned));
             let made = nvrtc.compile(&source, &options);
             assert!(made.is_ok(), "{} of {real} for sm_{target}: {made:?}", kernel.name);
         }

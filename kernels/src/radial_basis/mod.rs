@@ -1,0 +1,43 @@
+//! Bessel functions of a length under a cut-off, with their derivatives by the length.
+//!
+//! ```text
+//! letters   P lengths r > 0; n = 1 .. K functions; cut-off radius c and power p; x = r / c
+//! maths     B_n = sqrt(2 / c) sin(w r) / r, w = n pi / c
+//!           f   = 1 - (p+1)(p+2)/2 x^p + p(p+2) x^(p+1) - p(p+1)/2 x^(p+2); 0 from c on
+//!           values B_n f, slopes B_n' f + B_n f', with B_n' = (sqrt(2 / c) w cos(w r) - B_n) / r and
+//!           f' = -p(p+1)(p+2)/(2 c) x^(p-1) (1 - x)^2
+//! gradient  a graph that tracks the lengths differentiates the reference
+//! layout    r [P, 1]; result [2, P, K], a curve as in `slope`
+//! dtypes    f32 or f64; the CPU computes in f64 and rounds once
+//! ordering  every row by itself
+//! empty     P = 0 gives nothing
+//! source    Gasteiger et al., "Directional Message Passing", arXiv:2003.03123
+//! ```
+
+pub(crate) mod cpu;
+mod op;
+pub mod reference;
+pub mod roofline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use op::tracked;
+
+use crate::shape::assert_shape;
+
+/// Which functions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RadialBasis {
+    /// `K`
+    pub num: usize,
+    /// `c`, in the unit of the lengths.
+    pub radius: f64,
+    /// `p`, at least 1.
+    pub power: u32,
+}
+
+/// Asserts the shape of the lengths; P.
+fn check([rows, columns]: [usize; 2]) -> usize {
+    assert_shape("radial_basis", "lengths", [rows, columns], [rows, 1], "they are [P, 1]");
+    rows
+}

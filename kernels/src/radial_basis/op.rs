@@ -1,0 +1,21 @@
+//! The functions inside a graph: a constant there unless it tracks the lengths.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::tensor::Tensor;
+
+use super::{RadialBasis, reference};
+use crate::Kernels;
+use crate::graph::{primitive, tensor};
+
+/// [`Kernels::radial_basis`] inside a graph.
+pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+    lengths: Tensor<Autodiff<B, C>, 2>,
+    basis: &RadialBasis,
+) -> Tensor<Autodiff<B, C>, 3> {
+    let lengths = primitive(lengths);
+    if lengths.is_tracked() {
+        return reference::forward(&tensor(lengths), basis);
+    }
+    Tensor::from_inner(<B as Kernels>::radial_basis(tensor(lengths.primitive), basis))
+}
