@@ -50,6 +50,10 @@ pub(super) fn note(of: &Measured) -> Option<&'static str> {
             "a row is read twice and its sums are ended across lanes, and outputs are fresh memory, \
              fetched before it is written",
         ),
+        ("reduce", _) => Some(
+            "an array just beyond the last cache is read from memory, but counted at the bandwidth of the \
+             largest array that was measured below its size",
+        ),
         ("embedding" | "rows", _) => {
             Some("rows are added one by one to where they belong, which the caches do not foresee")
         }
