@@ -4,8 +4,8 @@ use burn::tensor::{Int, Tensor};
 
 use crate::cuda::tensors::contraction::Contraction;
 use crate::cuda::tensors::{
-    attention, channel_linear, convolution, cross_entropy, dense, elementwise, harmonics, norm,
-    optimizer, rotary, rows, slope,
+    attention, channel_linear, convolution, cross_entropy, elementwise, embedding, harmonics,
+    linear, norm, optimizer, rotary, rows, slope,
 };
 use crate::linear::WeightLayout;
 use crate::{
@@ -32,7 +32,7 @@ impl Kernels for Cuda {
         layout: WeightLayout,
         precision: Precision,
     ) -> Tensor<Self, 2> {
-        dense::linear(x, weight, bias, layout, precision)
+        linear::forward(x, weight, bias, layout, precision)
     }
 
     fn linear_residual(
@@ -43,7 +43,7 @@ impl Kernels for Cuda {
         layout: WeightLayout,
         precision: Precision,
     ) -> Tensor<Self, 2> {
-        dense::linear_residual(residual, x, weight, bias, layout, precision)
+        linear::residual(residual, x, weight, bias, layout, precision)
     }
 
     fn linear_input_backward(
@@ -52,7 +52,7 @@ impl Kernels for Cuda {
         layout: WeightLayout,
         precision: Precision,
     ) -> Tensor<Self, 2> {
-        dense::linear_input_backward(grad, weight, layout, precision)
+        linear::input_backward(grad, weight, layout, precision)
     }
 
     fn linear_weight_backward(
@@ -61,7 +61,7 @@ impl Kernels for Cuda {
         layout: WeightLayout,
         precision: Precision,
     ) -> Tensor<Self, 2> {
-        dense::linear_weight_backward(grad, x, layout, precision)
+        linear::weight_backward(grad, x, layout, precision)
     }
 
     fn rms_norm(x: Tensor<Self, 2>, weight: Tensor<Self, 1>, epsilon: f64) -> Tensor<Self, 2> {
@@ -157,7 +157,7 @@ impl Kernels for Cuda {
     }
 
     fn embedding(weight: Tensor<Self, 2>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
-        dense::embedding(weight, ids)
+        embedding::forward(weight, ids)
     }
 
     fn embedding_backward(
@@ -165,7 +165,7 @@ impl Kernels for Cuda {
         ids: Tensor<Self, 1, Int>,
         num_rows: usize,
     ) -> Tensor<Self, 2> {
-        dense::embedding_backward(grad, ids, num_rows)
+        embedding::backward(grad, ids, num_rows)
     }
 
     fn linear_cross_entropy(

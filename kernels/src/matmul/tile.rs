@@ -196,7 +196,7 @@ impl<A: Arithmetic> Place<'_, A> {
     }
 }
 
-/// A row of a tile is two registers, so two lines of the cache at most three.
+/// A row of a tile is two registers: two lines of the cache, or a third that is left to chance.
 #[inline(always)]
 fn ask_for_tile_row<T>(start: *const T) {
     prefetch_line(start);

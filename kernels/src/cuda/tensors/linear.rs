@@ -1,14 +1,14 @@
-//! Dense layers, embeddings and sums over flat buffers.
+//! Linear maps and their gradients.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
 use crate::cuda::device::on;
-use crate::linear::WeightLayout;
+use crate::linear::{self, WeightLayout};
 use crate::shape::assert_shape;
-use crate::{Cuda, Precision, embedding, linear};
+use crate::{Cuda, Precision};
 
 /// [`Kernels::linear`](crate::Kernels::linear).
-pub(crate) fn linear(
+pub(crate) fn forward(
     x: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
     bias: Option<Tensor<Cuda, 1>>,
@@ -20,7 +20,7 @@ pub(crate) fn linear(
 }
 
 /// [`Kernels::linear_residual`](crate::Kernels::linear_residual).
-pub(crate) fn linear_residual(
+pub(crate) fn residual(
     residual: Tensor<Cuda, 2>,
     x: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
@@ -62,7 +62,7 @@ fn mapped(
 }
 
 /// [`Kernels::linear_input_backward`](crate::Kernels::linear_input_backward).
-pub(crate) fn linear_input_backward(
+pub(crate) fn input_backward(
     grad: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
     layout: WeightLayout,
@@ -79,7 +79,7 @@ pub(crate) fn linear_input_backward(
 }
 
 /// [`Kernels::linear_weight_backward`](crate::Kernels::linear_weight_backward).
-pub(crate) fn linear_weight_backward(
+pub(crate) fn weight_backward(
     grad: Tensor<Cuda, 2>,
     x: Tensor<Cuda, 2>,
     layout: WeightLayout,
@@ -96,30 +96,5 @@ pub(crate) fn linear_weight_backward(
         let (grad, x) = (machine.input(grad), machine.input(x));
         let dweight = linear::cuda::weight_backward(machine, &grad, &x, shape);
         machine.tensor(dweight, stored)
-    })
-}
-
-/// [`Kernels::embedding`](crate::Kernels::embedding).
-pub(crate) fn embedding(weight: Tensor<Cuda, 2>, ids: Tensor<Cuda, 1, Int>) -> Tensor<Cuda, 2> {
-    let ([rows, width], [tokens]) = (weight.dims(), ids.dims());
-    on(&weight.device(), |machine| {
-        let (weight, ids) = (machine.input(weight), machine.input_int(ids));
-        let y = embedding::cuda::forward(machine, &weight, &ids, [rows, width]);
-        machine.tensor(y, [tokens, width])
-    })
-}
-
-/// [`Kernels::embedding_backward`](crate::Kernels::embedding_backward).
-pub(crate) fn embedding_backward(
-    grad: Tensor<Cuda, 2>,
-    ids: Tensor<Cuda, 1, Int>,
-    num_rows: usize,
-) -> Tensor<Cuda, 2> {
-    let [tokens, width] = grad.dims();
-    assert_shape("embedding_backward", "ids", ids.dims(), [tokens], "`grad` fixes N");
-    on(&grad.device(), |machine| {
-        let (grad, ids) = (machine.input(grad), machine.input_int(ids));
-        let table = embedding::cuda::backward(machine, &grad, &ids, [num_rows, width]);
-        machine.tensor(table, [num_rows, width])
     })
 }
