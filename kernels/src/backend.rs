@@ -13,7 +13,7 @@ use burn::tensor::{Int, Tensor};
 use crate::linear::WeightLayout;
 use crate::precision::{self, Precision};
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
+    AdamwStep, AmsgradState, AttentionProblem, Awake, ChannelLinear, ContractionProblem,
     ConvolutionProblem, DropoutMask, GeluKind, Half, LossAndGradients, RadialBasis, RowIndex,
     RowMixing, SiluNetwork, adamw, attention, channel_linear, contraction, convolution,
     cross_entropy, dropout, embedding, gelu, linear, norm, radial_basis, reduce, rotary,
@@ -31,6 +31,11 @@ pub trait Kernels: Backend {
     /// Operations that have a kernel of this backend; all others are the references.
     fn own_kernels() -> Vec<&'static str> {
         Vec::new()
+    }
+
+    /// Keeps the threads that run the operations awake for a step; see [`Awake`].
+    fn keep_awake() -> Awake {
+        Awake::none()
     }
 
     /// Nearest bf16 of every element, ties to even, in the dtype of `x`.

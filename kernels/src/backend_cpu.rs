@@ -4,7 +4,7 @@ use burn::backend::Flex;
 use burn::tensor::{ElementConversion, Int, Tensor};
 
 use crate::{
-    AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
+    AdamwStep, AmsgradState, AttentionProblem, Awake, ChannelLinear, ContractionProblem,
     ConvolutionProblem, DropoutMask, GeluKind, Half, Kernels, LossAndGradients, Precision,
     RadialBasis, RowIndex, RowMixing, SiluNetwork, WeightLayout, adamw, attention, channel_linear,
     contraction, convolution, cross_entropy, dropout, embedding, gelu, linear, norm, precision,
@@ -15,6 +15,10 @@ use crate::{
 impl Kernels for Flex {
     fn own_kernels() -> Vec<&'static str> {
         crate::registry::overrides(include_str!("backend_cpu.rs"))
+    }
+
+    fn keep_awake() -> Awake {
+        Awake::pool()
     }
 
     fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {

@@ -8,6 +8,7 @@
 
 pub mod adamw;
 pub mod attention;
+mod awake;
 mod backend;
 mod backend_autodiff;
 mod backend_cpu;
@@ -62,6 +63,7 @@ mod testing;
 
 pub use adamw::{AdamwStep, AmsgradState};
 pub use attention::AttentionProblem;
+pub use awake::Awake;
 pub use backend::{Cpu, Kernels};
 #[cfg(feature = "cuda")]
 pub use backend_cuda::Cuda;

@@ -13,8 +13,10 @@ pub(crate) fn overrides(source: &'static str) -> Vec<&'static str> {
     methods(source, "impl Kernels for ")
 }
 
-/// Names of the functions in the block that a line starting with `head` opens; the list of kernels
-/// itself is none of them.
+/// What is no operation on tensors.
+const OTHERS: [&str; 2] = ["own_kernels", "keep_awake"];
+
+/// Names of the functions in the block that a line starting with `head` opens, without [`OTHERS`].
 fn methods(source: &'static str, head: &str) -> Vec<&'static str> {
     let lines = source.lines().skip_while(|line| !line.starts_with(head));
     let opened = lines.clone().next().is_some_and(|line| line.ends_with('{'));
@@ -23,7 +25,7 @@ fn methods(source: &'static str, head: &str) -> Vec<&'static str> {
         let name = line.strip_prefix("    fn ")?;
         name.split(['(', '<']).next()
     });
-    names.filter(|name| *name != "own_kernels").collect()
+    names.filter(|name| !OTHERS.contains(name)).collect()
 }
 
 #[cfg(test)]
@@ -37,7 +39,7 @@ mod tests {
         for name in ["round_to_bf16", "linear_backward", "attention", "scale_rows"] {
             assert!(all.contains(&name), "{name} in {all:?}");
         }
-        assert!(!all.contains(&"own_kernels"));
+        assert!(OTHERS.iter().all(|other| !all.contains(other)));
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub fn loss_and_gradients<B: Kernels>(
     loss: &LossConfig,
     counts: LossCounts,
 ) -> Result<LossAndGradients<B>, GraphError> {
+    let _awake = B::keep_awake();
     let device = params.values()[0].device();
     let tracked = params.track();
     let graph = GraphInput::<Autodiff<B>>::upload(blueprint, batch, params.dtype(), &device)?;

@@ -56,6 +56,7 @@ pub fn predict<B: Kernels>(
     batch: &GraphBatch,
     wanted: Wanted,
 ) -> Result<Prediction, GraphError> {
+    let _awake = B::keep_awake();
     let device = params.values()[0].device();
     let graph = GraphInput::upload(blueprint, batch, params.dtype(), &device)?;
     if !wanted.forces && !wanted.stress {

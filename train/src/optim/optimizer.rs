@@ -113,6 +113,7 @@ impl<B: Kernels> Optimizer<B> {
         scale: f64,
         rate: f64,
     ) {
+        let _awake = B::keep_awake();
         self.steps_done += 1;
         let scalars = Scalars { rule: self.rule, rate, scale, step: self.steps_done };
         let mut inputs = gradients.into_iter().zip(&mut self.state);

@@ -24,6 +24,7 @@ pub fn accumulate<B: Kernels>(
     mode: impl Fn(u64) -> Mode,
     device: &B::Device,
 ) -> (f64, Vec<Tensor<B, 1>>) {
+    let _awake = B::keep_awake();
     let num_labels = count_labels(slices) as f64;
     let mut loss = 0.0;
     let mut total: Option<Vec<Tensor<B, 1>>> = None;
