@@ -192,7 +192,9 @@ fn messages_match_plain_loops_for_whole_and_ragged_packs_of_channels() {
 
 #[test]
 fn all_forms_match_their_references() {
-    for (degrees, channels) in [([1, 3, 3], 3), ([2, 3, 3], 33), ([2, 6, 6], 1)] {
+    let scalars = [([0, 3, 3], 33), ([0, 6, 6], 3), ([0, 3, 2], 16), ([0, 2, 3], 1)];
+    let others = [([1, 3, 3], 3), ([2, 3, 3], 33), ([2, 6, 6], 1)];
+    for (degrees, channels) in scalars.into_iter().chain(others) {
         for form in FORMS {
             let case = Convolution::new(form, degrees, &EDGES, NODES, channels);
             check_values(&case, &case.inputs());
@@ -203,8 +205,8 @@ fn all_forms_match_their_references() {
 #[test]
 fn a_node_with_more_edges_than_a_pack_sums_all_of_them() {
     let edges: Vec<[u32; 2]> = (0..37).map(|edge| [edge % 2, 1]).collect();
-    for form in FORMS {
-        let case = Convolution::new(form, [1, 1, 1], &edges, 2, 5);
+    for (form, max_in) in FORMS.into_iter().flat_map(|form| [(form, 0), (form, 1)]) {
+        let case = Convolution::new(form, [max_in, 1, 1], &edges, 2, 5);
         check_values(&case, &case.inputs());
     }
 }
@@ -213,15 +215,15 @@ const SHARED_ROWS: [u32; 6] = [1, 0, 1, 3, 0, 1];
 
 #[test]
 fn edges_may_share_their_radial_weights() {
-    for form in FORMS {
-        let shared = Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17).with_shared_weights();
+    for (form, l) in FORMS.into_iter().flat_map(|form| [(form, 0), (form, 1)]) {
+        let shared = Convolution::new(form, [l, 3, 3], &EDGES, NODES, 17).with_shared_weights();
         check_values(&shared, &shared.inputs());
-        let small = Convolution::new(form, [1, 1, 1], &EDGES, NODES, 1).with_shared_weights();
+        let small = Convolution::new(form, [l, 1, 1], &EDGES, NODES, 1).with_shared_weights();
         check_gradient(&small, &small.inputs());
         if form != Form::Output {
             continue;
         }
-        let apart = Convolution::new(form, [1, 3, 3], &EDGES, NODES, 17);
+        let apart = Convolution::new(form, [l, 3, 3], &EDGES, NODES, 17);
         let inputs = shared.inputs();
         let len = apart.problem.paths.len() * 17;
         let copied =
@@ -250,8 +252,8 @@ fn higher_degrees_differentiate_too() {
 #[test]
 fn no_edges_and_no_nodes_give_zeros_of_the_right_shape() {
     for form in FORMS {
-        for nodes in [0, 2] {
-            let case = Convolution::new(form, [1, 1, 1], &[], nodes, 3);
+        for (nodes, max_in) in [(0, 0), (0, 1), (2, 0), (2, 1)] {
+            let case = Convolution::new(form, [max_in, 1, 1], &[], nodes, 3);
             let (got, _) = values(&case, &case.inputs());
             let per_node = match form {
                 Form::Output => case.problem.paths.num_outputs(),
@@ -278,8 +280,8 @@ fn a_nan_reaches_the_nodes_that_receive_it_and_no_other() {
 #[test]
 fn the_number_of_threads_does_not_change_the_bits() {
     let edges: Vec<[u32; 2]> = (0..600).map(|edge| [edge * 7 % 50, edge / 12]).collect();
-    for form in FORMS {
-        let case = Convolution::new(form, [1, 2, 2], &edges, 50, 9);
+    for (form, max_in) in FORMS.into_iter().flat_map(|form| [(form, 0), (form, 1)]) {
+        let case = Convolution::new(form, [max_in, 2, 2], &edges, 50, 9);
         let inputs = case.inputs();
         let one = values_with_threads(&case, &inputs, 1);
         assert_eq!(one, values_with_threads(&case, &inputs, 3));
@@ -349,6 +351,23 @@ fn the_paths_are_those_of_mace_in_its_order() {
     let paths = Paths::new(1, 3, 3);
     assert_eq!(paths.iter().map(|path| path.terms.len()).sum::<usize>(), 86);
     assert_eq!([0, 1, 2, 3].map(|l| paths.output_rows(l)), [0..2, 2..11, 11..26, 26..40]);
+}
+
+/// What the kernels for scalars rest on.
+#[test]
+fn scalars_couple_by_the_identity_and_keep_the_rows_of_the_harmonics() {
+    for (at, path) in Paths::new(0, 6, 6).iter().enumerate() {
+        assert_eq!(
+            (path.degrees, path.first_output, path.output_stride),
+            ([0, at, at], at * at, 1)
+        );
+        assert_eq!(path.terms.len(), 2 * at + 1);
+        for term in &path.terms {
+            let [m1, m2, m3] = term.components;
+            assert_eq!((m1, m2), (0, m3));
+            assert!((term.value - 1.0).abs() < 1e-15, "{at}: {term:?}");
+        }
+    }
 }
 
 #[test]

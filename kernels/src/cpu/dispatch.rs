@@ -172,6 +172,37 @@ mod tests {
         }
     }
 
+    struct Sums<'a>(&'a [f64]);
+
+    impl Job for Sums<'_> {
+        #[inline(always)]
+        fn run<S: Set>(self) {
+            let single: Vec<f32> = self.0.iter().map(|&x| x as f32).collect();
+            check_sums::<S::F32>(&single);
+            check_sums::<S::F64>(self.0);
+        }
+    }
+
+    /// Of two squares and three packs, and of less than a square.
+    #[inline(always)]
+    fn check_sums<P: Lanes>(numbers: &[P::Base]) {
+        for count in [0, 1, 3, P::LANES, 2 * P::LANES + 3] {
+            let mut got = vec![P::Base::of(7.0); count];
+            let packs = &numbers[..count * P::LANES];
+            P::sums(packs, &mut got);
+            let want: Vec<_> = packs.chunks(P::LANES).map(|pack| P::load(pack).sum()).collect();
+            assert!(got == want, "{count} packs of {}: {got:?} are not {want:?}", P::LANES);
+        }
+    }
+
+    #[test]
+    fn many_sums_of_lanes_are_each_the_sum_alone() {
+        let numbers: Vec<f64> = (0..35 * 16).map(|at| (f64::from(at) * 0.37).sin() * 1e3).collect();
+        for choice in choices() {
+            run_with(choice, Sums(&numbers));
+        }
+    }
+
     #[test]
     fn every_instruction_set_here_computes_the_same_ragged_packs() {
         let values: Vec<f32> = (0..37_u8).map(f32::from).collect();

@@ -19,6 +19,8 @@ mod rows;
 mod scratch;
 mod storage;
 #[cfg(target_arch = "x86_64")]
+mod sums;
+#[cfg(target_arch = "x86_64")]
 mod turn;
 #[cfg(target_arch = "x86_64")]
 mod vectors;

@@ -101,6 +101,14 @@ pub(crate) trait Lanes: Copy {
         Self::load(&lanes[..Self::LANES])
     }
 
+    /// The sum of the lanes of every pack in `packs`, pairwise as [`sum`](Self::sum) does, bit by bit.
+    #[inline(always)]
+    fn sums(packs: &[Self::Base], to: &mut [Self::Base]) {
+        for (to, pack) in to.iter_mut().zip(packs.chunks_exact(Self::LANES)) {
+            *to = Self::load(pack).sum();
+        }
+    }
+
     /// Sum of all lanes, pairwise.
     #[inline(always)]
     fn sum(self) -> Self::Base {

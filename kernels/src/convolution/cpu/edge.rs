@@ -4,32 +4,21 @@
     reason = "parts of iterators may stay calls without the instruction set"
 )]
 
-use burn::backend::flex::FlexTensor;
-
 use super::super::plan::EdgePath;
-use super::super::{ConvolutionProblem, Sizes};
+use super::Slots;
 use super::mix::Scratch;
 use crate::cpu::{
     Element, Job, Lanes, MOST_LANES, Set, load_wide, make_rows, run, starts, store_wide,
 };
 
-/// The node tensors of a call: `[N, M_out, C]` and `[N, M_in, C]`.
-#[derive(Clone, Copy)]
-struct Ends<'a, T> {
-    grad: &'a [T],
-    features: &'a [T],
-    problem: &'a ConvolutionProblem,
-    channels: usize,
-}
-
-impl<T: Element> Ends<'_, T> {
+impl<T: Element> Slots<'_, T> {
     /// Rows of the features at the sender and of the gradient at the receiver of an edge.
     #[inline(always)]
-    fn of(&self, edge: usize) -> (&[T], &[T]) {
+    fn ends(&self, edge: usize) -> (&[T], &[T]) {
         let graph = &self.problem.graph;
         let (inputs, outputs) = (self.problem.paths.num_inputs(), self.problem.paths.num_outputs());
         let row = |tensor, rows: usize, node: u32| -> &[T] {
-            let len = rows * self.channels;
+            let len = rows * self.sizes.channels;
             let tensor: &[T] = tensor;
             &tensor[node as usize * len..][..len]
         };
@@ -42,34 +31,20 @@ impl<T: Element> Ends<'_, T> {
 const WEIGHTS_PER_TASK: usize = 8;
 
 /// `dR[p, q, c] = sum over the edges of p, m1, m3 of B[m1, m3] h[m1, c] g[m3, c]`.
-pub(super) fn radial<T: Element>(
-    grad: &FlexTensor,
-    features: &FlexTensor,
-    harmonics: &FlexTensor,
-    problem: &ConvolutionProblem,
-    sizes: Sizes,
-) -> Vec<T> {
-    let channels = sizes.channels;
-    let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
-    let harmonics = T::view(harmonics);
-    let edge_len = problem.paths.len() * channels;
-    let mix = &problem.paths.plan().to_receivers.mix;
-    let scratch = || Scratch::new(mix.len(), problem.paths.num_harmonics());
-    make_rows(
-        sizes.num_weights * edge_len,
-        edge_len * WEIGHTS_PER_TASK,
-        1,
-        scratch,
-        |scratch, task, out| {
-            run(Radial { ends, harmonics, scratch, first: task * WEIGHTS_PER_TASK, out });
-        },
-    )
+pub(super) fn radial<T: Element>(slots: Slots<'_, T>) -> Vec<T> {
+    let paths = &slots.problem.paths;
+    let edge_len = paths.len() * slots.sizes.channels;
+    let mix = &paths.plan().to_receivers.mix;
+    let scratch = || Scratch::new(mix.len(), paths.num_harmonics());
+    let count = slots.sizes.num_weights * edge_len;
+    make_rows(count, edge_len * WEIGHTS_PER_TASK, 1, scratch, |scratch, task, out| {
+        run(Radial { slots, scratch, first: task * WEIGHTS_PER_TASK, out });
+    })
 }
 
 /// A few rows of weights with all their edges.
 struct Radial<'a, T> {
-    ends: Ends<'a, T>,
-    harmonics: &'a [T],
+    slots: Slots<'a, T>,
     scratch: &'a mut Scratch<T>,
     first: usize,
     out: &'a mut [T],
@@ -78,20 +53,20 @@ struct Radial<'a, T> {
 impl<T: Element> Job for Radial<'_, T> {
     #[inline(always)]
     fn run<S: Set>(self) {
-        let paths = &self.ends.problem.paths;
-        let edge_len = paths.len() * self.ends.channels;
-        let weights = self.ends.problem.graph.weights();
+        let (paths, channels) = (&self.slots.problem.paths, self.slots.sizes.channels);
+        let edge_len = paths.len() * channels;
+        let weights = self.slots.problem.graph.weights();
         let last = self.first + self.out.len() / edge_len.max(1);
         let [start, end] = [self.first, last].map(|row| weights.starts()[row] as usize);
         let (plan, lanes) = (paths.plan(), T::Pack::<S>::LANES);
         let mix = &plan.to_receivers.mix;
         for edges in weights.items()[start..end].chunks(lanes) {
-            self.scratch.mix::<T::Pack<S>>(mix, self.harmonics, paths.num_harmonics(), edges);
+            self.scratch.mix::<T::Pack<S>>(mix, self.slots.harmonics, paths.num_harmonics(), edges);
             for (lane, &edge) in edges.iter().enumerate() {
-                let (sent, received) = self.ends.of(edge as usize);
+                let (sent, received) = self.slots.ends(edge as usize);
                 let row = weights.rows()[edge as usize] as usize - self.first;
                 let out = &mut self.out[row * edge_len..][..edge_len];
-                for (path, out) in plan.edge_paths.iter().zip(out.chunks_mut(self.ends.channels)) {
+                for (path, out) in plan.edge_paths.iter().zip(out.chunks_mut(channels)) {
                     let pairs = &self.scratch.pairs;
                     RadialEdge { path, pairs, lane, sent, received }.write::<T::Pack<S>>(out);
                 }
@@ -170,60 +145,49 @@ impl<T: Element> RadialEdge<'_, T> {
     }
 }
 
-/// `dY[e, m2] = sum over c, paths, m1, m3 of K[m1,m2,m3] R[c] h[m1, c] g[m3, c]`.
-pub(super) fn harmonics<T: Element>(
-    grad: &FlexTensor,
-    features: &FlexTensor,
-    radial: &FlexTensor,
-    problem: &ConvolutionProblem,
-    sizes: Sizes,
-) -> Vec<T> {
-    let channels = sizes.channels;
-    let ends = Ends { grad: T::view(grad), features: T::view(features), problem, channels };
-    let radial = T::view(radial);
-    let num_harmonics = problem.paths.num_harmonics();
-    let count = sizes.num_edges * num_harmonics;
-    let scratch = || vec![T::ZERO; (MOST_PAIRS + num_harmonics) * MOST_LANES];
-    make_rows(count, num_harmonics, EDGES_PER_TASK, scratch, |scratch, edge, out| {
-        run(Harmonics { ends, radial, scratch, edge, out });
-    })
-}
-
-/// One edge. The scratch holds the products of a path and the sums of all harmonics.
-struct Harmonics<'a, T> {
-    ends: Ends<'a, T>,
-    radial: &'a [T],
-    scratch: &'a mut [T],
-    edge: usize,
-    out: &'a mut [T],
-}
-
 /// Edges a task takes at least, about a hundred microseconds of work.
 const EDGES_PER_TASK: usize = 16;
 
 /// Most pairs a path has: 13 components each.
 const MOST_PAIRS: usize = 169;
 
+/// `dY[e, m2] = sum over c, paths, m1, m3 of K[m1,m2,m3] R[c] h[m1, c] g[m3, c]`.
+pub(super) fn harmonics<T: Element>(slots: Slots<'_, T>) -> Vec<T> {
+    let width = slots.problem.paths.num_harmonics();
+    let count = slots.sizes.num_edges * width;
+    let scratch = || vec![T::ZERO; (MOST_PAIRS + width) * MOST_LANES];
+    make_rows(count, EDGES_PER_TASK * width, 1, scratch, |scratch, task, out| {
+        run(Harmonics { slots, scratch, first: task * EDGES_PER_TASK, out });
+    })
+}
+
+/// A few edges. The scratch holds the products of a path and the sums of all harmonics.
+struct Harmonics<'a, T> {
+    slots: Slots<'a, T>,
+    scratch: &'a mut [T],
+    first: usize,
+    out: &'a mut [T],
+}
+
 impl<T: Element> Job for Harmonics<'_, T> {
     #[inline(always)]
     fn run<S: Set>(self) {
-        let lanes = T::Pack::<S>::LANES;
+        let Slots { problem, sizes, radial, .. } = self.slots;
+        let (lanes, width) = (T::Pack::<S>::LANES, problem.paths.num_harmonics());
         let (products, sums) = self.scratch.split_at_mut(MOST_PAIRS * lanes);
         // The scratch has room for more lanes than this instruction set may have.
-        let sums = &mut sums[..self.out.len() * lanes];
-        sums.fill(T::ZERO);
-        let (sent, received) = self.ends.of(self.edge);
-        let plan = self.ends.problem.paths.plan();
-        let edge_len = plan.edge_paths.len() * self.ends.channels;
-        let row = self.ends.problem.graph.weights().rows()[self.edge] as usize;
-        let radial = &self.radial[row * edge_len..][..edge_len];
-        let radial = radial.chunks(self.ends.channels.max(1));
-        for (path, radial) in plan.edge_paths.iter().zip(radial) {
-            let edge = HarmonicsEdge { path, radial, sent, received };
-            edge.add::<T::Pack<S>>(products, sums);
-        }
-        for (out, sum) in self.out.iter_mut().zip(sums.chunks(lanes)) {
-            *out = T::Pack::<S>::load(sum).sum();
+        let sums = &mut sums[..width * lanes];
+        let (plan, edge_len) = (problem.paths.plan(), problem.paths.len() * sizes.channels);
+        for (edge, out) in (self.first..).zip(self.out.chunks_exact_mut(width)) {
+            sums.fill(T::ZERO);
+            let (sent, received) = self.slots.ends(edge);
+            let row = problem.graph.weights().rows()[edge] as usize;
+            let radial = radial[row * edge_len..][..edge_len].chunks(sizes.channels.max(1));
+            for (path, radial) in plan.edge_paths.iter().zip(radial) {
+                let edge = HarmonicsEdge { path, radial, sent, received };
+                edge.add::<T::Pack<S>>(products, sums);
+            }
+            T::Pack::<S>::sums(sums, out);
         }
     }
 }

@@ -3,16 +3,19 @@
 //! Two forms sum over the edges of a node (`node.rs`), two write per edge (`edge.rs`). All take a
 //! pack of edges at a time, contract the harmonics with the coefficients for those edges side by
 //! side (`mix.rs`), then run over channels side by side. One thread writes a row of the result.
+//! Features that are scalars need no coefficients: their forms are in `scalars.rs`.
 
 mod edge;
 mod mix;
 mod node;
+mod scalars;
 
 use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use super::ConvolutionProblem;
-use crate::cpu::{input, is_f64, output};
+use super::{ConvolutionProblem, Sizes, Slot};
+use crate::cpu::{Element, input, is_f64, output};
 
 /// [`Kernels::convolution`](crate::Kernels::convolution).
 pub(crate) fn forward(
@@ -24,22 +27,9 @@ pub(crate) fn forward(
     let shapes = (Some(features.dims()), Some(harmonics.dims()), Some(radial.dims()));
     let sizes = problem.check("convolution", None, shapes.0, shapes.1, shapes.2);
     let double = is_f64("convolution", &[features.dtype(), harmonics.dtype(), radial.dtype()]);
-    let call = node::Call {
-        form: &problem.paths.plan().to_receivers,
-        owners: problem.graph.receivers(),
-        others: problem.graph.senders(),
-        weights: problem.graph.weights(),
-        rows: [problem.paths.num_inputs(), problem.paths.num_outputs()],
-        sizes,
-        paths: &problem.paths,
-    };
     let shape = [sizes.num_nodes, problem.paths.num_outputs(), sizes.channels];
-    let (x, y, r) = (input(features), input(harmonics), input(radial));
-    if double {
-        output(call.run::<f64>(&x, &y, &r), shape)
-    } else {
-        output(call.run::<f32>(&x, &y, &r), shape)
-    }
+    let others = [input(features), input(harmonics), input(radial)];
+    form(Slot::Grad, &others, double, problem, sizes, shape)
 }
 
 /// [`Kernels::convolution_features`](crate::Kernels::convolution_features).
@@ -52,22 +42,9 @@ pub(crate) fn features(
     let shapes = (Some(grad.dims()), Some(harmonics.dims()), Some(radial.dims()));
     let sizes = problem.check("convolution_features", shapes.0, None, shapes.1, shapes.2);
     let double = is_f64("convolution_features", &[grad.dtype(), harmonics.dtype(), radial.dtype()]);
-    let call = node::Call {
-        form: &problem.paths.plan().to_senders,
-        owners: problem.graph.senders(),
-        others: problem.graph.receivers(),
-        weights: problem.graph.weights(),
-        rows: [problem.paths.num_outputs(), problem.paths.num_inputs()],
-        sizes,
-        paths: &problem.paths,
-    };
     let shape = [sizes.num_nodes, problem.paths.num_inputs(), sizes.channels];
-    let (x, y, r) = (input(grad), input(harmonics), input(radial));
-    if double {
-        output(call.run::<f64>(&x, &y, &r), shape)
-    } else {
-        output(call.run::<f32>(&x, &y, &r), shape)
-    }
+    let others = [input(grad), input(harmonics), input(radial)];
+    form(Slot::Features, &others, double, problem, sizes, shape)
 }
 
 /// [`Kernels::convolution_harmonics`](crate::Kernels::convolution_harmonics).
@@ -81,12 +58,8 @@ pub(crate) fn harmonics(
     let sizes = problem.check("convolution_harmonics", shapes.0, shapes.1, None, shapes.2);
     let double = is_f64("convolution_harmonics", &[grad.dtype(), features.dtype(), radial.dtype()]);
     let shape = [sizes.num_edges, problem.paths.num_harmonics()];
-    let (g, x, r) = (input(grad), input(features), input(radial));
-    if double {
-        output(edge::harmonics::<f64>(&g, &x, &r, problem, sizes), shape)
-    } else {
-        output(edge::harmonics::<f32>(&g, &x, &r, problem, sizes), shape)
-    }
+    let others = [input(grad), input(features), input(radial)];
+    form(Slot::Harmonics, &others, double, problem, sizes, shape)
 }
 
 /// [`Kernels::convolution_radial`](crate::Kernels::convolution_radial).
@@ -100,10 +73,67 @@ pub(crate) fn radial(
     let sizes = problem.check("convolution_radial", shapes.0, shapes.1, shapes.2, None);
     let double = is_f64("convolution_radial", &[grad.dtype(), features.dtype(), harmonics.dtype()]);
     let shape = [sizes.num_weights, problem.paths.len(), sizes.channels];
-    let (g, x, y) = (input(grad), input(features), input(harmonics));
+    let others = [input(grad), input(features), input(harmonics)];
+    form(Slot::Radial, &others, double, problem, sizes, shape)
+}
+
+/// The form with slot `open` open, of its other slots in order.
+fn form<const D: usize>(
+    open: Slot,
+    others: &[FlexTensor; 3],
+    double: bool,
+    problem: &ConvolutionProblem,
+    sizes: Sizes,
+    shape: [usize; D],
+) -> Tensor<Flex, D> {
     if double {
-        output(edge::radial::<f64>(&g, &x, &y, problem, sizes), shape)
+        output(Slots::<f64>::new(open, others, problem, sizes).form(open), shape)
     } else {
-        output(edge::radial::<f32>(&g, &x, &y, problem, sizes), shape)
+        output(Slots::<f32>::new(open, others, problem, sizes).form(open), shape)
+    }
+}
+
+/// The tensors of a call; the open slot is empty.
+#[derive(Clone, Copy)]
+struct Slots<'a, T> {
+    problem: &'a ConvolutionProblem,
+    sizes: Sizes,
+    /// `[N, M_out, C]`
+    grad: &'a [T],
+    /// `[N, M_in, C]`
+    features: &'a [T],
+    /// `[E, M_y]`
+    harmonics: &'a [T],
+    /// `[P, Q, C]`
+    radial: &'a [T],
+}
+
+impl<'a, T: Element> Slots<'a, T> {
+    fn new(
+        open: Slot,
+        others: &'a [FlexTensor; 3],
+        problem: &'a ConvolutionProblem,
+        sizes: Sizes,
+    ) -> Self {
+        let [a, b, c] = others.each_ref().map(T::view);
+        let (grad, features, harmonics, radial): (&[T], &[T], &[T], &[T]) = match open {
+            Slot::Grad => (&[], a, b, c),
+            Slot::Features => (a, &[], b, c),
+            Slot::Harmonics => (a, b, &[], c),
+            Slot::Radial => (a, b, c, &[]),
+        };
+        Self { problem, sizes, grad, features, harmonics, radial }
+    }
+
+    fn form(self, open: Slot) -> Vec<T> {
+        if self.problem.paths.num_inputs() == 1 {
+            return scalars::form(self, open);
+        }
+        match open {
+            Slot::Grad => node::to_receivers(self),
+            Slot::Features => node::to_senders(self),
+            Slot::Harmonics => edge::harmonics(self),
+            Slot::Radial => edge::radial(self),
+        }
     }
 }

@@ -7,40 +7,63 @@
     reason = "parts of iterators may stay calls without the instruction set"
 )]
 
-use burn::backend::flex::FlexTensor;
-
 use super::super::plan::{Block, NodeForm};
 use super::super::{Paths, Sizes};
+use super::Slots;
 use super::mix::Scratch;
 use crate::cpu::{
     Element, Job, Lanes, MOST_LANES, Set, load_wide, make_rows, run, starts, store_wide,
 };
 use crate::rows::RowIndex;
 
+/// Features of senders onto receivers.
+pub(super) fn to_receivers<T: Element>(slots: Slots<'_, T>) -> Vec<T> {
+    let (graph, paths) = (&slots.problem.graph, &slots.problem.paths);
+    let call = Call {
+        form: &paths.plan().to_receivers,
+        owners: graph.receivers(),
+        others: graph.senders(),
+        weights: graph.weights(),
+        rows: [paths.num_inputs(), paths.num_outputs()],
+        sizes: slots.sizes,
+        paths,
+    };
+    call.run(slots.features, slots.harmonics, slots.radial)
+}
+
+/// Gradients of receivers onto senders.
+pub(super) fn to_senders<T: Element>(slots: Slots<'_, T>) -> Vec<T> {
+    let (graph, paths) = (&slots.problem.graph, &slots.problem.paths);
+    let call = Call {
+        form: &paths.plan().to_senders,
+        owners: graph.senders(),
+        others: graph.receivers(),
+        weights: graph.weights(),
+        rows: [paths.num_outputs(), paths.num_inputs()],
+        sizes: slots.sizes,
+        paths,
+    };
+    call.run(slots.grad, slots.harmonics, slots.radial)
+}
+
 /// One of the two forms on a graph.
-pub(super) struct Call<'a> {
-    pub(super) form: &'a NodeForm,
+struct Call<'a> {
+    form: &'a NodeForm,
     /// The nodes that receive the sums.
-    pub(super) owners: &'a RowIndex,
+    owners: &'a RowIndex,
     /// The nodes at the other ends.
-    pub(super) others: &'a RowIndex,
+    others: &'a RowIndex,
     /// The rows of the radial weights.
-    pub(super) weights: &'a RowIndex,
+    weights: &'a RowIndex,
     /// Rows per node of the tensor read and of the result.
-    pub(super) rows: [usize; 2],
-    pub(super) sizes: Sizes,
-    pub(super) paths: &'a Paths,
+    rows: [usize; 2],
+    sizes: Sizes,
+    paths: &'a Paths,
 }
 
 impl Call<'_> {
     /// The sums of all nodes.
-    pub(super) fn run<T: Element>(
-        &self,
-        values: &FlexTensor,
-        harmonics: &FlexTensor,
-        radial: &FlexTensor,
-    ) -> Vec<T> {
-        let (values, harmonics, radial) = (T::view(values), T::view(harmonics), T::view(radial));
+    fn run<T: Element>(&self, values: &[T], harmonics: &[T], radial: &[T]) -> Vec<T> {
         let row_len = self.rows[1] * self.sizes.channels;
         let scratch = || Scratch::new(self.form.mix.len(), self.paths.num_harmonics());
         make_rows(self.sizes.num_nodes * row_len, row_len, 1, scratch, |scratch, node, out| {
