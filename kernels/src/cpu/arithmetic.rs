@@ -77,7 +77,7 @@ pub(crate) trait Arithmetic {
 
 /// Copies in registers: rows are too short for a call of the system's copy.
 #[inline(always)]
-pub(crate) fn copy<S: Set, T: Element>(from: &[T], to: &mut [T]) {
+fn copy<S: Set, T: Element>(from: &[T], to: &mut [T]) {
     let (lanes, count) = (T::Pack::<S>::LANES, from.len());
     let to = &mut to[..count];
     let mut at = 0;

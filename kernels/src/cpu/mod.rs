@@ -25,7 +25,7 @@ mod turn;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded, copy};
+pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded};
 #[cfg(test)]
 pub(crate) use dispatch::run_everywhere;
 pub(crate) use dispatch::{Job, run, run_mixed};

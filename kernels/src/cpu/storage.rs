@@ -40,9 +40,9 @@ pub(crate) trait Element:
     fn nearest(self) -> Self;
     /// `2^self` of a whole number among the exponents of normal numbers.
     fn power_of_two(self) -> Self;
-    /// All numbers of a contiguous tensor of this dtype.
+    /// All numbers of a contiguous tensor of this dtype, which may be a part of what is stored.
     fn view(x: &FlexTensor) -> &[Self];
-    /// The same to write; copies first where another tensor shares them.
+    /// The same to write; copies first where another tensor shares them or they are a part.
     fn view_mut(x: &mut FlexTensor) -> &mut [Self];
 }
 
@@ -93,12 +93,20 @@ macro_rules! element {
             }
 
             fn view(x: &FlexTensor) -> &[Self] {
+                let (start, count) = (x.layout().start_offset(), x.layout().num_elements());
                 // The bytes of a tensor without elements need not be aligned.
-                if x.layout().num_elements() == 0 { &[] } else { x.storage() }
+                if count == 0 { &[] } else { &x.storage()[start..start + count] }
             }
 
             fn view_mut(x: &mut FlexTensor) -> &mut [Self] {
-                if x.layout().num_elements() == 0 { &mut [] } else { x.storage_mut() }
+                let count = x.layout().num_elements();
+                if count == 0 {
+                    return &mut [];
+                }
+                if x.storage::<Self>().len() != count {
+                    *x = x.to_contiguous();
+                }
+                x.storage_mut()
             }
         }
     };
@@ -106,15 +114,14 @@ macro_rules! element {
 element!(f32, F32, 127.0);
 element!(f64, F64, 1023.0);
 
-/// The tensor in contiguous storage; free where it already is.
+/// The tensor in contiguous storage, maybe a part of it; free where it already is.
 pub(crate) fn input<const D: usize>(x: Tensor<Flex, D>) -> FlexTensor {
     contiguous(primitive(x))
 }
 
 /// The same of a primitive.
-#[expect(clippy::needless_pass_by_value, reason = "it ends here, so the result may own alone")]
 pub(crate) fn contiguous(x: FlexTensor) -> FlexTensor {
-    x.to_contiguous()
+    if x.layout().is_contiguous() { x } else { x.to_contiguous() }
 }
 
 /// A tensor of these numbers.
@@ -149,4 +156,37 @@ pub(crate) fn is_f64(operation: &str, dtypes: &[DType]) -> bool {
         "{operation}: inputs are {dtypes:?} but must all be F32 or all be F64: cast them"
     );
     first == DType::F64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers 0 to 5 as two rows, and the second row where it lies.
+    fn second_of_two_rows() -> (FlexTensor, FlexTensor) {
+        let numbers: Vec<f32> = (0..6_u8).map(f32::from).collect();
+        let whole = FlexTensor::from_data(TensorData::new(numbers, [2, 3]));
+        let part = contiguous(whole.narrow(0, 1, 1));
+        (whole, part)
+    }
+
+    #[test]
+    fn a_part_is_read_where_it_lies() {
+        let (whole, part) = second_of_two_rows();
+        assert_eq!(f32::view(&part), [3.0, 4.0, 5.0]);
+        assert_eq!(f32::view(&part).as_ptr(), f32::view(&whole)[3..].as_ptr());
+        let column = contiguous(whole.narrow(1, 2, 1));
+        assert_eq!(f32::view(&column), [2.0, 5.0]);
+    }
+
+    #[test]
+    fn a_part_that_is_written_is_copied_first() {
+        let (whole, mut part) = second_of_two_rows();
+        drop(whole);
+        f32::view_mut(&mut part)[0] = 9.0;
+        assert_eq!(f32::view(&part), [9.0, 4.0, 5.0]);
+        let (whole, mut part) = second_of_two_rows();
+        f32::view_mut(&mut part)[0] = 9.0;
+        assert_eq!(f32::view(&whole), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    }
 }

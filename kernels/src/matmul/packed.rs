@@ -7,7 +7,7 @@ use super::matrix::{Matrix, Target};
 use super::panels::{Left, Right};
 use super::product::blocks;
 use super::tile::{Finish, multiply};
-use crate::cpu::Arithmetic;
+use crate::cpu::{Arithmetic, Lanes, Scratch};
 
 /// A packed right operand `[K, N]`, block by block of the summed axis.
 pub(crate) struct Packed<A: Arithmetic> {
@@ -52,5 +52,41 @@ impl<A: Arithmetic> Packed<A> {
                 multiply(&panel, right, target, finish, Ahead::nothing());
             }
         }
+    }
+
+    /// Products of rows that lie anywhere: row `[start, place]` of the left operand are the numbers
+    /// from `from[start]` on, and its product goes to the numbers from `to[place]` on.
+    ///
+    /// # Panics
+    /// When a row lies outside.
+    #[inline(always)]
+    pub(crate) fn multiply_rows(
+        &self,
+        rows: &[[usize; 2]],
+        from: &[A::Number],
+        to: &mut [A::Number],
+    ) {
+        let columns = self.shape[1];
+        let (mut panel, mut products) = (Left::<A>::new(), Scratch::<A::Number>::take());
+        for rows in rows.chunks(A::ROWS) {
+            let products = products.room(rows.len() * columns);
+            for (block, right) in &self.blocks {
+                panel.pack_rows(rows.iter().map(|row| &from[row[0]..][block.clone()]));
+                let finish = if block.start > 0 { Finish::ADD } else { Finish::OVERWRITE };
+                let mut target = Target::new(products, [rows.len(), columns], columns);
+                multiply(&panel, right, &mut target, finish, Ahead::nothing());
+            }
+            for (row, product) in rows.iter().zip(products.chunks_exact(columns.max(1))) {
+                store_row::<A::Sums>(product, &mut to[row[1]..][..columns]);
+            }
+        }
+    }
+}
+
+/// Copies in registers: rows are too short for a call of the system's copy.
+#[inline(always)]
+fn store_row<P: Lanes>(from: &[P::Base], to: &mut [P::Base]) {
+    for (from, to) in from.chunks(P::LANES).zip(to.chunks_mut(P::LANES)) {
+        P::load(from).store(to);
     }
 }

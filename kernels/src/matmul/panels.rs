@@ -78,6 +78,29 @@ impl<A: Arithmetic> Left<A> {
         }
     }
 
+    /// Replaces what was packed by a panel of these rows, of one length.
+    ///
+    /// # Panics
+    /// When there are more than `A::ROWS`, or they are longer than `A::BLOCK * A::DEPTH`.
+    #[inline(always)]
+    pub(crate) fn pack_rows<'a>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = &'a [A::Number]> + Clone,
+    ) where
+        A::Number: 'a,
+    {
+        self.depth = rows.clone().next().map_or(0, <[_]>::len);
+        (self.rows, self.by_row) = (rows.len(), true);
+        let cells = cells_of::<A>(self.depth);
+        assert!(self.rows <= A::ROWS && cells <= A::BLOCK, "one panel at a time");
+        let room = self.cells.room(A::ROWS * row_distance::<A>());
+        let mut places = room.chunks_exact_mut(row_distance::<A>());
+        for (row, to) in rows.zip(&mut places) {
+            A::along(row, &mut to[..cells]);
+        }
+        places.for_each(|to| to[..cells].fill(A::EMPTY));
+    }
+
     /// Cells of a panel.
     #[inline(always)]
     pub(super) fn panel_size(&self) -> usize {

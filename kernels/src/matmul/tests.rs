@@ -233,6 +233,35 @@ fn a_product_adds_to_its_target_and_adds_a_bias_and_a_residual() {
     }
 }
 
+/// Rows in reverse, one by one, of an operand packed once.
+struct Scattered<'a, F>(&'a Case, PhantomData<F>);
+
+impl<F: Spec> Job for Scattered<'_, F> {
+    #[inline(always)]
+    fn run<S: Set>(self) {
+        let case = self.0;
+        let [m, k, n] = case.sizes;
+        let a: Vec<F::Number> = Lie::Rows.place(&case.left, [m, k]);
+        let b: Vec<F::Number> = case.lies[1].place(&case.right, [k, n]);
+        let right = Matrix::strided(&b, [k, n], case.lies[1].steps([k, n]));
+        let mut memory = case.target::<F::Number>();
+        let row = |row: usize| [row * Lie::Rows.steps([m, k])[0], row * (n + 1)];
+        let rows: Vec<[usize; 2]> = (0..m).rev().map(row).collect();
+        super::Packed::<F::Of<S>>::new(right).multiply_rows(&rows, &a, &mut memory);
+        check_target::<F>(case, &memory);
+    }
+}
+
+#[test]
+fn rows_that_lie_anywhere_are_multiplied_each_to_its_place() {
+    for sizes in [[1, 1, 1], [15, 33, 31], [29, 800, 70], [0, 3, 2], [3, 0, 5], [2, 3, 0]] {
+        let case = Case::new(sizes, [Lie::Rows, Lie::Columns], false, false);
+        run_everywhere(|| Scattered::<Plainly<f32>>(&case, PhantomData));
+        run_everywhere(|| Scattered::<Plainly<f64>>(&case, PhantomData));
+        run_everywhere(|| Scattered::<Mixed<f32>>(&case, PhantomData));
+    }
+}
+
 #[test]
 fn an_empty_sum_is_zero_and_an_empty_target_is_left_alone() {
     for sizes in [[3, 0, 5], [0, 4, 5], [3, 4, 0], [0, 0, 0]] {

@@ -7,6 +7,7 @@ use super::Half;
 use crate::cpu::{
     Element, Job, Lanes, Set, input, is_f64, make_rows, output, rows_per_copy, run, span,
 };
+use crate::graph::tensor;
 use crate::shape::assert_shape;
 
 /// [`Kernels::dot_rows`](crate::Kernels::dot_rows).
@@ -103,19 +104,11 @@ impl<T: Element> Job for Multiple<'_, T> {
     }
 }
 
-/// [`Kernels::half`](crate::Kernels::half).
+/// [`Kernels::half`](crate::Kernels::half), without a copy.
 pub(crate) fn half(curve: Tensor<Flex, 3>, half: Half) -> Tensor<Flex, 2> {
     let [halves, rows, width] = curve.dims();
     assert_shape("half", "curve", [halves, rows, width], [2, rows, width], "a curve has halves");
-    let size = rows * width;
-    let part = half.index() * size..(half.index() + 1) * size;
-    let double = is_f64("half", &[curve.dtype()]);
-    let curve = input(curve);
-    if double {
-        output(f64::view(&curve)[part].to_vec(), [rows, width])
-    } else {
-        output(f32::view(&curve)[part].to_vec(), [rows, width])
-    }
+    tensor(input(curve).narrow(0, half.index(), 1).reshape([rows, width].into()))
 }
 
 /// [`Kernels::from_half`](crate::Kernels::from_half).

@@ -1,7 +1,8 @@
-//! The three forms on the CPU, f32 and f64: a blocked product per species and component.
+//! The three forms on the CPU, f32 and f64: a product per species and degree, of the rows of all nodes
+//! and components where they lie.
 //!
-//! `node.rs` has the two forms that write per node, `weight.rs` the gradient of the weights; both see
-//! nodes as `nodes.rs` lays them side by side.
+//! `node.rs` has the two forms that write per node, `weight.rs` the gradient of the weights; `nodes.rs`
+//! says where rows start.
 
 mod node;
 mod nodes;

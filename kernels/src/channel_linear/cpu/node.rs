@@ -6,9 +6,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::super::{Block, ChannelLinear};
-use super::nodes::{Component, Nodes, by_species};
-use crate::cpu::{Full, Job, Plain, Round, Scratch, Set, copy, run, zeroed};
-use crate::matmul::{Matrix, Packed, Target};
+use super::nodes::{by_species, starts};
+use crate::cpu::{Full, Job, Plain, Round, Scratch, Set, run, zeroed};
+use crate::matmul::{Matrix, Packed};
 
 /// Multiply-adds that are worth a thread: about 20 microseconds of one core.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -55,16 +55,6 @@ impl Call<'_> {
         let worth = self.num_nodes * products.sum::<usize>() / WORTH_A_THREAD;
         worth.clamp(1, rayon::current_num_threads())
     }
-
-    /// A component in the numbers that are read and in those of the result.
-    fn places(&self, block: &Block, component: usize) -> [Component; 2] {
-        let input = Component::of_input(block, self.map.channels, component);
-        let output = Component::of_output(block, self.map.channels, component);
-        match self.direction {
-            Direction::Output => [input, output],
-            Direction::Input => [output, input],
-        }
-    }
 }
 
 /// The result of some nodes.
@@ -80,50 +70,38 @@ struct Part<'a, T> {
 impl<T: Round + Plain> Job for Part<'_, T> {
     #[inline(always)]
     fn run<S: Set>(self) {
-        let [from_len, to_len] = self.call.rows.map(|rows| rows * self.call.map.channels);
-        let [mut rows, mut results] = [Scratch::take(), Scratch::take()];
+        let mut scaled = Scratch::take();
         for (z, nodes) in by_species(self.call.map, self.nodes.clone()) {
-            let from = nodes.together::<S, T>(self.from, from_len, &mut rows);
-            let Nodes::Some(list) = &nodes else {
-                self.call.multiply::<S, T>(self.weights, z, nodes.len(), from, self.out);
-                continue;
-            };
-            let room = results.room(list.len() * to_len);
-            room.fill(T::ZERO);
-            self.call.multiply::<S, T>(self.weights, z, nodes.len(), from, room);
-            for (&node, row) in list.iter().zip(room.chunks_exact(to_len)) {
-                let start = (node - self.nodes.start) * to_len;
-                copy::<S, T>(row, &mut self.out[start..][..to_len]);
+            for block in self.call.map.blocks() {
+                let matrix = self.call.matrix::<S, T>(self.weights, &block, z, &mut scaled);
+                matrix.multiply_rows(&self.rows(&block, &nodes), self.from, self.out);
             }
         }
     }
 }
 
-impl Call<'_> {
-    /// The result of `count` nodes of species `z` that lie together.
-    #[inline(always)]
-    fn multiply<S: Set, T: Round + Plain>(
-        &self,
-        weights: &[T],
-        z: usize,
-        count: usize,
-        from: &[T],
-        to: &mut [T],
-    ) {
-        let [from_len, to_len] = self.rows.map(|rows| rows * self.map.channels);
-        let mut scaled = Scratch::take();
-        for block in self.map.blocks() {
-            let matrix = self.matrix::<S, T>(weights, &block, z, &mut scaled);
-            for component in 0..block.components {
-                let [left, right] = self.places(&block, component);
-                let left = left.matrix(from, count, from_len);
-                let room = &mut to[right.first..];
-                let mut target = Target::new(room, [count, right.width], to_len);
-                matrix.multiply(left, &mut target, false);
+impl<T> Part<'_, T> {
+    /// Where the components of a degree start in what is read and in this part of the result.
+    fn rows(&self, block: &Block, nodes: &[usize]) -> Vec<[usize; 2]> {
+        let Call { map, direction, rows, .. } = self.call;
+        let [from_len, to_len] = rows.map(|rows| rows * map.channels);
+        let node_len = match direction {
+            Direction::Output => [from_len, to_len],
+            Direction::Input => [to_len, from_len],
+        };
+        let mut rows = starts(block, map.channels, nodes, node_len);
+        let before = self.nodes.start * to_len;
+        for row in &mut rows {
+            if direction == Direction::Input {
+                row.swap(0, 1);
             }
+            row[1] -= before;
         }
+        rows
     }
+}
 
+impl Call<'_> {
     /// `f_l W_l[:, z, :]`, turned for gradients of inputs.
     #[inline(always)]
     fn matrix<S: Set, T: Round + Plain>(
