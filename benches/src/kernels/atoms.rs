@@ -29,6 +29,8 @@ pub(super) fn cases<B: Kernels>(at: &Place<B>, set: ShapeSet) -> Vec<KernelCase>
     let a = set.atoms();
     let mut all = Vec::new();
     for arithmetic in at.can([F32, F64]) {
+        // Features of the first layer are scalars.
+        all.extend(convolutions(at, Atoms { degree: 0, ..a }, arithmetic));
         all.extend(convolutions(at, a, arithmetic));
         all.extend(contractions(at, a, arithmetic));
         all.extend(channel_maps(at, a, arithmetic));
