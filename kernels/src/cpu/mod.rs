@@ -33,8 +33,8 @@ pub(crate) use elementwise::{Elementwise, map};
 pub(crate) use pack::{Lanes, MOST_LANES, Moving, Number, Set};
 pub(crate) use prefetch::prefetch_line;
 pub(crate) use rows::{
-    for_blocks, load_wide, make_rows, rows_per_block, rows_per_copy, span, starts, store_wide,
-    zeroed,
+    Rows, for_blocks, load_wide, make_rows, rows_per_block, rows_per_copy, span, starts,
+    store_wide, zeroed,
 };
 pub(crate) use scratch::{LINE_BYTES, Plain, Scratch};
 pub(crate) use storage::{Element, filled, input, is_f64, output};

@@ -104,7 +104,51 @@ pub(crate) fn load_wide<P: Lanes, const W: usize>(
     wide
 }
 
-/// The same the other way.
+/// Rows of `width` numbers, of which packs are read without asking again whether each is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a, T> {
+    /// `count * width` numbers.
+    numbers: &'a [T],
+    count: usize,
+    width: usize,
+}
+
+impl<'a, T: Element> Rows<'a, T> {
+    /// Block `at` of blocks of so many rows.
+    #[inline(always)]
+    pub(crate) fn block(numbers: &'a [T], at: usize, count: usize, width: usize) -> Self {
+        let len = count * width;
+        Self { numbers: &numbers[at * len..][..len], count, width }
+    }
+
+    /// As [`load_wide`]. Where rows are constants and packs of many rows start at one place, one
+    /// question remains of all bounds.
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "parts of iterators may stay calls without the instruction set"
+    )]
+    #[inline(always)]
+    pub(crate) fn packs<P: Lanes<Base = T>, const W: usize>(
+        &self,
+        row: usize,
+        start: usize,
+    ) -> [P; W] {
+        if W == 1 {
+            return load_wide(self.numbers, row, self.width, start);
+        }
+        let inside = row < self.count && start <= self.width && self.width - start >= W * P::LANES;
+        assert!(inside, "packs from {start} of row {row}: {} of {}", self.count, self.width);
+        let mut packs = [P::zero(); W];
+        for pack in 0..W {
+            let first = row * self.width + start + pack * P::LANES;
+            // SAFETY: it ends inside the row, which is one of those that there are.
+            packs[pack] = unsafe { P::load_from(self.numbers.as_ptr().add(first)) };
+        }
+        packs
+    }
+}
+
+/// As [`load_wide`] the other way.
 #[inline(always)]
 pub(crate) fn store_wide<P: Lanes, const W: usize>(
     wide: [P; W],

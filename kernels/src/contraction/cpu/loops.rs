@@ -1,21 +1,18 @@
-//! Outputs of nodes and gradients of their inputs, through the nested form.
+//! Outputs of nodes and gradients of their inputs, a few nodes a task.
 //!
-//! A node's inputs, two packs of channels wide, are loaded once and stay in the first cache while
+//! Two nodes of one species pass side by side: they share the coefficients and the way through the
+//! tree. Their inputs, two packs of channels wide, are loaded once and stay in the first cache while
 //! the terms pass. Numbers that carry their derivative turn each loop into that of its change along
 //! a direction, so there is none per derivative.
-#![expect(
-    clippy::needless_range_loop,
-    reason = "parts of iterators may stay calls without the instruction set"
-)]
-
-use super::super::tree::Branch;
 use super::super::{ContractionProblem, Sizes};
-use crate::cpu::{
-    Element, Job, Lanes, Moving, Number, Set, load_wide, make_rows, run, starts, store_wide,
-};
+use super::together::Together;
+use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, load_wide, make_rows, run, starts};
 
-/// Nodes that share what a task allocates.
-const NODES_PER_TASK: usize = 4;
+/// Nodes of a task: enough to find two of a species among them.
+const NODES_PER_TASK: usize = 12;
+
+/// Most nodes side by side.
+pub(super) const SIDE_BY_SIDE: usize = 2;
 
 /// Everything a call reads.
 #[derive(Clone, Copy)]
@@ -39,8 +36,11 @@ pub(super) enum Wanted {
     Coefficients,
 }
 
-/// Packs of channels side by side.
+/// Packs side by side: `C` packs of channels of a node, then those of the other node if there is one.
 pub(super) type Wide<N, const W: usize> = [N; W];
+
+/// Nodes side by side; where there is one, it is the first.
+pub(super) type Nodes = [usize; SIDE_BY_SIDE];
 
 /// `rows` rows for every node.
 pub(super) fn per_node<T: Element>(
@@ -63,11 +63,11 @@ pub(super) fn per_node<T: Element>(
 }
 
 impl<T: Element> Call<'_, T> {
-    /// Inputs of a node for channels from `start`.
+    /// Inputs of nodes for channels from `start`.
     #[inline(always)]
-    pub(super) fn load<N: Number, const W: usize>(
+    pub(super) fn load<N: Number, const C: usize, const W: usize>(
         &self,
-        node: usize,
+        nodes: Nodes,
         start: usize,
         inputs: &mut Vec<Wide<N, W>>,
     ) where
@@ -75,12 +75,13 @@ impl<T: Element> Call<'_, T> {
     {
         let count = self.problem.terms.num_inputs;
         inputs.clear();
-        for row in node * count..(node + 1) * count {
-            let value: Wide<N::Plain, W> = self.wide(self.x, row, start);
+        for row in 0..count {
+            let rows = nodes.map(|node| node * count + row);
+            let value: Wide<N::Plain, W> = self.wide::<_, C, W>(self.x, rows, start);
             let mut wide = [N::constant(N::Plain::zero()); W];
             for pack in 0..W {
                 wide[pack] = N::of(value[pack], || {
-                    let slope: Wide<N::Plain, W> = self.wide(self.along, row, start);
+                    let slope: Wide<N::Plain, W> = self.wide::<_, C, W>(self.along, rows, start);
                     slope[pack]
                 });
             }
@@ -88,15 +89,22 @@ impl<T: Element> Call<'_, T> {
         }
     }
 
-    /// Row `row` of one of the tensors.
+    /// A row of one of the tensors for every node.
     #[inline(always)]
-    pub(super) fn wide<P: Lanes<Base = T>, const W: usize>(
+    pub(super) fn wide<P: Lanes<Base = T>, const C: usize, const W: usize>(
         &self,
         from: &[T],
-        row: usize,
+        rows: Nodes,
         start: usize,
     ) -> Wide<P, W> {
-        load_wide(from, row, self.sizes.channels, start)
+        let mut wide = [P::zero(); W];
+        for at in 0..W / C {
+            let packs: [P; C] = load_wide(from, rows[at], self.sizes.channels, start);
+            for pack in 0..C {
+                wide[at * C + pack] = packs[pack];
+            }
+        }
+        wide
     }
 }
 
@@ -127,172 +135,56 @@ impl<T: Element> NodeJob<'_, T> {
     where
         N::Plain: Lanes<Base = T>,
     {
+        let species = &self.call.problem.species;
+        let count = self.out.len() / self.row_len;
+        let mut nodes: Vec<usize> = (self.first..self.first + count).collect();
+        nodes.sort_by_key(|&node| species[node]);
+        let of_species = nodes.chunk_by(|&a, &b| species[a] == species[b]);
         let [two, one] = starts(self.call.sizes.channels, N::Plain::LANES);
-        self.channels::<N, 2>(&two);
-        self.channels::<N, 1>(&one);
+        for nodes in of_species.flat_map(|nodes| nodes.chunks(SIDE_BY_SIDE)) {
+            if let [a, b] = *nodes {
+                self.channels::<N, 2, 4>([a, b], two.clone());
+                self.channels::<N, 1, 2>([a, b], one.clone());
+            } else {
+                self.channels::<N, 2, 2>([nodes[0]; 2], two.clone());
+                self.channels::<N, 1, 1>([nodes[0]; 2], one.clone());
+            }
+        }
     }
 
     #[inline(always)]
-    fn channels<N: Number, const W: usize>(
+    fn channels<N: Number, const C: usize, const W: usize>(
         &mut self,
-        starts: &(impl Iterator<Item = usize> + Clone),
+        nodes: Nodes,
+        starts: impl Iterator<Item = usize>,
     ) where
         N::Plain: Lanes<Base = T>,
     {
+        let mut starts = starts.peekable();
+        if starts.peek().is_none() {
+            return;
+        }
         let (call, terms) = (self.call, &self.call.problem.terms);
         let mut inputs = Vec::with_capacity(terms.num_inputs);
         let mut sums = vec![[N::Plain::zero(); W]; terms.num_inputs];
         let len = terms.list.len() * call.sizes.channels;
-        for (at, out) in self.out.chunks_mut(self.row_len).enumerate() {
-            let node = self.first + at;
-            let species = call.problem.species[node] as usize;
-            let coefficients = &call.coefficients[species * len..][..len];
-            for start in starts.clone() {
-                call.load::<N, W>(node, start, &mut inputs);
-                let mut one = Node { call, at: node, start, coefficients, inputs: &inputs, out };
-                match self.wanted {
-                    Wanted::Output => one.outputs(),
-                    _ => one.gradients(&mut sums),
-                }
+        let species = call.problem.species[nodes[0]] as usize;
+        let coefficients = &call.coefficients[species * len..][..len];
+        for start in starts {
+            call.load::<N, C, W>(nodes, start, &mut inputs);
+            let mut together = Together::<T, N, C, W> {
+                call,
+                nodes,
+                start,
+                coefficients,
+                inputs: &inputs,
+                first: self.first,
+                out: self.out,
+            };
+            match self.wanted {
+                Wanted::Output => together.outputs(),
+                _ => together.gradients(&mut sums),
             }
         }
-    }
-}
-
-/// A node for a few channels.
-struct Node<'a, T, N, const W: usize> {
-    call: Call<'a, T>,
-    at: usize,
-    start: usize,
-    /// Of its species, `[T, C]`.
-    coefficients: &'a [T],
-    inputs: &'a [Wide<N, W>],
-    out: &'a mut [T],
-}
-
-impl<T: Element, N: Number, const W: usize> Node<'_, T, N, W>
-where
-    N::Plain: Lanes<Base = T>,
-{
-    #[inline(always)]
-    fn coefficient(&self, term: usize) -> Wide<N::Plain, W> {
-        self.call.wide(self.coefficients, term, self.start)
-    }
-
-    /// `K` of the term that ends with a branch, or zero.
-    #[inline(always)]
-    fn begin(&self, branch: &Branch) -> Wide<N, W> {
-        let mut sum = [N::constant(N::Plain::zero()); W];
-        if let Some(term) = branch.term {
-            let k = self.coefficient(term);
-            for pack in 0..W {
-                sum[pack] = N::constant(k[pack]);
-            }
-        }
-        sum
-    }
-
-    /// `K_ab + sum of x_c K_abc`.
-    #[inline(always)]
-    fn inner(&self, pair: &Branch) -> Wide<N, W> {
-        let mut sum = self.begin(pair);
-        for leaf in &self.call.problem.terms.tree.triples[pair.next.clone()] {
-            let (x, k) = (&self.inputs[leaf.factor], self.coefficient(leaf.term));
-            for pack in 0..W {
-                sum[pack] = sum[pack].add_weighted(x[pack], k[pack]);
-            }
-        }
-        sum
-    }
-
-    #[inline(always)]
-    fn outputs(&mut self) {
-        let tree = &self.call.problem.terms.tree;
-        for output in &tree.outputs {
-            let mut sum = [N::constant(N::Plain::zero()); W];
-            for lead in &tree.leads[output.leads.clone()] {
-                let mut middle = self.begin(lead);
-                for pair in &tree.pairs[lead.next.clone()] {
-                    let (x, inner) = (&self.inputs[pair.factor], self.inner(pair));
-                    for pack in 0..W {
-                        middle[pack] = middle[pack].add_product(x[pack], inner[pack]);
-                    }
-                }
-                let x = &self.inputs[lead.factor];
-                for pack in 0..W {
-                    sum[pack] = sum[pack].add_product(x[pack], middle[pack]);
-                }
-            }
-            let mut results = [N::Plain::zero(); W];
-            for pack in 0..W {
-                results[pack] = sum[pack].result();
-            }
-            store_wide(results, self.out, output.output, self.call.sizes.channels, self.start);
-        }
-    }
-
-    #[inline(always)]
-    fn gradients(&mut self, sums: &mut [Wide<N::Plain, W>]) {
-        let terms = &self.call.problem.terms;
-        sums.fill([N::Plain::zero(); W]);
-        for output in &terms.tree.outputs {
-            let row = self.at * terms.num_outputs + output.output;
-            let grad: Wide<N::Plain, W> = self.call.wide(self.call.grad, row, self.start);
-            for lead in &terms.tree.leads[output.leads.clone()] {
-                self.lead(lead, grad, sums);
-            }
-        }
-        for row in 0..sums.len() {
-            store_wide(sums[row], self.out, row, self.call.sizes.channels, self.start);
-        }
-    }
-
-    /// Adds the gradients of all factors of the terms of a lead.
-    #[inline(always)]
-    fn lead(&self, lead: &Branch, grad: Wide<N::Plain, W>, sums: &mut [Wide<N::Plain, W>]) {
-        let mut outer = self.inputs[lead.factor];
-        let mut middle = self.begin(lead);
-        for pack in 0..W {
-            outer[pack] = outer[pack].weighted(grad[pack]);
-        }
-        for pair in &self.call.problem.terms.tree.pairs[lead.next.clone()] {
-            let inner = self.pair(pair, &outer, sums);
-            let x = &self.inputs[pair.factor];
-            for pack in 0..W {
-                middle[pack] = middle[pack].add_product(x[pack], inner[pack]);
-            }
-        }
-        for pack in 0..W {
-            let sum = &mut sums[lead.factor][pack];
-            *sum = middle[pack].result().mul_add(grad[pack], *sum);
-        }
-    }
-
-    /// The same of a pair, `outer` being `g x_a`; its inner sum.
-    #[inline(always)]
-    fn pair(
-        &self,
-        pair: &Branch,
-        outer: &Wide<N, W>,
-        sums: &mut [Wide<N::Plain, W>],
-    ) -> Wide<N, W> {
-        let mut inner = self.begin(pair);
-        let mut both = self.inputs[pair.factor];
-        for pack in 0..W {
-            both[pack] = both[pack].mul(outer[pack]);
-        }
-        for leaf in &self.call.problem.terms.tree.triples[pair.next.clone()] {
-            let (x, k) = (&self.inputs[leaf.factor], self.coefficient(leaf.term));
-            for pack in 0..W {
-                inner[pack] = inner[pack].add_weighted(x[pack], k[pack]);
-                let sum = &mut sums[leaf.factor][pack];
-                *sum = both[pack].result().mul_add(k[pack], *sum);
-            }
-        }
-        for pack in 0..W {
-            let sum = &mut sums[pair.factor][pack];
-            *sum = N::add_result(*sum, outer[pack], inner[pack]);
-        }
-        inner
     }
 }

@@ -1,9 +1,11 @@
 //! The polynomial, its gradients and their changes along a direction on the CPU, f32 and f64.
 //!
-//! Here are the six operations and their checks; the loops are in `loops.rs` and `species.rs`.
+//! Here are the six operations and their checks; tasks are in `loops.rs` and
+//! `species.rs`, the nested form is in `together.rs`.
 
 mod loops;
 mod species;
+mod together;
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::super::tree::Branch;
-use super::loops::{Call, Wide};
+use super::super::tree::{Branch, Tree};
+use super::loops::{Call, Nodes, SIDE_BY_SIDE, Wide};
 use crate::cpu::{Element, Job, Lanes, Moving, Number, Set, load_wide, run, starts, store_wide};
 use crate::rows::RowIndex;
 
@@ -97,65 +97,89 @@ impl<T: Element> SpeciesJob<'_, T> {
         N::Plain: Lanes<Base = T>,
     {
         let [two, one] = starts(self.call.sizes.channels, N::Plain::LANES);
-        self.channels::<N, 2>(two);
-        self.channels::<N, 1>(one);
+        for start in two {
+            self.nodes::<N, 2, 4>(start);
+        }
+        for start in one {
+            self.nodes::<N, 1, 2>(start);
+        }
     }
 
+    /// All nodes for channels from `start`, side by side where there are two, the last maybe alone.
     #[inline(always)]
-    fn channels<N: Number, const W: usize>(&mut self, starts: impl Iterator<Item = usize>)
+    fn nodes<N: Number, const C: usize, const W: usize>(&mut self, start: usize)
     where
         N::Plain: Lanes<Base = T>,
     {
         let mut inputs = Vec::with_capacity(self.call.problem.terms.num_inputs);
-        for start in starts {
-            for &node in self.nodes {
-                self.call.load::<N, W>(node as usize, start, &mut inputs);
-                self.node::<N, W>(node as usize, start, &inputs);
-            }
+        let (pairs, rest) = self.nodes.as_chunks::<SIDE_BY_SIDE>();
+        for pair in pairs {
+            let nodes = pair.map(|node| node as usize);
+            self.call.load::<N, C, W>(nodes, start, &mut inputs);
+            self.add_nodes::<N, C, W>(nodes, start, &inputs);
+        }
+        let mut inputs = Vec::new();
+        for &node in rest {
+            let nodes = [node as usize; SIDE_BY_SIDE];
+            self.call.load::<N, C, C>(nodes, start, &mut inputs);
+            self.add_nodes::<N, C, C>(nodes, start, &inputs);
         }
     }
 
-    /// Adds one node's products.
+    /// Adds the products of nodes side by side.
     #[inline(always)]
-    fn node<N: Number, const W: usize>(&mut self, node: usize, start: usize, inputs: &[Wide<N, W>])
-    where
+    fn add_nodes<N: Number, const C: usize, const W: usize>(
+        &mut self,
+        nodes: Nodes,
+        start: usize,
+        inputs: &[Wide<N, W>],
+    ) where
         N::Plain: Lanes<Base = T>,
     {
         let (call, terms) = (self.call, &self.call.problem.terms);
-        let mut row = 0;
+        let mut sums = Sums { numbers: self.sums, channels: call.sizes.channels, start, row: 0 };
         for output in &terms.tree.outputs {
             let first = output.leads.start.max(self.leads.start);
             let last = output.leads.end.min(self.leads.end);
             if first < last {
-                let grad = node * terms.num_outputs + output.output;
-                let grad: Wide<N::Plain, W> = call.wide(call.grad, grad, start);
+                let rows = nodes.map(|node| node * terms.num_outputs + output.output);
+                let grad: Wide<N::Plain, W> = call.wide::<_, C, W>(call.grad, rows, start);
                 for lead in &terms.tree.leads[first..last] {
-                    self.lead(lead, grad, start, inputs, &mut row);
+                    sums.lead::<N, C, W>(&terms.tree, lead, grad, inputs);
                 }
             }
         }
     }
+}
 
-    /// The products of a lead's terms, the first of which is row `row`.
+/// The rows of the terms in the order of the tree, for channels from `start`.
+struct Sums<'a, T> {
+    numbers: &'a mut [T],
+    channels: usize,
+    start: usize,
+    /// The next one.
+    row: usize,
+}
+
+impl<T: Element> Sums<'_, T> {
+    /// Adds the products of a lead's terms.
     #[inline(always)]
-    fn lead<N: Number, const W: usize>(
+    fn lead<N: Number, const C: usize, const W: usize>(
         &mut self,
+        tree: &Tree,
         lead: &Branch,
         grad: Wide<N::Plain, W>,
-        start: usize,
         inputs: &[Wide<N, W>],
-        row: &mut usize,
     ) where
         N::Plain: Lanes<Base = T>,
     {
-        let tree = &self.call.problem.terms.tree;
         let one = [N::constant(N::Plain::splat(T::ONE)); W];
         let mut outer = inputs[lead.factor];
         for pack in 0..W {
             outer[pack] = outer[pack].weighted(grad[pack]);
         }
         if lead.term.is_some() {
-            self.add(row, start, &outer, &one);
+            self.add::<N, C, W>(&outer, &one);
         }
         for pair in &tree.pairs[lead.next.clone()] {
             let mut both = inputs[pair.factor];
@@ -163,31 +187,25 @@ impl<T: Element> SpeciesJob<'_, T> {
                 both[pack] = both[pack].mul(outer[pack]);
             }
             if pair.term.is_some() {
-                self.add(row, start, &both, &one);
+                self.add::<N, C, W>(&both, &one);
             }
             for leaf in &tree.triples[pair.next.clone()] {
-                self.add(row, start, &both, &inputs[leaf.factor]);
+                self.add::<N, C, W>(&both, &inputs[leaf.factor]);
             }
         }
     }
 
-    /// Adds a product to a row and goes on to the next.
+    /// Adds the products of all nodes to a row and goes on to the next.
     #[inline(always)]
-    fn add<N: Number, const W: usize>(
-        &mut self,
-        row: &mut usize,
-        start: usize,
-        a: &Wide<N, W>,
-        b: &Wide<N, W>,
-    ) where
+    fn add<N: Number, const C: usize, const W: usize>(&mut self, a: &Wide<N, W>, b: &Wide<N, W>)
+    where
         N::Plain: Lanes<Base = T>,
     {
-        let channels = self.call.sizes.channels;
-        let mut sums: Wide<N::Plain, W> = load_wide(self.sums, *row, channels, start);
+        let mut sums: [N::Plain; C] = load_wide(self.numbers, self.row, self.channels, self.start);
         for pack in 0..W {
-            sums[pack] = N::add_result(sums[pack], a[pack], b[pack]);
+            sums[pack % C] = N::add_result(sums[pack % C], a[pack], b[pack]);
         }
-        store_wide(sums, self.sums, *row, channels, start);
-        *row += 1;
+        store_wide(sums, self.numbers, self.row, self.channels, self.start);
+        self.row += 1;
     }
 }

@@ -19,9 +19,7 @@
 )]
 
 use super::{Slot, Slots};
-use crate::cpu::{
-    Element, Job, Lanes, MOST_LANES, Set, load_wide, make_rows, run, starts, store_wide,
-};
+use crate::cpu::{Element, Job, Lanes, MOST_LANES, Rows, Set, make_rows, run, starts, store_wide};
 use crate::rows::RowIndex;
 
 /// Edges a task takes at least, a few microseconds of work.
@@ -96,74 +94,48 @@ fn of_edges<T: Element>(slots: Slots<'_, T>) -> Vec<T> {
     })
 }
 
-/// What an edge reads.
-struct Edge<'a, T, const M: usize> {
-    channels: usize,
-    /// `[C]`
-    sent: &'a [T],
-    /// `[L, C]`
-    weights: &'a [T],
-    /// Absent where that slot is open.
-    harmonics: Option<&'a [T; M]>,
-    /// `[M, C]`; empty where that slot is open.
-    received: &'a [T],
-}
-
+/// What an edge reads, for `L` paths of `M` components.
 impl<'a, T: Element> Slots<'a, T> {
+    /// `h`, one row.
     #[inline(always)]
-    fn edge<const L: usize, const M: usize>(&self, edge: usize) -> Edge<'a, T, M> {
-        let graph = &self.problem.graph;
-        let row = |numbers: &'a [T], at: usize, len: usize| -> &'a [T] {
-            if numbers.is_empty() { numbers } else { &numbers[at * len..][..len] }
-        };
-        let [sender, receiver, weights] = [graph.senders(), graph.receivers(), graph.weights()]
-            .map(|index| index.rows()[edge] as usize);
-        let (channels, width) = (self.sizes.channels, self.problem.paths.num_harmonics());
-        Edge {
-            channels,
-            sent: row(self.features, sender, channels),
-            weights: row(self.radial, weights, L * channels),
-            harmonics: row(self.harmonics, edge, width).first_chunk(),
-            received: row(self.grad, receiver, M * channels),
-        }
+    fn sent(&self, edge: usize) -> Rows<'a, T> {
+        let node = self.problem.graph.senders().rows()[edge] as usize;
+        Rows::block(self.features, node, 1, self.sizes.channels)
     }
-}
 
-/// Packs of row `row` of `rows`, whole ones unless `W` is 1.
-///
-/// Bounds were checked when the edge's rows were found, and again would be half of the work.
-#[inline(always)]
-fn load<P: Lanes, const W: usize>(
-    rows: &[P::Base],
-    row: usize,
-    channels: usize,
-    start: usize,
-) -> [P; W] {
-    if W == 1 {
-        return load_wide(rows, row, channels, start);
+    /// `R`, `L` rows.
+    #[inline(always)]
+    fn weights<const L: usize>(&self, edge: usize) -> Rows<'a, T> {
+        let row = self.problem.graph.weights().rows()[edge] as usize;
+        Rows::block(self.radial, row, L, self.sizes.channels)
     }
-    let first = row * channels + start;
-    debug_assert!(first + W * P::LANES <= rows.len(), "{first} of {}", rows.len());
-    let mut packs = [P::zero(); W];
-    for pack in 0..W {
-        // SAFETY: `rows` holds whole rows of `channels`, `row` is one of them, and packs from
-        // `start` end before `channels` does.
-        packs[pack] = unsafe { P::load_from(rows.as_ptr().add(first + pack * P::LANES)) };
-    }
-    packs
-}
 
-impl<T: Element, const M: usize> Edge<'_, T, M> {
-    /// `R h` of every path.
+    /// `g`, `M` rows.
+    #[inline(always)]
+    fn received<const M: usize>(&self, edge: usize) -> Rows<'a, T> {
+        let node = self.problem.graph.receivers().rows()[edge] as usize;
+        Rows::block(self.grad, node, M, self.sizes.channels)
+    }
+
+    /// `Y`, the components that have a path.
+    #[inline(always)]
+    fn components<const M: usize>(&self, edge: usize) -> &'a [T; M] {
+        let width = self.problem.paths.num_harmonics();
+        let of_edge = &self.harmonics[edge * width..][..M];
+        of_edge.try_into().unwrap_or_else(|_| unreachable!("{M} of {M}"))
+    }
+
+    /// `R h` of every path for channels from `start`.
     #[inline(always)]
     fn weighted<P: Lanes<Base = T>, const W: usize, const L: usize>(
         &self,
+        edge: usize,
         start: usize,
     ) -> [[P; W]; L] {
-        let sent: [P; W] = load(self.sent, 0, self.channels, start);
+        let (sent, weights) = (self.sent(edge).packs::<P, W>(0, start), self.weights::<L>(edge));
         let mut weighted = [sent; L];
         for l in 0..L {
-            let weight: [P; W] = load(self.weights, l, self.channels, start);
+            let weight: [P; W] = weights.packs(l, start);
             for pack in 0..W {
                 weighted[l][pack] = sent[pack].mul(weight[pack]);
             }
@@ -171,16 +143,17 @@ impl<T: Element, const M: usize> Edge<'_, T, M> {
         weighted
     }
 
-    /// `t` of every path.
+    /// `t` of every path for channels from `start`.
     #[inline(always)]
-    fn turned<P: Lanes<Base = T>, const W: usize, const L: usize>(
+    fn turned<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
         &self,
+        edge: usize,
         start: usize,
     ) -> [[P; W]; L] {
+        let (harmonics, received) = (self.components::<M>(edge), self.received::<M>(edge));
         let mut turned = [[P::zero(); W]; L];
-        let Some(harmonics) = self.harmonics else { return turned };
         for m in 0..M {
-            let received: [P; W] = load(self.received, m, self.channels, start);
+            let received: [P; W] = received.packs(m, start);
             let harmonic = P::splat(harmonics[m]);
             let sum = &mut turned[DEGREES[m]];
             for pack in 0..W {
@@ -250,9 +223,8 @@ impl<T: Element> Owner<'_, T> {
     ) {
         let mut sums = [[P::zero(); W]; M];
         for &edge in self.edges {
-            let edge = self.slots.edge::<L, M>(edge as usize);
-            let Some(harmonics) = edge.harmonics else { return };
-            let weighted = edge.weighted::<P, W, L>(start);
+            let harmonics = self.slots.components::<M>(edge as usize);
+            let weighted = self.slots.weighted::<P, W, L>(edge as usize, start);
             for m in 0..M {
                 let harmonic = P::splat(harmonics[m]);
                 for pack in 0..W {
@@ -284,10 +256,10 @@ impl<T: Element> Owner<'_, T> {
         let channels = self.slots.sizes.channels;
         let mut sum = [P::zero(); W];
         for &edge in self.edges {
-            let edge = self.slots.edge::<L, M>(edge as usize);
-            let turned = edge.turned::<P, W, L>(start);
+            let turned = self.slots.turned::<P, W, L, M>(edge as usize, start);
+            let weights = self.slots.weights::<L>(edge as usize);
             for l in 0..L {
-                let weight: [P; W] = load(edge.weights, l, channels, start);
+                let weight: [P; W] = weights.packs(l, start);
                 for pack in 0..W {
                     sum[pack] = turned[l][pack].mul_add(weight[pack], sum[pack]);
                 }
@@ -315,9 +287,8 @@ impl<T: Element> Owner<'_, T> {
         let channels = self.slots.sizes.channels;
         let mut sums = [[P::zero(); W]; L];
         for &edge in self.edges {
-            let edge = self.slots.edge::<L, M>(edge as usize);
-            let turned = edge.turned::<P, W, L>(start);
-            let sent: [P; W] = load(edge.sent, 0, channels, start);
+            let turned = self.slots.turned::<P, W, L, M>(edge as usize, start);
+            let sent: [P; W] = self.slots.sent(edge as usize).packs(0, start);
             for l in 0..L {
                 for pack in 0..W {
                     sums[l][pack] = turned[l][pack].mul_add(sent[pack], sums[l][pack]);
@@ -352,14 +323,13 @@ impl<T: Element> Edges<'_, T> {
         let width = self.slots.problem.paths.num_harmonics();
         let products = &mut self.products[..M * P::LANES];
         for (edge, out) in (self.first..).zip(self.out.chunks_exact_mut(width)) {
-            let edge = self.slots.edge::<L, M>(edge);
-            let [two, one] = starts(edge.channels, P::LANES);
+            let [two, one] = starts(self.slots.sizes.channels, P::LANES);
             let mut sums = [P::zero(); M];
             for start in two {
-                edge.add_products::<P, 2, L>(start, &mut sums);
+                self.slots.add_products::<P, 2, L, M>(edge, start, &mut sums);
             }
             for start in one {
-                edge.add_products::<P, 1, L>(start, &mut sums);
+                self.slots.add_products::<P, 1, L, M>(edge, start, &mut sums);
             }
             for m in 0..M {
                 sums[m].store(&mut products[m * P::LANES..][..P::LANES]);
@@ -369,16 +339,19 @@ impl<T: Element> Edges<'_, T> {
     }
 }
 
-impl<T: Element, const M: usize> Edge<'_, T, M> {
+impl<T: Element> Slots<'_, T> {
+    /// Adds `R h g` of channels from `start`, a pack to another.
     #[inline(always)]
-    fn add_products<P: Lanes<Base = T>, const W: usize, const L: usize>(
+    fn add_products<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
         &self,
+        edge: usize,
         start: usize,
         sums: &mut [P; M],
     ) {
-        let weighted = self.weighted::<P, W, L>(start);
+        let weighted = self.weighted::<P, W, L>(edge, start);
+        let received = self.received::<M>(edge);
         for m in 0..M {
-            let received: [P; W] = load(self.received, m, self.channels, start);
+            let received: [P; W] = received.packs(m, start);
             for pack in 0..W {
                 sums[m] = received[pack].mul_add(weighted[DEGREES[m]][pack], sums[m]);
             }
