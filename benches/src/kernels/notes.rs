@@ -31,9 +31,9 @@ pub(super) fn note(of: &Measured) -> Option<&'static str> {
         ("contraction", _) => Some(
             "branches of one to three terms: as many instructions find the factors as multiply",
         ),
-        ("channel_linear", _) => {
-            Some("matrices of tens of channels: packing them costs about as much as multiplying")
-        }
+        ("channel_linear", _) => Some(
+            "matrices of tens of channels: packing and storing rows cost about as much as multiplying",
+        ),
         ("silu_network", _) => Some(
             "products of 64 columns: packing costs a third of multiplying; an exponential is one \
              operation in the count and some twenty instructions in fact",
