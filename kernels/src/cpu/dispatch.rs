@@ -118,7 +118,7 @@ pub(crate) fn run_with<J: Job>(choice: Choice, job: J) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Lanes, Moving, Number};
+    use super::super::{Element, Lanes, Moving, Number};
     use super::*;
 
     /// `sum of (x + x x - 2)` over ragged packs, with its derivative along ones, `1 + 2 x`.
@@ -177,7 +177,7 @@ mod tests {
     impl Job for Sums<'_> {
         #[inline(always)]
         fn run<S: Set>(self) {
-            let single: Vec<f32> = self.0.iter().map(|&x| x as f32).collect();
+            let single: Vec<f32> = self.0.iter().map(|&x| f32::of(x)).collect();
             check_sums::<S::F32>(&single);
             check_sums::<S::F64>(self.0);
         }
