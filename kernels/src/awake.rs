@@ -2,7 +2,7 @@
 //!
 //! A step of a small network hands out a hundred parts that take 5 to 50 µs each. A thread of
 //! rayon's pool that finds nothing to do for some 20 µs goes to sleep, and waking it takes as long
-//! as such a part or longer: a sixth of a MACE step with 32 channels. So while [`Awake`] lives,
+//! as such a part or longer: an eighth of a MACE prediction with 32 channels. So while [`Awake`] lives,
 //! threads without work keep asking for some. They yield to other programs each time, and give up
 //! after [`PATIENCE`] without work.
 //!
@@ -110,8 +110,8 @@ mod tests {
     /// Also when the step that has the guard does not end.
     #[test]
     fn a_thread_without_work_gives_up() {
-        let wanted = AtomicBool::new(true);
+        let (wanted, started) = (AtomicBool::new(true), Instant::now());
         pool(2).install(|| ask_for_work(&wanted));
-        assert!(wanted.into_inner());
+        assert!(wanted.into_inner() && started.elapsed() >= PATIENCE);
     }
 }

@@ -104,6 +104,19 @@ pub(crate) trait Lanes: Copy {
     /// The sum of the lanes of every pack in `packs`, pairwise as [`sum`](Self::sum) does, bit by bit.
     #[inline(always)]
     fn sums(packs: &[Self::Base], to: &mut [Self::Base]) {
+        let squares = packs.chunks_exact(Self::LANES * Self::LANES);
+        let (rest, mut rooms) = (squares.remainder(), to.chunks_exact_mut(Self::LANES));
+        for (square, to) in squares.zip(&mut rooms) {
+            Self::square_sums(square, to);
+        }
+        for (to, pack) in rooms.into_remainder().iter_mut().zip(rest.chunks_exact(Self::LANES)) {
+            *to = Self::load(pack).sum();
+        }
+    }
+
+    /// The same of as many packs as there are lanes.
+    #[inline(always)]
+    fn square_sums(packs: &[Self::Base], to: &mut [Self::Base]) {
         for (to, pack) in to.iter_mut().zip(packs.chunks_exact(Self::LANES)) {
             *to = Self::load(pack).sum();
         }

@@ -10,11 +10,7 @@ use std::arch::x86_64::{
     _mm512_shuffle_ps, _mm512_storeu_pd, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
 };
 
-/// The first and the second two of four parts of both registers; and of these the even and odd ones.
-const LOW: i32 = 0x44;
-const HIGH: i32 = 0xEE;
-const EVEN: i32 = 0x88;
-const ODD: i32 = 0xDD;
+use super::turn::{EVEN, HIGH, LOW, ODD};
 
 /// Sixteen sums of sixteen numbers.
 ///

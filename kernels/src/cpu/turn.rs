@@ -11,10 +11,10 @@ use std::arch::x86_64::{
 };
 
 /// The parts 0 and 1, then 2 and 3, of both registers; and of these the even and the odd ones.
-const LOW: i32 = 0x44;
-const HIGH: i32 = 0xEE;
-const EVEN: i32 = 0x88;
-const ODD: i32 = 0xDD;
+pub(super) const LOW: i32 = 0x44;
+pub(super) const HIGH: i32 = 0xEE;
+pub(super) const EVEN: i32 = 0x88;
+pub(super) const ODD: i32 = 0xDD;
 
 /// Sixteen lines of sixteen numbers of four bytes.
 ///

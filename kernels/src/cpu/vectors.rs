@@ -134,17 +134,9 @@ macro_rules! vector {
 
                 #[inline(always)]
                 fn $sums(packs: &[$base], to: &mut [$base]) {
-                    let squares = packs.chunks_exact($lanes * $lanes);
-                    let rest = squares.remainder();
-                    let mut rooms = to.chunks_exact_mut($lanes);
-                    for (square, to) in squares.zip(&mut rooms) {
-                        // SAFETY: there are as many packs as lanes; `run` checked the processor.
-                        unsafe { sums::$kind(square.as_ptr(), to.as_mut_ptr()) };
-                    }
-                    let rooms = rooms.into_remainder();
-                    for (to, pack) in rooms.iter_mut().zip(rest.chunks_exact($lanes)) {
-                        *to = Self::load(pack).sum();
-                    }
+                    assert!(packs.len() == $lanes * $lanes && to.len() == $lanes, "a square");
+                    // SAFETY: there are as many packs as lanes; `run` checked the processor.
+                    unsafe { sums::$kind(packs.as_ptr(), to.as_mut_ptr()) };
                 }
             )?
 
@@ -172,13 +164,13 @@ vector!(
     F32x16: f32, __m512, 16, avx512::single,
     [_mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_sqrt_ps],
     [_mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_div_ps, _mm512_max_ps, _mm512_min_ps],
-    turn, sums
+    turn, square_sums
 );
 vector!(
     F64x8: f64, __m512d, 8, avx512::double,
     [_mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_sqrt_pd],
     [_mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_div_pd, _mm512_max_pd, _mm512_min_pd],
-    turn, sums
+    turn, square_sums
 );
 vector!(
     F32x8: f32, __m256, 8, avx2::single,

@@ -94,7 +94,7 @@ fn of_edges<T: Element>(slots: Slots<'_, T>) -> Vec<T> {
     })
 }
 
-/// What an edge reads, for `L` paths of `M` components.
+// What an edge reads, for `L` paths of `M` components.
 impl<'a, T: Element> Slots<'a, T> {
     /// `h`, one row.
     #[inline(always)]
@@ -187,11 +187,13 @@ impl<T: Element> Owners<'_, T> {
     fn sum<P: Lanes<Base = T>, const L: usize, const M: usize>(self) {
         let Self { slots, open, edges, first, len, out } = self;
         for (owner, out) in (first..).zip(out.chunks_exact_mut(len)) {
-            let owner = Owner { slots, edges: edges.items_of(owner), out };
-            match open {
-                Slot::Grad => owner.messages::<P, L, M>(),
-                Slot::Features => owner.features::<P, L, M>(),
-                _ => owner.radial::<P, L, M>(),
+            let mut owner = Owner { slots, open, edges: edges.items_of(owner), out };
+            let [two, one] = starts(slots.sizes.channels, P::LANES);
+            for start in two {
+                owner.sum::<P, 2, L, M>(start);
+            }
+            for start in one {
+                owner.sum::<P, 1, L, M>(start);
             }
         }
     }
@@ -200,24 +202,28 @@ impl<T: Element> Owners<'_, T> {
 /// One node or row of weights.
 struct Owner<'a, T> {
     slots: Slots<'a, T>,
+    open: Slot,
     edges: &'a [u32],
     out: &'a mut [T],
 }
 
 impl<T: Element> Owner<'_, T> {
+    /// Its numbers for channels from `start`.
     #[inline(always)]
-    fn messages<P: Lanes<Base = T>, const L: usize, const M: usize>(mut self) {
-        let [two, one] = starts(self.slots.sizes.channels, P::LANES);
-        for start in two {
-            self.messages_wide::<P, 2, L, M>(start);
-        }
-        for start in one {
-            self.messages_wide::<P, 1, L, M>(start);
+    fn sum<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
+        &mut self,
+        start: usize,
+    ) {
+        match self.open {
+            Slot::Grad => self.messages::<P, W, L, M>(start),
+            Slot::Features => self.features::<P, W, L, M>(start),
+            Slot::Radial => self.radial::<P, W, L, M>(start),
+            Slot::Harmonics => unreachable!("harmonics belong to edges"),
         }
     }
 
     #[inline(always)]
-    fn messages_wide<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
+    fn messages<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
         &mut self,
         start: usize,
     ) {
@@ -238,18 +244,7 @@ impl<T: Element> Owner<'_, T> {
     }
 
     #[inline(always)]
-    fn features<P: Lanes<Base = T>, const L: usize, const M: usize>(mut self) {
-        let [two, one] = starts(self.slots.sizes.channels, P::LANES);
-        for start in two {
-            self.features_wide::<P, 2, L, M>(start);
-        }
-        for start in one {
-            self.features_wide::<P, 1, L, M>(start);
-        }
-    }
-
-    #[inline(always)]
-    fn features_wide<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
+    fn features<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
         &mut self,
         start: usize,
     ) {
@@ -269,18 +264,7 @@ impl<T: Element> Owner<'_, T> {
     }
 
     #[inline(always)]
-    fn radial<P: Lanes<Base = T>, const L: usize, const M: usize>(mut self) {
-        let [two, one] = starts(self.slots.sizes.channels, P::LANES);
-        for start in two {
-            self.radial_wide::<P, 2, L, M>(start);
-        }
-        for start in one {
-            self.radial_wide::<P, 1, L, M>(start);
-        }
-    }
-
-    #[inline(always)]
-    fn radial_wide<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
+    fn radial<P: Lanes<Base = T>, const W: usize, const L: usize, const M: usize>(
         &mut self,
         start: usize,
     ) {
