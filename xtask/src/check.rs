@@ -9,12 +9,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::stage::{Stages, cargo, has_subcommand, must_succeed};
+use crate::stage::{Stages, WITH_DEVICES, cargo, has_subcommand, must_succeed};
 use crate::{layers, nvrtc, test_run, tidy};
-
-/// What is checked is built with both GPU backends: they need no toolkit, and one set of features
-/// is one build.
-pub(crate) const WITH_DEVICES: [&str; 2] = ["--features", "cuda,wgpu"];
 
 /// The whole check.
 pub(crate) fn run(root: &Path) -> Result<()> {

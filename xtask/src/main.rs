@@ -11,6 +11,7 @@ use anyhow::{Result, bail};
 
 mod check;
 mod fast;
+mod finding;
 mod layers;
 mod nvrtc;
 mod rust_text;
@@ -27,7 +28,7 @@ usage: cargo xtask <task>
   check    everything a change must pass, cheapest first; what CI runs
   fast     format, tidy, layers, lints of the crates that changed; the pre-commit hook
   tidy     the rules of STYLE.md that a machine can check
-  layers   which crate may use which, and what each may never use
+  layers   which crate and which room may use which, and what each may never use
   nvrtc    every CUDA kernel through NVIDIA's compiler, with budgets of registers
   size     lines per crate, and every file and function over budget
   setup    point git at scripts/hooks, once per clone";

@@ -120,10 +120,14 @@ pub(crate) fn line_of(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }
 
-/// Byte ranges of the `#[cfg(test)]` modules and items in masked text.
+/// Byte ranges of the `#[cfg(test)]` and `#[cfg(all(test, …))]` modules and items in masked text.
 pub(crate) fn test_ranges(masked: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (start, _) in masked.match_indices("#[cfg(test)]") {
+    for (start, attribute) in masked.match_indices("#[cfg(") {
+        let condition = &masked[start + attribute.len()..];
+        if !condition.starts_with("test)") && !condition.starts_with("all(test,") {
+            continue;
+        }
         if ranges.last().is_some_and(|last| last.contains(&start)) {
             continue;
         }
@@ -182,13 +186,13 @@ fn body_of(masked: &str, from: usize) -> Option<usize> {
 }
 
 /// The text between the previous item and the `fn` at `at`.
-fn attributes_before(masked: &str, at: usize) -> &str {
+pub(crate) fn attributes_before(masked: &str, at: usize) -> &str {
     let start = masked[..at].rfind(['{', '}', ';']).map_or(0, |found| found + 1);
     &masked[start..at]
 }
 
 /// One past the brace that closes the one at `open`.
-fn closing_brace(masked: &str, open: usize) -> usize {
+pub(crate) fn closing_brace(masked: &str, open: usize) -> usize {
     let mut depth = 0i32;
     for (offset, byte) in masked.as_bytes()[open..].iter().enumerate() {
         match byte {

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::finding::{Finding, is_test_file};
 use crate::rust_text::{functions, lines_without_tests, mask};
-use crate::tidy::{Finding, is_test_file};
 use crate::tree::Tree;
 
 /// Lines of a file without its tests above which it is listed.

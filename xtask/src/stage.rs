@@ -6,6 +6,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+/// What is checked is built with both GPU backends: they need no toolkit, and one set of features
+/// is one build.
+pub(crate) const WITH_DEVICES: [&str; 2] = ["--features", "cuda,wgpu"];
+
 /// Runs stages and remembers how long each took.
 #[derive(Debug, Default)]
 pub(crate) struct Stages {

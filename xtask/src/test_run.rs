@@ -11,8 +11,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::check::WITH_DEVICES;
-use crate::stage::{cargo, has_subcommand, must_succeed, shown};
+use crate::stage::{WITH_DEVICES, cargo, has_subcommand, must_succeed, shown};
 
 const MARK: &str = "SKIPPED:";
 

@@ -91,6 +91,21 @@ pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
     Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
+/// `target` seen from `folder`, or `None` when it leaves the project.
+pub(crate) fn resolve(folder: &str, target: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 fn list(root: &Path) -> Result<Vec<String>> {
     if !root.join(".git").exists() {
         let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! Rules on files that are not code: nothing large, goldens small, every run configuration in use.
 
-use super::Finding;
+use crate::finding::Finding;
 use crate::tree::{Tree, has_extension};
 
 const KIB: u64 = 1024;

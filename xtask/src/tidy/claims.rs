@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Finding;
+use crate::finding::Finding;
 use crate::rust_text::{functions, mask};
 use crate::tree::Tree;
 

@@ -1,8 +1,8 @@
 //! Rules on Markdown: links resolve, every page of the book is in its summary, and a decision page
 //! has its five headings.
 
-use super::Finding;
-use crate::tree::Tree;
+use crate::finding::Finding;
+use crate::tree::{Tree, resolve};
 
 const SUMMARY: &str = "docs/SUMMARY.md";
 const DECISION_HEADINGS: [&str; 5] =
@@ -59,21 +59,6 @@ fn links(text: &str) -> Vec<(usize, &str)> {
         }
     }
     found
-}
-
-/// `target` seen from `folder`, or `None` when it leaves the project.
-fn resolve(folder: &str, target: &str) -> Option<String> {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            name => parts.push(name),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 fn missing_headings(path: &str, text: &str) -> Vec<Finding> {

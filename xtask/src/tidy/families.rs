@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Finding;
+use crate::finding::Finding;
 use crate::tree::Tree;
 
 const FILES: [&str; 5] = ["mod.rs", "reference.rs", "op.rs", "roofline.rs", "tests.rs"];

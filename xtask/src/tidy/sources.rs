@@ -1,7 +1,7 @@
 //! Rules on Rust files: a header on every module, names that say something, no unfinished code,
 //! tests named as claims.
 
-use super::Finding;
+use crate::finding::Finding;
 use crate::rust_text::{functions, is_word, line_of, mask};
 use crate::tree::Tree;
 

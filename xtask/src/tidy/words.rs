@@ -2,7 +2,7 @@
 //!
 //! The project is read and built on machines that share neither with ours.
 
-use super::{Finding, is_test_file};
+use crate::finding::{Finding, is_test_file};
 use crate::rust_text::{line_of, mask, test_ranges};
 use crate::tree::{Tree, has_extension};
 

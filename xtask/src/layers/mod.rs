@@ -1,17 +1,23 @@
-//! Which crate may use which, and what each may never use.
+//! Which crate may use which, which room of a crate may name which, and what each may never use.
 //!
-//! Three rules, each checked: the manifests name only allowed crates of ours (from a table below);
-//! `data` and `schema` reach no tensor or GPU library, however indirectly (from `cargo tree`);
-//! sources of `schema`, `kernels` and `model` mention no file, network or environment call.
+//! Four rules, each checked: the manifests name only allowed crates of ours (from a table below);
+//! inside a crate arrows point down (`rooms`); `data` and `schema` reach no tensor or GPU library,
+//! however indirectly (from `cargo tree`); sources of `schema`, `kernels` and `model` mention no file,
+//! network or environment call.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::finding::{Finding, is_test_file, report};
 use crate::rust_text::{is_word, line_of, mask, test_ranges};
 use crate::stage::cargo;
-use crate::tidy::{Finding, is_test_file, report};
 use crate::tree::Tree;
+
+mod modules;
+mod paths;
+mod rooms;
+mod table;
 
 /// What one crate is called and may use.
 #[derive(Debug)]
@@ -72,11 +78,12 @@ pub(crate) fn rule_of(folder: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.folder == folder)
 }
 
-/// Checks the three rules.
+/// Checks the four rules.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let tree = Tree::read(root)?;
     let mut found = manifests(&tree);
     found.extend(sources(&tree));
+    found.extend(rooms::findings(&tree, table::HOUSES));
     for rule in RULES.iter().filter(|rule| !rule.may_use_devices && rule.folder != "xtask") {
         found.extend(reached(rule, &cargo_tree(root, rule)?));
     }

@@ -1,0 +1,225 @@
+//! The rooms of each crate, lowest floor first, and the arrows against that order that are known.
+//!
+//! A room is a module, named by its path below the root; `families::*` is every module of `families`,
+//! each a room of its own. Rooms on one floor do not name each other: what others may name stands on
+//! a lower floor. A known arrow says why it is still there; the list only shrinks.
+
+/// Where a line is added or removed.
+pub(super) const TABLE: &str = "xtask/src/layers/table.rs";
+
+/// The name of a room, and what it holds.
+pub(super) type Room = (&'static str, &'static str);
+
+/// Rooms `from` and `to`, `*` standing for every room, and why the one names the other.
+pub(super) type Known = (&'static str, &'static str, &'static str);
+
+/// One crate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct House {
+    pub(super) folder: &'static str,
+    /// Lowest first.
+    pub(super) floors: &'static [&'static [Room]],
+    /// Arrows that do not point down.
+    pub(super) known: &'static [Known],
+}
+
+/// Every crate.
+pub(super) const HOUSES: &[House] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN, CLI, BENCHES, XTASK];
+
+const SCHEMA: House = House {
+    folder: "schema",
+    floors: &[&[
+        ("atoms", "structures, their edges, packed batches of graphs"),
+        ("seed", "named random streams"),
+        ("tokens", "packed batches of sequences"),
+    ]],
+    known: &[],
+};
+
+const KERNELS: House = House {
+    folder: "kernels",
+    floors: &[
+        &[
+            ("awake", "threads of the CPU that do not sleep while a step runs"),
+            ("emit", "kernels made from tables, printed as CUDA and as WGSL"),
+            ("memo", "what is computed once for a table"),
+            ("oracle", "the comparison of tests, its tolerance derived"),
+            ("registry", "which operation has which implementation"),
+            ("roofline", "flops and bytes, counted by hand"),
+            ("shape", "letters of shapes, checked"),
+            ("wigner", "coupling coefficients and rotations, numbers on the host"),
+        ],
+        &[("graph", "one operation is one node of Burn's autodiff graph")],
+        &[("precision", "what bf16-mixed means, to the bit")],
+        &[("cpu", "packs, storage and dispatch of CPU kernels")],
+        &[("matmul", "the matrix product of the CPU")],
+        &[
+            ("cuda", "launches, arrays and compilation of CUDA"),
+            ("wgpu", "launches, arrays and limits of wgpu"),
+            ("machine", "launches and arrays, whatever the device"),
+        ],
+        &[
+            ("embedding", "lookup of rows by token"),
+            ("linear", "matrix products with a bias or a residual"),
+            ("reduce", "sums of squares"),
+            ("rows", "gather and scatter of rows"),
+            ("slope", "values and derivatives side by side"),
+            ("families::embedding", "lookup of rows by token"),
+            ("families::linear", "matrix products with a bias or a residual"),
+            ("families::reduce", "sums of squares"),
+            ("families::rows", "gather and scatter of rows"),
+            ("families::slope", "values and derivatives side by side"),
+        ],
+        &[
+            ("adamw", "a step of the optimizer"),
+            ("attention", "softmax of scores times values, segment by segment"),
+            ("channel_linear", "one matrix per degree"),
+            ("contraction", "products of features up to an order"),
+            ("convolution", "messages along edges"),
+            ("cross_entropy", "loss of a head and its gradient"),
+            ("dropout", "elements dropped by a counter"),
+            ("gelu", "GELU, by erf or tanh"),
+            ("norm", "layer and RMS normalisation"),
+            ("radial_basis", "Bessel functions under a cut-off"),
+            ("rotary", "rotation by position"),
+            ("row_mixing", "small matrices along rows"),
+            ("silu", "SiLU"),
+            ("silu_network", "a small network of SiLU, with slopes"),
+            ("spherical_harmonics", "directions as components"),
+            ("swiglu", "SiLU of a gate times values"),
+            ("families::*", "a family of operations"),
+        ],
+        &[("families", "their list")],
+        &[("backend", "the trait of all operations"), ("kernels", "the trait of all operations")],
+        &[
+            ("backend_autodiff", "the trait on a differentiated backend"),
+            ("backend_cpu", "the trait on the CPU"),
+            ("backend_cuda", "the trait on CUDA"),
+            ("backend_plain", "CUDA without our kernels"),
+            ("backend_wgpu", "the trait on wgpu"),
+        ],
+    ],
+    known: &[
+        ("*", "backend", "bodies are generic over the trait of all operations"),
+        ("*", "backend_wgpu", "host sides of WGSL name the type of their backend"),
+        ("cuda", "*", "cuda/tensors takes Burn's tensors to each family"),
+        ("precision", "wgpu", "rounding is launched beside what it means"),
+    ],
+};
+
+const MODEL: House = House {
+    folder: "model",
+    floors: &[
+        &[("params", "named flat parameters")],
+        &[("layers", "layers that networks share")],
+        &[("transformer", "GPT-2, Llama and ESM-2 as one module")],
+        &[("equivariant", "MACE")],
+    ],
+    known: &[],
+};
+
+const DATA: House = House {
+    folder: "data",
+    floors: &[
+        &[("error", "what is wrong with a dataset, and where")],
+        &[("files", "files written whole or not at all")],
+        &[("card_file", "which kind of dataset a folder holds")],
+        &[("card", "dataset.json of sequences")],
+        &[("tokenize", "text to tokens and back")],
+        &[("shards", "the shard format of sequences")],
+        &[("loader", "order, cursor, packing, prefetch")],
+        &[("graphs", "neighbour lists, card, shards and loader of structures")],
+        &[("dataset", "what every dataset has: card, shards, order, verify")],
+        &[("formats", "a file format is one value")],
+        &[("sequences", "datasets of tokens"), ("structures", "datasets of structures")],
+        &[("ingest", "raw files to datasets")],
+        &[("verify", "every byte against its digest")],
+    ],
+    known: &[("card_file", "card", "knows each kind of card instead of what they share")],
+};
+
+const TRAIN: House = House {
+    folder: "train",
+    floors: &[
+        &[("checkpoint", "the checkpoint format, crash-safe"), ("evaluate", "validation loss")],
+        &[("host", "numbers of tensors on the host")],
+        &[("keys", "keys of a configuration and their problems")],
+        &[("config", "TOML file to checked plan")],
+        &[("device", "run.device"), ("report", "events, TensorBoard, report.html")],
+        &[("exchange", "weights of other programs"), ("cluster", "many processes")],
+        &[
+            ("optim", "AdamW, clipping, averages"),
+            ("plateau", "a rate that falls when the loss does not"),
+            ("schedule", "the rate of a step"),
+        ],
+        &[("inference", "generate, embed, score")],
+        &[("export", "folders of other programs, in and out")],
+        &[("trainer", "the loop")],
+        &[
+            ("atoms", "runs on structures"),
+            ("sequences", "runs on sequences"),
+            ("structures", "runs on structures"),
+        ],
+        &[("families", "the list of families")],
+    ],
+    known: &[
+        ("config", "*", "the configuration knows every family and part"),
+        ("device", "trainer", "the parity gate runs a step"),
+        ("export", "atoms", "exchange of a family is not in the family's room"),
+        ("inference", "*", "knows every family"),
+        ("report", "atoms", "figures are fields, one set a family"),
+    ],
+};
+
+const CLI: House = House {
+    folder: "cli",
+    floors: &[
+        &[
+            ("console", "what a terminal shows"),
+            ("exit", "exit codes"),
+            ("memory", "the allocator's options"),
+            ("signals", "SIGINT and SIGTERM"),
+        ],
+        &[
+            ("cuda_settings", "settings of CUDA before its first use"),
+            ("device", "--device"),
+            ("threads", "--threads"),
+            ("watch", "a run's progress"),
+        ],
+        &[("commands", "one file a command")],
+    ],
+    known: &[],
+};
+
+const BENCHES: House = House {
+    folder: "benches",
+    floors: &[
+        &[("statistics", "medians and spreads"), ("ceiling", "what the machine can do")],
+        &[("case", "one piece of work, timed"), ("kernels", "kernels one by one")],
+        &[("compare", "cases and peers, side by side")],
+    ],
+    known: &[],
+};
+
+const XTASK: House = House {
+    folder: "xtask",
+    floors: &[
+        &[
+            ("finding", "what a check found"),
+            ("rust_text", "a lexical view of a Rust file"),
+            ("stage", "one step of a task, timed"),
+            ("tree", "the files of the project"),
+        ],
+        &[("size", "lines per crate")],
+        &[
+            ("layers", "arrows between crates and rooms"),
+            ("nvrtc", "CUDA kernels through NVIDIA's compiler"),
+            ("setup", "hooks of git"),
+            ("test_run", "tests, counted"),
+            ("tidy", "the rules of STYLE.md"),
+        ],
+        &[("check", "everything a change must pass")],
+        &[("fast", "the pre-commit hook")],
+    ],
+    known: &[],
+};
