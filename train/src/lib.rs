@@ -1,18 +1,16 @@
 //! Training runs: configuration, the loop, optimisers, checkpoints, evaluation, reports, exchange.
 //!
-//! Reading order: [`config`] (file to plan), [`trainer`] (the loop), [`optim`], [`schedule`],
-//! [`plateau`], [`checkpoint`], [`report`], [`device`], [`export`], [`inference`], [`atoms`].
+//! Ground floor: [`keys`] (run files), [`device`], [`report`], [`checkpoint`], [`exchange`]. Above it
+//! the [`trainer`] (the loop of every family), then a wing for each family of models, [`sequences`]
+//! and [`structures`], then [`families`], the list of them. No floor names one above it, no wing
+//! another.
 
-pub mod atoms;
 pub mod checkpoint;
-pub mod config;
 pub mod device;
-pub mod evaluate;
-pub mod export;
-mod host;
-pub mod inference;
-pub mod optim;
-pub mod plateau;
+pub mod exchange;
+pub mod families;
+pub mod keys;
 pub mod report;
-pub mod schedule;
+pub mod sequences;
+pub mod structures;
 pub mod trainer;

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_train::config::{AnyConfig, ConfigProblems, load_any_text, to_text};
+use genesis_train::families::{AnyConfig, load_any_text};
+use genesis_train::keys::{ConfigProblems, to_text};
 
 /// The files; a new one belongs here.
 const FILES: [&str; 7] = [
@@ -31,7 +32,7 @@ fn read(file: &str) -> String {
 fn written(config: &AnyConfig) -> Result<String, ConfigProblems> {
     match config {
         AnyConfig::Sequences(config) => to_text(&**config),
-        AnyConfig::Atoms(config) => to_text(&**config),
+        AnyConfig::Structures(config) => to_text(&**config),
     }
 }
 
@@ -56,7 +57,7 @@ fn every_config_loads_and_its_written_form_reads_back_equal() {
         let written = written(&config).unwrap();
         let again = load_any_text(file, &written, &[], &|_| None).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(again, config, "{file}");
-        let of_atoms = matches!(config, AnyConfig::Atoms(_));
+        let of_atoms = matches!(config, AnyConfig::Structures(_));
         assert_eq!(of_atoms, file.starts_with("equivariant"), "{file}");
     }
 }

@@ -17,11 +17,11 @@ use genesis_kernels::Cpu;
 use genesis_model::{ModelConfig, Params, TransformerConfig, specs};
 use genesis_schema::Seeds;
 use genesis_train::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, save};
-use genesis_train::export::check;
-use genesis_train::export::huggingface::{ExportOptions, StoredDtype, export, import};
-use genesis_train::export::tensor::StoredTensor;
-use genesis_train::export::weights::{read_safetensors, serialise_safetensors};
-use genesis_train::inference::LoadedModel;
+use genesis_train::exchange::tensor::StoredTensor;
+use genesis_train::exchange::weights::{read_safetensors, serialise_safetensors};
+use genesis_train::sequences::huggingface::check;
+use genesis_train::sequences::huggingface::{ExportOptions, StoredDtype, export, import};
+use genesis_train::sequences::inference::SequencesModel;
 use serde_json::{Value, json};
 
 /// The smallest model of each family, and its tokenizer.
@@ -86,7 +86,7 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
     save(&mut RealDisk, &folder.join("checkpoints"), &contents).unwrap()
 }
 
-fn bits(model: &LoadedModel) -> Vec<(String, Vec<u32>)> {
+fn bits(model: &SequencesModel) -> Vec<(String, Vec<u32>)> {
     let host = model.params.host().into_iter();
     host.map(|(name, _, values)| (name, values.iter().map(|v| v.to_bits()).collect())).collect()
 }
@@ -102,7 +102,7 @@ fn every_family_survives_export_and_import_bitwise() {
         assert_eq!(report.logits_max_abs, 0.0, "{name}");
         import(&out, &back).unwrap();
         let (trained, imported) =
-            (LoadedModel::open(&run).unwrap(), LoadedModel::open(&back).unwrap());
+            (SequencesModel::open(&run).unwrap(), SequencesModel::open(&back).unwrap());
         assert_eq!(bits(&trained), bits(&imported), "{name}");
         let kind = imported.tokenizer().unwrap().kind();
         assert_eq!(kind, tokenizer.kind(), "{name}");
@@ -310,7 +310,7 @@ fn unsupported_options_are_refused_by_key() {
 #[test]
 fn a_folder_that_is_no_model_is_refused_with_what_was_looked_for() {
     let folder = tempfile::tempdir().unwrap();
-    assert_says(&LoadedModel::open(folder.path()).unwrap_err().to_string(), &["config.json"]);
+    assert_says(&SequencesModel::open(folder.path()).unwrap_err().to_string(), &["config.json"]);
     let missing = folder.path().join("nowhere");
-    assert_says(&LoadedModel::open(&missing).unwrap_err().to_string(), &["no such folder"]);
+    assert_says(&SequencesModel::open(&missing).unwrap_err().to_string(), &["no such folder"]);
 }

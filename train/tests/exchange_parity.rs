@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_train::export::{CheckReport, check, huggingface};
+use genesis_train::sequences::huggingface::{self, CheckReport, check};
 
 /// Bounds: f32 arithmetic of two programs that sum in different orders.
 const LOGITS: f64 = 2e-5;

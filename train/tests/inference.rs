@@ -9,26 +9,27 @@ use genesis_data::tokenize::Tokenizer;
 use genesis_kernels::{Cpu, Precision};
 use genesis_model::{KvCache, ModelConfig, Params, TransformerConfig, specs};
 use genesis_schema::Seeds;
-use genesis_train::export::weights::read_safetensors;
-use genesis_train::inference::{
-    EmbedOptions, Ended, GenerateOptions, LoadedModel, Method, ModelSource, Sample, ScoreOptions,
-    SourceKind, embed, generate, score,
+use genesis_train::exchange::weights::read_safetensors;
+use genesis_train::exchange::{CHECKPOINT, ModelSource};
+use genesis_train::sequences::inference::{
+    EmbedOptions, Ended, GenerateOptions, Method, Sample, ScoreOptions, SequencesModel, embed,
+    generate, score,
 };
 use serde_json::{Value, json};
 
-fn model(config: Value, tokenizer: Tokenizer) -> LoadedModel {
+fn model(config: Value, tokenizer: Tokenizer) -> SequencesModel {
     let config: ModelConfig = serde_json::from_value(config).unwrap();
     let config = config.with_special_tokens(tokenizer.mask(), tokenizer.pad());
     let config: TransformerConfig = config.resolve(tokenizer.vocab_size() as usize).unwrap();
     let stream = Seeds::new(2).stream("init");
     let source = ModelSource {
-        kind: SourceKind::Checkpoint,
+        kind: CHECKPOINT,
         path: PathBuf::from("memory"),
         digest: String::new(),
         step: None,
         notes: Vec::new(),
     };
-    LoadedModel {
+    SequencesModel {
         params: Params::<Cpu>::initialise(specs(&config), &stream, &FlexDevice),
         config,
         tokenizer: Some(tokenizer),
@@ -37,19 +38,19 @@ fn model(config: Value, tokenizer: Tokenizer) -> LoadedModel {
     }
 }
 
-fn causal() -> LoadedModel {
+fn causal() -> SequencesModel {
     let config = json!({"kind": "llama", "context": 16, "num_layers": 2, "num_heads": 2,
                         "width": 16, "feed_forward_width": 24, "initialiser_std": 0.3});
     model(config, Tokenizer::smiles(["C", "O", "N", "(", ")"].map(str::to_owned)))
 }
 
-fn protein() -> LoadedModel {
+fn protein() -> SequencesModel {
     let config = json!({"kind": "esm2", "context": 32, "num_layers": 2, "num_heads": 2,
                         "width": 16, "initialiser_std": 0.3});
     model(config, Tokenizer::amino_acid())
 }
 
-fn samples(model: &LoadedModel, prompt: &str, options: &GenerateOptions) -> Vec<Sample> {
+fn samples(model: &SequencesModel, prompt: &str, options: &GenerateOptions) -> Vec<Sample> {
     let mut samples = Vec::new();
     generate(model, prompt, options, &mut |sample| samples.push(sample)).unwrap();
     samples
@@ -63,10 +64,13 @@ fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 fn score_text(
-    model: &LoadedModel,
+    model: &SequencesModel,
     text: &str,
     options: &ScoreOptions,
-) -> Result<genesis_train::inference::ScoreTable, genesis_train::inference::InferenceError> {
+) -> Result<
+    genesis_train::sequences::inference::ScoreTable,
+    genesis_train::sequences::inference::InferenceError,
+> {
     let folder = tempfile::tempdir().unwrap();
     score(model, &file(folder.path(), "input", text), options, &mut |_, _| {})
 }
@@ -156,7 +160,7 @@ fn a_sample_states_the_log_likelihood_that_score_gives_its_tokens() {
 
 #[test]
 fn what_cannot_be_generated_is_refused_with_the_reason() {
-    let refusal = |model: &LoadedModel, prompt: &str, options: &GenerateOptions| {
+    let refusal = |model: &SequencesModel, prompt: &str, options: &GenerateOptions| {
         generate(model, prompt, options, &mut |_| {}).unwrap_err().to_string()
     };
     let options = GenerateOptions::default();
@@ -264,7 +268,7 @@ fn variants_in_notation_score_like_the_sequences_they_stand_for() {
     let named = score_text(&model, "K2R 0.5\nG6C,1.5\nK2R:G6C\t2.5\n", &given).unwrap();
     let whole =
         score_text(&model, ">a|0.5\nMRLVAG\n>b|1.5\nMKLVAC\n>c|2.5\nMRLVAC\n", &given).unwrap();
-    let scores = |table: &genesis_train::inference::ScoreTable| {
+    let scores = |table: &genesis_train::sequences::inference::ScoreTable| {
         table.rows.iter().map(|row| (row.score, row.measured)).collect::<Vec<_>>()
     };
     assert_eq!(scores(&named), scores(&whole));

@@ -11,7 +11,7 @@ use genesis_model::equivariant::{
     LossCounts, MaceConfig, Penalty, ProductBasisKind, Wanted, loss_and_gradients, predict,
 };
 use genesis_schema::{GraphBatch, Seeds};
-use genesis_train::optim::{AdamSettings, Optimizer, Rule};
+use genesis_train::trainer::optim::{AdamSettings, Optimizer, Rule};
 use serde::{Deserialize, Serialize};
 
 use super::{CaseError, Fields, Float, Repeats, median_s, put, timed};

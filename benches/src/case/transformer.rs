@@ -4,8 +4,8 @@ use genesis_kernels::{Kernels, Precision};
 use genesis_model::transformer::{Activation, Family, Rotary};
 use genesis_model::{Mode, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, Stream, TokenBatch};
-use genesis_train::optim::{AdamSettings, GradientNorm, Optimizer, Rule, clip_scale};
-use genesis_train::trainer::step::accumulate;
+use genesis_train::sequences::step::accumulate;
+use genesis_train::trainer::optim::{AdamSettings, GradientNorm, Optimizer, Rule, clip_scale};
 use serde::{Deserialize, Serialize};
 
 use super::{CaseError, Fields, Repeats, median_s, put, timed};

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use burn::tensor::{DType, Distribution, FloatDType, Tensor};
 use genesis_kernels::{Kernels, Precision, WeightLayout};
-use genesis_train::device::gate::name_of;
+use genesis_train::trainer::gate::name_of;
 
 use super::{Bandwidth, Ceilings};
 

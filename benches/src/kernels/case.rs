@@ -1,7 +1,7 @@
 //! One operation on one shape.
 
 use genesis_kernels::{Kernels, Work};
-use genesis_train::device::gate::is_the_reference;
+use genesis_train::trainer::gate::is_the_reference;
 
 use super::tensors::Place;
 use crate::ceiling::Arithmetic;

@@ -8,13 +8,13 @@ use genesis_data::card::CARD_FILE;
 use genesis_data::graphs::{GraphCard, GraphDataset, GraphSplit};
 use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, AtomsSummary, ingest_atoms};
 use genesis_kernels::Kernels;
-use genesis_train::atoms::{ErrorRow, EvaluationReport, evaluate_run, train_atoms};
-use genesis_train::config::{
-    AnyConfig, AtomsConfig, AtomsPlan, load_any, resolve_atoms, save_atoms_plan,
-};
 use genesis_train::device::{KernelChoice, OnDevice, on_device};
+use genesis_train::families::{AnyConfig, load_any};
 use genesis_train::report::{Observer, RunLog};
-use genesis_train::trainer::{Outcome, Resume, Start, TrainError, prepare};
+use genesis_train::structures::settings::{StructuresDtype, StructuresNetwork};
+use genesis_train::structures::{ErrorRow, EvaluationReport, evaluate_run, train_structures};
+use genesis_train::structures::{StructuresConfig, StructuresPlan, resolve_structures};
+use genesis_train::trainer::{Outcome, Plan, Resume, Start, TrainError, prepare, save_plan};
 
 use super::train::{failure, finish};
 use crate::console::{self, IngestMeter};
@@ -25,15 +25,15 @@ use crate::watch::ConsoleWatch;
 
 /// Trains, evaluates and reports.
 pub(super) fn train(
-    config: AtomsConfig,
+    config: StructuresConfig,
     resume: &Resume,
     stop: &AtomicBool,
 ) -> anyhow::Result<Code> {
     let run_dir = config.run.dir.clone();
     let dataset = dataset(&config, &run_dir)?;
-    let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
+    let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
     let start = prepare(&plan, resume).map_err(|error| failure(&error))?;
-    save_atoms_plan(&plan, &run_dir).or_exit(Code::Data)?;
+    save_plan(&plan).or_exit(Code::Data)?;
     announce(&plan);
 
     let tensorboard = plan.config.report.tensorboard;
@@ -55,7 +55,7 @@ pub(super) fn train(
 
 /// A run that is about to start.
 struct Training<'a> {
-    plan: &'a AtomsPlan,
+    plan: &'a StructuresPlan,
     dataset: Arc<GraphDataset>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
@@ -66,13 +66,13 @@ impl OnDevice for Training<'_> {
     type Output = Result<Outcome, TrainError>;
 
     fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
-        train_atoms::<B>(self.plan, self.dataset, device, self.observer, self.stop, self.start)
+        train_structures::<B>(self.plan, self.dataset, device, self.observer, self.stop, self.start)
     }
 }
 
 /// A run whose best checkpoint is about to be measured.
 struct Evaluating<'a> {
-    plan: &'a AtomsPlan,
+    plan: &'a StructuresPlan,
     dataset: &'a Arc<GraphDataset>,
     stop: &'a AtomicBool,
 }
@@ -86,14 +86,14 @@ impl OnDevice for Evaluating<'_> {
 }
 
 /// The config of the run in `dir` if it is one on atoms.
-pub(super) fn config_of_run(dir: &Path) -> anyhow::Result<Option<AtomsConfig>> {
+pub(super) fn config_of_run(dir: &Path) -> anyhow::Result<Option<StructuresConfig>> {
     let file = dir.join("plan.toml");
     if !file.is_file() {
         return Ok(None);
     }
     match load_any(&file, &[]).or_exit(Code::Usage)? {
         AnyConfig::Sequences(_) => Ok(None),
-        AnyConfig::Atoms(mut config) => {
+        AnyConfig::Structures(mut config) => {
             // The folder may have been moved since.
             config.run.dir = dir.to_path_buf();
             Ok(Some(*config))
@@ -103,14 +103,14 @@ pub(super) fn config_of_run(dir: &Path) -> anyhow::Result<Option<AtomsConfig>> {
 
 /// Measures the best checkpoint of a run again, on its own dataset or another one.
 pub(super) fn evaluate(
-    config: AtomsConfig,
+    config: StructuresConfig,
     data: Option<&Path>,
     device: DeviceArgs,
     json: bool,
 ) -> anyhow::Result<Code> {
     let own = config.data.folder(&config.run.dir);
     let dataset = GraphDataset::open(data.unwrap_or(&own)).or_exit(Code::Data)?;
-    let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
+    let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
     device.require_dtype(plan.dtype, "this run")?;
     let stop = &*stop_flag()?;
     let report = device.run(Evaluating { plan: &plan, dataset: &Arc::new(dataset), stop })?;
@@ -126,21 +126,20 @@ pub(super) fn evaluate(
 }
 
 /// Prints what a run would be.
-pub(super) fn plan(config: AtomsConfig) -> anyhow::Result<Code> {
+pub(super) fn plan(config: StructuresConfig) -> anyhow::Result<Code> {
     let run_dir = config.run.dir.clone();
     let scratch = tempfile::TempDir::new()?;
     let is_there = config.data.folder(&run_dir).join(CARD_FILE).is_file();
     let made_here = config.data.ingest_plan(&run_dir).is_some() && !is_there;
     let dataset = dataset(&config, if made_here { scratch.path() } else { &run_dir })?;
     let frames = dataset.num_frames(GraphSplit::Train);
-    let plan = resolve_atoms(config, &dataset).or_exit(Code::Usage)?;
+    let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
     plan.facts().iter().for_each(|(name, value)| console::result(format!("{name:<26}{value}")));
     let seen = plan.steps as f64 * plan.config.batch.frames as f64;
     let epochs = seen / frames.max(1) as f64;
     console::result(format!("{:<26}{epochs:.2}", "epochs"));
     // Weights, gradients and three moments.
-    let bytes =
-        if plan.config.precision.dtype == genesis_train::config::AtomsDtype::F64 { 8 } else { 4 };
+    let bytes = if plan.config.precision.dtype == StructuresDtype::F64 { 8 } else { 4 };
     let memory = console::bytes(5 * bytes * plan.num_parameters);
     console::result(format!(
         "{:<26}{memory} (weights, gradients, moments)",
@@ -150,11 +149,11 @@ pub(super) fn plan(config: AtomsConfig) -> anyhow::Result<Code> {
 }
 
 /// Opens the dataset of a run, making it first when the config names raw files or a generator.
-fn dataset(config: &AtomsConfig, run_dir: &Path) -> anyhow::Result<Arc<GraphDataset>> {
+fn dataset(config: &StructuresConfig, run_dir: &Path) -> anyhow::Result<Arc<GraphDataset>> {
     let folder = config.data.folder(run_dir);
     if let Some(plan) = config.data.ingest_plan(run_dir) {
         // Neighbours are counted with the cut-off of the model, so that training need not.
-        let genesis_train::config::AtomsModel::Mace(model) = &config.model;
+        let StructuresNetwork::Mace(model) = &config.model;
         let plan = AtomsIngest { cutoff: model.r_max_angstrom, ..plan };
         if folder.join(CARD_FILE).is_file() {
             refuse_other_options(&plan, &folder)?;
@@ -205,7 +204,7 @@ pub(super) fn show(summary: &AtomsSummary, folder: &Path) {
 }
 
 /// The plan in two lines.
-fn announce(plan: &AtomsPlan) {
+fn announce(plan: &StructuresPlan) {
     console::note(format!(
         "{}: {} parameters, {} steps of {} structures, {:?}, on {}, {} threads",
         plan.config.run.dir.display(),

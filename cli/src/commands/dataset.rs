@@ -6,7 +6,7 @@ use std::sync::Arc;
 use genesis_data::card::{CARD_FILE, DatasetCard};
 use genesis_data::ingest::{IngestPlan, ingest};
 use genesis_data::shards::Dataset;
-use genesis_train::config::RunConfig;
+use genesis_train::sequences::SequencesConfig;
 
 use super::ingest::show;
 use crate::console::{self, IngestMeter};
@@ -15,7 +15,7 @@ use crate::exit::{Code, Failure, OrExit};
 /// Opens the dataset of `config` for a run in `run_dir`, making it first when the config names raw
 /// files or a generator. A dataset that the run made before is used as it is: a run never changes
 /// its data.
-pub(super) fn prepare(config: &RunConfig, run_dir: &Path) -> anyhow::Result<Arc<Dataset>> {
+pub(super) fn prepare(config: &SequencesConfig, run_dir: &Path) -> anyhow::Result<Arc<Dataset>> {
     let folder = config.data.folder(run_dir);
     if let Some(plan) = config.data.ingest_plan(run_dir) {
         if folder.join(CARD_FILE).is_file() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
-use genesis_train::inference::{EmbedOptions, EmbedSummary, LoadedModel, embed};
+use genesis_train::sequences::inference::{EmbedOptions, EmbedSummary, SequencesModel, embed};
 
 use super::model::open;
 use crate::console::{self, Counter};
@@ -36,7 +36,7 @@ pub(crate) struct Args {
 
 /// What is about to be embedded.
 struct Embedding<'a> {
-    model: LoadedModel,
+    model: SequencesModel,
     args: &'a Args,
 }
 

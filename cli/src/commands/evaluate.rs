@@ -1,16 +1,18 @@
 //! `genesis evaluate`: the loss of a trained model on a dataset.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use genesis_data::card::Split;
 use genesis_data::loader::{Loader, LoaderPlan, Objective};
 use genesis_data::shards::Dataset;
 use genesis_kernels::{Kernels, Precision};
-use genesis_train::config::{ObjectiveConfig, load};
 use genesis_train::device::OnDevice;
-use genesis_train::evaluate::{Evaluation, evaluate};
-use genesis_train::inference::LoadedModel;
+use genesis_train::keys::{ConfigProblems, RunFile, environment};
+use genesis_train::sequences::SequencesConfig;
+use genesis_train::sequences::evaluation::{Evaluation, evaluate};
+use genesis_train::sequences::inference::SequencesModel;
+use genesis_train::sequences::settings::ObjectiveConfig;
 
 use super::atoms;
 use super::model::open;
@@ -47,7 +49,7 @@ pub(crate) struct Args {
 
 /// A model that is about to be evaluated.
 struct Evaluating<'a> {
-    model: LoadedModel,
+    model: SequencesModel,
     loader: &'a Loader,
     max_sequences: Option<usize>,
 }
@@ -105,13 +107,10 @@ struct Setting {
 }
 
 impl Setting {
-    fn of(args: &Args, model: &LoadedModel) -> anyhow::Result<Self> {
+    fn of(args: &Args, model: &SequencesModel) -> anyhow::Result<Self> {
         let plan_file = args.model.join("plan.toml");
-        let run = if plan_file.is_file() {
-            Some(load(&plan_file, &[]).or_exit(Code::Usage)?)
-        } else {
-            None
-        };
+        let run =
+            if plan_file.is_file() { Some(read(&plan_file).or_exit(Code::Usage)?) } else { None };
         let trained_on = run.as_ref().map(|run| run.data.folder(&args.model));
         let Some(data) = args.data.clone().or(trained_on) else {
             let message = "this model is not a run with a dataset of its own: name one with --data";
@@ -139,7 +138,7 @@ impl Setting {
 }
 
 /// Refuses a dataset whose token ids mean something else than the model's.
-fn refuse_other_tokenizer(model: &LoadedModel, dataset: &Dataset) -> anyhow::Result<()> {
+fn refuse_other_tokenizer(model: &SequencesModel, dataset: &Dataset) -> anyhow::Result<()> {
     let Some(tokenizer) = &model.tokenizer else { return Ok(()) };
     let (ours, theirs) = (tokenizer.card(), &dataset.card().tokenizer);
     if (&ours.kind, ours.vocab_size) == (&theirs.kind, theirs.vocab_size) {
@@ -181,4 +180,8 @@ fn print(found: &Evaluation, bits_per_byte: Option<f64>, json: bool) -> anyhow::
         console::count(found.num_sequences)
     ));
     Ok(())
+}
+
+fn read(plan: &Path) -> Result<SequencesConfig, ConfigProblems> {
+    RunFile::read(plan, &[])?.check(&environment)
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use genesis_train::atoms::AtomsModelFile;
-use genesis_train::export::huggingface::{self, ExportOptions, StoredDtype};
-use genesis_train::export::mace;
+use genesis_train::sequences::huggingface::{self, ExportOptions, StoredDtype};
+use genesis_train::structures::StructuresModel;
+use genesis_train::structures::mace_torch as mace;
 
 use crate::console;
 use crate::exit::{Code, Failure, OrExit};
@@ -75,7 +75,7 @@ pub(crate) enum Format {
 
 impl Args {
     fn format(&self) -> Format {
-        let of_atoms = || AtomsModelFile::is_at(&self.model);
+        let of_atoms = || StructuresModel::is_at(&self.model);
         self.format.unwrap_or_else(|| if of_atoms() { Format::Mace } else { Format::Huggingface })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use genesis_data::tokenize::{Tokenizer, TokenizerKind, smiles_is_balanced};
-use genesis_train::inference::{Ended, GenerateOptions, LoadedModel, Sample};
+use genesis_train::sequences::inference::{Ended, GenerateOptions, Sample, SequencesModel};
 
 use super::model::open;
 use super::train::Drawing;
@@ -90,7 +90,7 @@ enum Layout {
 }
 
 impl Layout {
-    fn of(model: &LoadedModel) -> Self {
+    fn of(model: &SequencesModel) -> Self {
         match model.tokenizer.as_ref().map(Tokenizer::kind) {
             Some(TokenizerKind::Smiles) => Self::Molecules,
             _ => Self::Text,

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use genesis_train::export::{check, huggingface, mace};
+use genesis_train::sequences::huggingface::{self, check};
+use genesis_train::structures::mace_torch as mace;
 
 use crate::console;
 use crate::exit::{Code, OrExit};

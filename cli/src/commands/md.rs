@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use genesis_data::ingest::atoms::{AtomsPlan, read_structures};
 use genesis_kernels::Kernels;
 use genesis_schema::Frame;
-use genesis_train::atoms::AtomsModelFile;
-use genesis_train::atoms::md::{Ensemble, MdOptions, MdReport, MdState, run as simulate};
 use genesis_train::device::OnDevice;
+use genesis_train::structures::StructuresModel;
+use genesis_train::structures::md::{Ensemble, MdOptions, MdReport, MdState, run as simulate};
 
 use crate::console;
 use crate::device::DeviceArgs;
@@ -71,7 +71,7 @@ pub(crate) struct Args {
 
 /// Atoms that are about to move.
 struct Moving<'a> {
-    model: AtomsModelFile,
+    model: StructuresModel,
     frame: Frame,
     args: &'a Args,
 }
@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn run_inside(args: &Args) -> anyhow::Result<Code> {
-    let model = AtomsModelFile::open(&args.model).or_exit(Code::Data)?;
+    let model = StructuresModel::open(&args.model).or_exit(Code::Data)?;
     let plan = AtomsPlan {
         labels: Vec::new(),
         allow_missing_labels: true,

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use genesis_train::inference::LoadedModel;
+use genesis_train::sequences::inference::SequencesModel;
 
 use crate::exit::{Code, OrExit};
 
 /// Opens a run folder, a checkpoint or a Hugging Face folder.
-pub(super) fn open(path: &Path) -> anyhow::Result<LoadedModel> {
-    LoadedModel::open(path).or_exit(Code::Data)
+pub(super) fn open(path: &Path) -> anyhow::Result<SequencesModel> {
+    SequencesModel::open(path).or_exit(Code::Data)
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use genesis_data::card::{CARD_FILE, Split};
 use genesis_data::shards::Dataset;
-use genesis_train::config::{AnyConfig, Estimate, RunConfig, estimate, resolve};
 use genesis_train::device::{DeviceChoice, KernelChoice, on_device};
+use genesis_train::families::AnyConfig;
+use genesis_train::sequences::{Estimate, SequencesConfig, estimate, resolve};
+use genesis_train::trainer::Plan;
 use tempfile::TempDir;
 
 use super::doctor::Products;
@@ -34,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let config = match args.settings.read()? {
         AnyConfig::Sequences(config) => *config,
-        AnyConfig::Atoms(config) => return atoms::plan(*config),
+        AnyConfig::Structures(config) => return atoms::plan(*config),
     };
     let (dataset, _scratch) = dataset(&config)?;
     let plan = resolve(config, &dataset).or_exit(Code::Usage)?;
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 
 /// The dataset of the run; one that the run would make is made in a scratch folder, unless the run
 /// folder has it already.
-fn dataset(config: &RunConfig) -> anyhow::Result<(Arc<Dataset>, Option<TempDir>)> {
+fn dataset(config: &SequencesConfig) -> anyhow::Result<(Arc<Dataset>, Option<TempDir>)> {
     let run_dir = &config.run.dir;
     let is_there = config.data.folder(run_dir).join(CARD_FILE).is_file();
     if is_there || config.data.ingest_plan(run_dir).is_none() {

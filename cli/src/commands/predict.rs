@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use genesis_data::ingest::atoms::AtomsFormat;
 use genesis_kernels::Kernels;
-use genesis_train::atoms::{AtomsModelFile, PredictOptions, PredictReport, predict_file};
 use genesis_train::device::OnDevice;
+use genesis_train::structures::{PredictOptions, PredictReport, StructuresModel, predict_file};
 
 use super::atoms::show_rows;
 use crate::console;
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 
 /// Structures that are about to be predicted.
 struct Predicting {
-    model: AtomsModelFile,
+    model: StructuresModel,
     options: PredictOptions,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn run_inside(args: &Args) -> anyhow::Result<Code> {
-    let model = AtomsModelFile::open(&args.model).or_exit(Code::Data)?;
+    let model = StructuresModel::open(&args.model).or_exit(Code::Data)?;
     let options = PredictOptions {
         inputs: args.inputs.clone(),
         output: args.out.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
-use genesis_train::inference::{LoadedModel, ScoreOptions, ScoreTable, score};
+use genesis_train::sequences::inference::{ScoreOptions, ScoreTable, SequencesModel, score};
 
 use super::model::open;
 use crate::console::{self, Counter};
@@ -47,7 +47,7 @@ pub(crate) struct Args {
 
 /// What is about to be scored.
 struct Scoring<'a> {
-    model: LoadedModel,
+    model: SequencesModel,
     args: &'a Args,
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genesis_train::config::{AnyConfig, load_any, load_any_text};
+use genesis_train::families::{AnyConfig, load_any, load_any_text};
 
 use crate::exit::{Code, OrExit};
 

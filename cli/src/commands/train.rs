@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use genesis_data::shards::Dataset;
 use genesis_kernels::Kernels;
-use genesis_train::config::{AnyConfig, Compute, RunConfig, RunPlan, resolve, save_plan};
 use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
-use genesis_train::inference::{GenerateOptions, LoadedModel, Sample, generate};
+use genesis_train::families::AnyConfig;
 use genesis_train::report::{Observer, RunLog, SampleRecord, write_html};
-use genesis_train::trainer::{Outcome, Resume, Start, TrainError, prepare, train};
+use genesis_train::sequences::inference::{GenerateOptions, Sample, SequencesModel, generate};
+use genesis_train::sequences::settings::Compute;
+use genesis_train::sequences::{SequencesConfig, SequencesPlan, resolve, train};
+use genesis_train::trainer::{Outcome, Resume, Start, TrainError, prepare, save_plan};
 
 use super::model::open;
 use super::settings::Settings;
@@ -58,16 +60,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     }
     threads::inside(|| match config {
         AnyConfig::Sequences(config) => train_sequences(*config, &resume, &stop),
-        AnyConfig::Atoms(config) => atoms::train(*config, &resume, &stop),
+        AnyConfig::Structures(config) => atoms::train(*config, &resume, &stop),
     })
 }
 
-fn train_sequences(config: RunConfig, resume: &Resume, stop: &AtomicBool) -> anyhow::Result<Code> {
+fn train_sequences(
+    config: SequencesConfig,
+    resume: &Resume,
+    stop: &AtomicBool,
+) -> anyhow::Result<Code> {
     let run_dir = config.run.dir.clone();
     let dataset = dataset::prepare(&config, &run_dir)?;
     let plan = resolve(config, &dataset).or_exit(Code::Usage)?;
     let start = prepare(&plan, resume).map_err(|error| failure(&error))?;
-    save_plan(&plan, &run_dir).or_exit(Code::Data)?;
+    save_plan(&plan).or_exit(Code::Data)?;
     announce(&plan);
 
     let tensorboard = plan.config.report.tensorboard;
@@ -86,7 +92,7 @@ fn train_sequences(config: RunConfig, resume: &Resume, stop: &AtomicBool) -> any
 
 /// A run that is about to start.
 struct Training<'a> {
-    plan: &'a RunPlan,
+    plan: &'a SequencesPlan,
     dataset: Arc<Dataset>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
@@ -126,7 +132,7 @@ fn refuse_a_finished_name(run_dir: &Path) -> anyhow::Result<()> {
 }
 
 /// The plan in two lines.
-fn announce(plan: &RunPlan) {
+fn announce(plan: &SequencesPlan) {
     console::note(format!(
         "{}: {} parameters, {} steps of {} sequences, {}, on {}, {} threads",
         plan.config.run.dir.display(),
@@ -139,7 +145,7 @@ fn announce(plan: &RunPlan) {
     ));
 }
 
-fn compute(config: &RunConfig) -> &'static str {
+fn compute(config: &SequencesConfig) -> &'static str {
     match config.precision.compute {
         Compute::F32 => "f32",
         Compute::Bf16 => "bf16 products, f32 sums",
@@ -147,7 +153,7 @@ fn compute(config: &RunConfig) -> &'static str {
 }
 
 /// The samples that the config asks for, into the report and onto the console.
-fn draw_samples(plan: &RunPlan, observer: &mut dyn Observer) -> anyhow::Result<()> {
+fn draw_samples(plan: &SequencesPlan, observer: &mut dyn Observer) -> anyhow::Result<()> {
     let Some(wanted) = &plan.config.report.sample else { return Ok(()) };
     let model = open(&plan.config.run.dir)?;
     let options = GenerateOptions {
@@ -169,7 +175,7 @@ fn draw_samples(plan: &RunPlan, observer: &mut dyn Observer) -> anyhow::Result<(
 
 /// Samples that are about to be drawn.
 pub(super) struct Drawing<'a> {
-    pub(super) model: LoadedModel,
+    pub(super) model: SequencesModel,
     pub(super) prompts: &'a [String],
     pub(super) options: &'a GenerateOptions,
     pub(super) take: &'a mut dyn FnMut(Sample),

@@ -6,7 +6,7 @@ use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use genesis_kernels::Kernels;
 use genesis_model::Params;
 
-use crate::checkpoint::{HostTensor, Values};
+use super::tensors::{HostTensor, Values};
 
 /// The values of `tensor`, bit for bit.
 pub(crate) fn values_of<B: Kernels>(tensor: &Tensor<B, 1>) -> Values {

@@ -1,7 +1,7 @@
 //! Reading checkpoints back, trusting nothing: `COMMITTED`, sizes and digests are checked first.
 //!
 //! [`open`] takes one folder and fails loudly; [`latest`] takes the newest valid one of a run and
-//! says why newer ones were passed over; [`best`] goes by validation loss; [`find`] accepts either kind of path.
+//! says why newer ones were passed over; [`best`] goes by validation loss.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -118,20 +118,6 @@ fn first_valid(folders: Vec<PathBuf>) -> Latest {
         }
     }
     latest
-}
-
-/// Opens `path`: a checkpoint folder, or a run folder, whose newest valid checkpoint is taken.
-pub fn find(path: &Path) -> Result<(Checkpoint, Vec<Rejection>), CheckpointError> {
-    let checkpoints = path.join("checkpoints");
-    if !checkpoints.is_dir() {
-        return Ok((open(path)?, Vec::new()));
-    }
-    let mut found = latest(&checkpoints)?;
-    match (found.checkpoint, found.rejections.is_empty()) {
-        (Some(checkpoint), _) => Ok((checkpoint, found.rejections)),
-        (None, false) => Err(found.rejections.remove(0).reason),
-        (None, true) => Err(CheckpointError::NotCommitted { path: checkpoints }),
-    }
 }
 
 /// Reads `manifest.json` after checking it against `COMMITTED`; looks at no other file.

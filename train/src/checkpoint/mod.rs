@@ -2,15 +2,16 @@
 //!
 //! Reading order: [`mod@format`] (what is in the folder), [`mod@save`], [`load`], [`retention`];
 //! [`tensors`] turns safetensors bytes into host tensors, [`disk`] is every write to the disk,
-//! [`naming`] the folder names.
+//! [`naming`] the folder names, `host` the way between device and host.
 //!
 //! What a kill leaves: the folder of a step exists under its final name only after all its files
 //! are on disk, and counts as a checkpoint only once `COMMITTED` holds its manifest's digest.
-//! Not here: what a run does with a checkpoint (`trainer`), formats of other programs (`export`).
+//! Not here: what a run does with a checkpoint (`trainer`), formats of other programs (`exchange`).
 
 pub mod disk;
 pub mod error;
 pub mod format;
+pub(crate) mod host;
 pub mod load;
 pub mod naming;
 pub mod retention;
@@ -23,7 +24,7 @@ pub use format::{
     Best, Description, FileEntry, MANIFEST_FILE, Manifest, Metrics, PlateauState, Slice,
     TensorEntry,
 };
-pub use load::{Checkpoint, Latest, Rejection, best, find, latest, open};
+pub use load::{Checkpoint, Latest, Rejection, best, latest, open};
 pub use naming::FolderName;
 pub use retention::{Retention, retain};
 pub use save::{Contents, save};

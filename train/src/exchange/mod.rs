@@ -1,17 +1,19 @@
-//! Exchange with other programs: Hugging Face folders, and checks against reference outputs.
+//! Folders of models, ours and those of other programs, whatever the family.
 //!
-//! Reading order: [`huggingface`] (export and import), [`mod@check`] (comparison with an oracle),
-//! [`mace`] (the same for networks of atoms).
-//! Below them: [`tensor`] and [`weights`] (safetensors as stored), [`staging`] (folders that appear
-//! complete or not at all).
+//! Reading order: [`source`] (where a model came from, which checkpoint is meant), [`tensor`] and
+//! [`weights`] (safetensors as stored), [`staging`] (folders that appear complete or not at all).
+//! Not here: what one ecosystem's folder means, which stands in the wing that trades with it.
 
-pub mod check;
 pub mod error;
-pub mod huggingface;
-pub mod mace;
+pub mod source;
 pub mod staging;
 pub mod tensor;
 pub mod weights;
 
-pub use check::{CheckReport, check};
 pub use error::{ExchangeError, TensorProblem};
+pub use source::{CHECKPOINT, ModelSource, choose, holds_checkpoint};
+
+/// The description of the network in folders of other programs.
+pub const CONFIG: &str = "config.json";
+/// What an export says of itself; proof that the folder is ours and may be replaced.
+pub const REPORT: &str = "export.json";

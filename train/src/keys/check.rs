@@ -1,65 +1,42 @@
 //! Checks of meaning: ranges, and values that must fit each other.
 
-use genesis_data::ingest::{Generate, IngestPlan, TokenizerChoice};
-
-use super::data::DataConfig;
 use super::problem::ConfigProblem;
-use super::run::{
-    AverageConfig, BatchConfig, CheckpointConfig, DecayConfig, ObjectiveConfig, OptimizerConfig,
-    RunConfig, RunTable, SampleConfig, ScheduleConfig,
+use super::tables::{
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
 };
-
-/// Every problem of meaning in `config`.
-pub(super) fn check(config: &RunConfig) -> Vec<ConfigProblem> {
-    let mut found = Found(Vec::new());
-    found.check_run(&config.run);
-    found.check_data(&config.data);
-    found.check_objective(&config.objective);
-    found.check_batch(&config.batch);
-    found.check_optimizer(&config.optimizer);
-    found.check_schedule(&config.schedule);
-    found.check_plateau(&config.schedule, config.evaluation.every);
-    found.check_average(config.average);
-    found.check_intervals(config);
-    found.check_checkpoint(&config.checkpoint);
-    if let Some(sample) = &config.report.sample {
-        found.check_sample(sample);
-    }
-    found.0
-}
 
 /// Problems found so far; its methods check the tables that families share.
 #[derive(Default)]
-pub(super) struct Found(pub(super) Vec<ConfigProblem>);
+pub(crate) struct Found(pub(crate) Vec<ConfigProblem>);
 
 impl Found {
-    pub(super) fn require(&mut self, holds: bool, path: &str, message: impl FnOnce() -> String) {
+    pub(crate) fn require(&mut self, holds: bool, path: &str, message: impl FnOnce() -> String) {
         if !holds {
             self.0.push(ConfigProblem::at(path, message()));
         }
     }
 
-    pub(super) fn at_least(&mut self, path: &str, value: u64, least: u64) {
+    pub(crate) fn at_least(&mut self, path: &str, value: u64, least: u64) {
         self.require(value >= least, path, || format!("is {value}, must be at least {least}"));
     }
 
-    pub(super) fn positive(&mut self, path: &str, value: f64) {
+    pub(crate) fn positive(&mut self, path: &str, value: f64) {
         let holds = value.is_finite() && value > 0.0;
         self.require(holds, path, || format!("is {value}, must be a finite number above 0"));
     }
 
-    pub(super) fn not_negative(&mut self, path: &str, value: f64) {
+    pub(crate) fn not_negative(&mut self, path: &str, value: f64) {
         let holds = value.is_finite() && value >= 0.0;
         self.require(holds, path, || format!("is {value}, must be a finite number, 0 or more"));
     }
 
-    fn fraction_below_one(&mut self, path: &str, value: f64) {
+    pub(crate) fn fraction_below_one(&mut self, path: &str, value: f64) {
         let holds = (0.0..1.0).contains(&value);
         self.require(holds, path, || format!("is {value}, must be at least 0 and below 1"));
     }
 
     /// Exactly one of the `keys` of a table is given.
-    pub(super) fn exactly_one(&mut self, table: &str, keys: &[(&str, bool)]) {
+    pub(crate) fn exactly_one(&mut self, table: &str, keys: &[(&str, bool)]) {
         let named = |only_given: bool| {
             let named = keys.iter().filter(|key| key.1 || !only_given);
             named.map(|key| format!("`{}`", key.0)).collect::<Vec<_>>()
@@ -71,7 +48,7 @@ impl Found {
         });
     }
 
-    pub(super) fn check_run(&mut self, run: &RunTable) {
+    pub(crate) fn check_run(&mut self, run: &RunTable) {
         let named = !run.dir.as_os_str().is_empty();
         self.require(named, "run.dir", || "is empty, must name a folder".to_owned());
         if let Some(threads) = run.threads {
@@ -79,67 +56,7 @@ impl Found {
         }
     }
 
-    fn check_data(&mut self, data: &DataConfig) {
-        self.exactly_one(
-            "data",
-            &[
-                ("dataset", data.dataset.is_some()),
-                ("source", data.source.is_some()),
-                ("generate", data.generate.is_some()),
-            ],
-        );
-        if let Some(source) = &data.source {
-            self.check_source(source);
-        }
-        if let Some(Generate::Molecules { count, .. }) = data.generate {
-            self.at_least("data.generate.count", count, 2);
-        }
-    }
-
-    /// What a run adds to the checks of the ingest itself.
-    fn check_source(&mut self, source: &IngestPlan) {
-        let given = !source.inputs.is_empty();
-        self.require(given, "data.source.inputs", || "is empty, must name a file".to_owned());
-        self.require(source.output.as_os_str().is_empty(), "data.source.output", || {
-            "follows from `run.dir`; remove the key".to_owned()
-        });
-        self.require(source.generate.is_none(), "data.source.generate", || {
-            "belongs one table higher: use `data.generate` instead of `data.source`".to_owned()
-        });
-        self.fraction_below_one("data.source.validation_fraction", source.validation_fraction);
-        if let TokenizerChoice::TrainBpe { vocab_size } = source.tokenizer {
-            // 256 bytes and at least one merge.
-            let path = "data.source.tokenizer.train_bpe.vocab_size";
-            self.at_least(path, u64::from(vocab_size), 257);
-        }
-    }
-
-    fn check_objective(&mut self, objective: &ObjectiveConfig) {
-        match *objective {
-            ObjectiveConfig::Causal { context } => {
-                self.at_least("objective.context", context as u64, 2);
-            }
-            ObjectiveConfig::Masked { context, mask_rate } => {
-                self.at_least("objective.context", context as u64, 2);
-                let holds = mask_rate > 0.0 && mask_rate < 1.0;
-                self.require(holds, "objective.mask_rate", || {
-                    format!("is {mask_rate}, must be above 0 and below 1")
-                });
-            }
-        }
-    }
-
-    fn check_batch(&mut self, batch: &BatchConfig) {
-        self.at_least("batch.sequences", batch.sequences as u64, 1);
-        self.at_least("batch.accumulation", batch.accumulation as u64, 1);
-        let BatchConfig { sequences, accumulation } = *batch;
-        let divides = accumulation == 0 || sequences.is_multiple_of(accumulation);
-        self.require(divides, "batch.accumulation", || {
-            format!("is {accumulation}, must divide `batch.sequences`, which is {sequences}")
-        });
-    }
-
-    pub(super) fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
+    pub(crate) fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
         let (OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay, clip_norm }
         | OptimizerConfig::Amsgrad { beta1, beta2, epsilon, weight_decay, clip_norm }) = *optimizer;
         self.fraction_below_one("optimizer.beta1", beta1);
@@ -151,11 +68,11 @@ impl Found {
         }
     }
 
-    pub(super) fn check_average(&mut self, average: Option<AverageConfig>) {
+    pub(crate) fn check_average(&mut self, average: Option<AverageConfig>) {
         self.fraction_below_one("average.decay", average.map_or(0.0, |it| it.decay));
     }
 
-    pub(super) fn check_schedule(&mut self, schedule: &ScheduleConfig) {
+    pub(crate) fn check_schedule(&mut self, schedule: &ScheduleConfig) {
         let ScheduleConfig { steps, peak_rate, warmup_steps, decay } = *schedule;
         self.at_least("schedule.steps", steps, 1);
         self.positive("schedule.peak_rate", peak_rate);
@@ -187,39 +104,15 @@ impl Found {
     }
 
     /// A plateau listens to the evaluations at their interval.
-    pub(super) fn check_plateau(&mut self, schedule: &ScheduleConfig, every: Option<u64>) {
+    pub(crate) fn check_plateau(&mut self, schedule: &ScheduleConfig, every: Option<u64>) {
         let plateau = matches!(schedule.decay, DecayConfig::Plateau { .. });
         self.require(!plateau || every.is_some(), "evaluation.every", || {
             "is absent, but `schedule.decay` is a plateau, which listens to evaluations".to_owned()
         });
     }
 
-    fn check_intervals(&mut self, config: &RunConfig) {
-        let optional = [
-            ("evaluation.every", config.evaluation.every),
-            ("evaluation.max_sequences", config.evaluation.max_sequences.map(|n| n as u64)),
-            ("evaluation.sequences_per_batch", {
-                config.evaluation.sequences_per_batch.map(|n| n as u64)
-            }),
-        ];
-        for (path, value) in optional {
-            self.at_least(path, value.unwrap_or(1), 1);
-        }
-    }
-
-    pub(super) fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {
+    pub(crate) fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {
         self.at_least("checkpoint.every", checkpoint.every.unwrap_or(1), 1);
         self.at_least("checkpoint.keep_last", checkpoint.keep_last as u64, 1);
-    }
-
-    fn check_sample(&mut self, sample: &SampleConfig) {
-        self.at_least("report.sample.count", sample.count as u64, 1);
-        self.at_least("report.sample.max_tokens", sample.max_tokens as u64, 1);
-        self.not_negative("report.sample.temperature", sample.temperature);
-        self.at_least("report.sample.top_k", sample.top_k.unwrap_or(1) as u64, 1);
-        let top_p = sample.top_p.unwrap_or(1.0);
-        self.require(top_p > 0.0 && top_p <= 1.0, "report.sample.top_p", || {
-            format!("is {top_p}, must be above 0 and at most 1")
-        });
     }
 }

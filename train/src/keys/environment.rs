@@ -3,35 +3,24 @@
 
 use toml::Value;
 
-use super::path::Path;
+use super::load::Lookup;
+use super::path::places;
 use super::problem::ConfigProblem;
 
-/// Keys whose text, or items of text, are paths.
-pub(super) const PATH_KEYS: [&str; 6] = [
-    "run.dir",
-    "data.dataset",
-    "data.source.inputs",
-    "data.source.test",
-    "data.source.validation.paths",
-    "data.source.tokenizer.file",
-];
-
-/// Looks up an environment variable.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Replaces every `${NAME}` in the paths of `tree`. `$${` stands for a literal `${`.
-pub(super) fn expand_paths(tree: &mut Value, lookup: Lookup<'_>) -> Vec<ConfigProblem> {
+/// Replaces every `${NAME}` below the `keys` of `tree`. `$${` stands for a literal `${`.
+pub(super) fn expand_paths(
+    tree: &mut Value,
+    keys: &[&str],
+    lookup: Lookup<'_>,
+) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
-    for key in PATH_KEYS {
-        let path = key.split('.').fold(Path::default(), |path, key| path.key(key));
-        for place in path.descend(tree) {
-            let Some(Value::String(text)) = place.find(tree) else { continue };
-            match expand(text, lookup) {
-                Ok(expanded) => {
-                    place.put(tree, Value::String(expanded));
-                }
-                Err(message) => problems.push(ConfigProblem::at(place.to_string(), message)),
+    for place in places(tree, keys) {
+        let Some(Value::String(text)) = place.find(tree) else { continue };
+        match expand(text, lookup) {
+            Ok(expanded) => {
+                place.put(tree, Value::String(expanded));
             }
+            Err(message) => problems.push(ConfigProblem::at(place.to_string(), message)),
         }
     }
     problems
@@ -102,7 +91,7 @@ mod tests {
             .parse::<toml::Table>()
             .unwrap()
             .into();
-        assert_eq!(expand_paths(&mut tree, &lookup), []);
+        assert_eq!(expand_paths(&mut tree, &["run.dir"], &lookup), []);
         assert_eq!(tree["run"]["dir"].as_str(), Some("/data"));
         assert_eq!(tree["model"]["kind"].as_str(), Some("${X}"));
     }

@@ -93,6 +93,12 @@ impl Path {
     }
 }
 
+/// Every place below one of `keys`, each written as `table.key`.
+pub(super) fn places(root: &Value, keys: &[&str]) -> Vec<Path> {
+    let at = |key: &&str| key.split('.').fold(Path::default(), |path, key| path.key(key));
+    keys.iter().flat_map(|key| at(key).descend(root)).collect()
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.0.iter().enumerate() {

@@ -26,7 +26,7 @@ pub struct ConfigProblem {
 
 impl ConfigProblem {
     /// A problem whose origin is filled in later from its path.
-    pub(super) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { origin: Origin::Nowhere, path: path.into(), message: message.into() }
     }
 }
@@ -57,14 +57,14 @@ pub struct ConfigProblems {
 
 impl ConfigProblems {
     /// Problems of `file`, sorted by place, each mentioned once.
-    pub(super) fn new(file: impl Into<String>, mut problems: Vec<ConfigProblem>) -> Self {
+    pub(crate) fn new(file: impl Into<String>, mut problems: Vec<ConfigProblem>) -> Self {
         problems.sort_by(|a, b| a.origin.cmp(&b.origin));
         problems.dedup();
         Self { file: file.into(), problems }
     }
 
     /// A single problem of the whole file.
-    pub(super) fn whole(file: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn whole(file: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(file, vec![ConfigProblem::at("", message)])
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn suggestion(name: &str, valid: &[impl AsRef<str>]) -> String {
 }
 
 /// The valid name closest to `name`, if it is close enough to be what was meant.
-pub(super) fn nearest<'a>(name: &str, valid: &'a [impl AsRef<str>]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, valid: &'a [impl AsRef<str>]) -> Option<&'a str> {
     // Similarity in [0, 1]; below one half the guess is more often wrong than right.
     let score = |v: &str| {
         let (a, b) = (name.to_lowercase(), v.to_lowercase());

@@ -1,52 +1,13 @@
-//! The run file: one documented struct per table, unknown keys rejected at every depth.
+//! Tables of a run file that every family has: one documented struct each, unknown keys rejected.
 //!
-//! These types say what may be written. Checks that need more than one value are in `check`,
-//! reading files and overrides in `load`, and joining with a dataset in `resolve`.
+//! These types say what may be written; their ranges are in `check`. Not here: tables of one family,
+//! which stand in its settings.
 
 use std::path::PathBuf;
 
-use genesis_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
-use super::data::DataConfig;
-use super::precision::PrecisionConfig;
 use crate::device::DeviceChoice;
-
-/// A whole run file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Where the run lives and what makes it repeatable.
-    pub run: RunTable,
-    /// What it learns from.
-    pub data: DataConfig,
-    /// The network.
-    pub model: ModelConfig,
-    /// What is predicted from what.
-    pub objective: ObjectiveConfig,
-    /// How much data enters one optimizer step.
-    pub batch: BatchConfig,
-    /// How gradients become updates.
-    #[serde(default)]
-    pub optimizer: OptimizerConfig,
-    /// Learning rate over steps, and how many steps there are.
-    pub schedule: ScheduleConfig,
-    /// Running average of the parameters; absent means none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub average: Option<AverageConfig>,
-    /// Arithmetic.
-    #[serde(default)]
-    pub precision: PrecisionConfig,
-    /// When and on how much the validation loss is measured.
-    #[serde(default)]
-    pub evaluation: EvaluationConfig,
-    /// When checkpoints are written and which are kept.
-    #[serde(default)]
-    pub checkpoint: CheckpointConfig,
-    /// What `report.html` and TensorBoard show besides the curves.
-    #[serde(default)]
-    pub report: ReportConfig,
-}
 
 /// `[run]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,46 +24,6 @@ pub struct RunTable {
     /// Where it is computed: `cpu`, `cuda:0`, `wgpu`, or another number after the colon.
     #[serde(default)]
     pub device: DeviceChoice,
-}
-
-/// `[objective]`: what is predicted from what.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ObjectiveConfig {
-    /// Every token from those before it, in blocks of exactly `context` tokens.
-    Causal {
-        /// Tokens of one sequence, at least 2.
-        context: usize,
-    },
-    /// Hidden tokens from all others of the document; 80 % masked, 10 % replaced, 10 % kept.
-    Masked {
-        /// Most tokens of one document in a batch; longer ones are cropped.
-        context: usize,
-        /// Fraction of tokens to predict, in (0, 1).
-        #[serde(default = "defaults::mask_rate")]
-        mask_rate: f64,
-    },
-}
-
-impl ObjectiveConfig {
-    /// Tokens of one sequence at most.
-    pub fn context(&self) -> usize {
-        match *self {
-            Self::Causal { context } | Self::Masked { context, .. } => context,
-        }
-    }
-}
-
-/// `[batch]`: data of one optimizer step, over all ranks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BatchConfig {
-    /// Sequences per optimizer step, over all ranks and accumulation slices.
-    pub sequences: usize,
-    /// Slices whose gradients are summed before an update; divides `sequences`. Saves memory,
-    /// changes nothing else.
-    #[serde(default = "defaults::accumulation")]
-    pub accumulation: usize,
 }
 
 /// `[optimizer]`: how gradients become updates.
@@ -155,8 +76,8 @@ impl OptimizerConfig {
         clip_norm
     }
 
-    /// The default of networks of atoms: that of mace-torch.
-    pub fn of_atoms() -> Self {
+    /// AMSGrad with its defaults, which are those of mace-torch.
+    pub fn amsgrad() -> Self {
         Self::Amsgrad {
             beta1: defaults::beta1(),
             beta2: defaults::amsgrad_beta2(),
@@ -188,7 +109,7 @@ impl Default for OptimizerConfig {
     }
 }
 
-/// `[schedule]`: linear warm-up, plateau, decay. See [`crate::schedule::Schedule`].
+/// `[schedule]`: linear warm-up, plateau, decay. See `trainer::schedule`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleConfig {
@@ -236,7 +157,7 @@ pub enum DecayConfig {
         factor: f64,
     },
     /// A factor whenever `patience` evaluations did not lower the validation loss
-    /// ([`crate::plateau`]).
+    /// (`trainer::plateau`).
     Plateau {
         /// Rate after over rate before a fall, in (0, 1].
         factor: f64,
@@ -252,21 +173,6 @@ pub enum DecayConfig {
         #[serde(default)]
         floor_ratio: f64,
     },
-}
-
-/// `[evaluation]`. The last step is always evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluationConfig {
-    /// Steps between evaluations; absent means only after the last step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every: Option<u64>,
-    /// Sequences of the validation split to use, always the same ones; absent means all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_sequences: Option<usize>,
-    /// Sequences per forward pass; absent means those of one accumulation slice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequences_per_batch: Option<usize>,
 }
 
 /// `[checkpoint]`. The last step is always saved.
@@ -290,57 +196,9 @@ impl Default for CheckpointConfig {
     }
 }
 
-/// `[report]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReportConfig {
-    /// Whether TensorBoard event files are written.
-    #[serde(default = "defaults::yes")]
-    pub tensorboard: bool,
-    /// Text generated after the last step (causal models); absent means none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sample: Option<SampleConfig>,
-}
-
-impl Default for ReportConfig {
-    fn default() -> Self {
-        Self { tensorboard: true, sample: None }
-    }
-}
-
-/// `[report.sample]`: what is generated for the report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SampleConfig {
-    /// Texts to continue; an empty one starts from the tokenizer's begin token.
-    #[serde(default = "defaults::prompts")]
-    pub prompts: Vec<String>,
-    /// Samples per prompt.
-    #[serde(default = "defaults::accumulation")]
-    pub count: usize,
-    /// New tokens at most.
-    #[serde(default = "defaults::sample_tokens")]
-    pub max_tokens: usize,
-    /// 0 takes the likeliest token; 1 samples the model's own distribution.
-    #[serde(default = "defaults::temperature")]
-    pub temperature: f64,
-    /// Sample among the `top_k` likeliest tokens only; absent means all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_k: Option<usize>,
-    /// Sample among the likeliest tokens that together reach this probability; absent means all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_p: Option<f64>,
-}
-
 /// Values of keys that may be left out; each is named in `configs/README.md`.
 mod defaults {
     pub(super) fn seed() -> u64 {
-        1
-    }
-    pub(super) fn mask_rate() -> f64 {
-        0.15
-    }
-    pub(super) fn accumulation() -> usize {
         1
     }
     pub(super) fn beta1() -> f64 {
@@ -366,14 +224,5 @@ mod defaults {
     }
     pub(super) fn yes() -> bool {
         true
-    }
-    pub(super) fn prompts() -> Vec<String> {
-        vec![String::new()]
-    }
-    pub(super) fn sample_tokens() -> usize {
-        128
-    }
-    pub(super) fn temperature() -> f64 {
-        1.0
     }
 }

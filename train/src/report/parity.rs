@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::chart::{Axis, Scale, escape, line, text};
-use crate::atoms::EVALUATION_FILE;
-use crate::atoms::evaluation::EvaluationReport;
-use crate::atoms::parity::{Histogram, ParityPlot};
+use crate::structures::EVALUATION_FILE;
+use crate::structures::evaluation::EvaluationReport;
+use crate::structures::parity::{Histogram, ParityPlot};
 
 /// Drawing: width, height, and the plot area inside, in its units.
 const WIDTH: f64 = 380.0;

@@ -12,7 +12,7 @@ use super::events::{Event, read_events};
 use super::log::{EVENTS_FILE, SAMPLES_FILE};
 use super::number::{bytes, duration, grouped, significant, whole};
 use super::record::SampleRecord;
-use crate::atoms::evaluation::EvaluationReport;
+use crate::structures::evaluation::EvaluationReport;
 
 /// The plan of a run folder.
 pub const PLAN_FILE: &str = "plan.toml";

@@ -5,8 +5,8 @@ use genesis_model::specs;
 use genesis_model::transformer::{Activation, FlopsPerToken, TransformerConfig};
 use serde::Serialize;
 
-use super::resolve::RunPlan;
-use super::run::ObjectiveConfig;
+use super::plan::SequencesPlan;
+use super::settings::ObjectiveConfig;
 
 /// Bytes of an f32, the type of weights, gradients, moments and activations.
 const FLOAT_BYTES: u64 = 4;
@@ -48,7 +48,11 @@ pub struct Estimate {
 
 /// The cost of `plan` on its training split. `matmul_flops_per_s` is a measured rate of matrix
 /// products of this device.
-pub fn estimate(plan: &RunPlan, train: &SplitCard, matmul_flops_per_s: Option<f64>) -> Estimate {
+pub fn estimate(
+    plan: &SequencesPlan,
+    train: &SplitCard,
+    matmul_flops_per_s: Option<f64>,
+) -> Estimate {
     let weights_bytes = FLOAT_BYTES * plan.num_parameters;
     let slice_tokens = plan.tokens_per_step / plan.loader.accumulation.max(1) as u64;
     let activations_bytes = FLOAT_BYTES * slice_tokens * activation_floats_per_token(&plan.model);
@@ -124,7 +128,7 @@ fn mean_segment(train: &SplitCard, objective: &ObjectiveConfig) -> f64 {
     if tokens > 0.0 { weighted / tokens } else { context }
 }
 
-fn epochs(plan: &RunPlan, train: &SplitCard) -> f64 {
+fn epochs(plan: &SequencesPlan, train: &SplitCard) -> f64 {
     let sequences = plan.steps as f64 * plan.loader.sequences_per_step as f64;
     let per_epoch = match plan.config.objective {
         ObjectiveConfig::Causal { context } => train.tokens as f64 / context as f64,

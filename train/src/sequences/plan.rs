@@ -1,25 +1,21 @@
 //! A run file joined with its dataset: the immutable plan that everything below works from.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use genesis_data::card::{DatasetCard, Split};
 use genesis_data::loader::{LoaderPlan, Objective};
 use genesis_data::shards::Dataset;
 use genesis_kernels::Precision;
 use genesis_model::{TransformerConfig, specs};
 
-use super::load::to_text;
-use super::problem::{ConfigProblem, ConfigProblems};
-use super::run::{ObjectiveConfig, RunConfig};
-use crate::report::summary::PLAN_FILE;
+use super::settings::{ObjectiveConfig, SequencesConfig};
+use crate::keys::{ConfigProblem, ConfigProblems, RunTable};
+use crate::report::{grouped, scaled};
+use crate::trainer::{Course, Plan, TrainError, available_threads, to_json};
 
 /// Everything a run needs to know, fixed before the first step.
 #[derive(Debug, Clone)]
-pub struct RunPlan {
+pub struct SequencesPlan {
     /// The file it came from, every default filled in; what `plan.toml` holds.
-    pub config: RunConfig,
+    pub config: SequencesConfig,
     /// The network, vocabulary included.
     pub model: TransformerConfig,
     /// Sample order and packing.
@@ -46,16 +42,19 @@ pub struct RunPlan {
 /// # Errors
 /// Every way in which they do not fit: model sizes, model kind against objective, contexts, a
 /// tokenizer without the tokens that the objective needs.
-pub fn resolve(config: RunConfig, dataset: &Dataset) -> Result<RunPlan, ConfigProblems> {
+pub fn resolve(
+    config: SequencesConfig,
+    dataset: &Dataset,
+) -> Result<SequencesPlan, ConfigProblems> {
     resolve_card(config, dataset.card(), &dataset.digest())
 }
 
 /// As [`resolve`], from the dataset's card alone.
 pub fn resolve_card(
-    config: RunConfig,
+    config: SequencesConfig,
     card: &DatasetCard,
     dataset_digest: &str,
-) -> Result<RunPlan, ConfigProblems> {
+) -> Result<SequencesPlan, ConfigProblems> {
     let tokenizer = &card.tokenizer;
     let model = config.model.clone().with_special_tokens(tokenizer.mask, tokenizer.pad);
     let model = model.resolve(tokenizer.vocab_size as usize);
@@ -76,7 +75,7 @@ pub fn resolve_card(
             Objective::Masked { context, rate: mask_rate }
         }
     };
-    Ok(RunPlan {
+    Ok(SequencesPlan {
         loader: LoaderPlan {
             objective,
             sequences_per_step: config.batch.sequences,
@@ -98,7 +97,11 @@ pub fn resolve_card(
 }
 
 /// What must hold between objective, model and tokenizer.
-fn fit(config: &RunConfig, model: &TransformerConfig, card: &DatasetCard) -> Vec<ConfigProblem> {
+fn fit(
+    config: &SequencesConfig,
+    model: &TransformerConfig,
+    card: &DatasetCard,
+) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, path: &str, message: String| {
         if !holds {
@@ -131,7 +134,7 @@ fn fit(config: &RunConfig, model: &TransformerConfig, card: &DatasetCard) -> Vec
     problems
 }
 
-fn tokens_per_step(config: &RunConfig, card: &DatasetCard) -> u64 {
+fn tokens_per_step(config: &SequencesConfig, card: &DatasetCard) -> u64 {
     let train = card.splits.get(Split::Train);
     let context = config.objective.context() as u64;
     let per_sequence = match config.objective {
@@ -143,59 +146,60 @@ fn tokens_per_step(config: &RunConfig, card: &DatasetCard) -> u64 {
     per_sequence * config.batch.sequences as u64
 }
 
-pub(super) fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
+/// Keys of a run of sequences that may change on resume: sums in another order, the same samples but
+/// not the same bits.
+const FREE_KEYS: [&str; 1] = ["batch.accumulation"];
 
-/// Writes `plan.toml` into `run_dir`: a run file that reads back as the plan's, with what was
-/// derived from it as comments on top.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn save_plan(plan: &RunPlan, run_dir: &Path) -> Result<PathBuf, ConfigProblems> {
-    write_plan(run_dir, &plan.facts(), &to_text(&plan.config)?)
-}
+impl Plan for SequencesPlan {
+    type Config = SequencesConfig;
 
-/// Writes `plan.toml`: `facts` as comments above the run file `config`.
-pub(super) fn write_plan(
-    run_dir: &Path,
-    facts: &[(&'static str, String)],
-    config: &str,
-) -> Result<PathBuf, ConfigProblems> {
-    let path = run_dir.join(PLAN_FILE);
-    let mut text = String::new();
-    for (name, value) in facts {
-        let _ = writeln!(text, "# {name}: {value}");
+    fn config(&self) -> &SequencesConfig {
+        &self.config
     }
-    let _ = write!(text, "\n{config}");
-    let temporary = run_dir.join("plan.toml.tmp");
-    fs::create_dir_all(run_dir)
-        .and_then(|()| fs::write(&temporary, text))
-        .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(|error| {
-            ConfigProblems::whole(path.display().to_string(), format!("cannot write it: {error}"))
-        })?;
-    Ok(path)
-}
 
-impl RunPlan {
-    /// What was derived from the file, as name and value.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
+    fn run(&self) -> &RunTable {
+        &self.config.run
+    }
+
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
         let flops = genesis_model::flops_per_token(&self.model, self.model.context as f64);
         let TransformerConfig { num_layers, width, num_heads, .. } = self.model;
         let family = format!("{:?}", self.model.family).to_lowercase();
         vec![
             ("Model", format!("{family}, {num_layers} layers, {num_heads} heads, width {width}")),
-            ("Parameters", crate::report::grouped(self.num_parameters)),
+            ("Parameters", grouped(self.num_parameters)),
             ("Vocabulary", format!("{}, {}", self.model.vocab_size, self.tokenizer_kind)),
-            ("Steps planned", crate::report::grouped(self.steps)),
-            ("Tokens per step", crate::report::grouped(self.tokens_per_step)),
-            ("Model FLOPs per token at full context", crate::report::scaled(flops, "FLOP")),
+            ("Steps planned", grouped(self.steps)),
+            ("Tokens per step", grouped(self.tokens_per_step)),
+            ("Model FLOPs per token at full context", scaled(flops, "FLOP")),
             ("Matrix products in", format!("{:?}", self.config.precision.compute).to_lowercase()),
             ("Device", self.config.run.device.to_string()),
             ("Threads", self.threads.to_string()),
             ("Seed", self.config.run.seed.to_string()),
             ("Dataset digest", self.dataset_digest.clone()),
         ]
+    }
+
+    fn course(&self) -> Result<Course, TrainError> {
+        let config = &self.config;
+        Ok(Course {
+            run_dir: config.run.dir.clone(),
+            seed: config.run.seed,
+            schedule: config.schedule,
+            stage_two: None,
+            optimizer: config.optimizer,
+            average: config.average,
+            evaluation_every: config.evaluation.every,
+            checkpoint: config.checkpoint,
+            model: to_json(&self.model)?,
+            config: to_json(config)?,
+            dataset_digest: self.dataset_digest.clone(),
+            tokenizer_kind: self.tokenizer_kind.clone(),
+            free_keys: &FREE_KEYS,
+        })
     }
 }

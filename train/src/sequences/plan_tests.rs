@@ -4,7 +4,10 @@ use std::fs;
 
 use genesis_data::card::DatasetCard;
 
+use super::settings::SequencesData;
 use super::*;
+use crate::keys::RunFile;
+use crate::trainer::save_plan;
 
 /// A card of 10 training documents of 100 tokens each, with or without a mask token.
 fn card(kind: &str, mask: Option<u32>) -> DatasetCard {
@@ -29,14 +32,14 @@ fn card(kind: &str, mask: Option<u32>) -> DatasetCard {
     .unwrap()
 }
 
-fn config(model: &str, objective: &str) -> RunConfig {
+fn config(model: &str, objective: &str) -> SequencesConfig {
     let text = format!(
         "[run]\ndir = 'x'\nthreads = 3\n[data]\ndataset = 'd'\n[model]\n{model}\ncontext = 50\n\
          num_layers = 2\nnum_heads = 4\nwidth = 32\n[objective]\n{objective}\n[batch]\n\
          sequences = 4\naccumulation = 2\n[schedule]\nsteps = 10\npeak_rate = 1e-3\n\
          decay = {{ kind = 'none' }}\n"
     );
-    load_text("x.toml", &text, &[], &|_| None).unwrap()
+    RunFile::parse("x.toml", &text, &[]).unwrap().check(&|_| None).unwrap()
 }
 
 const LLAMA: &str = "kind = 'llama'\nnum_key_heads = 2\nfeed_forward_width = 64";
@@ -87,10 +90,13 @@ fn what_does_not_fit_is_reported_all_at_once() {
 #[test]
 fn a_saved_plan_is_a_run_file_that_gives_the_same_plan() {
     let card = card("byte", None);
-    let plan = resolve_card(config(LLAMA, CAUSAL), &card, "digest").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let path = save_plan(&plan, folder.path()).unwrap();
-    let again = resolve_card(load(&path, &[]).unwrap(), &card, "digest").unwrap();
+    let mut config = config(LLAMA, CAUSAL);
+    config.run.dir = folder.path().to_path_buf();
+    let plan = resolve_card(config, &card, "digest").unwrap();
+    let path = save_plan(&plan).unwrap();
+    let written = RunFile::read(&path, &[]).unwrap().check(&|_| None).unwrap();
+    let again = resolve_card(written, &card, "digest").unwrap();
     assert_eq!(again.config, plan.config);
     assert_eq!(again.model, plan.model);
     let text = fs::read_to_string(path).unwrap();
@@ -103,7 +109,7 @@ fn data_made_by_the_run_lies_in_its_folder() {
     let mut config = config(LLAMA, CAUSAL);
     assert_eq!(config.data.ingest_plan(&config.run.dir), None);
     let generate = genesis_data::ingest::Generate::Molecules { count: 5, seed: 1 };
-    config.data = DataConfig { generate: Some(generate), ..DataConfig::default() };
+    config.data = SequencesData { generate: Some(generate), ..SequencesData::default() };
     let plan = config.data.ingest_plan(&config.run.dir).unwrap();
     assert_eq!(plan.output, std::path::Path::new("x/dataset"));
     assert_eq!(config.data.folder(&config.run.dir), plan.output);

@@ -7,30 +7,51 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::FloatDType;
 use genesis_data::card::Split;
 use genesis_data::loader::{Loader, Objective};
+use genesis_data::shards::Dataset;
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, TokenBatch};
 
-use super::error::TrainError;
+use super::evaluation::{Evaluation, evaluate};
+use super::plan::SequencesPlan;
+use super::sample::some_tokens;
 use super::step;
-use super::task::{Gradients, Measurement, Steps, Task};
-use super::watch::documents;
 use crate::checkpoint::CheckpointError;
-use crate::config::RunPlan;
-use crate::device::gate::{Computed, Trial};
-use crate::device::sample::some_tokens;
-use crate::evaluate::{Evaluation, evaluate};
-use crate::host::to_f64;
-use crate::report::{Figures, SequenceFigures, Work};
+use crate::checkpoint::host::to_f64;
+use crate::report::{Figures, Observer, SequenceFigures, Work};
+use crate::trainer::gate::{Computed, Trial};
+use crate::trainer::task::{Gradients, Measurement, Steps, Task};
+use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
 
 /// Files of the dataset that travel with every checkpoint.
 const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
 
+/// Trains a model of sequences from `start` to the last step of `plan`.
+///
+/// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
+/// batches, dropout masks and learning rates are functions of the step, and the checkpoint holds
+/// the rest. `stop` is looked at after every step: the run then saves and returns.
+///
+/// # Errors
+/// [`TrainError`]; the last checkpoint stays valid.
+pub fn train<B: Kernels>(
+    plan: &SequencesPlan,
+    dataset: Arc<Dataset>,
+    device: &B::Device,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
+    start: Start,
+) -> Result<Outcome, TrainError> {
+    let loader = Arc::new(Loader::new(dataset, plan.loader)?);
+    let task = Sequences::<B> { plan, device, loader };
+    follow(&plan.course()?, &task, observer, stop, start)
+}
+
 /// Learning to predict tokens.
-pub(super) struct Sequences<'a, B: Kernels> {
-    pub(super) plan: &'a RunPlan,
-    pub(super) device: &'a B::Device,
-    pub(super) loader: Arc<Loader>,
+struct Sequences<'a, B: Kernels> {
+    plan: &'a SequencesPlan,
+    device: &'a B::Device,
+    loader: Arc<Loader>,
 }
 
 impl<B: Kernels> Task<B> for Sequences<'_, B> {
@@ -147,6 +168,14 @@ impl<B: Kernels> Sequences<'_, B> {
             )),
         }
     }
+}
+
+/// Documents of a step, ascending, each once.
+pub fn documents(slices: &[TokenBatch]) -> Vec<u64> {
+    let mut ids: Vec<u64> = slices.iter().flat_map(|batch| batch.document_ids.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// A network and a few tokens.

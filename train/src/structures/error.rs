@@ -6,11 +6,11 @@ use genesis_data::error::DataError;
 use genesis_data::graphs::NeighborError;
 use genesis_model::equivariant::GraphError;
 
-use crate::export::error::ExchangeError;
+use crate::exchange::error::ExchangeError;
 
 /// Why structures could not be measured, predicted or moved.
 #[derive(Debug, thiserror::Error)]
-pub enum AtomsError {
+pub enum StructuresError {
     /// Structures could not be read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -89,8 +89,8 @@ pub enum AtomsError {
     },
 }
 
-impl AtomsError {
-    /// An [`AtomsError::Io`], for `map_err`.
+impl StructuresError {
+    /// An [`StructuresError::Io`], for `map_err`.
     pub fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, action, source }

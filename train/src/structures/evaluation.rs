@@ -13,13 +13,13 @@ use genesis_model::equivariant::{LossCounts, Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
 use serde::{Deserialize, Serialize};
 
-use super::error::AtomsError;
+use super::error::StructuresError;
 use super::errors::{Compared, ErrorRow, ErrorTable, compared};
 use super::measure::Measuring;
-use super::model::AtomsModelFile;
+use super::model::StructuresModel;
 use super::parity::{Parity, ParityPlot};
+use super::plan::StructuresPlan;
 use super::task::{self, VALIDATION};
-use crate::config::AtomsPlan;
 
 /// The table in the run folder.
 pub const EVALUATION_FILE: &str = "evaluation.json";
@@ -41,16 +41,16 @@ pub struct EvaluationReport {
 /// the result into the run folder. `None` when `stop` was set meanwhile.
 ///
 /// # Errors
-/// [`AtomsError`]: no valid checkpoint, structures that cannot be read, a file that cannot be
+/// [`StructuresError`]: no valid checkpoint, structures that cannot be read, a file that cannot be
 /// written.
 pub fn evaluate_run<B: Kernels>(
-    plan: &AtomsPlan,
+    plan: &StructuresPlan,
     dataset: &Arc<GraphDataset>,
     device: &B::Device,
     stop: &AtomicBool,
-) -> Result<Option<EvaluationReport>, AtomsError> {
+) -> Result<Option<EvaluationReport>, StructuresError> {
     let run_dir = &plan.config.run.dir;
-    let model = AtomsModelFile::open(run_dir)?.on::<B>(device);
+    let model = StructuresModel::open(run_dir)?.on::<B>(device);
     let loader = task::loader(plan, Arc::clone(dataset))?;
     let mut sums = Sums { model: &model, table: ErrorTable::default(), parity: BTreeMap::new() };
     for split in [GraphSplit::Validation, GraphSplit::Test] {
@@ -69,7 +69,7 @@ pub fn evaluate_run<B: Kernels>(
 }
 
 struct Sums<'a, B: Kernels> {
-    model: &'a AtomsModelFile<B>,
+    model: &'a StructuresModel<B>,
     table: ErrorTable,
     parity: BTreeMap<String, Parity>,
 }
@@ -78,11 +78,11 @@ impl<B: Kernels> Sums<'_, B> {
     /// Measures a split; false when `stop` was set meanwhile.
     fn measure(
         &mut self,
-        plan: &AtomsPlan,
+        plan: &StructuresPlan,
         loader: &GraphLoader,
         split: GraphSplit,
         stop: &AtomicBool,
-    ) -> Result<bool, AtomsError> {
+    ) -> Result<bool, StructuresError> {
         let card = loader.dataset().card().splits.get(split);
         if card.frames == 0 {
             return Ok(true);
@@ -121,7 +121,7 @@ fn add(
 }
 
 /// Energy of the atoms of a structure alone, by the first head, eV.
-fn isolated_energy<B: Kernels>(model: &AtomsModelFile<B>, frame: &Frame) -> f64 {
+fn isolated_energy<B: Kernels>(model: &StructuresModel<B>, frame: &Frame) -> f64 {
     let config = model.blueprint.config();
     let energies = &config.atomic_energies_ev[0];
     let places = frame.atomic_numbers.iter().filter_map(|&number| config.species(number));
@@ -129,7 +129,7 @@ fn isolated_energy<B: Kernels>(model: &AtomsModelFile<B>, frame: &Frame) -> f64 
 }
 
 /// The set of every structure of a split: `validation`, or the name of its test file.
-fn sets(dataset: &GraphDataset, split: GraphSplit) -> Result<Vec<String>, AtomsError> {
+fn sets(dataset: &GraphDataset, split: GraphSplit) -> Result<Vec<String>, StructuresError> {
     let count = dataset.num_frames(split);
     if split == GraphSplit::Validation {
         return Ok((0..count).map(|_| VALIDATION.to_owned()).collect());
@@ -150,11 +150,11 @@ fn stem(path: &str) -> String {
     name.split('.').next().unwrap_or_default().to_owned()
 }
 
-fn write(report: &EvaluationReport, run_dir: &Path) -> Result<(), AtomsError> {
+fn write(report: &EvaluationReport, run_dir: &Path) -> Result<(), StructuresError> {
     let path = run_dir.join(EVALUATION_FILE);
-    let table = |reason: String| AtomsError::Table { path: path.clone(), reason };
+    let table = |reason: String| StructuresError::Table { path: path.clone(), reason };
     let text = serde_json::to_vec(report).map_err(|error| table(error.to_string()))?;
     let temporary = run_dir.join("evaluation.json.tmp");
-    std::fs::write(&temporary, text).map_err(AtomsError::io(&temporary, "write"))?;
-    std::fs::rename(&temporary, &path).map_err(AtomsError::io(&path, "replace"))
+    std::fs::write(&temporary, text).map_err(StructuresError::io(&temporary, "write"))?;
+    std::fs::rename(&temporary, &path).map_err(StructuresError::io(&path, "replace"))
 }

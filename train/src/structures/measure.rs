@@ -10,7 +10,7 @@ use genesis_model::equivariant::{
 };
 use genesis_schema::GraphBatch;
 
-use super::error::AtomsError;
+use super::error::StructuresError;
 
 /// A trained network, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ impl<B: Kernels> Measuring<'_, B> {
         batches: impl Iterator<Item = Result<GraphBatch, DataError>>,
         stop: &AtomicBool,
         mut visit: impl FnMut(&GraphBatch, &Prediction),
-    ) -> Result<Option<LossTerms>, AtomsError> {
+    ) -> Result<Option<LossTerms>, StructuresError> {
         let mut sum = LossTerms::default();
         for batch in batches {
             if stop.load(Ordering::Relaxed) {

@@ -1,27 +1,33 @@
-//! What a run on atoms does beside the loop: statistics, errors by kind of structure, predictions,
-//! molecular dynamics.
+//! Models of structures of atoms: equivariant networks on graphs.
 //!
-//! Reading order: [`statistics`] (what a network takes from its data), `task` (steps and
-//! evaluations), [`errors`] and [`parity`] (how good it is), [`evaluation`] (the table at the end),
-//! [`model`] (a trained network), [`predict`](mod@predict) and [`md`] (what it is for),
-//! [`output`] (files of structures).
+//! Reading order: [`settings`] (the run file), [`plan`] (with the dataset), [`statistics`] (what a
+//! network takes from its data), [`task`](train_structures) (steps and evaluations), [`errors`] and
+//! [`parity`] (how good it is), [`evaluation`] (the table at the end), [`model`] (a trained network),
+//! [`predict`](mod@predict) and [`md`] (what it is for), [`output`] (files of structures),
+//! [`mace_torch`] (folders of that program).
 
 pub mod error;
 pub mod errors;
 pub mod evaluation;
+pub mod mace_torch;
 pub mod md;
 pub mod measure;
 pub mod model;
 pub mod output;
 pub mod parity;
+pub mod plan;
 pub mod predict;
+mod sample;
+pub mod settings;
 pub mod statistics;
 mod task;
 
-pub use error::AtomsError;
+pub use error::StructuresError;
 pub use errors::{ErrorRow, ErrorTable};
 pub use evaluation::{EVALUATION_FILE, EvaluationReport, evaluate_run};
-pub use model::AtomsModelFile;
+pub use model::StructuresModel;
 pub(crate) use model::is_of_atoms;
+pub use plan::{StructuresPlan, resolve_structures};
 pub use predict::{PredictOptions, PredictReport, predict_file};
-pub use task::train_atoms;
+pub use settings::StructuresConfig;
+pub use task::train_structures;

@@ -11,18 +11,17 @@ use genesis_model::Params;
 use genesis_model::equivariant::{Blueprint, MaceConfig, Prediction, Wanted, predict};
 use genesis_schema::GraphBatch;
 
-use super::error::AtomsError;
-use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE, sha256};
+use super::error::StructuresError;
+use super::mace_torch::{self, ForeignMace};
+use super::plan::NO_TOKENIZER;
+use crate::checkpoint::format::MANIFEST_FILE;
+use crate::checkpoint::host::tensor_of;
 use crate::checkpoint::{Checkpoint, Values};
-use crate::export::error::ExchangeError;
-use crate::export::mace::{self, ForeignMace};
-use crate::host::tensor_of;
-use crate::inference::load::find;
-use crate::inference::{ModelSource, SourceKind};
+use crate::exchange::{ExchangeError, ModelSource, choose, holds_checkpoint};
 
 /// A network of atoms, ready to predict, on the CPU unless it was moved.
 #[derive(Debug, Clone)]
-pub struct AtomsModelFile<B: Kernels = Cpu> {
+pub struct StructuresModel<B: Kernels = Cpu> {
     /// What it is.
     pub blueprint: Blueprint,
     /// Its parameters, in the type they were trained in.
@@ -31,18 +30,17 @@ pub struct AtomsModelFile<B: Kernels = Cpu> {
     pub source: ModelSource,
 }
 
-impl AtomsModelFile {
+impl StructuresModel {
     /// Opens `path`: a run folder, a checkpoint folder, or a folder of mace-torch.
     ///
     /// # Errors
     /// [`ExchangeError`] naming the file and what is wrong with it.
     pub fn open(path: &Path) -> Result<Self, ExchangeError> {
-        let names = [COMMITTED_FILE, MANIFEST_FILE, "checkpoints"];
-        if names.iter().any(|name| path.join(name).exists()) {
-            let (checkpoint, notes) = find(path)?;
+        if holds_checkpoint(path) {
+            let (checkpoint, notes) = choose(path)?;
             return Self::from_checkpoint(&checkpoint, notes);
         }
-        if mace::is_mace_folder(path) {
+        if mace_torch::is_mace_folder(path) {
             return Ok(Self::from_foreign(ForeignMace::read(path)?));
         }
         let because = "it has neither a `checkpoints` folder nor COMMITTED nor the config.json of \
@@ -53,10 +51,10 @@ impl AtomsModelFile {
 
     /// Whether `path` holds a network of atoms, as far as its description tells.
     pub fn is_at(path: &Path) -> bool {
-        if mace::is_mace_folder(path) {
+        if mace_torch::is_mace_folder(path) {
             return true;
         }
-        find(path).is_ok_and(|(checkpoint, _)| is_of_atoms(&checkpoint))
+        choose(path).is_ok_and(|(checkpoint, _)| is_of_atoms(&checkpoint))
     }
 
     fn from_checkpoint(checkpoint: &Checkpoint, notes: Vec<String>) -> Result<Self, ExchangeError> {
@@ -77,17 +75,10 @@ impl AtomsModelFile {
         let double = tensors.iter().any(|tensor| matches!(tensor.values, Values::F64(_)));
         let dtype = if double { FloatDType::F64 } else { FloatDType::F32 };
         let values = tensors.into_iter().map(|it| tensor_of(it.values, dtype, &FlexDevice));
-        let bytes = std::fs::read(&manifest).map_err(ExchangeError::io(&manifest, "read"))?;
         Ok(Self {
             params: Params::from_values(specs, values.collect()),
             blueprint,
-            source: ModelSource {
-                kind: SourceKind::Checkpoint,
-                path: path.clone(),
-                digest: sha256(&bytes),
-                step: Some(description.step),
-                notes,
-            },
+            source: ModelSource::of_checkpoint(checkpoint, notes)?,
         })
     }
 
@@ -106,19 +97,23 @@ impl AtomsModelFile {
     }
 }
 
-impl<B: Kernels> AtomsModelFile<B> {
+impl<B: Kernels> StructuresModel<B> {
     /// The same network on another device.
     #[must_use]
-    pub fn on<To: Kernels>(self, device: &To::Device) -> AtomsModelFile<To> {
+    pub fn on<To: Kernels>(self, device: &To::Device) -> StructuresModel<To> {
         let Self { blueprint, params, source } = self;
-        AtomsModelFile { params: params.on(device), blueprint, source }
+        StructuresModel { params: params.on(device), blueprint, source }
     }
 
     /// Predicts a batch.
     ///
     /// # Errors
-    /// [`AtomsError::Graph`] if the batch does not fit the network.
-    pub fn predict(&self, batch: &GraphBatch, wanted: Wanted) -> Result<Prediction, AtomsError> {
+    /// [`StructuresError::Graph`] if the batch does not fit the network.
+    pub fn predict(
+        &self,
+        batch: &GraphBatch,
+        wanted: Wanted,
+    ) -> Result<Prediction, StructuresError> {
         Ok(predict(&self.blueprint, &self.params, batch, wanted)?)
     }
 
@@ -136,5 +131,5 @@ impl<B: Kernels> AtomsModelFile<B> {
 
 /// Whether a checkpoint is of a network of atoms.
 pub(crate) fn is_of_atoms(checkpoint: &Checkpoint) -> bool {
-    checkpoint.manifest.description.tokenizer_kind == crate::config::atoms::plan::NO_TOKENIZER
+    checkpoint.manifest.description.tokenizer_kind == NO_TOKENIZER
 }

@@ -17,7 +17,7 @@ use genesis_schema::Frame;
 use genesis_schema::atoms::{Matrix, Vector};
 use parquet::arrow::ArrowWriter;
 
-use super::error::AtomsError;
+use super::error::StructuresError;
 
 /// A structure and what is known of it.
 #[derive(Debug, Clone)]
@@ -102,14 +102,14 @@ fn quoted(text: &str) -> String {
 /// `energy`, `forces`, `stress`, `config_type`; vectors row by row.
 ///
 /// # Errors
-/// [`AtomsError`] if the file cannot be written.
-pub fn write_parquet(path: &Path, all: &[Written<'_>]) -> Result<(), AtomsError> {
-    let failed = |error: &dyn std::fmt::Display| AtomsError::Table {
+/// [`StructuresError`] if the file cannot be written.
+pub fn write_parquet(path: &Path, all: &[Written<'_>]) -> Result<(), StructuresError> {
+    let failed = |error: &dyn std::fmt::Display| StructuresError::Table {
         path: path.to_path_buf(),
         reason: error.to_string(),
     };
     let batch = table(all).map_err(|error| failed(&error))?;
-    let file = File::create(path).map_err(AtomsError::io(path, "create"))?;
+    let file = File::create(path).map_err(StructuresError::io(path, "create"))?;
     let mut writer =
         ArrowWriter::try_new(file, batch.schema(), None).map_err(|error| failed(&error))?;
     writer.write(&batch).map_err(|error| failed(&error))?;

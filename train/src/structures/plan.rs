@@ -1,24 +1,21 @@
 //! A run file of atoms joined with its dataset: the immutable plan that a run works from.
 
-use std::path::{Path, PathBuf};
-
 use burn::tensor::FloatDType;
 use genesis_data::graphs::GraphDataset;
 use genesis_data::graphs::GraphSplit;
 use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
 
-use super::super::load::to_text;
-use super::super::problem::{ConfigProblem, ConfigProblems};
-use super::super::resolve::{available_threads, write_plan};
-use super::{AtomsConfig, AtomsDtype, AtomsModel};
-use crate::atoms::statistics::Statistics;
-use crate::trainer::{Course, Plan, StageTwo, TrainError, to_json};
+use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
+use super::statistics::Statistics;
+use crate::keys::{ConfigProblem, ConfigProblems, RunTable};
+use crate::report::grouped;
+use crate::trainer::{Course, Plan, StageTwo, TrainError, available_threads, to_json};
 
 /// Everything a run on atoms needs to know, fixed before the first step.
 #[derive(Debug, Clone)]
-pub struct AtomsPlan {
+pub struct StructuresPlan {
     /// The file it came from, every default filled in; what `plan.toml` holds.
-    pub config: AtomsConfig,
+    pub config: StructuresConfig,
     /// The network with its tables.
     pub blueprint: Blueprint,
     /// Optimizer steps of the run.
@@ -45,16 +42,16 @@ pub const NO_TOKENIZER: &str = "atoms";
 /// # Errors
 /// Every way in which they do not fit: missing labels, splits without structures, sizes of the
 /// network; and a dataset that cannot be read.
-pub fn resolve_atoms(
-    config: AtomsConfig,
+pub fn resolve_structures(
+    config: StructuresConfig,
     dataset: &GraphDataset,
-) -> Result<AtomsPlan, ConfigProblems> {
+) -> Result<StructuresPlan, ConfigProblems> {
     const PLACE: &str = "the run and its dataset";
     let problems = fit(&config, dataset);
     if !problems.is_empty() {
         return Err(ConfigProblems::new(PLACE, problems));
     }
-    let AtomsModel::Mace(model) = &config.model;
+    let StructuresNetwork::Mace(model) = &config.model;
     let statistics = Statistics::measure(dataset, model)
         .map_err(|error| ConfigProblems::new(PLACE, vec![ConfigProblem::at("data", error)]))?;
     let blueprint = Blueprint::new(model.resolve(&statistics)).map_err(|found| {
@@ -62,11 +59,11 @@ pub fn resolve_atoms(
         ConfigProblems::new(PLACE, problems)
     })?;
     let num_parameters = blueprint.specs().iter().map(|spec| spec.num_elements() as u64).sum();
-    Ok(AtomsPlan {
+    Ok(StructuresPlan {
         steps: config.schedule.steps,
         dtype: match config.precision.dtype {
-            AtomsDtype::F32 => FloatDType::F32,
-            AtomsDtype::F64 => FloatDType::F64,
+            StructuresDtype::F32 => FloatDType::F32,
+            StructuresDtype::F64 => FloatDType::F64,
         },
         num_parameters,
         threads: config.run.threads.unwrap_or_else(available_threads),
@@ -77,7 +74,7 @@ pub fn resolve_atoms(
 }
 
 /// What must hold between the file and the card of the dataset.
-fn fit(config: &AtomsConfig, dataset: &GraphDataset) -> Vec<ConfigProblem> {
+fn fit(config: &StructuresConfig, dataset: &GraphDataset) -> Vec<ConfigProblem> {
     let train = dataset.card().splits.get(GraphSplit::Train);
     let mut problems = Vec::new();
     let mut require = |holds: bool, path: &str, message: String| {
@@ -112,7 +109,7 @@ fn fit(config: &AtomsConfig, dataset: &GraphDataset) -> Vec<ConfigProblem> {
     problems
 }
 
-impl AtomsPlan {
+impl StructuresPlan {
     /// The loss of the update numbered `step` from 0.
     pub fn loss(&self, step: u64) -> LossConfig {
         let first = self.config.objective.loss();
@@ -126,10 +123,24 @@ impl AtomsPlan {
             _ => first,
         }
     }
+}
 
-    /// What was derived from the file and the data, as name and value.
-    pub fn facts(&self) -> Vec<(&'static str, String)> {
-        use crate::report::grouped;
+impl Plan for StructuresPlan {
+    type Config = StructuresConfig;
+
+    fn config(&self) -> &StructuresConfig {
+        &self.config
+    }
+
+    fn run(&self) -> &RunTable {
+        &self.config.run
+    }
+
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
         let model = self.blueprint.config();
         let symbols = model.elements.len();
         let mut facts = vec![
@@ -164,9 +175,7 @@ impl AtomsPlan {
         ]);
         facts
     }
-}
 
-impl Plan for AtomsPlan {
     fn course(&self) -> Result<Course, TrainError> {
         let config = &self.config;
         Ok(Course {
@@ -187,12 +196,4 @@ impl Plan for AtomsPlan {
             free_keys: &FREE_KEYS,
         })
     }
-}
-
-/// Writes `plan.toml` into `run_dir`, as [`save_plan`](crate::config::save_plan) does.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn save_atoms_plan(plan: &AtomsPlan, run_dir: &Path) -> Result<PathBuf, ConfigProblems> {
-    write_plan(run_dir, &plan.facts(), &to_text(&plan.config)?)
 }

@@ -12,9 +12,9 @@ use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
 use serde::Serialize;
 
-use super::error::AtomsError;
+use super::error::StructuresError;
 use super::errors::{ErrorRow, ErrorTable, compared};
-use super::model::AtomsModelFile;
+use super::model::StructuresModel;
 use super::output::{Written, append_extxyz, write_parquet};
 
 /// How to predict.
@@ -49,12 +49,12 @@ pub struct PredictReport {
 /// Predicts every structure of the inputs with `model` and writes them in their order.
 ///
 /// # Errors
-/// [`AtomsError`] naming file and line of a structure that does not fit the network, such as one
+/// [`StructuresError`] naming file and line of a structure that does not fit the network, such as one
 /// with an unknown element; nothing is written then.
 pub fn predict_file<B: Kernels>(
-    model: &AtomsModelFile<B>,
+    model: &StructuresModel<B>,
     options: &PredictOptions,
-) -> Result<PredictReport, AtomsError> {
+) -> Result<PredictReport, StructuresError> {
     let plan = AtomsIngest {
         format: options.format,
         labels: Vec::new(),
@@ -65,7 +65,7 @@ pub fn predict_file<B: Kernels>(
     let (mut structures, rejects) = read_structures(&plan)?;
     if structures.is_empty() {
         let place = options.inputs.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
-        return Err(AtomsError::Nothing {
+        return Err(StructuresError::Nothing {
             place: place.join(", "),
             problem: "no structure that can be read".to_owned(),
         });
@@ -127,18 +127,18 @@ pub(super) fn batch_of(
     frame: Frame,
     cutoff: f64,
     place: impl Fn() -> String,
-) -> Result<(), AtomsError> {
+) -> Result<(), StructuresError> {
     let edges = neighbor_list(&frame.positions, &frame.cell, frame.periodic, cutoff)
-        .map_err(|source| AtomsError::Neighbors { place: place(), source })?;
+        .map_err(|source| StructuresError::Neighbors { place: place(), source })?;
     let id = batch.num_frames() as u64;
     batch.push(frame, &edges, id);
     Ok(())
 }
 
 fn predict_all<B: Kernels>(
-    model: &AtomsModelFile<B>,
+    model: &StructuresModel<B>,
     structures: &[Structure],
-) -> Result<(GraphBatch, Prediction), AtomsError> {
+) -> Result<(GraphBatch, Prediction), StructuresError> {
     let mut batch = GraphBatch::default();
     for structure in structures {
         batch_of(&mut batch, structure.frame.clone(), model.cutoff(), || place_of(structure))?;
@@ -151,10 +151,10 @@ fn predict_all<B: Kernels>(
 
 /// The same error with file and line: the first structure that fails alone.
 fn locate<B: Kernels>(
-    model: &AtomsModelFile<B>,
+    model: &StructuresModel<B>,
     structures: &[Structure],
-    error: AtomsError,
-) -> AtomsError {
+    error: StructuresError,
+) -> StructuresError {
     for structure in structures {
         let mut alone = GraphBatch::default();
         let place = || place_of(structure);
@@ -162,8 +162,8 @@ fn locate<B: Kernels>(
             continue;
         }
         let wanted = Wanted { forces: false, stress: false };
-        if let Err(AtomsError::Graph(source)) = model.predict(&alone, wanted) {
-            return AtomsError::Structure { place: place(), source };
+        if let Err(StructuresError::Graph(source)) = model.predict(&alone, wanted) {
+            return StructuresError::Structure { place: place(), source };
         }
     }
     error
@@ -183,7 +183,7 @@ fn has_labels(row: &ErrorRow) -> bool {
         || row.stress_rmse_mev_per_a3.is_some()
 }
 
-fn write(path: &Path, written: &[Written<'_>]) -> Result<(), AtomsError> {
+fn write(path: &Path, written: &[Written<'_>]) -> Result<(), StructuresError> {
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
         return write_parquet(path, written);
     }
@@ -191,5 +191,5 @@ fn write(path: &Path, written: &[Written<'_>]) -> Result<(), AtomsError> {
     for structure in written {
         append_extxyz(&mut text, structure);
     }
-    std::fs::write(path, text).map_err(AtomsError::io(path, "write"))
+    std::fs::write(path, text).map_err(StructuresError::io(path, "write"))
 }

@@ -14,7 +14,7 @@ use genesis_data::graphs::elements::atomic_number;
 use genesis_data::graphs::{GraphDataset, GraphSplit};
 use genesis_schema::Frame;
 
-use crate::config::MaceModel;
+use super::settings::MaceModel;
 
 /// Head of data that names none.
 pub const ONLY_HEAD: &str = "default";

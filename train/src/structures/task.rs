@@ -15,14 +15,14 @@ use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Wanted, loss
 use genesis_model::{ParamSpec, Params};
 use genesis_schema::GraphBatch;
 
-use super::error::AtomsError;
+use super::error::StructuresError;
 use super::errors::{ErrorTable, compared};
 use super::measure::Measuring;
-use crate::config::AtomsPlan;
-use crate::device::gate::{Computed, Trial};
-use crate::device::sample::some_atoms;
-use crate::host::to_f64;
+use super::plan::StructuresPlan;
+use super::sample::some_atoms;
+use crate::checkpoint::host::to_f64;
 use crate::report::{AtomsFigures, Figures, Observer, Work};
+use crate::trainer::gate::{Computed, Trial};
 use crate::trainer::task::{Gradients, Measurement, Steps, Task};
 use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
 
@@ -30,12 +30,12 @@ use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
 pub(super) const VALIDATION: &str = "validation";
 
 /// Trains a model of atoms from `start` to the last step of `plan`, as
-/// [`train`](crate::trainer::train) does one of sequences.
+/// the loop of every family does.
 ///
 /// # Errors
 /// [`TrainError`]; the last checkpoint stays valid.
-pub fn train_atoms<B: Kernels>(
-    plan: &AtomsPlan,
+pub fn train_structures<B: Kernels>(
+    plan: &StructuresPlan,
     dataset: Arc<GraphDataset>,
     device: &B::Device,
     observer: &mut dyn Observer,
@@ -48,7 +48,7 @@ pub fn train_atoms<B: Kernels>(
 
 /// The loader of a plan.
 pub(super) fn loader(
-    plan: &AtomsPlan,
+    plan: &StructuresPlan,
     dataset: Arc<GraphDataset>,
 ) -> genesis_data::error::Result<GraphLoader> {
     let batch = &plan.config.batch;
@@ -65,7 +65,7 @@ pub(super) fn loader(
 
 /// Learning energies, forces and stress.
 struct Atoms<'a, B: Kernels> {
-    plan: &'a AtomsPlan,
+    plan: &'a StructuresPlan,
     device: &'a B::Device,
     loader: Arc<GraphLoader>,
 }
@@ -179,7 +179,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
             compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
         });
         let found = found.map_err(|error| match error {
-            AtomsError::Data(error) => TrainError::Data(error),
+            StructuresError::Data(error) => TrainError::Data(error),
             other => TrainError::Batch { step, reason: other.to_string() },
         })?;
         Ok(found.map(|terms| Measurement {

@@ -8,19 +8,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::error::TrainError;
-use crate::config::{
-    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunPlan, ScheduleConfig,
-};
-use crate::schedule::Schedule;
-
-/// A plan of some family.
-pub trait Plan {
-    /// What the loop needs of it.
-    ///
-    /// # Errors
-    /// [`TrainError::Unstorable`] when a value cannot be written into a checkpoint.
-    fn course(&self) -> Result<Course, TrainError>;
-}
+use super::schedule::Schedule;
+use crate::keys::{AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ScheduleConfig};
 
 /// What the loop needs to know of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,30 +85,6 @@ impl Course {
             Some(stage) if step >= stage.start_step => stage.rate,
             _ => Schedule::new(&self.schedule).rate(step),
         }
-    }
-}
-
-/// Keys of a run of sequences: sums in another order, the same samples but not the same bits.
-const FREE_KEYS_OF_SEQUENCES: [&str; 1] = ["batch.accumulation"];
-
-impl Plan for RunPlan {
-    fn course(&self) -> Result<Course, TrainError> {
-        let config = &self.config;
-        Ok(Course {
-            run_dir: config.run.dir.clone(),
-            seed: config.run.seed,
-            schedule: config.schedule,
-            stage_two: None,
-            optimizer: config.optimizer,
-            average: config.average,
-            evaluation_every: config.evaluation.every,
-            checkpoint: config.checkpoint,
-            model: to_json(&self.model)?,
-            config: to_json(config)?,
-            dataset_digest: self.dataset_digest.clone(),
-            tokenizer_kind: self.tokenizer_kind.clone(),
-            free_keys: &FREE_KEYS_OF_SEQUENCES,
-        })
     }
 }
 

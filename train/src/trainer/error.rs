@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use genesis_data::error::DataError;
 use genesis_model::ParamsError;
 
+use super::gate::Mismatch;
+use super::optim::OptimizerStateError;
 use crate::checkpoint::CheckpointError;
-use crate::device::Mismatch;
-use crate::optim::OptimizerStateError;
 
 /// Why a run could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

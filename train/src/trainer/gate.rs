@@ -16,7 +16,7 @@ use genesis_kernels::oracle::ulp;
 use genesis_kernels::{Cpu, Kernels, registry};
 use genesis_model::Params;
 
-use crate::trainer::TrainError;
+use super::error::TrainError;
 
 /// Times that the CPU computes in the precision of the run: the first without a change.
 const VARIANTS: u32 = 4;
@@ -294,5 +294,28 @@ fn rounded(host: &Host, variant: u32, epsilon: f64) -> Host {
 }
 
 #[cfg(test)]
-#[path = "gate_tests.rs"]
-mod tests;
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn another_rounding_moves_half_of_the_values_by_one_unit_and_variant_zero_none() {
+        let host = Host::from([("a".to_owned(), vec![1.0; 4000])]);
+        assert_eq!(rounded(&host, 0, 0.25), host);
+        let (first, second) = (rounded(&host, 1, 0.25), rounded(&host, 2, 0.25));
+        assert_ne!(first, second);
+        let moved = |by: f64| first["a"].iter().filter(|x| (*x - by).abs() < 1e-12).count();
+        for (by, share) in [(0.75, 0.25), (1.0, 0.5), (1.25, 0.25)] {
+            assert!((moved(by) as f64 / 4000.0 - share).abs() < 0.02, "{by}");
+        }
+    }
+
+    #[test]
+    fn the_kernels_of_the_cpu_and_its_references_are_listed_once_each() {
+        let text = kernels_of::<Cpu>(&Device::<Cpu>::default());
+        let (own, references) = text.split_once("; composed of Burn operations: ").unwrap();
+        assert!(own.contains("attention_backward") && !own.contains(" embedding,"), "{text}");
+        assert!(references.contains("embedding") && !references.contains("attention"), "{text}");
+    }
+}

@@ -1,43 +1,43 @@
 //! The training loop, top to bottom.
 //!
-//! Reading order: [`prepare`] (where a run starts), `Run` (the loop), `task` (what a family of
-//! models adds to it), [`step`] (the gradient of a step of sequences), [`watch`] (when to stop).
+//! Reading order: [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
+//! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
+//! [`schedule`] and [`plateau`] (its rate), [`optim`] (gradients to updates), [`gate`] (whether a
+//! device computes what the CPU does), [`watch`] (when to stop).
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
 //! prints nothing: an [`Observer`] hears what happens.
 
 mod clock;
-mod course;
+pub mod course;
 mod due;
 pub mod error;
+pub mod gate;
+pub mod optim;
+pub mod plan;
+pub mod plateau;
 pub mod resume;
-mod sequences;
+pub mod schedule;
 mod state;
-pub mod step;
 pub(crate) mod task;
 pub mod watch;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use genesis_data::loader::Loader;
-use genesis_data::shards::Dataset;
 use genesis_kernels::Kernels;
 
 use crate::checkpoint::Metrics;
-use crate::config::RunPlan;
-use crate::device::gate;
-use crate::optim::{GradientNorm, clip_scale};
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
 pub(crate) use course::to_json;
-pub use course::{Course, Plan, StageTwo};
+pub use course::{Course, StageTwo};
 use due::Due;
 pub use error::{NonFinite, TrainError};
+pub use gate::{GateReport, Mismatch};
+use optim::{GradientNorm, clip_scale};
+pub(crate) use plan::available_threads;
+pub use plan::{DATASET_FOLDER, Plan, save_plan};
 pub use resume::{Resume, Start, prepare};
-use sequences::Sequences;
-#[cfg(test)]
-pub(crate) use sequences::TokenTrial;
 use state::State;
 use task::{Steps, Task};
 use watch::{Samples, Watch};
@@ -58,27 +58,6 @@ pub enum Outcome {
         /// Updates done.
         step: u64,
     },
-}
-
-/// Trains a model of sequences from `start` to the last step of `plan`.
-///
-/// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
-/// batches, dropout masks and learning rates are functions of the step, and the checkpoint holds
-/// the rest. `stop` is looked at after every step: the run then saves and returns.
-///
-/// # Errors
-/// [`TrainError`]; the last checkpoint stays valid.
-pub fn train<B: Kernels>(
-    plan: &RunPlan,
-    dataset: Arc<Dataset>,
-    device: &B::Device,
-    observer: &mut dyn Observer,
-    stop: &AtomicBool,
-    start: Start,
-) -> Result<Outcome, TrainError> {
-    let loader = Arc::new(Loader::new(dataset, plan.loader)?);
-    let task = Sequences::<B> { plan, device, loader };
-    follow(&plan.course()?, &task, observer, stop, start)
 }
 
 /// Trains `task` along `course`: the loop of every family.

@@ -8,10 +8,10 @@
 //!
 //! Source: `torch.optim.lr_scheduler.ReduceLROnPlateau` with its defaults (relative threshold 1e-4,
 //! no cool-down, no lower bound). What it remembers is in every checkpoint. Not here: schedules
-//! that are functions of the step ([`crate::schedule`]).
+//! that are functions of the step ([`crate::trainer::schedule`]).
 
 use crate::checkpoint::PlateauState;
-use crate::config::{DecayConfig, ScheduleConfig};
+use crate::keys::{DecayConfig, ScheduleConfig};
 
 /// Relative improvement that counts; torch's default.
 const THRESHOLD: f64 = 1e-4;

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::course::{Course, Plan, StageTwo};
+use super::course::{Course, StageTwo};
 use super::error::TrainError;
+use super::plan::Plan;
 use crate::checkpoint::format::{OPTIMIZER_FILE, sha256};
 use crate::checkpoint::save::{set_aside_after, sweep};
 use crate::checkpoint::{self, Checkpoint, Latest, RealDisk};
-use crate::config::{DecayConfig, ScheduleConfig};
+use crate::keys::{DecayConfig, ScheduleConfig};
 
 /// Keys, and tables with all their keys, that do not change what is learned from here on. The
 /// location of the data is free because its digest is compared.

@@ -3,7 +3,7 @@
 //! Nothing is remembered between calls, so resuming needs only the step. Not here: other things
 //! that change over training (`optim` holds weight decay constant).
 
-use crate::config::{DecayConfig, ScheduleConfig};
+use crate::keys::{DecayConfig, ScheduleConfig};
 
 /// Shape of the final decay.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +28,7 @@ enum Tail {
 /// ```
 ///
 /// Stairs are `p * factor^floor((s - W) / every)`. A plateau is flat here; what it adds depends on
-/// the validation loss ([`crate::plateau`]). Warm-up wins where it overlaps the decay. The floor is met at `s = S`, one past the last step,
+/// the validation loss ([`crate::trainer::plateau`]). Warm-up wins where it overlaps the decay. The floor is met at `s = S`, one past the last step,
 /// so no step is spent at a rate of zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Schedule {

@@ -4,24 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
-use genesis_model::{ParamSpec, Params};
+use genesis_model::Params;
 use genesis_schema::Seeds;
 
 use super::course::Course;
 use super::error::TrainError;
+use super::optim::{Average, Optimizer, Rule};
+use super::plateau::Plateau;
 use super::resume::{Start, digest_of};
 use super::task::Task;
 use crate::checkpoint::format::OPTIMIZER_FILE;
+use crate::checkpoint::host::{tensor_of, tensors_of};
 use crate::checkpoint::{
     self, Best, Checkpoint, Contents, Description, HostTensor, Metrics, RealDisk, Retention,
 };
-use crate::host::{tensor_of, tensors_of};
-use crate::optim::{Average, Optimizer, Rule};
-use crate::plateau::Plateau;
 
 /// Prefix of the trained parameters in the optimizer file of a run that averages.
 const RAW: &str = "raw.";
@@ -222,19 +221,10 @@ fn params_of<B: Kernels, T: Task<B>>(
     tensors: Vec<HostTensor>,
     task: &T,
 ) -> Result<Params<B>, TrainError> {
-    load_params(checkpoint, tensors, task.specs(), task.dtype(), task.device())
-}
-
-/// Parameters of `specs` from the tensors of a checkpoint.
-pub(crate) fn load_params<B: Kernels>(
-    checkpoint: &Checkpoint,
-    tensors: Vec<HostTensor>,
-    specs: Arc<[ParamSpec]>,
-    dtype: FloatDType,
-    device: &B::Device,
-) -> Result<Params<B>, TrainError> {
+    let specs = task.specs();
     let wanted: Vec<_> = specs.iter().map(|spec| (spec.name.clone(), spec.shape.clone())).collect();
     let tensors = checkpoint::tensors::arrange(&checkpoint.path, tensors, &wanted)?;
+    let (dtype, device) = (task.dtype(), task.device());
     let values = tensors.into_iter().map(|it| tensor_of(it.values, dtype, device)).collect();
     Ok(Params::from_values(specs, values))
 }

@@ -13,8 +13,8 @@ use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
 
 use super::error::TrainError;
-use crate::device::gate::Trial;
 use crate::report::{Figures, Work};
+use crate::trainer::gate::Trial;
 
 /// Steps of data in order, each with its number from 0.
 pub(crate) type Steps<Slice> = Box<dyn Iterator<Item = Result<(u64, Vec<Slice>), DataError>>>;

@@ -4,10 +4,9 @@
 
 use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
-use genesis_schema::TokenBatch;
 
 use super::error::NonFinite;
-use crate::optim::GradientNorm;
+use super::optim::GradientNorm;
 
 /// Weight of the newest loss in the running mean and variance: a memory of about fifty steps.
 const NEWEST: f64 = 0.02;
@@ -79,14 +78,6 @@ pub fn diagnose<B: Kernels>(
         parameters: names(GradientNorm::of(params.values()).non_finite()),
         samples: ids,
     })
-}
-
-/// Documents of a step, ascending, each once.
-pub fn documents(slices: &[TokenBatch]) -> Vec<u64> {
-    let mut ids: Vec<u64> = slices.iter().flat_map(|batch| batch.document_ids.clone()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }
 
 fn name(spec: &ParamSpec) -> String {

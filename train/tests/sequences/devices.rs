@@ -6,8 +6,8 @@ use std::sync::Arc;
 use genesis_data::shards::Dataset;
 use genesis_kernels::oracle::ulp;
 use genesis_kernels::{Kernels, Wgpu};
-use genesis_train::device::gate::SLACK;
 use genesis_train::trainer::Resume;
+use genesis_train::trainer::gate::SLACK;
 
 use crate::adapter::adapter;
 use crate::fixture::{CAUSAL, MASKED, Memory, dataset, plan, run, run_on};

@@ -12,9 +12,9 @@ use genesis_data::card::{
 use genesis_data::shards::{Dataset, ShardLimits, ShardWriter};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
-use genesis_train::config::{RunConfig, RunPlan, resolve};
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
-use genesis_train::trainer::{Outcome, Resume, TrainError, prepare, train};
+use genesis_train::sequences::{SequencesConfig, SequencesPlan, resolve, train};
+use genesis_train::trainer::{Outcome, Resume, TrainError, prepare};
 
 /// Letters 4 to 23 in a pattern that can be learned, between the tokens of ESM-2.
 fn document(split: Split, number: u64) -> Vec<u32> {
@@ -111,9 +111,9 @@ precision = { compute = "bf16" }
 "#;
 
 /// The plan of a run file; `run` is its folder.
-pub(crate) fn plan(text: &str, run: &Path, dataset: &Dataset) -> RunPlan {
+pub(crate) fn plan(text: &str, run: &Path, dataset: &Dataset) -> SequencesPlan {
     let text = text.replace("DIR", &run.display().to_string()).replace("DATA", "dataset");
-    let config: RunConfig = toml::from_str(&text).unwrap();
+    let config: SequencesConfig = toml::from_str(&text).unwrap();
     resolve(config, dataset).unwrap()
 }
 
@@ -166,7 +166,7 @@ impl Observer for Memory {
 
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
-    plan: &RunPlan,
+    plan: &SequencesPlan,
     dataset: &Arc<Dataset>,
     memory: &mut Memory,
     resume: &Resume,
@@ -177,7 +177,7 @@ pub(crate) fn run(
 /// Prepares and trains on a device.
 pub(crate) fn run_on<B: Kernels>(
     device: &B::Device,
-    plan: &RunPlan,
+    plan: &SequencesPlan,
     dataset: &Arc<Dataset>,
     memory: &mut Memory,
     resume: &Resume,

@@ -5,8 +5,9 @@ use burn::tensor::{Device, Tensor};
 use genesis_kernels::{Cpu, Precision};
 use genesis_model::{Init, Mode, ParamSpec, Params, specs};
 use genesis_schema::{IGNORE, Seeds, TokenBatch};
-use genesis_train::optim::GradientNorm;
-use genesis_train::trainer::step::accumulate;
+use genesis_train::sequences::documents;
+use genesis_train::sequences::step::accumulate;
+use genesis_train::trainer::optim::GradientNorm;
 use genesis_train::trainer::{Resume, TrainError, prepare, watch};
 
 fn host(gradients: Vec<Tensor<Cpu, 1>>) -> Vec<Vec<f32>> {
@@ -177,7 +178,7 @@ fn diagnosis_tells_a_bad_gradient_from_a_bad_parameter() {
     let params = Params::from_values(specs.into(), vec![tensor([1.0, 1.0]), tensor([1.0, 1.0])]);
     let mut batch = TokenBatch::default();
     push(&mut batch, 4, 4, 17);
-    let samples = || watch::Samples { are: "documents", ids: watch::documents(&[batch]) };
+    let samples = || watch::Samples { are: "documents", ids: documents(&[batch]) };
     let found = watch::diagnose(3, 1.0, 0.1, &norm, &params, samples).unwrap();
     assert_eq!(found.gradients, ["bad"]);
     assert!(found.parameters.is_empty());

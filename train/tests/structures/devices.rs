@@ -6,9 +6,9 @@ use genesis_kernels::Wgpu;
 use genesis_kernels::oracle::ulp;
 use genesis_model::equivariant::Wanted;
 use genesis_schema::{Edges, GraphBatch};
-use genesis_train::atoms::AtomsModelFile;
-use genesis_train::device::gate::SLACK;
+use genesis_train::structures::StructuresModel;
 use genesis_train::trainer::Resume;
+use genesis_train::trainer::gate::SLACK;
 
 use crate::adapter::adapter;
 use crate::fixture::{Memory, SILICON, plan, run, run_on};
@@ -45,11 +45,11 @@ fn a_run_on_wgpu_passes_the_gate_and_has_the_losses_and_predictions_of_the_cpu()
         SLACK * natural.into_iter().fold(0.0, f64::max) + ulp(largest, f64::from(f32::EPSILON));
     assert!(distance(&got) <= allowed, "{got:?}\n{cpu:?}\nallowed {allowed:e}");
 
-    predictions_agree(&AtomsModelFile::open(&dir).unwrap(), &device, &dir);
+    predictions_agree(&StructuresModel::open(&dir).unwrap(), &device, &dir);
 }
 
 /// Energies of a structure on both devices, as near as f32 is to f64.
-fn predictions_agree(model: &AtomsModelFile, device: &burn::tensor::Device<Wgpu>, dir: &Path) {
+fn predictions_agree(model: &StructuresModel, device: &burn::tensor::Device<Wgpu>, dir: &Path) {
     let (_, dataset) = plan(SILICON, dir);
     let frame = dataset.frame(genesis_data::graphs::GraphSplit::Validation, 0).unwrap().frame;
     let edges: Edges = genesis_data::graphs::neighbor_list(

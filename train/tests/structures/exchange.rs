@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use genesis_train::atoms::AtomsModelFile;
-use genesis_train::export::mace::{check, export, import};
+use genesis_train::structures::StructuresModel;
+use genesis_train::structures::mace_torch::{check, export, import};
 use genesis_train::trainer::Resume;
 
 use crate::fixture::{Memory, SILICON, plan, run};
@@ -25,8 +25,8 @@ fn an_export_is_read_back_and_an_import_of_it_is_the_same_network() {
 
     let checkpoint = dir.path().join("imported");
     import(&out, &checkpoint).unwrap();
-    let imported = AtomsModelFile::open(&checkpoint).unwrap();
-    let direct = AtomsModelFile::open(&out).unwrap();
+    let imported = StructuresModel::open(&checkpoint).unwrap();
+    let direct = StructuresModel::open(&out).unwrap();
     assert_eq!(imported.params.host_as::<f64>(), direct.params.host_as::<f64>());
     assert_eq!(imported.blueprint.config(), direct.blueprint.config());
     let again = dir.path().join("again");

@@ -9,9 +9,11 @@ use genesis_data::graphs::GraphDataset;
 use genesis_data::ingest::Silent;
 use genesis_data::ingest::atoms::ingest_atoms;
 use genesis_kernels::{Cpu, Kernels};
-use genesis_train::atoms::train_atoms;
-use genesis_train::config::{AnyConfig, AtomsConfig, AtomsPlan, load_any_text, resolve_atoms};
+use genesis_train::families::{AnyConfig, load_any_text};
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
+use genesis_train::structures::{
+    StructuresConfig, StructuresPlan, resolve_structures, train_structures,
+};
 use genesis_train::trainer::{Outcome, Resume, TrainError, prepare};
 
 /// Eight steps with everything that has a state: moments, average, plateau, stage two.
@@ -29,7 +31,7 @@ checkpoint = { every = 2, keep_last = 2 }
 "#;
 
 /// The plan of a run file; `run` is its folder, where its dataset is made on first use.
-pub(crate) fn plan(text: &str, run: &Path) -> (AtomsPlan, Arc<GraphDataset>) {
+pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<GraphDataset>) {
     let text = text.replace("DIR", &run.display().to_string());
     let config = config(&text);
     let folder = config.data.folder(run);
@@ -38,12 +40,12 @@ pub(crate) fn plan(text: &str, run: &Path) -> (AtomsPlan, Arc<GraphDataset>) {
         ingest_atoms(&ingest, &Silent).unwrap();
     }
     let dataset = Arc::new(GraphDataset::open(&folder).unwrap());
-    (resolve_atoms(config, &dataset).unwrap(), dataset)
+    (resolve_structures(config, &dataset).unwrap(), dataset)
 }
 
-pub(crate) fn config(text: &str) -> AtomsConfig {
+pub(crate) fn config(text: &str) -> StructuresConfig {
     match load_any_text("test", text, &[], &|_| None) {
-        Ok(AnyConfig::Atoms(config)) => *config,
+        Ok(AnyConfig::Structures(config)) => *config,
         Ok(AnyConfig::Sequences(_)) => unreachable!("the kind is mace"),
         Err(problems) => unreachable!("{problems}"),
     }
@@ -95,7 +97,7 @@ impl Observer for Memory {
 
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
-    run: &(AtomsPlan, Arc<GraphDataset>),
+    run: &(StructuresPlan, Arc<GraphDataset>),
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -105,7 +107,7 @@ pub(crate) fn run(
 /// Prepares and trains on a device.
 pub(crate) fn run_on<B: Kernels>(
     device: &B::Device,
-    (plan, dataset): &(AtomsPlan, Arc<GraphDataset>),
+    (plan, dataset): &(StructuresPlan, Arc<GraphDataset>),
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -113,5 +115,5 @@ pub(crate) fn run_on<B: Kernels>(
     let stop = Arc::clone(&memory.stop);
     let first_step_is_last = memory.stop_after.is_some_and(|step| start.step() + 1 >= step);
     stop.store(first_step_is_last, Ordering::Relaxed);
-    train_atoms::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
+    train_structures::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
 }

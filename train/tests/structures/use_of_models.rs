@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use genesis_data::ingest::atoms::{AtomsFormat, AtomsPlan, read_structures};
 use genesis_kernels::Cpu;
-use genesis_train::atoms::md::{Ensemble, MdOptions, run as simulate};
-use genesis_train::atoms::{
-    AtomsError, AtomsModelFile, EVALUATION_FILE, PredictOptions, PredictReport, evaluate_run,
+use genesis_train::structures::md::{Ensemble, MdOptions, run as simulate};
+use genesis_train::structures::{
+    EVALUATION_FILE, PredictOptions, PredictReport, StructuresError, StructuresModel, evaluate_run,
     predict_file,
 };
 use genesis_train::trainer::Resume;
@@ -16,10 +16,10 @@ use genesis_train::trainer::Resume;
 use crate::fixture::{Memory, SILICON, plan, run};
 
 /// A trained run in `dir`, and a file of two structures.
-fn trained(dir: &Path) -> AtomsModelFile {
+fn trained(dir: &Path) -> StructuresModel {
     run(&plan(SILICON, &dir.join("run")), &mut Memory::default(), &Resume::No).unwrap();
     std::fs::write(dir.join("two.xyz"), TWO).unwrap();
-    AtomsModelFile::open(&dir.join("run")).unwrap()
+    StructuresModel::open(&dir.join("run")).unwrap()
 }
 
 const TWO: &str = "2\nLattice=\"5.4 0 0 0 5.4 0 0 0 5.4\" Properties=species:S:1:pos:R:3 \
@@ -37,7 +37,7 @@ fn options(dir: &Path, output: &str) -> PredictOptions {
     }
 }
 
-fn predict(dir: &Path, model: &AtomsModelFile, output: &str) -> PredictReport {
+fn predict(dir: &Path, model: &StructuresModel, output: &str) -> PredictReport {
     predict_file(model, &options(dir, output)).unwrap()
 }
 
@@ -111,7 +111,7 @@ fn an_unknown_element_is_named_with_file_and_line() {
     let model = trained(dir.path());
     std::fs::write(dir.path().join("two.xyz"), TWO.replace("Si 2.3", "Ge 2.3")).unwrap();
     let error = predict_file(&model, &options(dir.path(), "out.xyz")).unwrap_err();
-    assert!(matches!(error, AtomsError::Structure { .. }), "{error}");
+    assert!(matches!(error, StructuresError::Structure { .. }), "{error}");
     let message = error.to_string();
     assert!(message.contains("two.xyz:5") && message.contains("element 32"), "{message}");
     assert!(!dir.path().join("out.xyz").exists());

@@ -141,33 +141,20 @@ const DATA: House = House {
 const TRAIN: House = House {
     folder: "train",
     floors: &[
-        &[("checkpoint", "the checkpoint format, crash-safe"), ("evaluate", "validation loss")],
-        &[("host", "numbers of tensors on the host")],
+        &[("checkpoint", "the checkpoint format, crash-safe"), ("device", "run.device")],
         &[("keys", "keys of a configuration and their problems")],
-        &[("config", "TOML file to checked plan")],
-        &[("device", "run.device"), ("report", "events, TensorBoard, report.html")],
-        &[("exchange", "weights of other programs"), ("cluster", "many processes")],
+        &[("report", "events, TensorBoard, report.html")],
+        &[("exchange", "folders and weights of other programs"), ("cluster", "many processes")],
+        &[("trainer", "the loop, rates, AdamW, the parity gate")],
         &[
-            ("optim", "AdamW, clipping, averages"),
-            ("plateau", "a rate that falls when the loss does not"),
-            ("schedule", "the rate of a step"),
-        ],
-        &[("inference", "generate, embed, score")],
-        &[("export", "folders of other programs, in and out")],
-        &[("trainer", "the loop")],
-        &[
-            ("atoms", "runs on structures"),
-            ("sequences", "runs on sequences"),
-            ("structures", "runs on structures"),
+            ("sequences", "settings, plan, task and use of models of sequences"),
+            ("structures", "settings, plan, task and use of models of structures"),
         ],
         &[("families", "the list of families")],
     ],
     known: &[
-        ("config", "*", "the configuration knows every family and part"),
-        ("device", "trainer", "the parity gate runs a step"),
-        ("export", "atoms", "exchange of a family is not in the family's room"),
-        ("inference", "*", "knows every family"),
-        ("report", "atoms", "figures are fields, one set a family"),
+        ("report", "structures", "figures are fields, one set a family"),
+        ("sequences", "structures", "a checkpoint tells its family by the name of a tokenizer"),
     ],
 };
 

@@ -9,9 +9,9 @@ use genesis_benches::kernels::{
     FAMILIES, Report, ShapeSet, cases, heading, judge, line, remarks, svg, time,
 };
 use genesis_kernels::{Cpu, Kernels};
-use genesis_train::device::gate::{is_the_reference, kernels_of};
 use genesis_train::device::{KernelChoice, OnDevice, on_device};
-use genesis_train::inference::table::write_file;
+use genesis_train::sequences::inference::table::write_file;
+use genesis_train::trainer::gate::{is_the_reference, kernels_of};
 
 use crate::console;
 use crate::device::DeviceArgs;

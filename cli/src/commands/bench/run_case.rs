@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use genesis_benches::case::{Case, CaseError, Fields, Float, MaceCase, Repeats, TransformerCase};
 use genesis_kernels::Kernels;
-use genesis_train::device::gate::kernels_of;
 use genesis_train::device::{OnDevice, on_device};
+use genesis_train::trainer::gate::kernels_of;
 
 use super::kernels::Whose;
 use crate::console;

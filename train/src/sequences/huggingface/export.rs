@@ -14,14 +14,12 @@ use super::folder::{self, StoredDtype, files};
 use super::reference::{REFERENCE, ReferenceBatch};
 use crate::checkpoint::FileEntry;
 use crate::checkpoint::format::sha256;
-use crate::export::error::ExchangeError;
-use crate::export::staging::StagedFolder;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::serialise_safetensors;
-use crate::inference::{LoadedModel, ModelSource};
-
-/// Name of the report in the folder.
-pub const REPORT: &str = "export.json";
+use crate::exchange::error::ExchangeError;
+use crate::exchange::staging::StagedFolder;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::serialise_safetensors;
+use crate::exchange::{CONFIG, ModelSource, REPORT};
+use crate::sequences::inference::SequencesModel;
 
 /// Largest logit difference between the folder read back and what was written, and why.
 const BOUND: f64 = 0.0;
@@ -90,7 +88,7 @@ pub fn export(
     out: &Path,
     options: &ExportOptions,
 ) -> Result<ExportReport, ExchangeError> {
-    export_model(&LoadedModel::read(model)?, out, options)
+    export_model(&SequencesModel::read(model)?, out, options)
 }
 
 /// [`export`] of a model in memory.
@@ -98,7 +96,7 @@ pub fn export(
 /// # Errors
 /// As [`export`].
 pub fn export_model(
-    model: &LoadedModel,
+    model: &SequencesModel,
     out: &Path,
     options: &ExportOptions,
 ) -> Result<ExportReport, ExchangeError> {
@@ -133,14 +131,14 @@ struct Compared {
 }
 
 fn compare(
-    model: &LoadedModel,
+    model: &SequencesModel,
     written: &Path,
     out: &Path,
     dtype: Option<StoredDtype>,
 ) -> Result<Compared, ExchangeError> {
     let batch = ReferenceBatch::new(&model.config);
     let logits = model.logits(&batch.packed);
-    let read_back = LoadedModel::read(written)?.logits(&batch.packed);
+    let read_back = SequencesModel::read(written)?.logits(&batch.packed);
     let rounded = rounded(model, dtype)?.logits(&batch.packed);
     let (to_trained, to_rounded) =
         (largest_difference(&read_back, &logits), largest_difference(&read_back, &rounded));
@@ -157,7 +155,10 @@ fn compare(
 }
 
 /// The model with its parameters as the element types of the export hold them.
-fn rounded(model: &LoadedModel, dtype: Option<StoredDtype>) -> Result<LoadedModel, ExchangeError> {
+fn rounded(
+    model: &SequencesModel,
+    dtype: Option<StoredDtype>,
+) -> Result<SequencesModel, ExchangeError> {
     let tensors = folder::tensors(model, dtype)?;
     let name = |parameter: &str| match &model.origin {
         Some(origin) => origin.preserved.file_name(parameter).to_owned(),
@@ -170,7 +171,7 @@ fn rounded(model: &LoadedModel, dtype: Option<StoredDtype>) -> Result<LoadedMode
         Tensor::<Cpu, 1>::from_floats(values.as_slice(), &FlexDevice)
     });
     let values = values.collect();
-    Ok(LoadedModel { params: Params::from_values(specs, values), ..model.clone() })
+    Ok(SequencesModel { params: Params::from_values(specs, values), ..model.clone() })
 }
 
 /// Largest absolute difference; NaN if any is, infinite if the lengths differ.
@@ -185,12 +186,11 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f64 {
 }
 
 fn report(
-    model: &LoadedModel,
+    model: &SequencesModel,
     compared: &Compared,
     files: &std::collections::BTreeMap<String, Vec<u8>>,
 ) -> ExportReport {
-    let config: serde_json::Value =
-        serde_json::from_slice(&files[super::CONFIG]).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_slice(&files[CONFIG]).unwrap_or_default();
     let specs = model.params.specs();
     let entry = |(name, bytes): (&String, &Vec<u8>)| FileEntry {
         name: name.clone(),

@@ -13,12 +13,12 @@ use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::foreign::CONFIG;
 use super::origin::Origin;
-use crate::export::error::ExchangeError;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::{WEIGHTS, serialise_safetensors};
-use crate::inference::LoadedModel;
+use crate::exchange::CONFIG;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::{WEIGHTS, serialise_safetensors};
+use crate::sequences::inference::SequencesModel;
 
 /// Element type of exported parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl StoredDtype {
 /// # Errors
 /// A value that the element type cannot hold: f16 ends at 65504.
 pub fn tensors(
-    model: &LoadedModel,
+    model: &SequencesModel,
     dtype: Option<StoredDtype>,
 ) -> Result<BTreeMap<String, StoredTensor>, ExchangeError> {
     let origin = model.origin.as_ref();
@@ -112,7 +112,7 @@ fn add_unused(config: &TransformerConfig, tensors: &mut BTreeMap<String, StoredT
 /// # Errors
 /// As [`tensors`]; the tokenizer cannot be saved.
 pub fn files(
-    model: &LoadedModel,
+    model: &SequencesModel,
     dtype: Option<StoredDtype>,
     scratch: &Path,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExchangeError> {
@@ -136,7 +136,7 @@ pub fn files(
 }
 
 /// config.json: the original text of an imported model whose configuration is still the same.
-fn config_text(model: &LoadedModel, dtype: Option<StoredDtype>) -> String {
+fn config_text(model: &SequencesModel, dtype: Option<StoredDtype>) -> String {
     let preserved = model.origin.as_ref().map(|origin| &origin.preserved);
     let mut value = config_to_json(&model.config, &token_ids(model), preserved);
     if let (Some(dtype), Some(object)) = (dtype, value.as_object_mut()) {
@@ -150,7 +150,7 @@ fn config_text(model: &LoadedModel, dtype: Option<StoredDtype>) -> String {
     }
 }
 
-fn token_ids(model: &LoadedModel) -> TokenIds {
+fn token_ids(model: &SequencesModel) -> TokenIds {
     let tokenizer = model.tokenizer.as_ref();
     TokenIds {
         bos: tokenizer.and_then(Tokenizer::bos),
@@ -159,7 +159,7 @@ fn token_ids(model: &LoadedModel) -> TokenIds {
     }
 }
 
-fn generation_config(model: &LoadedModel) -> Vec<u8> {
+fn generation_config(model: &SequencesModel) -> Vec<u8> {
     let ids = token_ids(model);
     // Where there is no padding token, transformers pads with the end token; saying so avoids its
     // warning on every call.

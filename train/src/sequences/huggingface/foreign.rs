@@ -10,12 +10,10 @@ use genesis_model::transformer::hugging_face::{Canonical, canonical_name, config
 use genesis_model::transformer::{TransformerConfig, specs};
 
 use super::origin::Origin;
-use crate::export::error::{ExchangeError, TensorProblem};
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::{WeightFiles, read_json};
-
-/// Configuration file of a Hugging Face folder.
-pub const CONFIG: &str = "config.json";
+use crate::exchange::CONFIG;
+use crate::exchange::error::{ExchangeError, TensorProblem};
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::{WeightFiles, read_json};
 
 /// Small text files that come back unchanged when an imported model is exported.
 const KEPT_TEXTS: [&str; 9] = [

@@ -10,9 +10,10 @@ use serde_json::json;
 use super::folder::tokenizer_files;
 use crate::checkpoint::format::sha256;
 use crate::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, save};
-use crate::export::error::ExchangeError;
-use crate::export::staging::StagedFolder;
-use crate::inference::{LoadedModel, SourceKind};
+use crate::exchange::CHECKPOINT;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::staging::StagedFolder;
+use crate::sequences::inference::SequencesModel;
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,8 +41,8 @@ pub struct ImportReport {
 /// # Errors
 /// [`ExchangeError`] naming file, tensor or key; nothing is left at `out` then.
 pub fn import(dir: &Path, out: &Path) -> Result<ImportReport, ExchangeError> {
-    let model = LoadedModel::read(dir)?;
-    if model.source.kind == SourceKind::Checkpoint {
+    let model = SequencesModel::read(dir)?;
+    if model.source.kind == CHECKPOINT {
         let problem = "is a checkpoint already and can be used as it is";
         return Err(ExchangeError::unsuitable(dir, problem));
     }
@@ -61,7 +62,7 @@ pub fn import(dir: &Path, out: &Path) -> Result<ImportReport, ExchangeError> {
 
 /// Tokenizer files and the memory of the original folder.
 fn attachments(
-    model: &LoadedModel,
+    model: &SequencesModel,
     scratch: &Path,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExchangeError> {
     let mut attachments = match &model.tokenizer {
@@ -74,12 +75,12 @@ fn attachments(
     Ok(attachments)
 }
 
-fn host_tensors(model: &LoadedModel) -> Vec<HostTensor> {
+fn host_tensors(model: &SequencesModel) -> Vec<HostTensor> {
     let host = model.params.host().into_iter();
     host.map(|(name, shape, values)| HostTensor { name, shape, values: values.into() }).collect()
 }
 
-fn describe(model: &LoadedModel) -> Description {
+fn describe(model: &SequencesModel) -> Description {
     let config = json!({ "imported": { "format": "huggingface", "digest": model.source.digest } });
     Description {
         step: 0,
@@ -100,11 +101,11 @@ fn describe(model: &LoadedModel) -> Description {
     }
 }
 
-fn tokenizer_kind(model: &LoadedModel) -> Option<String> {
+fn tokenizer_kind(model: &SequencesModel) -> Option<String> {
     model.tokenizer.as_ref().map(|tokenizer| tokenizer.kind().name().to_owned())
 }
 
-fn report(model: &LoadedModel, out: &Path) -> ImportReport {
+fn report(model: &SequencesModel, out: &Path) -> ImportReport {
     let origin = model.origin.as_ref();
     let family = origin.and_then(|origin| origin.preserved.config["model_type"].as_str());
     ImportReport {

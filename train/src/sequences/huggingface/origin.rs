@@ -11,9 +11,9 @@ use genesis_model::transformer::hugging_face::Preserved;
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
-use crate::export::error::ExchangeError;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::{parse_safetensors, serialise_safetensors};
+use crate::exchange::error::ExchangeError;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::{parse_safetensors, serialise_safetensors};
 
 /// Attachment with names, types and texts.
 pub const ORIGIN_FILE: &str = "huggingface.json";

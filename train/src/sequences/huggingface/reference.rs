@@ -13,9 +13,9 @@ use genesis_model::{Mode, Packed, TransformerConfig};
 use genesis_schema::{IGNORE, Seeds, TokenBatch};
 use safetensors::Dtype;
 
-use crate::export::tensor::StoredTensor;
-use crate::inference::generate::{GenerateOptions, Generator};
-use crate::inference::{InferenceError, LoadedModel};
+use crate::exchange::tensor::StoredTensor;
+use crate::sequences::inference::generate::{GenerateOptions, Generator};
+use crate::sequences::inference::{InferenceError, SequencesModel};
 
 /// Name of the file in the folder.
 pub const REFERENCE: &str = "reference.safetensors";
@@ -99,7 +99,7 @@ impl ReferenceBatch {
     /// NaN logits while generating.
     pub fn file(
         &self,
-        model: &LoadedModel,
+        model: &SequencesModel,
         logits: &[f32],
     ) -> Result<BTreeMap<String, StoredTensor>, InferenceError> {
         let grid = [ROWS, self.columns];
@@ -121,7 +121,7 @@ impl ReferenceBatch {
     }
 
     /// Mean over labelled tokens, nats.
-    fn loss(&self, model: &LoadedModel) -> f32 {
+    fn loss(&self, model: &SequencesModel) -> f32 {
         let packed = Packed::upload(&self.packed, &FlexDevice);
         let sum: Tensor<Cpu, 1> =
             model.network().loss_sum(&packed, &Mode::inference(Precision::Full));
@@ -130,7 +130,7 @@ impl ReferenceBatch {
     }
 
     /// Prompt and greedy continuation, which does not stop at any token; causal models only.
-    fn greedy(&self, model: &LoadedModel) -> Result<Option<[Vec<i64>; 2]>, InferenceError> {
+    fn greedy(&self, model: &SequencesModel) -> Result<Option<[Vec<i64>; 2]>, InferenceError> {
         let context = model.config.context;
         if !model.config.causal() || context <= PROMPT {
             return Ok(None);

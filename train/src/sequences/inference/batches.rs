@@ -8,7 +8,7 @@ use genesis_kernels::Kernels;
 use genesis_schema::{IGNORE, TokenBatch};
 
 use super::error::InferenceError;
-use super::load::LoadedModel;
+use super::load::SequencesModel;
 use super::records::Record;
 
 /// A batch has about this many tokens, more only if one sequence is longer.
@@ -22,7 +22,7 @@ const LOGITS_PER_BATCH: usize = 1 << 24;
 /// # Errors
 /// [`InferenceError::Record`] naming the record.
 pub(crate) fn encode<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
     path: &Path,
     index: usize,

@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use super::batches;
 use super::error::InferenceError;
-use super::load::LoadedModel;
+use super::load::SequencesModel;
 use super::records::{Record, read_records};
 use super::table::{Column, Ending, write_parquet};
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::serialise_safetensors;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::serialise_safetensors;
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +57,7 @@ pub struct Embedding {
 /// A model without tokenizer, a sequence that the tokenizer or the model refuses, two sequences of
 /// one id in safetensors, input/output errors. Nothing is written then.
 pub fn embed<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     input: &Path,
     out: &Path,
     options: &EmbedOptions,
@@ -87,7 +87,7 @@ pub fn embed<B: Kernels>(
 /// # Errors
 /// As [`embed`].
 pub fn embed_records<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     input: &Path,
     records: &[Record],
     options: &EmbedOptions,

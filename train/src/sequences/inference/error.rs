@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use genesis_model::ModelError;
 
-use crate::export::ExchangeError;
+use crate::exchange::ExchangeError;
 
 /// Errors of generate, embed and score.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use genesis_schema::{Seeds, Stream};
 use serde::Serialize;
 
 use super::error::InferenceError;
-use super::load::LoadedModel;
+use super::load::SequencesModel;
 use super::sampling::{Sampling, log_probability};
 
 /// What to draw.
@@ -73,7 +73,7 @@ pub struct Sample {
 /// A masked model, a model without tokenizer, an option out of range, a prompt that the tokenizer
 /// refuses or that fills the context, NaN logits.
 pub fn generate<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     prompt: &str,
     options: &GenerateOptions,
     observe: &mut dyn FnMut(Sample),
@@ -90,7 +90,7 @@ pub fn generate<B: Kernels>(
     Ok(())
 }
 
-fn require_causal<B: Kernels>(model: &LoadedModel<B>) -> Result<(), InferenceError> {
+fn require_causal<B: Kernels>(model: &SequencesModel<B>) -> Result<(), InferenceError> {
     if model.config.causal() {
         return Ok(());
     }
@@ -104,7 +104,7 @@ fn require_causal<B: Kernels>(model: &LoadedModel<B>) -> Result<(), InferenceErr
 
 /// The prompt's tokens; the token that begins or separates documents when there are none.
 fn encode_prompt<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     prompt: &str,
 ) -> Result<Vec<u32>, InferenceError> {
     let tokenizer = model.tokenizer()?;
@@ -146,7 +146,7 @@ pub(crate) struct Generator<B: Kernels> {
 impl<B: Kernels> Generator<B> {
     /// Reads `prompt`. `eos` ends a sample.
     pub(crate) fn start(
-        model: &LoadedModel<B>,
+        model: &SequencesModel<B>,
         prompt: &[u32],
         eos: Option<u32>,
         options: &GenerateOptions,

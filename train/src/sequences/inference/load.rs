@@ -4,51 +4,25 @@
 //! its newest valid one. Not here: resuming a run, which also needs the optimiser.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
 use genesis_data::tokenize::Tokenizer;
 use genesis_kernels::{Cpu, Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::TokenBatch;
-use serde::Serialize;
 
 use super::error::InferenceError;
-use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE, sha256};
-use crate::checkpoint::{self, Checkpoint};
-use crate::export::ExchangeError;
-use crate::export::huggingface::{CONFIG, ForeignModel, ORIGIN_FILE, ORIGIN_TENSORS, Origin};
-
-/// What kind of folder a model came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SourceKind {
-    /// A Genesis checkpoint.
-    Checkpoint,
-    /// A folder that transformers reads.
-    HuggingFace,
-    /// A folder that mace-torch can rebuild.
-    Mace,
-}
-
-/// Where a model came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ModelSource {
-    /// Kind of folder.
-    pub kind: SourceKind,
-    /// The folder that was read: the checkpoint inside a run folder.
-    pub path: PathBuf,
-    /// SHA-256: of manifest.json for a checkpoint, of the list of file digests otherwise.
-    pub digest: String,
-    /// Updates done, for a checkpoint.
-    pub step: Option<u64>,
-    /// Checkpoints that were passed over and why.
-    pub notes: Vec<String>,
-}
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::format::{MANIFEST_FILE, sha256};
+use crate::exchange::{CONFIG, ExchangeError, ModelSource, choose, holds_checkpoint};
+use crate::sequences::huggingface::{
+    ForeignModel, HUGGING_FACE, ORIGIN_FILE, ORIGIN_TENSORS, Origin,
+};
 
 /// A model ready to answer, on the CPU unless it was moved.
 #[derive(Debug, Clone)]
-pub struct LoadedModel<B: Kernels = Cpu> {
+pub struct SequencesModel<B: Kernels = Cpu> {
     /// What the network is.
     pub config: TransformerConfig,
     /// Its parameters.
@@ -61,7 +35,7 @@ pub struct LoadedModel<B: Kernels = Cpu> {
     pub origin: Option<Origin>,
 }
 
-impl LoadedModel {
+impl SequencesModel {
     /// Opens `path` and checks that tokenizer and network fit together.
     ///
     /// # Errors
@@ -81,13 +55,10 @@ impl LoadedModel {
         }
     }
 
-    /// [`LoadedModel::open`] for what needs no text.
+    /// [`SequencesModel::open`] for what needs no text.
     pub(crate) fn read(path: &Path) -> Result<Self, ExchangeError> {
-        let is_checkpoint = [COMMITTED_FILE, MANIFEST_FILE, "checkpoints"]
-            .iter()
-            .any(|name| path.join(name).exists());
-        if is_checkpoint {
-            let (checkpoint, notes) = find(path)?;
+        if holds_checkpoint(path) {
+            let (checkpoint, notes) = choose(path)?;
             return Self::from_checkpoint(&checkpoint, notes);
         }
         if path.join(CONFIG).is_file() {
@@ -105,7 +76,7 @@ impl LoadedModel {
         let path = &checkpoint.path;
         let manifest_path = path.join(MANIFEST_FILE);
         let description = &checkpoint.manifest.description;
-        if crate::atoms::is_of_atoms(checkpoint) {
+        if crate::structures::is_of_atoms(checkpoint) {
             let because = "it is a network of atoms; use `genesis predict`, `md` or `evaluate`";
             return Err(ExchangeError::unsuitable(path, because.to_owned()));
         }
@@ -123,20 +94,13 @@ impl LoadedModel {
         } else {
             None
         };
-        let manifest = read(&manifest_path)?;
-        let source = ModelSource {
-            kind: SourceKind::Checkpoint,
-            path: path.clone(),
-            digest: sha256(&manifest),
-            step: Some(description.step),
-            notes,
-        };
+        let source = ModelSource::of_checkpoint(checkpoint, notes)?;
         Self::assemble(config, &values, read_tokenizer(path)?, source, origin)
     }
 
     fn from_foreign(path: &Path, foreign: ForeignModel) -> Result<Self, ExchangeError> {
         let source = ModelSource {
-            kind: SourceKind::HuggingFace,
+            kind: HUGGING_FACE,
             path: path.to_path_buf(),
             digest: digest_of_folder(path)?,
             step: None,
@@ -159,12 +123,12 @@ impl LoadedModel {
     }
 }
 
-impl<B: Kernels> LoadedModel<B> {
+impl<B: Kernels> SequencesModel<B> {
     /// The same model on another device.
     #[must_use]
-    pub fn on<To: Kernels>(self, device: &To::Device) -> LoadedModel<To> {
+    pub fn on<To: Kernels>(self, device: &To::Device) -> SequencesModel<To> {
         let Self { config, params, tokenizer, source, origin } = self;
-        LoadedModel { params: params.on(device), config, tokenizer, source, origin }
+        SequencesModel { params: params.on(device), config, tokenizer, source, origin }
     }
 
     /// Where its parameters lie.
@@ -199,31 +163,6 @@ impl<B: Kernels> LoadedModel<B> {
         let packed = Packed::upload(batch, &self.device());
         let hidden = self.network().hidden(&packed, &Mode::inference(Precision::Full));
         hidden.into_data().convert::<f32>().into_vec().expect("converted to f32 just now")
-    }
-}
-
-/// The checkpoint that `path` means, and notes on those passed over.
-pub(crate) fn find(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
-    let checkpoints = path.join("checkpoints");
-    if !checkpoints.is_dir() {
-        return Ok((checkpoint::open(path)?, Vec::new()));
-    }
-    let found = checkpoint::best(&checkpoints)?;
-    let notes = found
-        .rejections
-        .iter()
-        .map(|rejection| format!("passed over {}: {}", rejection.path.display(), rejection.reason));
-    let notes: Vec<String> = notes.collect();
-    match found.checkpoint {
-        Some(checkpoint) => Ok((checkpoint, notes)),
-        None if notes.is_empty() => Err(ExchangeError::NotAModel {
-            path: path.to_path_buf(),
-            because: "its `checkpoints` folder holds no checkpoint yet".to_owned(),
-        }),
-        None => Err(ExchangeError::NotAModel {
-            path: path.to_path_buf(),
-            because: format!("none of its checkpoints is valid: {}", notes.join("; ")),
-        }),
     }
 }
 

@@ -8,7 +8,7 @@ use genesis_schema::TokenBatch;
 
 use super::batches;
 use super::error::InferenceError;
-use super::load::LoadedModel;
+use super::load::SequencesModel;
 use super::sampling::log_sum_exp;
 
 /// `log p(token at place | all other tokens)` for some places of one sequence.
@@ -24,7 +24,7 @@ impl MaskedMarginals {
     /// # Errors
     /// A causal model, a tokenizer without mask token, NaN logits.
     pub(crate) fn compute<B: Kernels>(
-        model: &LoadedModel<B>,
+        model: &SequencesModel<B>,
         tokenizer: &Tokenizer,
         tokens: &[u32],
         places: &[usize],

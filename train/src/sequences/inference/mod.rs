@@ -20,5 +20,5 @@ pub mod variants;
 pub use embed::{EmbedOptions, EmbedSummary, embed};
 pub use error::InferenceError;
 pub use generate::{Ended, GenerateOptions, Sample, generate};
-pub use load::{LoadedModel, ModelSource, SourceKind};
+pub use load::SequencesModel;
 pub use score::{Method, ScoreOptions, ScoreRow, ScoreSummary, ScoreTable, score};

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::batches;
 use super::error::InferenceError;
-use super::load::LoadedModel;
+use super::load::SequencesModel;
 use super::marginal::MaskedMarginals;
 use super::records::{Record, read_records};
 use super::sampling::log_probability;
@@ -94,7 +94,7 @@ pub struct ScoreTable {
 /// A model without tokenizer, a sequence or variant that does not fit tokenizer, model or wild
 /// type, no common length to take a consensus of.
 pub fn score<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     input: &Path,
     options: &ScoreOptions,
     progress: &mut dyn FnMut(u64, u64),
@@ -197,7 +197,7 @@ fn read_wild_type(given: &str) -> Result<String, InferenceError> {
 }
 
 fn score_causal<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
     subject: &mut Subject<'_>,
     options: &ScoreOptions,
@@ -219,7 +219,7 @@ fn score_causal<B: Kernels>(
 }
 
 fn log_likelihoods<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
     progress: &mut dyn FnMut(u64, u64),
@@ -249,7 +249,7 @@ fn log_likelihoods<B: Kernels>(
 }
 
 fn pseudo_log_likelihoods<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
     progress: &mut dyn FnMut(u64, u64),
@@ -268,7 +268,7 @@ fn pseudo_log_likelihoods<B: Kernels>(
 }
 
 fn masked_marginals<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
     wild_type: &str,
@@ -308,7 +308,7 @@ fn masked_marginals<B: Kernels>(
 }
 
 fn encode_all<B: Kernels>(
-    model: &LoadedModel<B>,
+    model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
     subject: &Subject<'_>,
 ) -> Result<Vec<Vec<u32>>, InferenceError> {

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use genesis_data::ingest::{Generate, IngestPlan};
 use serde::{Deserialize, Serialize};
 
-/// Folder of a run that holds the dataset it made itself.
-pub const DATASET_FOLDER: &str = "dataset";
+use crate::trainer::DATASET_FOLDER;
 
 /// `[data]`: exactly one of the three keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DataConfig {
+pub struct SequencesData {
     /// A dataset folder made by `genesis ingest`. `${NAME}` is expanded from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<PathBuf>,
@@ -24,7 +23,7 @@ pub struct DataConfig {
     pub generate: Option<Generate>,
 }
 
-impl DataConfig {
+impl SequencesData {
     /// Where the dataset of a run in `run_dir` lies, or will lie.
     pub fn folder(&self, run_dir: &Path) -> PathBuf {
         self.dataset.clone().unwrap_or_else(|| run_dir.join(DATASET_FOLDER))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::device::DeviceChoice;
+use crate::keys::{ConfigProblems, DecayConfig, RunFile, to_text};
 
 const GOOD: &str = r#"[run]
 dir = "runs/x"
@@ -30,11 +31,10 @@ peak_rate = 1e-3
 decay = { kind = "cosine", floor_ratio = 0.1 }
 "#;
 
-fn load_with(text: &str, overrides: &[&str]) -> Result<RunConfig, ConfigProblems> {
+fn load_with(text: &str, overrides: &[&str]) -> Result<SequencesConfig, ConfigProblems> {
     let overrides: Vec<String> = overrides.iter().map(|&o| o.to_owned()).collect();
-    load_text("run.toml", text, &overrides, &|name| {
-        (name == "GENESIS_SHARED").then(|| "/shared".to_owned())
-    })
+    RunFile::parse("run.toml", text, &overrides)?
+        .check(&|name| (name == "GENESIS_SHARED").then(|| "/shared".to_owned()))
 }
 
 /// Every problem, one per line.
@@ -68,7 +68,7 @@ fn a_good_file_loads_with_its_defaults() {
 fn every_written_config_reads_back_equal() {
     let file = edited("runs/x", "a/$${literal}/b");
     let config = load_with(&file, &["report.sample.prompts=[\"To be\"]"]).unwrap();
-    let text = load::to_text(&config).unwrap();
+    let text = to_text(&config).unwrap();
     assert_eq!(load_with(&text, &[]).unwrap(), config, "{text}");
     assert_eq!(config.run.dir.to_str(), Some("a/${literal}/b"));
 }
@@ -243,7 +243,8 @@ fn an_unset_environment_variable_is_named_with_its_key() {
 
 #[test]
 fn a_missing_or_unreadable_file_is_named() {
-    let error = load(std::path::Path::new("/no/such.toml"), &[]).unwrap_err().to_string();
+    let error =
+        RunFile::read(std::path::Path::new("/no/such.toml"), &[]).err().unwrap().to_string();
     assert!(error.starts_with("/no/such.toml: cannot read it"), "{error}");
 }
 

@@ -17,10 +17,10 @@ use genesis_schema::{Edges, Frame, GraphBatch};
 use serde::Serialize;
 
 use super::curve;
-use crate::atoms::{AtomsError, AtomsModelFile};
-use crate::export::error::ExchangeError;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::read_safetensors;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::read_safetensors;
+use crate::structures::{StructuresError, StructuresModel};
 
 /// The structures.
 const FRAMES: &str = "frames.extxyz";
@@ -69,11 +69,11 @@ pub struct MaceCheckReport {
 /// # Errors
 /// [`ExchangeError`] naming the file and tensor that is missing, misshapen or of no such model.
 pub fn check(folder: &Path, oracle: &Path) -> Result<MaceCheckReport, ExchangeError> {
-    let model = AtomsModelFile::open(folder)?;
+    let model = StructuresModel::open(folder)?;
     let tensors = read_safetensors(oracle)?;
     let oracle = Oracle { path: oracle.to_path_buf(), tensors };
     let frames = frames(folder, &oracle)?;
-    let failed = |error: AtomsError| ExchangeError::unsuitable(folder, error.to_string());
+    let failed = |error: StructuresError| ExchangeError::unsuitable(folder, error.to_string());
     let (batch, edges) = graphs(&model, &frames).map_err(failed)?;
     let wanted = Wanted { forces: true, stress: true };
     let prediction = model.predict(&batch, wanted).map_err(failed)?;
@@ -83,7 +83,7 @@ pub fn check(folder: &Path, oracle: &Path) -> Result<MaceCheckReport, ExchangeEr
     let (loss, gradients) =
         curve::gradients(&model, &model.params, &batch, &LOSS).map_err(failed)?;
     report.loss_rel = oracle.numbers("loss")?.map(|want| relative(loss, want[0]));
-    let gradients = gradients.iter().map(|it| crate::host::values_of(it).into_f64());
+    let gradients = gradients.iter().map(|it| crate::checkpoint::host::values_of(it).into_f64());
     let names = model.blueprint.specs().iter().map(|spec| spec.name.clone());
     compare_gradients(&mut report, &oracle, &names.zip(gradients).collect())?;
     if let Some(want) = oracle.numbers("curve")? {
@@ -149,14 +149,16 @@ fn frames(folder: &Path, oracle: &Oracle) -> Result<Vec<Frame>, ExchangeError> {
 
 /// All structures as one batch, and the edges of each.
 fn graphs(
-    model: &AtomsModelFile,
+    model: &StructuresModel,
     frames: &[Frame],
-) -> Result<(GraphBatch, Vec<Edges>), AtomsError> {
+) -> Result<(GraphBatch, Vec<Edges>), StructuresError> {
     let mut batch = GraphBatch::default();
     let mut all = Vec::with_capacity(frames.len());
     for (frame, id) in frames.iter().zip(0u64..) {
-        let edges = neighbor_list(&frame.positions, &frame.cell, frame.periodic, model.cutoff())
-            .map_err(|source| AtomsError::Neighbors { place: format!("structure {id}"), source })?;
+        let edges =
+            neighbor_list(&frame.positions, &frame.cell, frame.periodic, model.cutoff()).map_err(
+                |source| StructuresError::Neighbors { place: format!("structure {id}"), source },
+            )?;
         batch.push(frame.clone(), &edges, id);
         all.push(edges);
     }

@@ -6,8 +6,8 @@ use genesis_model::Params;
 use genesis_model::equivariant::{LossConfig, LossCounts, loss_and_gradients};
 use genesis_schema::GraphBatch;
 
-use crate::atoms::{AtomsError, AtomsModelFile};
-use crate::optim::{AdamSettings, Optimizer, Rule};
+use crate::structures::{StructuresError, StructuresModel};
+use crate::trainer::optim::{AdamSettings, Optimizer, Rule};
 
 /// `torch.optim.Adam(lr=5e-3, amsgrad=True)`: no decay, no clip.
 const RATE: f64 = 5e-3;
@@ -16,11 +16,11 @@ const RULE: Rule =
 
 /// Loss of `batch` and its gradients in the order of the specs.
 pub(super) fn gradients(
-    model: &AtomsModelFile,
+    model: &StructuresModel,
     params: &Params<Cpu>,
     batch: &GraphBatch,
     loss: &LossConfig,
-) -> Result<(f64, Vec<Tensor<Cpu, 1>>), AtomsError> {
+) -> Result<(f64, Vec<Tensor<Cpu, 1>>), StructuresError> {
     let counts = LossCounts::of(batch);
     let found = loss_and_gradients(&model.blueprint, params, batch, loss, counts)?;
     Ok((found.terms.total(), found.gradients))
@@ -28,11 +28,11 @@ pub(super) fn gradients(
 
 /// Losses before each of `steps` updates.
 pub(super) fn losses(
-    model: &AtomsModelFile,
+    model: &StructuresModel,
     batch: &GraphBatch,
     loss: &LossConfig,
     steps: usize,
-) -> Result<Vec<f64>, AtomsError> {
+) -> Result<Vec<f64>, StructuresError> {
     let mut params = model.params.clone();
     let mut optimizer = Optimizer::new(RULE, &params);
     let mut losses = Vec::with_capacity(steps);

@@ -10,16 +10,16 @@ use safetensors::Dtype;
 use serde::Serialize;
 
 use super::reference;
-use crate::atoms::AtomsModelFile;
 use crate::checkpoint::FileEntry;
 use crate::checkpoint::format::sha256;
-use crate::export::error::ExchangeError;
-use crate::export::huggingface::CONFIG;
-use crate::export::huggingface::export::REPORT;
-use crate::export::staging::StagedFolder;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::{WEIGHTS, serialise_safetensors};
-use crate::inference::ModelSource;
+use crate::exchange::CONFIG;
+use crate::exchange::ModelSource;
+use crate::exchange::REPORT;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::staging::StagedFolder;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::{WEIGHTS, serialise_safetensors};
+use crate::structures::StructuresModel;
 
 /// The program beside the export that makes the torch model.
 const LOADER: &str = "load_mace.py";
@@ -66,7 +66,7 @@ pub fn export(
     out: &Path,
     overwrite: bool,
 ) -> Result<MaceExportReport, ExchangeError> {
-    let model = AtomsModelFile::open(model)?;
+    let model = StructuresModel::open(model)?;
     let staged = StagedFolder::create(out, overwrite.then_some(REPORT))?;
     let exported = mace_torch::export(&model.blueprint, &model.params);
     let files = files(&exported, out)?;
@@ -100,8 +100,8 @@ pub fn export(
 }
 
 /// The folder read back against the model, which must agree.
-fn parity(model: &AtomsModelFile, folder: &Path, out: &Path) -> Result<f64, ExchangeError> {
-    let back = AtomsModelFile::open(folder)?;
+fn parity(model: &StructuresModel, folder: &Path, out: &Path) -> Result<f64, ExchangeError> {
+    let back = StructuresModel::open(folder)?;
     let exact = model.clone().cast(FloatDType::F64);
     let figure = reference::largest_difference(&exact, &back)
         .map_err(|error| ExchangeError::unsuitable(out, error.to_string()))?;

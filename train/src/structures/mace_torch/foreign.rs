@@ -7,11 +7,11 @@ use genesis_model::equivariant::Blueprint;
 use genesis_model::equivariant::mace_torch::{self, HostTensor, config_from_json};
 
 use crate::checkpoint::format::sha256;
-use crate::export::error::ExchangeError;
-use crate::export::huggingface::CONFIG;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::{WEIGHTS, parse_safetensors};
-use crate::inference::{ModelSource, SourceKind};
+use crate::exchange::CONFIG;
+use crate::exchange::ModelSource;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::{WEIGHTS, parse_safetensors};
 
 /// A model of a folder.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl ForeignMace {
             blueprint: imported.blueprint,
             parameters: imported.parameters,
             source: ModelSource {
-                kind: SourceKind::Mace,
+                kind: super::MACE,
                 path: folder.to_path_buf(),
                 digest: sha256(digests.as_bytes()),
                 step: None,

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::foreign::ForeignMace;
 use crate::checkpoint::format::sha256;
 use crate::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, save};
-use crate::config::atoms::plan::NO_TOKENIZER;
-use crate::export::error::ExchangeError;
-use crate::export::staging::StagedFolder;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::staging::StagedFolder;
+use crate::structures::plan::NO_TOKENIZER;
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Serialize)]

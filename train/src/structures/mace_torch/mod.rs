@@ -14,12 +14,15 @@ mod reference;
 
 use std::path::Path;
 
+use crate::exchange::CONFIG;
+
 pub use check::{MaceCheckReport, check};
 pub use export::{MaceExportReport, export};
 pub use foreign::ForeignMace;
 pub use import::{MaceImportReport, import};
 
-use crate::export::huggingface::CONFIG;
+/// Kind of the source of a model that came from such a folder.
+const MACE: &str = "mace";
 
 /// Whether `path` holds the hyper-parameters of a MACE.
 pub fn is_mace_folder(path: &Path) -> bool {

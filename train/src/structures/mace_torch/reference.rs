@@ -4,7 +4,7 @@ use genesis_data::graphs::neighbor_list;
 use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, FrameLabels, FrameWeights, GraphBatch, Seeds};
 
-use crate::atoms::{AtomsError, AtomsModelFile};
+use crate::structures::{StructuresError, StructuresModel};
 
 /// Atoms along an edge of the cube.
 const EDGE: u64 = 2;
@@ -12,13 +12,13 @@ const EDGE: u64 = 2;
 const SPACING: f64 = 2.0;
 
 /// Eight atoms near the corners of a cube in a periodic cell, once for each head.
-pub(super) fn batch(model: &AtomsModelFile) -> Result<GraphBatch, AtomsError> {
+pub(super) fn batch(model: &StructuresModel) -> Result<GraphBatch, StructuresError> {
     let config = model.blueprint.config();
     let mut batch = GraphBatch::default();
     for (head, id) in config.heads.iter().zip(0u64..) {
         let frame = frame(&config.elements, head, id);
         let found = neighbor_list(&frame.positions, &frame.cell, frame.periodic, model.cutoff());
-        let edges = found.map_err(|source| AtomsError::Neighbors {
+        let edges = found.map_err(|source| StructuresError::Neighbors {
             place: "the structure that compares exports".to_owned(),
             source,
         })?;
@@ -54,9 +54,9 @@ fn frame(elements: &[u8], head: &str, id: u64) -> Frame {
 /// Largest difference of an energy (eV), force (eV/Å) or stress (eV/Å^3), relative to the largest
 /// of its kind or to one.
 pub(super) fn largest_difference(
-    a: &AtomsModelFile,
-    b: &AtomsModelFile,
-) -> Result<f64, AtomsError> {
+    a: &StructuresModel,
+    b: &StructuresModel,
+) -> Result<f64, StructuresError> {
     let batch = batch(a)?;
     let wanted = Wanted { forces: true, stress: true };
     let (a, b) = (a.predict(&batch, wanted)?, b.predict(&batch, wanted)?);

@@ -14,7 +14,7 @@ use genesis_schema::{Seeds, Stream};
 
 use super::MdOptions;
 use super::system::{Forces, System, thermal_speed};
-use crate::atoms::error::AtomsError;
+use crate::structures::error::StructuresError;
 
 /// Which states are visited.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +57,7 @@ impl Integrator {
         system: &mut System,
         forces: &mut dyn Forces,
         step: u64,
-    ) -> Result<(), AtomsError> {
+    ) -> Result<(), StructuresError> {
         let dt = self.timestep_fs;
         system.kick(0.5 * dt);
         match self.ensemble {

@@ -22,8 +22,8 @@ use genesis_model::equivariant::Wanted;
 use genesis_schema::{Frame, GraphBatch, Seeds};
 use serde::Serialize;
 
-use super::error::AtomsError;
-use super::model::AtomsModelFile;
+use super::error::StructuresError;
+use super::model::StructuresModel;
 use super::output::{Written, append_extxyz};
 use super::predict::batch_of;
 pub use integrate::{Ensemble, Integrator};
@@ -89,16 +89,16 @@ pub struct MdState {
 /// Moves `frame` with the forces of `model` and writes its trajectory to `path`.
 ///
 /// # Errors
-/// [`AtomsError`]: options that cannot work, a structure that does not fit the network, numbers
+/// [`StructuresError`]: options that cannot work, a structure that does not fit the network, numbers
 /// that left all bounds, a file that cannot be written.
 pub fn run<B: Kernels>(
-    model: &AtomsModelFile<B>,
+    model: &StructuresModel<B>,
     frame: &Frame,
     options: &MdOptions,
     path: &Path,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&MdState),
-) -> Result<MdReport, AtomsError> {
+) -> Result<MdReport, StructuresError> {
     let mut forces = ModelForces { model, frame: frame.clone() };
     let mut trajectory = Trajectory::create(path)?;
     simulate(&mut forces, frame, options, &mut trajectory, stop, watch)
@@ -115,7 +115,7 @@ pub fn simulate(
     trajectory: &mut Trajectory,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&MdState),
-) -> Result<MdReport, AtomsError> {
+) -> Result<MdReport, StructuresError> {
     check(options)?;
     let stream = Seeds::new(options.seed).stream("md/velocities");
     let mut system = System::new(frame, options.temperature_k, stream, forces)?;
@@ -133,7 +133,7 @@ pub fn simulate(
         let largest = system.largest_force();
         if !(system.potential.is_finite() && largest.is_finite()) {
             let (energy, written) = (system.potential, trajectory.frames);
-            return Err(AtomsError::Exploded { step, energy, force: largest, written });
+            return Err(StructuresError::Exploded { step, energy, force: largest, written });
         }
         record.add(&system, step, options);
         stopped = stop.load(Ordering::Relaxed);
@@ -151,10 +151,10 @@ pub fn simulate(
     Ok(record.report(&system, isolated, (done, trajectory.frames), seconds, stopped))
 }
 
-fn check(options: &MdOptions) -> Result<(), AtomsError> {
+fn check(options: &MdOptions) -> Result<(), StructuresError> {
     let positive = |value: f64| value.is_finite() && value > 0.0;
     let option = |option, value: f64, allowed| {
-        Err(AtomsError::Option { option, value: value.to_string(), allowed })
+        Err(StructuresError::Option { option, value: value.to_string(), allowed })
     };
     if !positive(options.timestep_fs) {
         return option("--timestep-fs", options.timestep_fs, "a number above 0");
@@ -175,12 +175,15 @@ fn check(options: &MdOptions) -> Result<(), AtomsError> {
 
 /// Forces of a trained network.
 struct ModelForces<'a, B: Kernels> {
-    model: &'a AtomsModelFile<B>,
+    model: &'a StructuresModel<B>,
     frame: Frame,
 }
 
 impl<B: Kernels> Forces for ModelForces<'_, B> {
-    fn evaluate(&mut self, positions: &[[f64; 3]]) -> Result<(f64, Vec<[f64; 3]>), AtomsError> {
+    fn evaluate(
+        &mut self,
+        positions: &[[f64; 3]],
+    ) -> Result<(f64, Vec<[f64; 3]>), StructuresError> {
         self.frame.positions.copy_from_slice(positions);
         let mut batch = GraphBatch::default();
         let place = || "the structure that moves".to_owned();
@@ -203,9 +206,9 @@ impl Trajectory {
     /// Creates the file, replacing an older one.
     ///
     /// # Errors
-    /// [`AtomsError::Io`].
-    pub fn create(path: &Path) -> Result<Self, AtomsError> {
-        let file = File::create(path).map_err(AtomsError::io(path, "create"))?;
+    /// [`StructuresError::Io`].
+    pub fn create(path: &Path) -> Result<Self, StructuresError> {
+        let file = File::create(path).map_err(StructuresError::io(path, "create"))?;
         Ok(Self { path: path.to_path_buf(), file: BufWriter::new(file), frames: 0 })
     }
 
@@ -215,7 +218,7 @@ impl Trajectory {
         system: &System,
         step: u64,
         timestep_fs: f64,
-    ) -> Result<(), AtomsError> {
+    ) -> Result<(), StructuresError> {
         let moved = Frame { positions: system.positions.clone(), ..frame.clone() };
         let mut text = String::new();
         let info = vec![
@@ -236,11 +239,11 @@ impl Trajectory {
             },
         );
         self.frames += 1;
-        self.file.write_all(text.as_bytes()).map_err(AtomsError::io(&self.path, "write"))
+        self.file.write_all(text.as_bytes()).map_err(StructuresError::io(&self.path, "write"))
     }
 
-    fn finish(&mut self) -> Result<(), AtomsError> {
-        self.file.flush().map_err(AtomsError::io(&self.path, "write"))
+    fn finish(&mut self) -> Result<(), StructuresError> {
+        self.file.flush().map_err(StructuresError::io(&self.path, "write"))
     }
 }
 

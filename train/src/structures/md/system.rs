@@ -3,7 +3,7 @@
 use genesis_schema::{Frame, Stream};
 
 use super::masses::mass;
-use crate::atoms::error::AtomsError;
+use crate::structures::error::StructuresError;
 
 /// Acceleration in Å/fs^2 of a mass of 1 u under a force of 1 eV/Å: `e / u * 1e-10`, from the
 /// 2018 CODATA values of the elementary charge and the atomic mass constant.
@@ -16,8 +16,9 @@ pub trait Forces {
     /// Potential energy, eV, and forces, eV/Å.
     ///
     /// # Errors
-    /// [`AtomsError`] if the positions have none.
-    fn evaluate(&mut self, positions: &[[f64; 3]]) -> Result<(f64, Vec<[f64; 3]>), AtomsError>;
+    /// [`StructuresError`] if the positions have none.
+    fn evaluate(&mut self, positions: &[[f64; 3]])
+    -> Result<(f64, Vec<[f64; 3]>), StructuresError>;
 }
 
 /// State of a simulation.
@@ -45,7 +46,7 @@ impl System {
         temperature_k: f64,
         stream: Stream,
         forces: &mut dyn Forces,
-    ) -> Result<Self, AtomsError> {
+    ) -> Result<Self, StructuresError> {
         let masses: Vec<f64> = frame.atomic_numbers.iter().map(|&number| mass(number)).collect();
         let velocity = |(atom, mass): (u64, &f64)| {
             let width = thermal_speed(temperature_k, *mass);
@@ -115,7 +116,7 @@ impl System {
     ///
     /// # Errors
     /// What the forces fail with.
-    pub fn pull(&mut self, forces: &mut dyn Forces) -> Result<(), AtomsError> {
+    pub fn pull(&mut self, forces: &mut dyn Forces) -> Result<(), StructuresError> {
         (self.potential, self.forces) = forces.evaluate(&self.positions)?;
         Ok(())
     }

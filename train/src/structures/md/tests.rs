@@ -5,13 +5,16 @@ use std::sync::atomic::AtomicBool;
 use genesis_schema::{FrameLabels, FrameWeights};
 
 use super::*;
-use crate::atoms::md::system::{ACCELERATION, BOLTZMANN};
+use crate::structures::md::system::{ACCELERATION, BOLTZMANN};
 
 /// Every atom on a spring to the origin: `E = k/2 r^2`, 1 eV/Å^2.
 struct Springs;
 
 impl Forces for Springs {
-    fn evaluate(&mut self, positions: &[[f64; 3]]) -> Result<(f64, Vec<[f64; 3]>), AtomsError> {
+    fn evaluate(
+        &mut self,
+        positions: &[[f64; 3]],
+    ) -> Result<(f64, Vec<[f64; 3]>), StructuresError> {
         let energy = positions.iter().flatten().map(|x| 0.5 * x * x).sum();
         Ok((energy, positions.iter().map(|r| r.map(|x| -x)).collect()))
     }
@@ -109,6 +112,6 @@ fn a_simulation_that_leaves_all_bounds_is_stopped_with_its_step() {
     let stop = AtomicBool::new(false);
     let error = simulate(&mut Springs, &frame(2), &options, &mut trajectory, &stop, &mut |_| {})
         .unwrap_err();
-    assert!(matches!(error, AtomsError::Exploded { .. }), "{error}");
+    assert!(matches!(error, StructuresError::Exploded { .. }), "{error}");
     assert!(error.to_string().contains("shorter time step"), "{error}");
 }

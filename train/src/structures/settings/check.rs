@@ -1,16 +1,17 @@
 //! Checks of meaning of a run file of atoms: ranges, and values that must fit each other. What
 //! follows from the dataset is checked when the plan is made.
 
-use super::super::check::Found;
-use super::super::problem::ConfigProblem;
-use super::{
-    AtomsBatch, AtomsConfig, AtomsData, AtomsDtype, AtomsModel, AtomsObjective, StageTwoConfig,
-};
 use genesis_data::ingest::GenerateAtoms;
 use genesis_model::equivariant::Penalty;
 
+use super::{
+    StageTwoConfig, StructuresBatch, StructuresConfig, StructuresData, StructuresDtype,
+    StructuresNetwork, StructuresObjective,
+};
+use crate::keys::{ConfigProblem, Found};
+
 /// Every problem of meaning in `config`.
-pub(in super::super) fn check(config: &AtomsConfig) -> Vec<ConfigProblem> {
+pub(super) fn check(config: &StructuresConfig) -> Vec<ConfigProblem> {
     let mut found = Found::default();
     found.check_run(&config.run);
     check_data(&mut found, &config.data);
@@ -30,7 +31,7 @@ pub(in super::super) fn check(config: &AtomsConfig) -> Vec<ConfigProblem> {
     found.0
 }
 
-fn check_data(found: &mut Found, data: &AtomsData) {
+fn check_data(found: &mut Found, data: &StructuresData) {
     found.exactly_one(
         "data",
         &[
@@ -55,7 +56,7 @@ fn check_data(found: &mut Found, data: &AtomsData) {
     }
 }
 
-fn check_model(found: &mut Found, AtomsModel::Mace(model): &AtomsModel) {
+fn check_model(found: &mut Found, StructuresNetwork::Mace(model): &StructuresNetwork) {
     found.at_least("model.channels", model.channels as u64, 1);
     found.positive("model.r_max_angstrom", model.r_max_angstrom);
     for (path, value) in
@@ -67,8 +68,8 @@ fn check_model(found: &mut Found, AtomsModel::Mace(model): &AtomsModel) {
     found.require(shift.is_finite(), "model.shift_ev", || format!("is {shift}, must be finite"));
 }
 
-fn check_objective(found: &mut Found, objective: &AtomsObjective) {
-    let AtomsObjective { loss, energy_weight, forces_weight, stress_weight } = *objective;
+fn check_objective(found: &mut Found, objective: &StructuresObjective) {
+    let StructuresObjective { loss, energy_weight, forces_weight, stress_weight } = *objective;
     check_weights(found, "objective", [energy_weight, forces_weight, stress_weight]);
     if let Penalty::Huber { delta } | Penalty::Universal { delta } = loss {
         found.positive("objective.loss.delta", delta);
@@ -84,15 +85,15 @@ fn check_weights(found: &mut Found, table: &str, weights: [f64; 3]) {
     });
 }
 
-fn check_batch(found: &mut Found, batch: AtomsBatch) {
+fn check_batch(found: &mut Found, batch: StructuresBatch) {
     found.at_least("batch.frames", batch.frames as u64, 1);
     found.at_least("batch.max_atoms", batch.max_atoms as u64, 1);
     found.at_least("batch.max_edges", batch.max_edges as u64, 1);
 }
 
-fn check_precision(found: &mut Found, config: &AtomsConfig) {
+fn check_precision(found: &mut Found, config: &StructuresConfig) {
     let (device, dtype) = (config.run.device, config.precision.dtype);
-    found.require(dtype != AtomsDtype::F64 || device.has_f64(), "precision.dtype", || {
+    found.require(dtype != StructuresDtype::F64 || device.has_f64(), "precision.dtype", || {
         format!(
             "is \"f64\", but `run.device` is \"{device}\", which has 32 bits; change one of the two"
         )

@@ -1,11 +1,9 @@
 //! Run files of models of atoms: `[model] kind = "mace"` selects them.
 //!
 //! Tables about the run itself are those of every run; data, model, objective, batch and precision
-//! are the family's own. Reading order: here (the file), [`model`] (the network), `check` (ranges),
-//! [`plan`] (with the dataset to an immutable [`AtomsPlan`]).
+//! are the family's own. Reading order: here (the file), [`model`] (the network), `check` (ranges).
 
 pub mod model;
-pub mod plan;
 
 mod check;
 #[cfg(test)]
@@ -18,28 +16,28 @@ use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, ValidationChoice};
 use genesis_model::equivariant::{LossConfig, Penalty};
 use serde::{Deserialize, Serialize};
 
-use super::data::DATASET_FOLDER;
-use super::run::{AverageConfig, CheckpointConfig, OptimizerConfig, RunTable, ScheduleConfig};
-pub(super) use check::check;
-pub use model::{AtomsModel, MaceModel};
-pub use plan::{AtomsPlan, resolve_atoms, save_atoms_plan};
+use crate::keys::{
+    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, Root, RunTable, ScheduleConfig,
+};
+use crate::trainer::DATASET_FOLDER;
+pub use model::{MaceModel, StructuresNetwork};
 
 /// A whole run file of a model of atoms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsConfig {
+pub struct StructuresConfig {
     /// Where the run lives and what makes it repeatable.
     pub run: RunTable,
     /// What it learns from.
-    pub data: AtomsData,
+    pub data: StructuresData,
     /// The network.
-    pub model: AtomsModel,
+    pub model: StructuresNetwork,
     /// What is lowered.
-    pub objective: AtomsObjective,
+    pub objective: StructuresObjective,
     /// How much data enters one optimizer step.
-    pub batch: AtomsBatch,
+    pub batch: StructuresBatch,
     /// How gradients become updates.
-    #[serde(default = "OptimizerConfig::of_atoms")]
+    #[serde(default = "OptimizerConfig::amsgrad")]
     pub optimizer: OptimizerConfig,
     /// Learning rate over steps, and how many steps there are.
     pub schedule: ScheduleConfig,
@@ -51,22 +49,22 @@ pub struct AtomsConfig {
     pub average: Option<AverageConfig>,
     /// Arithmetic.
     #[serde(default)]
-    pub precision: AtomsPrecision,
+    pub precision: StructuresPrecision,
     /// When the validation errors are measured.
     #[serde(default)]
-    pub evaluation: AtomsEvaluation,
+    pub evaluation: StructuresEvaluation,
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
     /// What is written besides.
     #[serde(default)]
-    pub report: AtomsReport,
+    pub report: StructuresReport,
 }
 
 /// `[data]`: exactly one of the three keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsData {
+pub struct StructuresData {
     /// A dataset folder made by `genesis ingest`. `${NAME}` is expanded from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<PathBuf>,
@@ -79,7 +77,7 @@ pub struct AtomsData {
     pub generate: Option<GenerateAtoms>,
 }
 
-impl AtomsData {
+impl StructuresData {
     /// Where the dataset of a run in `run_dir` lies, or will lie.
     pub fn folder(&self, run_dir: &Path) -> PathBuf {
         self.dataset.clone().unwrap_or_else(|| run_dir.join(DATASET_FOLDER))
@@ -103,7 +101,7 @@ impl AtomsData {
 /// [`genesis_model::equivariant::loss`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsObjective {
+pub struct StructuresObjective {
     /// What an error costs: its square, or less than that when it is large.
     #[serde(default = "squares")]
     pub loss: Penalty,
@@ -116,7 +114,7 @@ pub struct AtomsObjective {
     pub stress_weight: f64,
 }
 
-impl AtomsObjective {
+impl StructuresObjective {
     /// The loss as the model computes it.
     pub fn loss(&self) -> LossConfig {
         LossConfig {
@@ -150,7 +148,7 @@ pub struct StageTwoConfig {
 /// that exceeds them is split into slices whose gradients are summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsBatch {
+pub struct StructuresBatch {
     /// Structures per optimizer step.
     pub frames: usize,
     /// Atoms of one slice at most.
@@ -164,17 +162,17 @@ pub struct AtomsBatch {
 /// `[precision]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsPrecision {
+pub struct StructuresPrecision {
     /// Type of weights, activations, gradients and moments. Energies of isolated atoms are added
     /// in 64 bits always.
     #[serde(default)]
-    pub dtype: AtomsDtype,
+    pub dtype: StructuresDtype,
 }
 
 /// Floating-point types of models of atoms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AtomsDtype {
+pub enum StructuresDtype {
     /// 32 bits: for speed.
     #[default]
     F32,
@@ -185,7 +183,7 @@ pub enum AtomsDtype {
 /// `[evaluation]`. The last step is always evaluated, on the whole validation split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsEvaluation {
+pub struct StructuresEvaluation {
     /// Steps between evaluations; absent means only after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<u64>,
@@ -194,15 +192,29 @@ pub struct AtomsEvaluation {
 /// `[report]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AtomsReport {
+pub struct StructuresReport {
     /// Whether TensorBoard event files are written.
     #[serde(default = "yes")]
     pub tensorboard: bool,
 }
 
-impl Default for AtomsReport {
+impl Default for StructuresReport {
     fn default() -> Self {
         Self { tensorboard: true }
+    }
+}
+
+impl Root for StructuresConfig {
+    const PATHS: &'static [&'static str] = &[
+        "run.dir",
+        "data.dataset",
+        "data.source.inputs",
+        "data.source.test",
+        "data.source.validation.paths",
+    ];
+
+    fn problems(&self) -> Vec<ConfigProblem> {
+        check::check(self)
     }
 }
 

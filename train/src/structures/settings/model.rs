@@ -5,12 +5,12 @@ use genesis_model::equivariant::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::atoms::statistics::Statistics;
+use crate::structures::statistics::Statistics;
 
 /// The `[model]` table; `kind` names the family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum AtomsModel {
+pub enum StructuresNetwork {
     /// Equivariant messages of many-body products.
     Mace(MaceModel),
 }

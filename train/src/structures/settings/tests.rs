@@ -1,8 +1,9 @@
 //! Run files of atoms: what is refused, and how.
 
-use super::super::load::{AnyConfig, load_any_text, to_text};
-use super::AtomsConfig;
 use genesis_model::equivariant::Penalty;
+
+use super::StructuresConfig;
+use crate::keys::{RunFile, to_text};
 
 const FILE: &str = r#"
 [run]
@@ -37,12 +38,9 @@ energy_weight = 1000.0
 forces_weight = 100.0
 "#;
 
-fn load(text: &str) -> Result<AtomsConfig, String> {
-    match load_any_text("run.toml", text, &[], &|_| None) {
-        Ok(AnyConfig::Atoms(config)) => Ok(*config),
-        Ok(AnyConfig::Sequences(_)) => Err("was read as a model of sequences".to_owned()),
-        Err(problems) => Err(problems.to_string()),
-    }
+fn load(text: &str) -> Result<StructuresConfig, String> {
+    let file = RunFile::parse("run.toml", text, &[]);
+    file.and_then(|file| file.check(&|_| None)).map_err(|problems| problems.to_string())
 }
 
 #[test]
@@ -52,12 +50,6 @@ fn a_file_of_atoms_reads_back_equal_with_every_default_written_out() {
     let written = to_text(&config).unwrap();
     assert!(written.contains("max_ell = 3") && written.contains("max_edges"), "{written}");
     assert_eq!(load(&written).unwrap(), config);
-}
-
-#[test]
-fn a_misspelled_kind_is_still_a_model_of_atoms_and_named() {
-    let error = load(&FILE.replace("\"mace\"", "\"mcae\"")).unwrap_err();
-    assert!(error.contains("did you mean `mace`?"), "{error}");
 }
 
 #[test]

@@ -11,7 +11,7 @@
 use genesis_kernels::Kernels;
 use genesis_model::Params;
 
-use crate::config::AverageConfig;
+use crate::keys::AverageConfig;
 
 /// The running average of all parameters.
 #[derive(Debug, Clone)]

@@ -12,8 +12,8 @@ use genesis_kernels::{AdamwStep, AmsgradState, Kernels};
 use genesis_model::{ParamSpec, Params};
 
 use crate::checkpoint::HostTensor;
-use crate::config::OptimizerConfig;
-use crate::host::{tensor_of, values_of};
+use crate::checkpoint::host::{tensor_of, values_of};
+use crate::keys::OptimizerConfig;
 
 /// Constants that both rules have.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -15,8 +15,8 @@ use genesis_model::transformer::{Mode, Packed, Transformer, TransformerConfig};
 use serde::Serialize;
 
 use super::oracle::{Oracle, Question};
-use crate::export::error::ExchangeError;
-use crate::inference::LoadedModel;
+use crate::exchange::error::ExchangeError;
+use crate::sequences::inference::SequencesModel;
 
 /// The optimiser of the curve: AdamW of the oracle's format, decay on two or more axes, no clip.
 const CURVE_RATE: f64 = 1e-3;
@@ -59,14 +59,14 @@ pub struct CheckReport {
 /// If either cannot be read, or the batch does not fit the model (token outside the vocabulary,
 /// position outside the table, logits of another width, gradient of an unknown parameter).
 pub fn check(model: &Path, oracle: &Path) -> Result<CheckReport, ExchangeError> {
-    check_model(&LoadedModel::read(model)?, &Oracle::read(oracle)?)
+    check_model(&SequencesModel::read(model)?, &Oracle::read(oracle)?)
 }
 
 /// [`check`] for what is in memory already.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_model(model: &LoadedModel, oracle: &Oracle) -> Result<CheckReport, ExchangeError> {
+pub fn check_model(model: &SequencesModel, oracle: &Oracle) -> Result<CheckReport, ExchangeError> {
     let question = oracle.question(model.config.causal())?;
     model
         .config
@@ -83,7 +83,7 @@ pub fn check_model(model: &LoadedModel, oracle: &Oracle) -> Result<CheckReport, 
 }
 
 fn compare_logits(
-    model: &LoadedModel,
+    model: &SequencesModel,
     oracle: &Oracle,
     question: &Question,
     report: &mut CheckReport,
@@ -113,7 +113,7 @@ fn compare_logits(
 }
 
 fn compare_training(
-    model: &LoadedModel,
+    model: &SequencesModel,
     oracle: &Oracle,
     question: &Question,
     report: &mut CheckReport,
@@ -150,7 +150,7 @@ fn compare_training(
 }
 
 fn compare_gradients(
-    model: &LoadedModel,
+    model: &SequencesModel,
     oracle: &Oracle,
     gradients: &[Tensor<Cpu, 1>],
     report: &mut CheckReport,
@@ -189,7 +189,7 @@ fn compare_gradients(
 /// This model's gradient of what the oracle calls `name`; none if the model keeps the tensor
 /// without using it, which makes its gradient zero.
 fn our_gradient(
-    model: &LoadedModel,
+    model: &SequencesModel,
     oracle: &Oracle,
     gradients: &[Tensor<Cpu, 1>],
     name: &str,

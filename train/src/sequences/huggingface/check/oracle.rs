@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use genesis_schema::{IGNORE, TokenBatch};
 
-use crate::export::error::ExchangeError;
-use crate::export::tensor::StoredTensor;
-use crate::export::weights::read_safetensors;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::tensor::StoredTensor;
+use crate::exchange::weights::read_safetensors;
 
 /// Prefix of gradients.
 const GRADIENT: &str = "grad.";
@@ -209,7 +209,7 @@ fn dtype_problem(path: &Path, name: &str, tensor: &StoredTensor, want: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::weights::serialise_safetensors;
+    use crate::exchange::weights::serialise_safetensors;
     use safetensors::Dtype;
 
     fn i64s(values: &[i64], shape: &[usize]) -> StoredTensor {

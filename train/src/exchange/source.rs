@@ -1,0 +1,82 @@
+//! Where a model came from, and which checkpoint of a run folder is meant.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::error::ExchangeError;
+use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE, sha256};
+use crate::checkpoint::{self, Checkpoint};
+
+/// [`ModelSource::kind`] of a checkpoint of ours; other kinds are formats of exchange.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// Where a model came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelSource {
+    /// Kind of folder: [`CHECKPOINT`], or a format of another program.
+    pub kind: &'static str,
+    /// The folder that was read: the checkpoint inside a run folder.
+    pub path: PathBuf,
+    /// SHA-256: of manifest.json for a checkpoint, of the list of file digests otherwise.
+    pub digest: String,
+    /// Updates done, for a checkpoint.
+    pub step: Option<u64>,
+    /// Checkpoints that were passed over and why.
+    pub notes: Vec<String>,
+}
+
+impl ModelSource {
+    /// The source of a model of a checkpoint, with `notes` on those that were passed over.
+    ///
+    /// # Errors
+    /// Its manifest cannot be read.
+    pub fn of_checkpoint(
+        checkpoint: &Checkpoint,
+        notes: Vec<String>,
+    ) -> Result<Self, ExchangeError> {
+        let path = checkpoint.path.join(MANIFEST_FILE);
+        let manifest = std::fs::read(&path).map_err(ExchangeError::io(&path, "read"))?;
+        Ok(Self {
+            kind: CHECKPOINT,
+            path: checkpoint.path.clone(),
+            digest: sha256(&manifest),
+            step: Some(checkpoint.manifest.description.step),
+            notes,
+        })
+    }
+}
+
+/// Whether `path` is a checkpoint, or a run folder with checkpoints.
+pub fn holds_checkpoint(path: &Path) -> bool {
+    [COMMITTED_FILE, MANIFEST_FILE, "checkpoints"].iter().any(|name| path.join(name).exists())
+}
+
+/// The checkpoint that `path` means to whoever uses a model: itself, or of a run folder the best by
+/// validation loss, else the newest; and notes on those passed over.
+///
+/// # Errors
+/// [`ExchangeError::NotAModel`] if there is none that is valid.
+pub fn choose(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return Ok((checkpoint::open(path)?, Vec::new()));
+    }
+    let found = checkpoint::best(&checkpoints)?;
+    let notes = found
+        .rejections
+        .iter()
+        .map(|rejection| format!("passed over {}: {}", rejection.path.display(), rejection.reason));
+    let notes: Vec<String> = notes.collect();
+    match found.checkpoint {
+        Some(checkpoint) => Ok((checkpoint, notes)),
+        None if notes.is_empty() => Err(ExchangeError::NotAModel {
+            path: path.to_path_buf(),
+            because: "its `checkpoints` folder holds no checkpoint yet".to_owned(),
+        }),
+        None => Err(ExchangeError::NotAModel {
+            path: path.to_path_buf(),
+            because: format!("none of its checkpoints is valid: {}", notes.join("; ")),
+        }),
+    }
+}

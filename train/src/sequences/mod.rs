@@ -1,0 +1,27 @@
+//! Models of sequences: transformers on packed tokens.
+//!
+//! Reading order: [`settings`] (the run file), [`plan`] (with the dataset), [`mod@estimate`] (what it
+//! costs), [`task`](train) and [`step`] (what the loop learns), [`evaluation`] (how good it is),
+//! [`inference`] (what it is for), [`huggingface`] (folders of transformers).
+
+pub mod estimate;
+pub mod evaluation;
+pub mod huggingface;
+pub mod inference;
+pub mod plan;
+pub mod settings;
+pub mod step;
+
+#[cfg(test)]
+mod gate_tests;
+#[cfg(test)]
+mod plan_tests;
+mod sample;
+mod task;
+
+pub use estimate::{Estimate, estimate};
+pub use evaluation::{Evaluation, evaluate};
+pub use inference::SequencesModel;
+pub use plan::{SequencesPlan, resolve, resolve_card};
+pub use settings::SequencesConfig;
+pub use task::{documents, train};

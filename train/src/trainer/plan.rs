@@ -1,0 +1,65 @@
+//! What every family's plan can tell: the course of its run, and what `plan.toml` holds.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use super::course::Course;
+use super::error::TrainError;
+use crate::keys::{ConfigProblems, Root, RunTable, to_text};
+use crate::report::summary::PLAN_FILE;
+
+/// Folder of a run that holds the dataset it made itself.
+pub const DATASET_FOLDER: &str = "dataset";
+
+/// A run file joined with its dataset, fixed before the first step.
+pub trait Plan {
+    /// The run file.
+    type Config: Root;
+
+    /// The file it came from, every default filled in.
+    fn config(&self) -> &Self::Config;
+
+    /// What makes the run itself.
+    fn run(&self) -> &RunTable;
+
+    /// CPU threads.
+    fn threads(&self) -> usize;
+
+    /// What was derived from the file and the data, as name and value.
+    fn facts(&self) -> Vec<(&'static str, String)>;
+
+    /// What the loop needs of it.
+    ///
+    /// # Errors
+    /// [`TrainError::Unstorable`] when a value cannot be written into a checkpoint.
+    fn course(&self) -> Result<Course, TrainError>;
+}
+
+/// Threads of a run whose file names none: all cores.
+pub(crate) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Writes `plan.toml` into the run folder: a run file that reads back as the plan's, with what was
+/// derived from it as comments on top.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_plan(plan: &impl Plan) -> Result<PathBuf, ConfigProblems> {
+    let run_dir = &plan.run().dir;
+    let path = run_dir.join(PLAN_FILE);
+    let mut text = String::new();
+    for (name, value) in plan.facts() {
+        let _ = writeln!(text, "# {name}: {value}");
+    }
+    let _ = write!(text, "\n{}", to_text(plan.config())?);
+    let temporary = run_dir.join("plan.toml.tmp");
+    fs::create_dir_all(run_dir)
+        .and_then(|()| fs::write(&temporary, text))
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(|error| {
+            ConfigProblems::whole(path.display().to_string(), format!("cannot write it: {error}"))
+        })?;
+    Ok(path)
+}
