@@ -5,14 +5,17 @@ use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::tensor::{Int, Tensor};
 
-use crate::convolution::Slot;
-use crate::linear::WeightLayout;
-use crate::precision::{self, Precision};
+use crate::families::convolution::Slot;
+use crate::families::linear::WeightLayout;
+use crate::families::precision::{self, Precision};
+use crate::families::{
+    attention, channel_linear, contraction, convolution, cross_entropy, dropout, embedding, gelu,
+    linear, norm, radial_basis, rotary, row_mixing, rows, silu, silu_network, slope,
+    spherical_harmonics, swiglu,
+};
 use crate::{
     AttentionProblem, ChannelLinear, ContractionProblem, ConvolutionProblem, DropoutMask, GeluKind,
-    Half, Kernels, RadialBasis, RowIndex, RowMixing, SiluNetwork, attention, channel_linear,
-    contraction, convolution, cross_entropy, dropout, embedding, gelu, linear, norm, radial_basis,
-    rotary, row_mixing, rows, silu, silu_network, slope, spherical_harmonics, swiglu,
+    Half, Kernels, RadialBasis, RowIndex, RowMixing, SiluNetwork,
 };
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {

@@ -3,13 +3,15 @@
 use burn::backend::Flex;
 use burn::tensor::{ElementConversion, Int, Tensor};
 
+use crate::families::{
+    adamw, attention, channel_linear, contraction, convolution, cross_entropy, dropout, embedding,
+    gelu, linear, norm, precision, radial_basis, reduce, rotary, row_mixing, rows, silu,
+    silu_network, slope, spherical_harmonics, swiglu,
+};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, Awake, ChannelLinear, ContractionProblem,
     ConvolutionProblem, DropoutMask, GeluKind, Half, Kernels, LossAndGradients, Precision,
-    RadialBasis, RowIndex, RowMixing, SiluNetwork, WeightLayout, adamw, attention, channel_linear,
-    contraction, convolution, cross_entropy, dropout, embedding, gelu, linear, norm, precision,
-    radial_basis, reduce, rotary, row_mixing, rows, silu, silu_network, slope, spherical_harmonics,
-    swiglu,
+    RadialBasis, RowIndex, RowMixing, SiluNetwork, WeightLayout,
 };
 
 impl Kernels for Flex {

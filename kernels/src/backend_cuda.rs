@@ -2,19 +2,17 @@
 
 use burn::tensor::{Int, Tensor};
 
-use crate::cuda::tensors::contraction::Contraction;
-use crate::cuda::tensors::{
+use crate::Cuda;
+use crate::families::linear::WeightLayout;
+use crate::machine::cuda::tensors::contraction::Contraction;
+use crate::machine::cuda::tensors::{
     attention, channel_linear, convolution, cross_entropy, elementwise, embedding, harmonics,
     linear, norm, optimizer, rotary, rows, slope,
 };
-use crate::linear::WeightLayout;
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ChannelLinear, ContractionProblem,
     ConvolutionProblem, DropoutMask, GeluKind, Kernels, LossAndGradients, Precision, RowIndex,
 };
-
-/// The backend of CUDA: Burn's, without fusion, so that a tensor is device memory.
-pub type Cuda = burn_cuda::Cuda<f32, i32>;
 
 impl Kernels for Cuda {
     fn own_kernels() -> Vec<&'static str> {

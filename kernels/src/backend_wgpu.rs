@@ -3,15 +3,15 @@
 
 use burn::tensor::{Int, Tensor};
 
+use crate::Wgpu;
+use crate::families::{
+    adamw, attention, contraction, convolution, cross_entropy, dropout, embedding, gelu, norm,
+    precision, reduce, rotary, rows, silu, slope, spherical_harmonics, swiglu,
+};
 use crate::{
     AdamwStep, AmsgradState, AttentionProblem, ContractionProblem, ConvolutionProblem, DropoutMask,
-    GeluKind, Kernels, LossAndGradients, Precision, RowIndex, adamw, attention, contraction,
-    convolution, cross_entropy, dropout, embedding, gelu, norm, precision, reduce, rotary, rows,
-    silu, slope, spherical_harmonics, swiglu,
+    GeluKind, Kernels, LossAndGradients, Precision, RowIndex,
 };
-
-/// The backend of wgpu: Burn's, without fusion, so that tensors are buffers of one queue.
-pub type Wgpu = burn_wgpu::Wgpu<f32, i32, u32>;
 
 impl Kernels for Wgpu {
     fn own_kernels() -> Vec<&'static str> {

@@ -1,4 +1,4 @@
-//! The operations Genesis adds to Burn, simplest first: one folder per family, holding the
+//! The operations Genesis adds to Burn: one folder per family under `families/`, holding the
 //! contract (`mod.rs`), the reference in Burn operations (`reference.rs`), the autodiff node
 //! (`op.rs`), the cost model (`roofline.rs`) and the tests.
 //!
@@ -6,9 +6,6 @@
 //! default body, so a backend is correct on day one and a kernel written for it is an override.
 //! Not here: networks (`genesis_model`), files, process groups, random streams.
 
-pub mod adamw;
-pub mod attention;
-mod awake;
 mod backend;
 mod backend_autodiff;
 mod backend_cpu;
@@ -18,71 +15,50 @@ mod backend_cuda;
 mod backend_plain;
 #[cfg(feature = "wgpu")]
 mod backend_wgpu;
-pub mod channel_linear;
-pub mod contraction;
-pub mod convolution;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
-pub mod cross_entropy;
-#[cfg(all(test, unix, not(feature = "cuda")))]
-mod cuda;
-#[cfg(feature = "cuda")]
-pub mod cuda;
-pub mod dropout;
-pub mod embedding;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
-mod emit;
-pub mod gelu;
+mod families;
 mod graph;
-pub mod linear;
-#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
-mod matmul;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+mod machine;
 mod memo;
-pub mod norm;
 pub mod oracle;
-pub mod precision;
-pub mod radial_basis;
-pub mod reduce;
 pub mod registry;
 pub mod roofline;
-pub mod rotary;
-pub mod row_mixing;
-pub mod rows;
 pub mod shape;
-pub mod silu;
-pub mod silu_network;
-pub mod slope;
-pub mod spherical_harmonics;
-pub mod swiglu;
-#[cfg(feature = "wgpu")]
-pub mod wgpu;
 pub mod wigner;
 
 #[cfg(test)]
 mod testing;
 
-pub use adamw::{AdamwStep, AmsgradState};
-pub use attention::AttentionProblem;
-pub use awake::Awake;
-pub use backend::{Cpu, Kernels};
+pub use families::*;
 #[cfg(feature = "cuda")]
-pub use backend_cuda::Cuda;
-#[cfg(feature = "cuda")]
-pub use backend_plain::PlainCuda;
+pub use machine::cuda;
 #[cfg(feature = "wgpu")]
-pub use backend_wgpu::Wgpu;
+pub use machine::wgpu;
+
+pub use backend::Kernels;
 pub use burn::backend::Autodiff;
-pub use channel_linear::{ChannelLinear, DegreeMap};
-pub use contraction::{ContractionProblem, Term, Terms};
-pub use convolution::{ConvolutionProblem, EdgeGraph, EdgeGraphError, Paths};
-pub use cross_entropy::{IGNORED_LABEL, LossAndGradients};
-pub use dropout::DropoutMask;
-pub use gelu::GeluKind;
-pub use linear::WeightLayout;
-pub use precision::Precision;
-pub use radial_basis::RadialBasis;
+pub use cpu::{Awake, Cpu};
+pub use families::adamw::{AdamwStep, AmsgradState};
+pub use families::attention::AttentionProblem;
+pub use families::channel_linear::{ChannelLinear, DegreeMap};
+pub use families::contraction::{ContractionProblem, Term, Terms};
+pub use families::convolution::{ConvolutionProblem, EdgeGraph, EdgeGraphError, Paths};
+pub use families::cross_entropy::{IGNORED_LABEL, LossAndGradients};
+pub use families::dropout::DropoutMask;
+pub use families::gelu::GeluKind;
+pub use families::linear::WeightLayout;
+pub use families::precision::Precision;
+pub use families::radial_basis::RadialBasis;
+pub use families::row_mixing::{MixingMatrix, RowMixing};
+pub use families::rows::RowIndex;
+pub use families::silu_network::SiluNetwork;
+pub use families::slope::Half;
+#[cfg(feature = "cuda")]
+pub use machine::cuda::Cuda;
+#[cfg(feature = "cuda")]
+pub use machine::cuda::PlainCuda;
+#[cfg(feature = "wgpu")]
+pub use machine::wgpu::Wgpu;
 pub use roofline::Work;
-pub use row_mixing::{MixingMatrix, RowMixing};
-pub use rows::RowIndex;
-pub use silu_network::SiluNetwork;
-pub use slope::Half;

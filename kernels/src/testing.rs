@@ -59,7 +59,7 @@ real!(f64);
 /// `count` numbers in [-1, 1) that f32 holds exactly, a function of `seed`.
 pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f64> {
     let number = |lane| {
-        let word = crate::dropout::philox4x32(seed, lane, 0)[0] >> 8;
+        let word = crate::families::dropout::philox4x32(seed, lane, 0)[0] >> 8;
         f64::from(word) / f64::from(1 << 23) - 1.0
     };
     (0..count as u64).map(number).collect()

@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn test_files_are_told_by_their_place() {
-        assert!(is_test_file("kernels/src/norm/tests.rs"));
+        assert!(is_test_file("kernels/src/families/norm/tests.rs"));
         assert!(is_test_file("train/tests/resume/support.rs"));
         assert!(!is_test_file("schema/src/tests_of_life.rs"));
     }

@@ -1,18 +1,20 @@
 //! What the kernels of the CPU share: choosing an instruction set, packs of numbers, the storage
-//! of tensors, memory kept between calls and the division of rows among threads. Not here: any
-//! operation.
+//! of tensors, memory kept between calls, the division of rows among threads, matrix products.
+//! Not here: any operation.
 
 mod arithmetic;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod awake;
 mod baseline;
 #[cfg(target_arch = "x86_64")]
 mod bf16;
 mod dispatch;
 mod elementwise;
 pub(crate) mod functions;
+pub(crate) mod matmul;
 mod pack;
 mod prefetch;
 mod rows;
@@ -24,6 +26,11 @@ mod sums;
 mod turn;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
+
+pub use awake::Awake;
+
+/// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
+pub type Cpu = burn::backend::Flex;
 
 pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded};
 #[cfg(test)]

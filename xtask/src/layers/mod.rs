@@ -59,7 +59,7 @@ const DEVICES: [&str; 4] = ["burn", "cubecl", "cudarc", "wgpu"];
 /// Every random number comes from the named streams of `schema`.
 const RANDOM: [&str; 4] = ["rand", "fastrand", "oorandom", "getrandom"];
 /// Folders that are compiled for tests alone: the emulator of CUDA starts a C++ compiler.
-const TEST_ONLY: [&str; 1] = ["kernels/src/cuda/emulator/"];
+const TEST_ONLY: [&str; 1] = ["kernels/src/machine/cuda/emulator/"];
 /// Calls that read or write anything outside the process.
 const IO: [&str; 5] = ["std::fs", "std::net", "std::env", "std::process", "File::"];
 
@@ -227,7 +227,7 @@ mod tests {
         let found = sources(&Tree::of(&[("model/src/a.rs", source), ("data/src/a.rs", source)]));
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].path.as_str(), found[0].line), ("model/src/a.rs", Some(2)));
-        let emulator = Tree::of(&[("kernels/src/cuda/emulator/library.rs", source)]);
+        let emulator = Tree::of(&[("kernels/src/machine/cuda/emulator/library.rs", source)]);
         assert!(sources(&emulator).is_empty());
     }
 

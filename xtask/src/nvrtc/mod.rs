@@ -1,7 +1,7 @@
 //! Every CUDA kernel of the project through NVIDIA's compiler, without a GPU: each `.cu` file of `kernels/src`,
 //! with every set of defines that its header allows, for `sm_80` and `sm_90a` (`*_sm90.cu` for the latter alone).
 //!
-//! What the compiler says of registers, spills and shared memory is compared with `kernels/src/cuda/budgets.txt`.
+//! What the compiler says of registers, spills and shared memory is compared with `kernels/src/machine/cuda/budgets.txt`.
 //! NVRTC is found by `--library PATH`, else by the variable `GENESIS_NVRTC`, else by its usual names; without
 //! it the check is skipped, and says so. `--write` writes the table anew.
 
@@ -16,7 +16,7 @@ use crate::tree::{Tree, has_extension};
 mod budget;
 mod library;
 mod report;
-#[path = "../../../kernels/src/cuda/signature.rs"]
+#[path = "../../../kernels/src/machine/cuda/signature.rs"]
 mod signature;
 
 use budget::Budgets;
@@ -25,10 +25,10 @@ use report::Usage;
 use signature::Defines;
 
 const KERNELS: &str = "kernels/src/";
-const PRELUDE: &str = "kernels/src/cuda/prelude.cuh";
-const TABLE: &str = "kernels/src/cuda/budgets.txt";
+const PRELUDE: &str = "kernels/src/machine/cuda/prelude.cuh";
+const TABLE: &str = "kernels/src/machine/cuda/budgets.txt";
 /// Kernels for the tests of the emulator, which no device runs.
-const TEST_ONLY: &str = "kernels/src/cuda/emulator/";
+const TEST_ONLY: &str = "kernels/src/machine/cuda/emulator/";
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90a"];
 
 /// A launch passes 4096 bytes of parameters at most, each of eight or less. Source: CUDA C++ Programming Guide,
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn every_variant_is_compiled_for_both_architectures_and_hopper_files_for_one() {
         let tree = Tree::of(&[
-            ("kernels/src/a/a.cu", "// variants Real = float | double; TILE = 1 | 2\n"),
-            ("kernels/src/a/a_sm90.cu", ""),
-            ("kernels/src/cuda/emulator/wrong.cu", ""),
+            ("kernels/src/families/a/a.cu", "// variants Real = float | double; TILE = 1 | 2\n"),
+            ("kernels/src/families/a/a_sm90.cu", ""),
+            ("kernels/src/machine/cuda/emulator/wrong.cu", ""),
             ("elsewhere/b.cu", ""),
         ]);
         let cases = cases(&tree).unwrap();
@@ -181,8 +181,11 @@ mod tests {
 
     #[test]
     fn variants_that_are_not_understood_are_named_with_their_file() {
-        let tree = Tree::of(&[("kernels/src/a/a.cu", "// variants Real\n")]);
+        let tree = Tree::of(&[("kernels/src/families/a/a.cu", "// variants Real\n")]);
         let error = cases(&tree).err().map(|error| format!("{error:#}")).unwrap_or_default();
-        assert!(error.starts_with("kernels/src/a/a.cu: `Real` is not understood"), "{error}");
+        assert!(
+            error.starts_with("kernels/src/families/a/a.cu: `Real` is not understood"),
+            "{error}"
+        );
     }
 }

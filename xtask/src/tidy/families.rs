@@ -1,4 +1,4 @@
-//! Kernel families are complete: every folder of `kernels/src` has each file, or its `mod.rs` says
+//! Kernel families are complete: every folder of `kernels/src/families` has each file, or its `mod.rs` says
 //! why one is absent with a line such as `//! No op: nothing here is differentiated.`
 
 use std::collections::BTreeSet;
@@ -7,8 +7,7 @@ use crate::finding::Finding;
 use crate::tree::Tree;
 
 const FILES: [&str; 5] = ["mod.rs", "reference.rs", "op.rs", "roofline.rs", "tests.rs"];
-/// Device plumbing: folders that are not families.
-const PLUMBING: [&str; 3] = ["cpu", "cuda", "wgpu"];
+const FAMILIES: &str = "kernels/src/families/";
 
 /// A finding per missing file.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
@@ -16,22 +15,15 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 }
 
 fn families(tree: &Tree) -> BTreeSet<String> {
-    let inside = tree.files.keys().filter_map(|path| path.strip_prefix("kernels/src/"));
-    let folders = inside.filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
-    // Parts of a module that is a file of its own belong to that file.
-    let is_module = |folder: &&str| {
-        !tree.files.contains_key(&format!("kernels/src/{folder}/mod.rs"))
-            && tree.files.contains_key(&format!("kernels/src/{folder}.rs"))
-    };
-    let folders = folders.filter(|folder| !PLUMBING.contains(folder) && !is_module(folder));
-    folders.map(str::to_owned).collect()
+    let inside = tree.files.keys().filter_map(|path| path.strip_prefix(FAMILIES));
+    inside.filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect()
 }
 
 fn missing(tree: &Tree, family: &str) -> Vec<Finding> {
-    let contract = format!("kernels/src/{family}/mod.rs");
+    let contract = format!("{FAMILIES}{family}/mod.rs");
     let text = tree.files.get(&contract).and_then(|entry| entry.text.as_deref()).unwrap_or("");
     let excused = |file: &str| text.contains(&format!("//! No {}:", file.trim_end_matches(".rs")));
-    let absent = |file: &str| !tree.files.contains_key(&format!("kernels/src/{family}/{file}"));
+    let absent = |file: &str| !tree.files.contains_key(&format!("{FAMILIES}{family}/{file}"));
     FILES
         .into_iter()
         .filter(|file| absent(file) && !excused(file))
@@ -52,12 +44,11 @@ mod tests {
     fn a_missing_file_of_a_family_must_be_explained() {
         let tree = Tree::of(&[
             ("kernels/src/lib.rs", ""),
-            ("kernels/src/cuda/context.rs", ""),
-            ("kernels/src/precision.rs", ""),
-            ("kernels/src/precision/wgpu.rs", ""),
-            ("kernels/src/norm/mod.rs", "//! Norms.\n//! No op: never differentiated.\n"),
-            ("kernels/src/norm/reference.rs", ""),
-            ("kernels/src/norm/roofline.rs", ""),
+            ("kernels/src/machine/cuda/context.rs", ""),
+            ("kernels/src/families/mod.rs", ""),
+            ("kernels/src/families/norm/mod.rs", "//! Norms.\n//! No op: never differentiated.\n"),
+            ("kernels/src/families/norm/reference.rs", ""),
+            ("kernels/src/families/norm/roofline.rs", ""),
         ]);
         let found = findings(&tree);
         assert_eq!(found.len(), 1);

@@ -1,0 +1,126 @@
+//! How precisely matrix products are computed, and the one rounding that mixed precision needs.
+//!
+//! `Bf16Mixed` rounds the operands of every matrix product to bf16 (8 significant bits, round to
+//! nearest, ties to even) and accumulates in f32: the numerics of tensor cores and of
+//! AVX512-BF16. Everything that is not an operand of a matrix product stays in f32.
+//!
+//! No reference: a cast there and back, in `round_by_cast`.
+//! No op: the gradient passes unchanged, in `round_tracked`.
+//! No roofline: a pass over the numbers, counted with the product it serves.
+//! No tests: those of `linear` compare with products of rounded numbers.
+
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
+#[cfg(all(test, feature = "wgpu"))]
+mod wgpu_tests;
+
+use burn::backend::Autodiff;
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::tensor::{DType, FloatDType, Tensor};
+use half::bf16;
+
+use crate::Kernels;
+use crate::graph::{primitive, register, tensor};
+
+/// Precision of the matrix products of an operation, forward and backward.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Precision {
+    /// Operands keep their dtype.
+    Full,
+    /// Operands are rounded to bf16; sums are kept in f32 (f64 if the inputs are f64).
+    Bf16Mixed,
+}
+
+impl Precision {
+    /// `x` as an operand of a matrix product.
+    pub fn operand<B: Kernels, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
+        match self {
+            Self::Full => x,
+            Self::Bf16Mixed => B::round_to_bf16(x),
+        }
+    }
+}
+
+/// Nearest bf16 of `x`, ties to even, as f32. NaN stays NaN, overflow gives infinity.
+pub fn round_f32(x: f32) -> f32 {
+    bf16::from_f32(x).to_f32()
+}
+
+/// Nearest bf16 of `x`, ties to even, as f64.
+///
+/// The value is first rounded to f32 *to odd*, which keeps a trace of the discarded bits, so
+/// that rounding twice gives what rounding once would.
+/// Source: Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums: proved
+/// algorithms using rounding to odd", IEEE Trans. Computers 57 (2008), doi:10.1109/TC.2007.70819.
+pub fn round_f64(x: f64) -> f64 {
+    f64::from(round_f32(to_f32_odd(x)))
+}
+
+/// `x` in f32; when inexact, the neighbour whose last bit is set.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is the purpose")]
+fn to_f32_odd(x: f64) -> f32 {
+    let near = x as f32;
+    let back = f64::from(near);
+    if x.is_nan() || near.is_infinite() || back.to_bits() == x.to_bits() || near.to_bits() & 1 == 1
+    {
+        return near;
+    }
+    // `near` is even and inexact: the odd neighbour lies on the side of `x`.
+    let away_from_zero = x.abs() > back.abs();
+    f32::from_bits(if away_from_zero { near.to_bits() + 1 } else { near.to_bits() - 1 })
+}
+
+/// The default of [`Kernels::round_to_bf16`]: through a tensor of dtype bf16.
+pub fn round_by_cast<B: Kernels, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    let dtype = float_dtype(x.dtype());
+    x.cast(FloatDType::BF16).cast(dtype)
+}
+
+/// The rounding on the CPU. Flex casts through a 20-bit mantissa, which loses the bits that
+/// decide a tie, hence this pass over the numbers.
+pub(crate) fn round_on_cpu<const D: usize>(x: Tensor<Flex, D>) -> Tensor<Flex, D> {
+    let mut x = primitive(x);
+    match x.dtype() {
+        DType::F32 => x.storage_mut::<f32>().iter_mut().for_each(|v| *v = round_f32(*v)),
+        DType::F64 => x.storage_mut::<f64>().iter_mut().for_each(|v| *v = round_f64(*v)),
+        _ => return round_by_cast(tensor(x)),
+    }
+    tensor(x)
+}
+
+/// The float dtype as Burn's cast wants it.
+pub(crate) fn float_dtype(dtype: DType) -> FloatDType {
+    match dtype {
+        DType::F64 => FloatDType::F64,
+        DType::F16 => FloatDType::F16,
+        DType::BF16 => FloatDType::BF16,
+        _ => FloatDType::F32,
+    }
+}
+
+#[derive(Debug)]
+struct Rounding;
+
+impl<B: Kernels> Backward<B, 1> for Rounding {
+    type State = ();
+
+    fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<B>(&ops.node);
+        if let [Some(parent)] = ops.parents {
+            grads.register::<B>(parent.id, grad);
+        }
+    }
+}
+
+/// Rounding inside a graph: the gradient passes unchanged (straight-through).
+pub(crate) fn round_tracked<B: Kernels, C: CheckpointStrategy, const D: usize>(
+    x: Tensor<Autodiff<B, C>, D>,
+) -> Tensor<Autodiff<B, C>, D> {
+    let x = primitive(x);
+    let rounded = primitive(B::round_to_bf16(tensor::<B, D>(x.primitive.clone())));
+    tensor(register::<B, C, _, 1>(Rounding, [&x], rounded, || ()))
+}

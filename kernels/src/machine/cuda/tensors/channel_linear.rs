@@ -1,0 +1,70 @@
+//! Maps between channels.
+
+use burn::tensor::Tensor;
+use burn_cuda::CudaDevice;
+
+use super::key;
+use crate::Cuda;
+use crate::families::channel_linear::ChannelLinear;
+use crate::families::channel_linear::cuda::{Call, Order};
+use crate::machine::cuda::device::{DeviceArray, DeviceMachine, on};
+
+/// Runs a form of the map, whose shapes were checked, for `num_nodes` nodes of `num_rows` rows each.
+fn mapped<const D: usize>(
+    map: &ChannelLinear,
+    device: &CudaDevice,
+    [num_nodes, num_rows]: [usize; 2],
+    shape: [usize; D],
+    form: impl FnOnce(&Call<'_, DeviceMachine>) -> DeviceArray,
+) -> Tensor<Cuda, D> {
+    on(device, |machine| {
+        let order = map
+            .species
+            .as_ref()
+            .map(|species| species.memo().get(key(device), || Order::upload(machine, species)));
+        let call = Call { machine, map, order: order.as_deref(), num_nodes, num_rows };
+        machine.tensor(form(&call), shape)
+    })
+}
+
+/// [`Kernels::channel_linear`](crate::Kernels::channel_linear).
+pub(crate) fn forward(
+    x: Tensor<Cuda, 3>,
+    weights: Tensor<Cuda, 1>,
+    map: &ChannelLinear,
+) -> Tensor<Cuda, 3> {
+    let dims = x.dims();
+    let num_nodes = map.check("channel_linear", Some(dims), Some(weights.dims()), None);
+    let shape = [num_nodes, map.num_outputs(), map.channels];
+    mapped(map, &x.device(), [num_nodes, dims[1]], shape, |call| {
+        call.forward(&call.machine.input(x), &call.machine.input(weights))
+    })
+}
+
+/// [`Kernels::channel_linear_input`](crate::Kernels::channel_linear_input).
+pub(crate) fn input(
+    grad: Tensor<Cuda, 3>,
+    weights: Tensor<Cuda, 1>,
+    num_rows: usize,
+    map: &ChannelLinear,
+) -> Tensor<Cuda, 3> {
+    let (dims, grads) = (Some(weights.dims()), Some(grad.dims()));
+    let num_nodes = map.check("channel_linear_input", None, dims, grads);
+    let shape = [num_nodes, num_rows, map.channels];
+    mapped(map, &grad.device(), [num_nodes, num_rows], shape, |call| {
+        call.input(&call.machine.input(grad), &call.machine.input(weights))
+    })
+}
+
+/// [`Kernels::channel_linear_weight`](crate::Kernels::channel_linear_weight).
+pub(crate) fn weight(
+    grad: Tensor<Cuda, 3>,
+    x: Tensor<Cuda, 3>,
+    map: &ChannelLinear,
+) -> Tensor<Cuda, 1> {
+    let dims = x.dims();
+    let num_nodes = map.check("channel_linear_weight", Some(dims), None, Some(grad.dims()));
+    mapped(map, &x.device(), [num_nodes, dims[1]], [map.num_weights()], |call| {
+        call.weight(&call.machine.input(grad), &call.machine.input(x))
+    })
+}
