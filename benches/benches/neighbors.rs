@@ -3,7 +3,7 @@
 //! `cargo bench -p genesis-benches --bench neighbors`
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use genesis_data::graphs::neighbor_list;
+use genesis_data::structures::neighbor_list;
 use genesis_schema::Seeds;
 
 /// Å; with one atom in 20 Å^3 an atom has about 26 neighbours.

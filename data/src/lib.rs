@@ -1,20 +1,15 @@
-//! From raw files to batches of tokens: ingest, Arrow shards, loaders. No Burn, no GPU.
+//! From raw files to batches: ingest, Arrow shards, loaders. No Burn, no GPU.
 //!
-//! Reading order: [`tokenize`], [`ingest`] (raw file to shards), [`shards`] (the format),
-//! [`card`] (what a dataset says of itself), [`mod@verify`], [`loader`] (shards to batches).
+//! Reading order: [`dataset`] (what every kind shares), [`mod@formats`] and [`mod@ingest`] (raw
+//! files to shards), then the kinds: [`sequences`] of tokens, [`structures`] of atoms.
 
-pub mod card;
-mod card_file;
+pub mod dataset;
 pub mod error;
 mod files;
-pub mod graphs;
+mod formats;
 pub mod ingest;
-pub mod loader;
-pub mod shards;
-pub mod tokenize;
-pub mod verify;
+pub mod sequences;
+pub mod structures;
 
-pub use card::{DatasetCard, Split, TokenType};
+pub use dataset::Split;
 pub use error::DataError;
-pub use loader::{Loader, LoaderPlan, Objective};
-pub use shards::Dataset;

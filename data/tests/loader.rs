@@ -8,16 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fixture::{SPECIAL, proteins, tiny_limits, write};
-use genesis_data::card::Split;
-use genesis_data::loader::{Loader, LoaderPlan, Objective};
-use genesis_data::shards::Dataset;
+use genesis_data::dataset::Split;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::{Objective, SequencesLoader, SequencesLoaderPlan};
 use genesis_schema::{IGNORE, TokenBatch};
 
 const CAUSAL: Objective = Objective::Causal { context: 16 };
 const MASKED: Objective = Objective::Masked { context: 24, rate: 0.15 };
 
-fn plan(objective: Objective, sequences: usize) -> LoaderPlan {
-    LoaderPlan {
+fn plan(objective: Objective, sequences: usize) -> SequencesLoaderPlan {
+    SequencesLoaderPlan {
         objective,
         sequences_per_step: sequences,
         accumulation: 1,
@@ -27,11 +27,11 @@ fn plan(objective: Objective, sequences: usize) -> LoaderPlan {
     }
 }
 
-fn open(root: &Path) -> Arc<Dataset> {
-    Arc::new(Dataset::open(root).unwrap())
+fn open(root: &Path) -> Arc<SequencesDataset> {
+    Arc::new(SequencesDataset::open(root).unwrap())
 }
 
-fn protein_dataset(root: &Path) -> Arc<Dataset> {
+fn protein_dataset(root: &Path) -> Arc<SequencesDataset> {
     let mut documents = proteins(Split::Train, 101, 3, 60);
     documents.extend(proteins(Split::Validation, 17, 3, 60));
     write(root, &documents, 33, tiny_limits());
@@ -39,7 +39,7 @@ fn protein_dataset(root: &Path) -> Arc<Dataset> {
 }
 
 /// Documents of which every token is different: the token is its place in the split.
-fn counting_dataset(root: &Path, lengths: &[u32]) -> Arc<Dataset> {
+fn counting_dataset(root: &Path, lengths: &[u32]) -> Arc<SequencesDataset> {
     let mut next = 0;
     let mut documents = Vec::new();
     for split in [Split::Train, Split::Validation] {
@@ -72,14 +72,17 @@ fn any_number_of_ranks_and_slices_sees_the_same_global_sequence() {
     let root = tempfile::tempdir().unwrap();
     let dataset = protein_dataset(root.path());
     for objective in [CAUSAL, MASKED] {
-        let whole = Loader::new(Arc::clone(&dataset), plan(objective, 24)).unwrap();
+        let whole = SequencesLoader::new(Arc::clone(&dataset), plan(objective, 24)).unwrap();
         for (world, accumulation) in [(1, 2), (2, 1), (3, 4), (4, 2), (8, 3), (24, 1)] {
             for step in [0, 1, 7, 1_000_003] {
                 let mut parts = Vec::new();
                 for rank in 0..world {
-                    let plan = LoaderPlan { rank, world, accumulation, ..plan(objective, 24) };
-                    let batches =
-                        Loader::new(Arc::clone(&dataset), plan).unwrap().step(step).unwrap();
+                    let plan =
+                        SequencesLoaderPlan { rank, world, accumulation, ..plan(objective, 24) };
+                    let batches = SequencesLoader::new(Arc::clone(&dataset), plan)
+                        .unwrap()
+                        .step(step)
+                        .unwrap();
                     assert_eq!(batches.len(), accumulation);
                     parts.extend(batches);
                 }
@@ -98,11 +101,12 @@ fn a_step_depends_on_its_number_alone_so_any_position_resumes_exactly() {
     let root = tempfile::tempdir().unwrap();
     let dataset = protein_dataset(root.path());
     for objective in [CAUSAL, MASKED] {
-        let straight = Loader::new(Arc::clone(&dataset), plan(objective, 6)).unwrap();
+        let straight = SequencesLoader::new(Arc::clone(&dataset), plan(objective, 6)).unwrap();
         let steps: Vec<_> = (0..60).map(|step| straight.step(step).unwrap()).collect();
         // Epoch ends are inside: 60 steps of 6 samples pass 101 documents three times.
         for first in [0, 1, 16, 17, 33, 59] {
-            let resumed = Arc::new(Loader::new(Arc::clone(&dataset), plan(objective, 6)).unwrap());
+            let resumed =
+                Arc::new(SequencesLoader::new(Arc::clone(&dataset), plan(objective, 6)).unwrap());
             assert_eq!(resumed.position(first).unwrap(), 6 * first);
             for depth in [0, 1, 2, 5] {
                 let prefetch = Arc::clone(&resumed).prefetch(first, depth);
@@ -130,7 +134,7 @@ fn causal_labels_are_the_next_token_of_the_same_document() {
         })
         .collect();
     assert_eq!(total % 16, 0, "so that an epoch reaches every token");
-    let loader = Loader::new(dataset, plan(CAUSAL, 10)).unwrap();
+    let loader = SequencesLoader::new(dataset, plan(CAUSAL, 10)).unwrap();
     assert_eq!(loader.samples_per_epoch(), u64::from(total / 16));
     let mut seen = vec![0; total as usize];
     for step in 0..3 {
@@ -160,7 +164,7 @@ fn causal_labels_are_the_next_token_of_the_same_document() {
 fn block_borders_move_from_epoch_to_epoch() {
     let root = tempfile::tempdir().unwrap();
     let dataset = counting_dataset(root.path(), &[160]);
-    let loader = Loader::new(dataset, plan(CAUSAL, 10)).unwrap();
+    let loader = SequencesLoader::new(dataset, plan(CAUSAL, 10)).unwrap();
     let borders = |epoch| loader.step(epoch).unwrap()[0].tokens[0] % 16;
     let distinct: std::collections::BTreeSet<u32> = (0..20).map(borders).collect();
     assert!(distinct.len() > 5, "{distinct:?}");
@@ -170,7 +174,7 @@ fn block_borders_move_from_epoch_to_epoch() {
 fn an_epoch_of_masked_documents_visits_each_document_once_across_step_borders() {
     let root = tempfile::tempdir().unwrap();
     let dataset = protein_dataset(root.path());
-    let loader = Loader::new(dataset, plan(MASKED, 10)).unwrap();
+    let loader = SequencesLoader::new(dataset, plan(MASKED, 10)).unwrap();
     let visited: Vec<u64> =
         (0..101).flat_map(|step| join(loader.step(step).unwrap()).document_ids).collect();
     for epoch in visited.chunks(101) {
@@ -185,7 +189,7 @@ fn an_epoch_of_masked_documents_visits_each_document_once_across_step_borders() 
 fn masking_keeps_its_rates_spares_special_tokens_and_labels_every_document() {
     let root = tempfile::tempdir().unwrap();
     let dataset = protein_dataset(root.path());
-    let loader = Loader::new(Arc::clone(&dataset), plan(MASKED, 101)).unwrap();
+    let loader = SequencesLoader::new(Arc::clone(&dataset), plan(MASKED, 101)).unwrap();
     let (mut candidates, mut masked, mut random, mut kept) = (0f64, 0f64, 0f64, 0f64);
     for step in 0..60 {
         let batch = join(loader.step(step).unwrap());
@@ -234,8 +238,8 @@ fn validation_is_the_same_for_every_seed_and_batch_size() {
     let dataset = protein_dataset(root.path());
     for objective in [CAUSAL, MASKED] {
         let collect = |seed, per_batch, max| {
-            let plan = LoaderPlan { seed, ..plan(objective, 4) };
-            let loader = Loader::new(Arc::clone(&dataset), plan).unwrap();
+            let plan = SequencesLoaderPlan { seed, ..plan(objective, 4) };
+            let loader = SequencesLoader::new(Arc::clone(&dataset), plan).unwrap();
             let batches = loader.validation(max, per_batch).map(Result::unwrap).collect();
             join(batches)
         };
@@ -253,7 +257,7 @@ fn causal_validation_labels_every_token_but_the_first_of_each_document_once() {
     let root = tempfile::tempdir().unwrap();
     let lengths = [5, 1, 40, 17, 30];
     let dataset = counting_dataset(root.path(), &lengths);
-    let loader = Loader::new(dataset, plan(CAUSAL, 2)).unwrap();
+    let loader = SequencesLoader::new(dataset, plan(CAUSAL, 2)).unwrap();
     let batch = join(loader.validation(None, 3).map(Result::unwrap).collect());
     let total: u32 = lengths.iter().sum();
     assert_eq!(batch.tokens, (0..total).collect::<Vec<u32>>());
@@ -265,7 +269,7 @@ fn a_split_without_validation_documents_gives_no_batches() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), &proteins(Split::Train, 9, 5, 60), 33, tiny_limits());
     for objective in [CAUSAL, MASKED] {
-        let loader = Loader::new(open(root.path()), plan(objective, 2)).unwrap();
+        let loader = SequencesLoader::new(open(root.path()), plan(objective, 2)).unwrap();
         let mut validation = loader.validation(Some(3), 2);
         assert_eq!(validation.num_sequences(), 0);
         assert!(validation.next().is_none());
@@ -280,10 +284,16 @@ fn plans_that_cannot_work_are_refused_with_the_numbers() {
     let huge = Objective::Causal { context: usize::try_from(tokens).unwrap() + 1 };
     let with_rate = |rate| plan(Objective::Masked { context: 24, rate }, 4);
     let cases = [
-        (LoaderPlan { world: 3, accumulation: 2, ..plan(CAUSAL, 8) }, "multiple of 3 x 2 = 6"),
+        (
+            SequencesLoaderPlan { world: 3, accumulation: 2, ..plan(CAUSAL, 8) },
+            "multiple of 3 x 2 = 6",
+        ),
         (plan(CAUSAL, 0), "0 sequences"),
-        (LoaderPlan { world: 0, ..plan(CAUSAL, 8) }, "0 ranks"),
-        (LoaderPlan { rank: 2, world: 2, ..plan(CAUSAL, 8) }, "rank 2 does not exist among 2"),
+        (SequencesLoaderPlan { world: 0, ..plan(CAUSAL, 8) }, "0 ranks"),
+        (
+            SequencesLoaderPlan { rank: 2, world: 2, ..plan(CAUSAL, 8) },
+            "rank 2 does not exist among 2",
+        ),
         (plan(huge, 1), &*format!("training split has {tokens}")),
         (plan(MASKED, 102), "a step takes 102 sequences, the training split has 101"),
         (plan(Objective::Causal { context: 0 }, 1), "0 tokens"),
@@ -292,10 +302,10 @@ fn plans_that_cannot_work_are_refused_with_the_numbers() {
         (with_rate(1.5), "1.5"),
     ];
     for (plan, expected) in cases {
-        let message = Loader::new(Arc::clone(&dataset), plan).unwrap_err().to_string();
+        let message = SequencesLoader::new(Arc::clone(&dataset), plan).unwrap_err().to_string();
         assert!(message.contains(expected), "`{expected}` is missing in: {message}");
     }
-    let loader = Loader::new(dataset, plan(CAUSAL, 8)).unwrap();
+    let loader = SequencesLoader::new(dataset, plan(CAUSAL, 8)).unwrap();
     assert!(loader.step(u64::MAX).is_err(), "a step beyond all numbers is an error");
 }
 
@@ -306,6 +316,6 @@ fn masked_training_without_a_mask_token_names_the_tokenizer() {
     card.tokenizer.mask = None;
     card.tokenizer.kind = "byte".to_owned();
     card.save(root.path()).unwrap();
-    let message = Loader::new(open(root.path()), plan(MASKED, 2)).unwrap_err().to_string();
+    let message = SequencesLoader::new(open(root.path()), plan(MASKED, 2)).unwrap_err().to_string();
     assert!(message.contains("tokenizer `byte` has none"), "{message}");
 }

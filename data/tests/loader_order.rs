@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
-use genesis_data::loader::feistel::Feistel;
-use genesis_data::loader::order::Order;
+use genesis_data::dataset::feistel::Feistel;
+use genesis_data::dataset::order::Order;
 use genesis_schema::{Seeds, Stream};
 
 /// Ones, powers of two and their neighbours, primes, squares and their neighbours.

@@ -10,9 +10,13 @@ use std::path::Path;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt8Type, UInt32Type, UInt64Type};
 use fixture::{proteins, tiny_limits, write};
-use genesis_data::card::{DatasetCard, Split, TokenType, sha256_of_bytes};
+use genesis_data::dataset::Split;
+use genesis_data::dataset::card::sha256_of_bytes;
 use genesis_data::error::DataError;
-use genesis_data::shards::{Dataset, ShardLimits, ShardReader, ShardWriter};
+use genesis_data::sequences::SequencesCard;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::card::TokenType;
+use genesis_data::sequences::shards::{ShardLimits, ShardReader, ShardWriter};
 use proptest::prelude::*;
 
 fn folder() -> tempfile::TempDir {
@@ -20,7 +24,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 /// Reads every document of both splits through the public interface.
-fn read_all(dataset: &Dataset) -> Result<Vec<(Split, Vec<u32>)>, DataError> {
+fn read_all(dataset: &SequencesDataset) -> Result<Vec<(Split, Vec<u32>)>, DataError> {
     let mut documents = Vec::new();
     for split in [Split::Train, Split::Validation] {
         for index in 0..dataset.num_documents(split) {
@@ -52,7 +56,7 @@ proptest! {
         let root = folder();
         let limits = ShardLimits { batch_tokens, batch_rows: 4, shard_bytes: 500 };
         write(root.path(), &documents, vocab_size, limits);
-        let dataset = Dataset::open(root.path()).unwrap();
+        let dataset = SequencesDataset::open(root.path()).unwrap();
         documents.sort_by_key(|(split, _)| *split);
         prop_assert_eq!(&read_all(&dataset).unwrap(), &documents);
 
@@ -80,16 +84,16 @@ proptest! {
         let documents = proteins(Split::Train, 12, 5, 60);
         let mut card = write(root.path(), &documents, 33, tiny_limits());
         forge(root.path(), &mut card, &flips, resize);
-        if let Ok(dataset) = Dataset::open(root.path()) {
+        if let Ok(dataset) = SequencesDataset::open(root.path()) {
             let _ = read_all(&dataset);
             let _ = dataset.segments(Split::Train, 0, dataset.num_tokens(Split::Train));
         }
-        let _ = genesis_data::verify::verify(root.path(), &mut |_| ());
+        let _ = genesis_data::dataset::verify::verify(root.path(), &mut |_| ());
     }
 }
 
 /// Damages the first shard and makes the card agree with the damage, as an attacker would.
-fn forge(root: &Path, card: &mut DatasetCard, flips: &[(f64, u8)], resize: Option<f64>) {
+fn forge(root: &Path, card: &mut SequencesCard, flips: &[(f64, u8)], resize: Option<f64>) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in 0..length")]
     let place = |fraction: f64, length: usize| (fraction * length as f64) as usize;
     let path = root.join(&card.shards[0].file);
@@ -151,7 +155,7 @@ fn tokens_lie_at_multiples_of_64_bytes_in_the_mapped_file() {
             let batch = reader.batch(index).unwrap();
             assert_eq!(batch.document_ids.as_ptr().addr() % 64, 0);
             assert_eq!(batch.offsets.as_ptr().addr() % 64, 0);
-            let genesis_data::shards::TokenSlice::U8(tokens) = batch.tokens else {
+            let genesis_data::sequences::shards::TokenSlice::U8(tokens) = batch.tokens else {
                 panic!("33 ids need one byte")
             };
             assert_eq!(tokens.as_ptr().addr() % 64, 0);
@@ -178,16 +182,16 @@ fn the_same_documents_give_the_same_bytes() {
 fn the_card_comes_back_unchanged_and_its_digest_is_that_of_the_file() {
     let root = folder();
     let card = write(root.path(), &proteins(Split::Train, 3, 5, 9), 33, tiny_limits());
-    let (loaded, digest) = DatasetCard::load(root.path()).unwrap();
+    let (loaded, digest) = SequencesCard::load(root.path()).unwrap();
     assert_eq!(loaded, card);
     assert_eq!(digest, card.digest().unwrap());
-    assert_eq!(Dataset::open(root.path()).unwrap().digest(), digest);
+    assert_eq!(SequencesDataset::open(root.path()).unwrap().digest(), digest);
 }
 
 #[test]
 fn a_folder_without_a_card_is_refused_with_a_hint() {
     let root = folder();
-    let message = Dataset::open(root.path()).unwrap_err().to_string();
+    let message = SequencesDataset::open(root.path()).unwrap_err().to_string();
     assert!(message.contains("no dataset.json") && message.contains("genesis ingest"), "{message}");
 }
 
@@ -198,7 +202,7 @@ fn a_truncated_shard_is_rejected_with_its_name_and_both_sizes() {
     let shard = &card.shards[1];
     let path = root.path().join(&shard.file);
     fs::write(&path, &fs::read(&path).unwrap()[..100]).unwrap();
-    let message = Dataset::open(root.path()).unwrap_err().to_string();
+    let message = SequencesDataset::open(root.path()).unwrap_err().to_string();
     assert!(message.contains("train-00001.arrow"), "{message}");
     assert!(
         message.contains("100 bytes") && message.contains(&shard.bytes.to_string()),
@@ -216,7 +220,7 @@ fn a_flipped_byte_is_found_when_its_batch_is_touched_and_other_batches_stay_read
     let at = usize::try_from(batch.offset + batch.bytes - 1).unwrap();
     bytes[at] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let dataset = Dataset::open(root.path()).unwrap();
+    let dataset = SequencesDataset::open(root.path()).unwrap();
     assert!(dataset.document(Split::Train, 0).is_ok());
     let message =
         dataset.document(Split::Train, card.shards[0].batches[0].rows).unwrap_err().to_string();
@@ -259,7 +263,7 @@ fn edit_card(root: &Path, from: &str, to: &str) -> String {
     let digest = sha256_of_bytes(text.as_bytes());
     fs::write(root.join("dataset.json"), &text).unwrap();
     fs::write(root.join("dataset.json.sha256"), format!("{digest}  dataset.json\n")).unwrap();
-    Dataset::open(root).unwrap_err().to_string()
+    SequencesDataset::open(root).unwrap_err().to_string()
 }
 
 #[test]

@@ -8,11 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fixture::{proteins, tiny_limits, write};
-use genesis_data::card::{DatasetCard, Split};
-use genesis_data::verify::{VerifyReport, verify};
+use genesis_data::dataset::Split;
+use genesis_data::dataset::verify::{VerifyReport, verify};
+use genesis_data::sequences::SequencesCard;
 use genesis_schema::Seeds;
 
-fn dataset() -> (tempfile::TempDir, DatasetCard) {
+fn dataset() -> (tempfile::TempDir, SequencesCard) {
     let root = tempfile::tempdir().unwrap();
     let mut documents = proteins(Split::Train, 12, 5, 60);
     documents.extend(proteins(Split::Validation, 4, 5, 60));
@@ -38,7 +39,7 @@ fn a_whole_dataset_passes_and_every_listed_byte_was_read() {
     assert_eq!(report.problems, Vec::<String>::new());
     assert_eq!(report.digest, card.digest().unwrap());
     assert_eq!((report.documents, report.bytes), (16, heard));
-    assert_eq!(heard, genesis_data::verify::bytes_to_verify(&card));
+    assert_eq!(heard, genesis_data::dataset::verify::bytes_to_verify(&card));
     assert_eq!(report.files, files_of(root.path()).len() as u64 - 2, "all but card and digest");
     assert!(report.unlisted.is_empty());
 }

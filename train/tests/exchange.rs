@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::backend::flex::FlexDevice;
-use genesis_data::tokenize::Tokenizer;
+use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::Cpu;
 use genesis_model::{ModelConfig, Params, TransformerConfig, specs};
 use genesis_schema::Seeds;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use genesis_data::graphs::neighbor_list;
-use genesis_data::ingest::atoms::{AtomsPlan, Label, read_structures};
+use genesis_data::structures::ingest::Label;
+use genesis_data::structures::neighbor_list;
+use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Kernels;
 use genesis_model::Params;
 use genesis_model::equivariant::{
@@ -79,10 +80,10 @@ impl MaceCase {
 
     /// Whole batches of the first structures of the file, with their neighbours.
     fn batches(&self) -> Result<Vec<GraphBatch>, CaseError> {
-        let plan = AtomsPlan {
+        let plan = StructuresIngest {
             labels: vec![Label::Energy, Label::Forces],
             cutoff: CUTOFF,
-            ..AtomsPlan::new(vec![self.file.clone()], PathBuf::new())
+            ..StructuresIngest::new(vec![self.file.clone()], PathBuf::new())
         };
         let (structures, _) = read_structures(&plan)?;
         let frames: Vec<_> = structures.into_iter().take(STRUCTURES).map(|it| it.frame).collect();

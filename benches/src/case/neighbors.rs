@@ -1,7 +1,7 @@
 //! Neighbour lists of a periodic crystal whose atoms are moved by a formula, so that a peer sees
 //! the same atoms without a file.
 
-use genesis_data::graphs::neighbor_list;
+use genesis_data::structures::neighbor_list;
 use genesis_kernels::Cpu;
 use serde::{Deserialize, Serialize};
 

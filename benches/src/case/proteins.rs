@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use genesis_data::ingest::{IngestPlan, Silent, TokenizerChoice, ingest};
-use genesis_data::{Dataset, Loader, LoaderPlan, Objective};
+use genesis_data::ingest::Silent;
+use genesis_data::sequences::{Objective, SequencesDataset, SequencesLoader, SequencesLoaderPlan};
+use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest};
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::TransformerConfig;
 use genesis_model::transformer::{Activation, Family, Rotary};
@@ -64,9 +65,9 @@ impl ProteinsCase {
     /// The first steps of a run on these proteins.
     fn batches(&self, folder: &Path) -> Result<Vec<TokenBatch>, CaseError> {
         let tokenizer = TokenizerChoice::AminoAcid;
-        let plan = IngestPlan::new(self.inputs.clone(), tokenizer, folder.to_path_buf());
+        let plan = SequencesIngest::new(self.inputs.clone(), tokenizer, folder.to_path_buf());
         ingest(&plan, &Silent)?;
-        let plan = LoaderPlan {
+        let plan = SequencesLoaderPlan {
             objective: Objective::Masked { context: CONTEXT, rate: MASK_RATE },
             sequences_per_step: self.batch,
             accumulation: 1,
@@ -74,7 +75,7 @@ impl ProteinsCase {
             world: 1,
             seed: 1,
         };
-        let loader = Loader::new(Arc::new(Dataset::open(folder)?), plan)?;
+        let loader = SequencesLoader::new(Arc::new(SequencesDataset::open(folder)?), plan)?;
         let mut batches = Vec::new();
         for step in 0..self.repeats.total() as u64 {
             batches.extend(loader.step(step)?);

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use genesis_data::card::CARD_FILE;
-use genesis_data::graphs::{GraphCard, GraphDataset, GraphSplit};
-use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, AtomsSummary, ingest_atoms};
+use genesis_data::dataset::Split;
+use genesis_data::dataset::card::CARD_FILE;
+use genesis_data::structures::{StructuresCard, StructuresDataset};
+use genesis_data::structures::{StructuresIngest, StructuresSummary, ingest_structures};
 use genesis_kernels::Kernels;
 use genesis_train::device::{KernelChoice, OnDevice, on_device};
 use genesis_train::families::{AnyConfig, load_any};
@@ -56,7 +57,7 @@ pub(super) fn train(
 /// A run that is about to start.
 struct Training<'a> {
     plan: &'a StructuresPlan,
-    dataset: Arc<GraphDataset>,
+    dataset: Arc<StructuresDataset>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
     start: Start,
@@ -73,7 +74,7 @@ impl OnDevice for Training<'_> {
 /// A run whose best checkpoint is about to be measured.
 struct Evaluating<'a> {
     plan: &'a StructuresPlan,
-    dataset: &'a Arc<GraphDataset>,
+    dataset: &'a Arc<StructuresDataset>,
     stop: &'a AtomicBool,
 }
 
@@ -109,7 +110,7 @@ pub(super) fn evaluate(
     json: bool,
 ) -> anyhow::Result<Code> {
     let own = config.data.folder(&config.run.dir);
-    let dataset = GraphDataset::open(data.unwrap_or(&own)).or_exit(Code::Data)?;
+    let dataset = StructuresDataset::open(data.unwrap_or(&own)).or_exit(Code::Data)?;
     let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
     device.require_dtype(plan.dtype, "this run")?;
     let stop = &*stop_flag()?;
@@ -132,7 +133,7 @@ pub(super) fn plan(config: StructuresConfig) -> anyhow::Result<Code> {
     let is_there = config.data.folder(&run_dir).join(CARD_FILE).is_file();
     let made_here = config.data.ingest_plan(&run_dir).is_some() && !is_there;
     let dataset = dataset(&config, if made_here { scratch.path() } else { &run_dir })?;
-    let frames = dataset.num_frames(GraphSplit::Train);
+    let frames = dataset.num_frames(Split::Train);
     let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
     plan.facts().iter().for_each(|(name, value)| console::result(format!("{name:<26}{value}")));
     let seen = plan.steps as f64 * plan.config.batch.frames as f64;
@@ -149,25 +150,25 @@ pub(super) fn plan(config: StructuresConfig) -> anyhow::Result<Code> {
 }
 
 /// Opens the dataset of a run, making it first when the config names raw files or a generator.
-fn dataset(config: &StructuresConfig, run_dir: &Path) -> anyhow::Result<Arc<GraphDataset>> {
+fn dataset(config: &StructuresConfig, run_dir: &Path) -> anyhow::Result<Arc<StructuresDataset>> {
     let folder = config.data.folder(run_dir);
     if let Some(plan) = config.data.ingest_plan(run_dir) {
         // Neighbours are counted with the cut-off of the model, so that training need not.
         let StructuresNetwork::Mace(model) = &config.model;
-        let plan = AtomsIngest { cutoff: model.r_max_angstrom, ..plan };
+        let plan = StructuresIngest { cutoff: model.r_max_angstrom, ..plan };
         if folder.join(CARD_FILE).is_file() {
             refuse_other_options(&plan, &folder)?;
         } else {
-            let summary = ingest_atoms(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
+            let summary = ingest_structures(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
             show(&summary, &folder);
         }
     }
-    Ok(Arc::new(GraphDataset::open(&folder).or_exit(Code::Data)?))
+    Ok(Arc::new(StructuresDataset::open(&folder).or_exit(Code::Data)?))
 }
 
 /// Refuses a dataset in the run folder that was made from other files or with other options.
-fn refuse_other_options(plan: &AtomsIngest, folder: &Path) -> anyhow::Result<()> {
-    let (card, _) = GraphCard::load(folder).or_exit(Code::Data)?;
+fn refuse_other_options(plan: &StructuresIngest, folder: &Path) -> anyhow::Result<()> {
+    let (card, _) = StructuresCard::load(folder).or_exit(Code::Data)?;
     let wanted = plan.recorded_options().or_exit(Code::Usage)?;
     if card.options == wanted {
         return Ok(());
@@ -183,11 +184,11 @@ fn refuse_other_options(plan: &AtomsIngest, folder: &Path) -> anyhow::Result<()>
 }
 
 /// A new dataset in a few lines.
-pub(super) fn show(summary: &AtomsSummary, folder: &Path) {
+pub(super) fn show(summary: &StructuresSummary, folder: &Path) {
     let card = &summary.card;
     let state = if summary.unchanged { " (was there already, unchanged)" } else { "" };
     console::note(format!("{}: dataset {}{state}", folder.display(), &summary.digest[..12]));
-    for split in GraphSplit::ALL {
+    for split in Split::ALL {
         let found = card.splits.get(split);
         console::note(format!(
             "  {:<11}{:>9} structures {:>11} atoms; with energy {}, forces {}, stress {}",

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use genesis_data::card::{CARD_FILE, DatasetCard};
-use genesis_data::ingest::{IngestPlan, ingest};
-use genesis_data::shards::Dataset;
+use genesis_data::dataset::card::CARD_FILE;
+use genesis_data::sequences::SequencesCard;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::{SequencesIngest, ingest};
 use genesis_train::sequences::SequencesConfig;
 
 use super::ingest::show;
@@ -15,7 +16,10 @@ use crate::exit::{Code, Failure, OrExit};
 /// Opens the dataset of `config` for a run in `run_dir`, making it first when the config names raw
 /// files or a generator. A dataset that the run made before is used as it is: a run never changes
 /// its data.
-pub(super) fn prepare(config: &SequencesConfig, run_dir: &Path) -> anyhow::Result<Arc<Dataset>> {
+pub(super) fn prepare(
+    config: &SequencesConfig,
+    run_dir: &Path,
+) -> anyhow::Result<Arc<SequencesDataset>> {
     let folder = config.data.folder(run_dir);
     if let Some(plan) = config.data.ingest_plan(run_dir) {
         if folder.join(CARD_FILE).is_file() {
@@ -24,10 +28,10 @@ pub(super) fn prepare(config: &SequencesConfig, run_dir: &Path) -> anyhow::Resul
             make(&plan)?;
         }
     }
-    Ok(Arc::new(Dataset::open(&folder).or_exit(Code::Data)?))
+    Ok(Arc::new(SequencesDataset::open(&folder).or_exit(Code::Data)?))
 }
 
-fn make(plan: &IngestPlan) -> anyhow::Result<()> {
+fn make(plan: &SequencesIngest) -> anyhow::Result<()> {
     let summary = ingest(plan, &IngestMeter::default()).or_exit(Code::Data)?;
     summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));
     show(&summary, &plan.output.display().to_string());
@@ -35,8 +39,8 @@ fn make(plan: &IngestPlan) -> anyhow::Result<()> {
 }
 
 /// Refuses a dataset in the run folder that was made from other files or with other options.
-fn refuse_other_options(plan: &IngestPlan, folder: &Path) -> anyhow::Result<()> {
-    let (card, _) = DatasetCard::load(folder).or_exit(Code::Data)?;
+fn refuse_other_options(plan: &SequencesIngest, folder: &Path) -> anyhow::Result<()> {
+    let (card, _) = SequencesCard::load(folder).or_exit(Code::Data)?;
     let wanted = plan.recorded_options().or_exit(Code::Usage)?;
     if card.options == wanted {
         return Ok(());

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use genesis_data::card::Split;
-use genesis_data::loader::{Loader, LoaderPlan, Objective};
-use genesis_data::shards::Dataset;
+use genesis_data::dataset::Split;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::{Objective, SequencesLoader, SequencesLoaderPlan};
 use genesis_kernels::{Kernels, Precision};
 use genesis_train::device::OnDevice;
 use genesis_train::keys::{ConfigProblems, RunFile, environment};
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 /// A model that is about to be evaluated.
 struct Evaluating<'a> {
     model: SequencesModel,
-    loader: &'a Loader,
+    loader: &'a SequencesLoader,
     max_sequences: Option<usize>,
 }
 
@@ -81,9 +81,9 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
     }
     let model = open(&args.model)?;
     let setting = Setting::of(args, &model)?;
-    let dataset = Arc::new(Dataset::open(&setting.data).or_exit(Code::Data)?);
+    let dataset = Arc::new(SequencesDataset::open(&setting.data).or_exit(Code::Data)?);
     refuse_other_tokenizer(&model, &dataset)?;
-    let loader = Loader::new(Arc::clone(&dataset), setting.loader).or_exit(Code::Data)?;
+    let loader = SequencesLoader::new(Arc::clone(&dataset), setting.loader).or_exit(Code::Data)?;
     let (causal, max_sequences) = (model.config.causal(), args.max_sequences);
     let found = args.device.run(Evaluating { model, loader: &loader, max_sequences })?;
     let Some(found) = found else {
@@ -103,7 +103,7 @@ const MASK_RATE: f64 = 0.15;
 /// What is evaluated on and how: as in training, for a run of ours.
 struct Setting {
     data: PathBuf,
-    loader: LoaderPlan,
+    loader: SequencesLoaderPlan,
 }
 
 impl Setting {
@@ -125,7 +125,7 @@ impl Setting {
             None => Objective::Masked { context: model.config.context, rate: MASK_RATE },
         };
         let seed = run.map_or(0, |run| run.run.seed);
-        let loader = LoaderPlan {
+        let loader = SequencesLoaderPlan {
             objective,
             sequences_per_step: 1,
             accumulation: 1,
@@ -138,7 +138,10 @@ impl Setting {
 }
 
 /// Refuses a dataset whose token ids mean something else than the model's.
-fn refuse_other_tokenizer(model: &SequencesModel, dataset: &Dataset) -> anyhow::Result<()> {
+fn refuse_other_tokenizer(
+    model: &SequencesModel,
+    dataset: &SequencesDataset,
+) -> anyhow::Result<()> {
     let Some(tokenizer) = &model.tokenizer else { return Ok(()) };
     let (ours, theirs) = (tokenizer.card(), &dataset.card().tokenizer);
     if (&ours.kind, ours.vocab_size) == (&theirs.kind, theirs.vocab_size) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genesis_data::tokenize::{Tokenizer, TokenizerKind, smiles_is_balanced};
+use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind, smiles_is_balanced};
 use genesis_train::sequences::inference::{Ended, GenerateOptions, Sample, SequencesModel};
 
 use super::model::open;

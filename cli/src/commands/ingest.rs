@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use genesis_data::card::{DatasetCard, SplitCard};
-use genesis_data::ingest::atoms::AtomsPlan;
-use genesis_data::ingest::{
-    DocumentRule, FormatChoice, Generate, IngestPlan, IngestSummary, TokenizerChoice, ingest,
+use genesis_data::sequences::SequencesCard;
+use genesis_data::sequences::card::SplitCard;
+use genesis_data::sequences::ingest::{DocumentRule, FormatChoice};
+use genesis_data::sequences::{
+    GenerateSequences, SequencesIngest, SequencesSummary, TokenizerChoice, ingest,
 };
+use genesis_data::structures::StructuresIngest;
 
 use super::structures::{self, are_structures};
 use crate::console::{self, IngestMeter};
@@ -66,7 +68,7 @@ pub(crate) struct Args {
     validation: f64,
     /// Make data instead of reading any: molecules:COUNT
     #[arg(long, value_name = "KIND:COUNT", conflicts_with_all = ["inputs", "tokenizer"], value_parser = generator)]
-    generate: Option<Generate>,
+    generate: Option<GenerateSequences>,
     /// Keep exact duplicates of documents
     #[arg(long)]
     keep_duplicates: bool,
@@ -74,7 +76,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FRACTION", default_value_t = 0.1)]
     max_rejected: f64,
     /// Reject longer records without reading them into memory
-    #[arg(long, value_name = "BYTES", default_value_t = genesis_data::ingest::DEFAULT_MAX_RECORD_BYTES)]
+    #[arg(long, value_name = "BYTES", default_value_t = genesis_data::sequences::ingest::DEFAULT_MAX_RECORD_BYTES)]
     max_record_bytes: u64,
     /// Bytes of tokens after which a shard ends
     #[arg(long, value_name = "BYTES")]
@@ -135,10 +137,10 @@ fn document_rule(text: &str) -> Result<DocumentRule, String> {
     }
 }
 
-fn generator(text: &str) -> Result<Generate, String> {
+fn generator(text: &str) -> Result<GenerateSequences, String> {
     match text.split_once(':') {
         Some(("molecules", count)) => match count.parse() {
-            Ok(count) => Ok(Generate::Molecules { count, seed: 0 }),
+            Ok(count) => Ok(GenerateSequences::Molecules { count, seed: 0 }),
             Err(error) => Err(format!("`{count}` is not a number of molecules: {error}")),
         },
         _ => Err("must be molecules:COUNT".to_owned()),
@@ -171,9 +173,9 @@ impl Args {
         })
     }
 
-    fn structure_plan(self) -> anyhow::Result<AtomsPlan> {
+    fn structure_plan(self) -> anyhow::Result<StructuresIngest> {
         let plan = structures::with_options(&self.inputs, &self.out, &self.options)?;
-        Ok(AtomsPlan {
+        Ok(StructuresIngest {
             max_shard_bytes: self.shard_bytes.or(plan.max_shard_bytes),
             keep_duplicates: self.keep_duplicates || plan.keep_duplicates,
             overwrite: self.overwrite,
@@ -186,18 +188,18 @@ impl Args {
         })
     }
 
-    fn plan(self) -> anyhow::Result<IngestPlan> {
+    fn plan(self) -> anyhow::Result<SequencesIngest> {
         if let Some(option) = self.options.first() {
             let message = format!("--set {option}: only for structures of atoms; see --help");
             return Err(Failure::error(Code::Usage, message));
         }
 
         let base = if let Some(generate) = &self.generate {
-            IngestPlan::of_generated(generate.clone(), self.out.clone())
+            SequencesIngest::of_generated(generate.clone(), self.out.clone())
         } else {
-            IngestPlan::new(self.inputs.clone(), self.tokenizer()?, self.out.clone())
+            SequencesIngest::new(self.inputs.clone(), self.tokenizer()?, self.out.clone())
         };
-        Ok(IngestPlan {
+        Ok(SequencesIngest {
             format: self.format.map_or(FormatChoice::Guess, Into::into),
             documents: self.document,
             column: self.column,
@@ -236,7 +238,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Code> {
 }
 
 /// The dataset in a few lines.
-pub(super) fn show(summary: &IngestSummary, folder: &str) {
+pub(super) fn show(summary: &SequencesSummary, folder: &str) {
     let card = &summary.card;
     let state = if summary.unchanged { " (was there already, unchanged)" } else { "" };
     console::note(format!("{folder}: dataset {}{state}", &summary.digest[..12]));
@@ -261,7 +263,7 @@ fn split_line(name: &str, split: &SplitCard) -> String {
     )
 }
 
-fn show_rejects(card: &DatasetCard, summary: &IngestSummary) {
+fn show_rejects(card: &SequencesCard, summary: &SequencesSummary) {
     let counts: &BTreeMap<String, u64> = &card.rejects.reasons;
     for (reason, count) in counts {
         console::note(format!("  rejected {}: {reason}", console::count(*count)));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genesis_data::ingest::atoms::{AtomsPlan, read_structures};
+use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Kernels;
 use genesis_schema::Frame;
 use genesis_train::device::OnDevice;
@@ -119,10 +119,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 
 fn run_inside(args: &Args) -> anyhow::Result<Code> {
     let model = StructuresModel::open(&args.model).or_exit(Code::Data)?;
-    let plan = AtomsPlan {
+    let plan = StructuresIngest {
         labels: Vec::new(),
         allow_missing_labels: true,
-        ..AtomsPlan::new(vec![args.structure.clone()], PathBuf::new())
+        ..StructuresIngest::new(vec![args.structure.clone()], PathBuf::new())
     };
     let (structures, rejects) = read_structures(&plan).or_exit(Code::Data)?;
     let Some(structure) = structures.get(args.index) else {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use genesis_data::card::{CARD_FILE, Split};
-use genesis_data::shards::Dataset;
+use genesis_data::dataset::Split;
+use genesis_data::dataset::card::CARD_FILE;
+use genesis_data::sequences::SequencesDataset;
 use genesis_train::device::{DeviceChoice, KernelChoice, on_device};
 use genesis_train::families::AnyConfig;
 use genesis_train::sequences::{Estimate, SequencesConfig, estimate, resolve};
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 
 /// The dataset of the run; one that the run would make is made in a scratch folder, unless the run
 /// folder has it already.
-fn dataset(config: &SequencesConfig) -> anyhow::Result<(Arc<Dataset>, Option<TempDir>)> {
+fn dataset(config: &SequencesConfig) -> anyhow::Result<(Arc<SequencesDataset>, Option<TempDir>)> {
     let run_dir = &config.run.dir;
     let is_there = config.data.folder(run_dir).join(CARD_FILE).is_file();
     if is_there || config.data.ingest_plan(run_dir).is_none() {

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::ingest::atoms::{AtomsPlan, ingest_atoms};
+use genesis_data::structures::{StructuresIngest, ingest_structures};
 use toml::{Table, Value};
 
 use super::atoms::show;
@@ -29,8 +29,8 @@ pub(super) fn are_structures(inputs: &[PathBuf]) -> bool {
 }
 
 /// Reads the inputs of `plan` into its dataset folder.
-pub(super) fn run(plan: &AtomsPlan, json: bool) -> anyhow::Result<Code> {
-    let summary = ingest_atoms(plan, &IngestMeter::default()).or_exit(Code::Data)?;
+pub(super) fn run(plan: &StructuresIngest, json: bool) -> anyhow::Result<Code> {
+    let summary = ingest_structures(plan, &IngestMeter::default()).or_exit(Code::Data)?;
     if json {
         console::result(serde_json::to_string(&summary.card)?);
     } else {
@@ -44,15 +44,15 @@ pub(super) fn with_options(
     inputs: &[PathBuf],
     output: &Path,
     options: &[String],
-) -> anyhow::Result<AtomsPlan> {
+) -> anyhow::Result<StructuresIngest> {
     let mut table = Table::new();
     for option in options {
         merge(&mut table, parse(option)?);
     }
-    let plan: AtomsPlan = table.try_into().map_err(|error| {
+    let plan: StructuresIngest = table.try_into().map_err(|error| {
         Failure::error(Code::Usage, format!("--set: {error}; see docs/guides/atoms-data.md"))
     })?;
-    Ok(AtomsPlan { inputs: inputs.to_vec(), output: output.to_path_buf(), ..plan })
+    Ok(StructuresIngest { inputs: inputs.to_vec(), output: output.to_path_buf(), ..plan })
 }
 
 /// One option as a table; text without special meaning needs no quotes.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use genesis_data::shards::Dataset;
+use genesis_data::sequences::SequencesDataset;
 use genesis_kernels::Kernels;
 use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
 use genesis_train::families::AnyConfig;
@@ -93,7 +93,7 @@ fn train_sequences(
 /// A run that is about to start.
 struct Training<'a> {
     plan: &'a SequencesPlan,
-    dataset: Arc<Dataset>,
+    dataset: Arc<SequencesDataset>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
     start: Start,

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::card::{CARD_FILE, DatasetCard, DatasetKind, kind_of};
-use genesis_data::verify::{bytes_to_verify, verify};
+use genesis_data::dataset::card::CARD_FILE;
+use genesis_data::dataset::verify::{bytes_to_verify, verify};
+use genesis_data::dataset::{DatasetKind, kind_of};
+use genesis_data::sequences::SequencesCard;
 use genesis_train::checkpoint::format::MANIFEST_FILE;
 use genesis_train::checkpoint::naming::{self, FolderName};
 use serde::Serialize;
@@ -56,14 +58,14 @@ struct Findings {
 }
 
 fn verify_dataset(root: &Path) -> anyhow::Result<Findings> {
-    let total = DatasetCard::load(root).map_or(0, |(card, _)| bytes_to_verify(&card));
+    let total = SequencesCard::load(root).map_or(0, |(card, _)| bytes_to_verify(&card));
     let meter = Meter::start("verify", total, Unit::Bytes);
     let report = verify(root, &mut |bytes| meter.advance(bytes)).or_exit(Code::Data)?;
     let mut findings = Findings { problems: report.problems.clone(), ..Findings::default() };
     if report.is_whole() {
         let (records, parts) = match kind_of(root).or_exit(Code::Data)? {
-            DatasetKind::Graphs => ("structures", "atoms"),
-            DatasetKind::Tokens => ("documents", "tokens"),
+            DatasetKind::Structures => ("structures", "atoms"),
+            DatasetKind::Sequences => ("documents", "tokens"),
         };
         findings.checked.push(format!(
             "{}: {} files, {}, {} {records}, {} {parts}, dataset {}",

@@ -3,28 +3,28 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{FormatChoice, IngestPlan};
 use crate::error::{DataError, Result};
+use crate::sequences::ingest::{FormatChoice, SequencesIngest};
 
 /// One file, or the built-in generator.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// As given, or as found below a folder that was given.
-    pub(super) path: PathBuf,
-    pub(super) format: FormatChoice,
+    pub(crate) path: PathBuf,
+    pub(crate) format: FormatChoice,
     /// The format follows from the name alone.
-    pub(super) guessed: bool,
-    pub(super) bytes: u64,
+    pub(crate) guessed: bool,
+    pub(crate) bytes: u64,
 }
 
 impl Source {
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         self.path.display().to_string()
     }
 }
 
 /// The sources of a plan in reading order; their formats are known.
-pub(super) fn sources(plan: &IngestPlan) -> Result<Vec<Source>> {
+pub(crate) fn sources(plan: &SequencesIngest) -> Result<Vec<Source>> {
     if let Some(generate) = &plan.generate {
         let path = PathBuf::from(format!("generated:{}", generate.name()));
         return Ok(vec![Source { path, format: FormatChoice::Text, guessed: false, bytes: 0 }]);
@@ -40,7 +40,7 @@ pub(super) fn sources(plan: &IngestPlan) -> Result<Vec<Source>> {
 type Found<'f> = &'f mut dyn FnMut(&Path, &fs::Metadata) -> Result<()>;
 
 /// Calls `found` for every file of `inputs`, folders opened, in reading order.
-pub(super) fn walk(inputs: &[PathBuf], found: Found<'_>) -> Result<()> {
+pub(crate) fn walk(inputs: &[PathBuf], found: Found<'_>) -> Result<()> {
     for input in inputs {
         let metadata = fs::metadata(input).map_err(DataError::io("read", input))?;
         if !metadata.is_dir() {
@@ -86,7 +86,7 @@ fn list_folder(folder: &Path, found: Found<'_>) -> Result<()> {
 }
 
 /// A file is read more than once and its digest recorded, so it must stay as it is.
-pub(super) fn check_regular(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+pub(crate) fn check_regular(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
@@ -121,6 +121,6 @@ fn guess(path: &Path) -> Result<FormatChoice> {
     }
 }
 
-pub(super) fn total_bytes(sources: &[Source]) -> u64 {
+pub(crate) fn total_bytes(sources: &[Source]) -> u64 {
     sources.iter().map(|source| source.bytes).sum()
 }

@@ -1,117 +1,16 @@
-//! From raw files to a dataset folder, in one streaming pass and bounded memory.
+//! From raw files to a dataset folder: what an ingest of any kind needs.
 //!
-//! Read in this order: [`IngestPlan`] (what is asked for), `inputs` (which files), `read` (files
-//! to records), `pipeline` (records to documents, in parallel, in order), `sink` (documents to
-//! shards), `output` (a folder that appears whole or not at all).
-//! The same inputs and options give the same bytes, whatever the number of threads: records are
-//! read in order, encoded in bounded chunks, and written in order.
-//!
-//! Memory: two chunks of text and their tokens, and 16 bytes (32 with the table's slack) for
-//! every document, by which exact duplicates are found; `keep_duplicates` does without those.
+//! `inputs` (which files), `overlap` (read, work and store at once), `rejects`, [`Progress`],
+//! `output` (a folder that appears whole or not at all). What becomes of the records is in
+//! [`crate::sequences::ingest`] and [`crate::structures::ingest`].
 
-pub mod atoms;
 mod error;
-mod generate;
-mod inputs;
-mod output;
-mod overlap;
-mod pipeline;
-mod plan;
+pub(crate) mod inputs;
+pub(crate) mod output;
+pub(crate) mod overlap;
 mod progress;
-mod read;
-mod rejects;
-mod sink;
-mod vocabulary;
-
-use std::path::Path;
+pub(crate) mod rejects;
 
 pub use error::IngestError;
-pub use generate::{
-    Generate, GenerateAtoms, Labelled, SiliconFrame, SiliconFrames, molecule, stillinger_weber,
-};
-pub use plan::{
-    DEFAULT_MAX_RECORD_BYTES, DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice, IngestPlan,
-    TokenizerChoice,
-};
 pub use progress::{Progress, Silent};
 pub use rejects::{REJECTS_FILE, Reject};
-
-use crate::card::DatasetCard;
-use output::TemporaryFolder;
-use pipeline::ChunkReader;
-use sink::Sink;
-
-/// What an ingest did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct IngestSummary {
-    /// The card of the dataset, as it lies in the output folder.
-    pub card: DatasetCard,
-    /// SHA-256 of the card: the identity of the dataset.
-    pub digest: String,
-    /// The output folder held this very dataset already and was left as it was.
-    pub unchanged: bool,
-    /// The first rejected records.
-    pub rejected: Vec<Reject>,
-    /// Remarks that a user should see, such as an empty validation split.
-    pub notes: Vec<String>,
-}
-
-/// Reads the inputs of `plan` and writes its dataset folder.
-///
-/// # Errors
-/// [`IngestError`]; the output folder is then as it was before, and no temporary folder remains.
-pub fn ingest(plan: &IngestPlan, progress: &dyn Progress) -> Result<IngestSummary, IngestError> {
-    plan.check()?;
-    let pool = plan.thread_pool()?;
-    pool.install(|| ingest_here(plan, progress))
-}
-
-fn ingest_here(plan: &IngestPlan, progress: &dyn Progress) -> Result<IngestSummary, IngestError> {
-    let sources = inputs::sources(plan)?;
-    let existing = output::look(&output::Request {
-        path: &plan.output,
-        overwrite: plan.overwrite,
-        input_bytes: plan.generate.is_none().then(|| inputs::total_bytes(&sources)),
-        options: plan.recorded_options()?,
-    })?;
-    let temporary = TemporaryFolder::create(&plan.output)?;
-    let tokenizer = vocabulary::tokenizer(plan, &sources, progress)?;
-    tokenizer.save(temporary.path())?;
-
-    progress.phase("ingest", inputs::total_bytes(&sources));
-    let mut reader = ChunkReader::new(&sources, plan);
-    let mut sink = Sink::create(temporary.path(), plan, &sources, &tokenizer)?;
-    pipeline::run(&mut reader, &tokenizer, plan, &mut sink, progress)?;
-
-    let (card, rejected) = sink.finish(reader.into_cards(), plan, &sources)?;
-    let digest = card.save(temporary.path())?;
-    let notes = notes(&card, plan);
-    let unchanged = temporary.settle(&existing, &digest, plan.overwrite)?;
-    Ok(IngestSummary { card, digest, unchanged, rejected, notes })
-}
-
-fn notes(card: &DatasetCard, plan: &IngestPlan) -> Vec<String> {
-    let mut notes = Vec::new();
-    if plan.validation_fraction > 0.0 && card.splits.validation.documents == 0 {
-        notes.push(format!(
-            "none of the {} documents fell into the validation split (fraction {}); \
-             shorter documents or a larger fraction fill it",
-            card.splits.train.documents, plan.validation_fraction
-        ));
-    }
-    if card.duplicates_dropped > 0 {
-        notes.push(format!("{} exact duplicates were dropped", card.duplicates_dropped));
-    }
-    let rejected: u64 = card.rejects.reasons.values().sum();
-    if rejected > 0 {
-        notes.push(format!("{rejected} records were rejected; {REJECTS_FILE} lists them"));
-    }
-    notes
-}
-
-/// Whether `path` holds a dataset whose recorded options are those of `plan`: a quick look before
-/// an ingest. The inputs are not compared.
-pub fn is_made_by(plan: &IngestPlan, path: &Path) -> bool {
-    let Ok((card, _)) = DatasetCard::load(path) else { return false };
-    plan.recorded_options().is_ok_and(|options| options == card.options)
-}

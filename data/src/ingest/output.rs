@@ -9,15 +9,16 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::IngestError;
-use crate::card::{CARD_FILE, SourceCard, sync_folder};
-use crate::card_file::CardFile;
+use crate::dataset::card::{CARD_FILE, SourceCard};
+use crate::dataset::card_file::CardFile;
 use crate::error::{DataError, Result};
+use crate::files::sync_folder;
 
 /// Proves that a temporary folder is ours, and is locked while an ingest lives.
 const LOCK_FILE: &str = ".genesis-ingest";
 
 /// What lies in the output folder before an ingest.
-pub(super) enum Existing {
+pub(crate) enum Existing {
     /// Nothing, or an empty folder.
     Nothing,
     /// A dataset with this digest.
@@ -27,13 +28,13 @@ pub(super) enum Existing {
 }
 
 /// What an ingest is about to make.
-pub(super) struct Request<'r> {
-    pub(super) path: &'r Path,
-    pub(super) overwrite: bool,
+pub(crate) struct Request<'r> {
+    pub(crate) path: &'r Path,
+    pub(crate) overwrite: bool,
     /// Size of all inputs; `None` when the program makes its data itself.
-    pub(super) input_bytes: Option<u64>,
+    pub(crate) input_bytes: Option<u64>,
     /// The options that shape the dataset.
-    pub(super) options: serde_json::Value,
+    pub(crate) options: serde_json::Value,
 }
 
 /// What cards of any kind say of how they were made.
@@ -44,7 +45,7 @@ struct Origin {
 }
 
 /// Refuses early what the end could not replace.
-pub(super) fn look(request: &Request<'_>) -> std::result::Result<Existing, IngestError> {
+pub(crate) fn look(request: &Request<'_>) -> std::result::Result<Existing, IngestError> {
     let path = request.path;
     if !path.exists() {
         return Ok(Existing::Nothing);
@@ -90,7 +91,7 @@ fn refused(path: &Path, problem: &str, fix: &str) -> IngestError {
 }
 
 /// `<output>.tmp`; removed when dropped before [`TemporaryFolder::commit`].
-pub(super) struct TemporaryFolder {
+pub(crate) struct TemporaryFolder {
     path: PathBuf,
     output: PathBuf,
     _lock: File,
@@ -98,7 +99,7 @@ pub(super) struct TemporaryFolder {
 }
 
 impl TemporaryFolder {
-    pub(super) fn create(output: &Path) -> std::result::Result<Self, IngestError> {
+    pub(crate) fn create(output: &Path) -> std::result::Result<Self, IngestError> {
         let path = with_suffix(output, ".tmp");
         let lock_path = path.join(LOCK_FILE);
         if path.exists() && !lock_path.exists() {
@@ -126,7 +127,7 @@ impl TemporaryFolder {
         Ok(folder)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -144,7 +145,7 @@ impl TemporaryFolder {
 
     /// Puts the folder in its place, unless the dataset with `digest` is there already: then that
     /// stays, and the answer is yes.
-    pub(super) fn settle(
+    pub(crate) fn settle(
         self,
         existing: &Existing,
         digest: &str,

@@ -6,7 +6,7 @@
 use crate::error::Result;
 
 /// Reads until `next` gives nothing more; the first error ends it.
-pub(super) fn run<C, W>(
+pub(crate) fn run<C, W>(
     next: &mut (dyn FnMut() -> Result<Option<C>> + Send),
     work: &(dyn Fn(C) -> W + Sync),
     store: &mut (dyn FnMut(W) -> Result<()> + Send),

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::card::{RejectsCard, write_durably};
+use crate::dataset::card::RejectsCard;
 use crate::error::{DataError, Result};
-use crate::tokenize::EncodeError;
+use crate::files::write_durably;
+use crate::sequences::tokenize::EncodeError;
 
 /// Name of the list in a dataset folder.
 pub const REJECTS_FILE: &str = "rejects.jsonl";
@@ -36,18 +37,18 @@ impl fmt::Display for Reject {
 
 /// Why one record is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) reason: &'static str,
-    pub(super) detail: String,
+pub(crate) struct Refusal {
+    pub(crate) reason: &'static str,
+    pub(crate) detail: String,
 }
 
 impl Refusal {
-    pub(super) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 
     /// `bytes` is what was seen of the record; it was skipped, not stored.
-    pub(super) fn too_long(bytes: u64, limit: u64) -> Self {
+    pub(crate) fn too_long(bytes: u64, limit: u64) -> Self {
         Self::new("too_long", format!("the record has {bytes} bytes, max_record_bytes is {limit}"))
     }
 }
@@ -60,13 +61,13 @@ impl From<EncodeError> for Refusal {
 
 /// Counts and lists refused records in the order of the input.
 #[derive(Debug, Default)]
-pub(super) struct RejectLog {
+pub(crate) struct RejectLog {
     reasons: BTreeMap<String, u64>,
     listed: Vec<Reject>,
 }
 
 impl RejectLog {
-    pub(super) fn add(&mut self, file: &str, line: u64, refusal: Refusal) {
+    pub(crate) fn add(&mut self, file: &str, line: u64, refusal: Refusal) {
         *self.reasons.entry(refusal.reason.to_owned()).or_default() += 1;
         if self.listed.len() < MAX_LISTED {
             let reason = refusal.reason.to_owned();
@@ -79,16 +80,16 @@ impl RejectLog {
         }
     }
 
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.reasons.values().sum()
     }
 
-    pub(super) fn listed(&self) -> &[Reject] {
+    pub(crate) fn listed(&self) -> &[Reject] {
         &self.listed
     }
 
     /// Writes the list, if there is any reject, and returns the counts.
-    pub(super) fn save(self, root: &Path) -> Result<(RejectsCard, Vec<Reject>)> {
+    pub(crate) fn save(self, root: &Path) -> Result<(RejectsCard, Vec<Reject>)> {
         if !self.listed.is_empty() {
             let mut lines = String::new();
             for reject in &self.listed {

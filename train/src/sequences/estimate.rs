@@ -1,6 +1,6 @@
 //! What a run will cost, from its plan alone: memory, disk, operations, time.
 
-use genesis_data::card::SplitCard;
+use genesis_data::sequences::card::SplitCard;
 use genesis_model::specs;
 use genesis_model::transformer::{Activation, FlopsPerToken, TransformerConfig};
 use serde::Serialize;

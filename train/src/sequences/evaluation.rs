@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use genesis_data::card::SplitCard;
 use genesis_data::error::DataError;
+use genesis_data::sequences::card::SplitCard;
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig};
 use genesis_schema::{IGNORE, TokenBatch};

@@ -1,8 +1,9 @@
 //! A run file joined with its dataset: the immutable plan that everything below works from.
 
-use genesis_data::card::{DatasetCard, Split};
-use genesis_data::loader::{LoaderPlan, Objective};
-use genesis_data::shards::Dataset;
+use genesis_data::dataset::Split;
+use genesis_data::sequences::SequencesCard;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::{Objective, SequencesLoaderPlan};
 use genesis_kernels::Precision;
 use genesis_model::{TransformerConfig, specs};
 
@@ -19,7 +20,7 @@ pub struct SequencesPlan {
     /// The network, vocabulary included.
     pub model: TransformerConfig,
     /// Sample order and packing.
-    pub loader: LoaderPlan,
+    pub loader: SequencesLoaderPlan,
     /// Optimizer steps of the run.
     pub steps: u64,
     /// Tokens of one optimizer step over all ranks: exact for causal objectives; for masked ones
@@ -44,7 +45,7 @@ pub struct SequencesPlan {
 /// tokenizer without the tokens that the objective needs.
 pub fn resolve(
     config: SequencesConfig,
-    dataset: &Dataset,
+    dataset: &SequencesDataset,
 ) -> Result<SequencesPlan, ConfigProblems> {
     resolve_card(config, dataset.card(), &dataset.digest())
 }
@@ -52,7 +53,7 @@ pub fn resolve(
 /// As [`resolve`], from the dataset's card alone.
 pub fn resolve_card(
     config: SequencesConfig,
-    card: &DatasetCard,
+    card: &SequencesCard,
     dataset_digest: &str,
 ) -> Result<SequencesPlan, ConfigProblems> {
     let tokenizer = &card.tokenizer;
@@ -76,7 +77,7 @@ pub fn resolve_card(
         }
     };
     Ok(SequencesPlan {
-        loader: LoaderPlan {
+        loader: SequencesLoaderPlan {
             objective,
             sequences_per_step: config.batch.sequences,
             accumulation: config.batch.accumulation,
@@ -100,7 +101,7 @@ pub fn resolve_card(
 fn fit(
     config: &SequencesConfig,
     model: &TransformerConfig,
-    card: &DatasetCard,
+    card: &SequencesCard,
 ) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, path: &str, message: String| {
@@ -134,7 +135,7 @@ fn fit(
     problems
 }
 
-fn tokens_per_step(config: &SequencesConfig, card: &DatasetCard) -> u64 {
+fn tokens_per_step(config: &SequencesConfig, card: &SequencesCard) -> u64 {
     let train = card.splits.get(Split::Train);
     let context = config.objective.context() as u64;
     let per_sequence = match config.objective {

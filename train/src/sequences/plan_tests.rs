@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use genesis_data::card::DatasetCard;
+use genesis_data::sequences::SequencesCard;
 
 use super::settings::SequencesData;
 use super::*;
@@ -10,7 +10,7 @@ use crate::keys::RunFile;
 use crate::trainer::save_plan;
 
 /// A card of 10 training documents of 100 tokens each, with or without a mask token.
-fn card(kind: &str, mask: Option<u32>) -> DatasetCard {
+fn card(kind: &str, mask: Option<u32>) -> SequencesCard {
     let split = |documents: u64| {
         serde_json::json!({
             "documents": documents, "tokens": documents * 100, "source_bytes": documents * 100,
@@ -101,14 +101,14 @@ fn a_saved_plan_is_a_run_file_that_gives_the_same_plan() {
     assert_eq!(again.model, plan.model);
     let text = fs::read_to_string(path).unwrap();
     assert!(text.starts_with("# Model: llama, 2 layers"), "{text}");
-    assert!(text.contains("# Dataset digest: digest"), "{text}");
+    assert!(text.contains("# SequencesDataset digest: digest"), "{text}");
 }
 
 #[test]
 fn data_made_by_the_run_lies_in_its_folder() {
     let mut config = config(LLAMA, CAUSAL);
     assert_eq!(config.data.ingest_plan(&config.run.dir), None);
-    let generate = genesis_data::ingest::Generate::Molecules { count: 5, seed: 1 };
+    let generate = genesis_data::sequences::GenerateSequences::Molecules { count: 5, seed: 1 };
     config.data = SequencesData { generate: Some(generate), ..SequencesData::default() };
     let plan = config.data.ingest_plan(&config.run.dir).unwrap();
     assert_eq!(plan.output, std::path::Path::new("x/dataset"));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::FloatDType;
-use genesis_data::card::Split;
-use genesis_data::loader::{Loader, Objective};
-use genesis_data::shards::Dataset;
+use genesis_data::dataset::Split;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::{Objective, SequencesLoader};
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, TokenBatch};
@@ -36,13 +36,13 @@ const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
 /// [`TrainError`]; the last checkpoint stays valid.
 pub fn train<B: Kernels>(
     plan: &SequencesPlan,
-    dataset: Arc<Dataset>,
+    dataset: Arc<SequencesDataset>,
     device: &B::Device,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
     start: Start,
 ) -> Result<Outcome, TrainError> {
-    let loader = Arc::new(Loader::new(dataset, plan.loader)?);
+    let loader = Arc::new(SequencesLoader::new(dataset, plan.loader)?);
     let task = Sequences::<B> { plan, device, loader };
     follow(&plan.course()?, &task, observer, stop, start)
 }
@@ -51,7 +51,7 @@ pub fn train<B: Kernels>(
 struct Sequences<'a, B: Kernels> {
     plan: &'a SequencesPlan,
     device: &'a B::Device,
-    loader: Arc<Loader>,
+    loader: Arc<SequencesLoader>,
 }
 
 impl<B: Kernels> Task<B> for Sequences<'_, B> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use genesis_data::error::DataError;
-use genesis_data::graphs::NeighborError;
+use genesis_data::structures::NeighborError;
 use genesis_model::equivariant::GraphError;
 
 use crate::exchange::error::ExchangeError;

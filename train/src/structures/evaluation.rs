@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use genesis_data::graphs::loader::GraphLoader;
-use genesis_data::graphs::{GraphDataset, GraphSplit};
+use genesis_data::dataset::Split;
+use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::StructuresLoader;
 use genesis_kernels::Kernels;
 use genesis_model::equivariant::{LossCounts, Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
@@ -45,7 +46,7 @@ pub struct EvaluationReport {
 /// written.
 pub fn evaluate_run<B: Kernels>(
     plan: &StructuresPlan,
-    dataset: &Arc<GraphDataset>,
+    dataset: &Arc<StructuresDataset>,
     device: &B::Device,
     stop: &AtomicBool,
 ) -> Result<Option<EvaluationReport>, StructuresError> {
@@ -53,7 +54,7 @@ pub fn evaluate_run<B: Kernels>(
     let model = StructuresModel::open(run_dir)?.on::<B>(device);
     let loader = task::loader(plan, Arc::clone(dataset))?;
     let mut sums = Sums { model: &model, table: ErrorTable::default(), parity: BTreeMap::new() };
-    for split in [GraphSplit::Validation, GraphSplit::Test] {
+    for split in [Split::Validation, Split::Test] {
         if !sums.measure(plan, &loader, split, stop)? {
             return Ok(None);
         }
@@ -79,8 +80,8 @@ impl<B: Kernels> Sums<'_, B> {
     fn measure(
         &mut self,
         plan: &StructuresPlan,
-        loader: &GraphLoader,
-        split: GraphSplit,
+        loader: &StructuresLoader,
+        split: Split,
         stop: &AtomicBool,
     ) -> Result<bool, StructuresError> {
         let card = loader.dataset().card().splits.get(split);
@@ -129,9 +130,9 @@ fn isolated_energy<B: Kernels>(model: &StructuresModel<B>, frame: &Frame) -> f64
 }
 
 /// The set of every structure of a split: `validation`, or the name of its test file.
-fn sets(dataset: &GraphDataset, split: GraphSplit) -> Result<Vec<String>, StructuresError> {
+fn sets(dataset: &StructuresDataset, split: Split) -> Result<Vec<String>, StructuresError> {
     let count = dataset.num_frames(split);
-    if split == GraphSplit::Validation {
+    if split == Split::Validation {
         return Ok((0..count).map(|_| VALIDATION.to_owned()).collect());
     }
     let names: Vec<String> =

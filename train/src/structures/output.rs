@@ -12,7 +12,7 @@ use arrow_array::builder::{
     Float64Builder, ListBuilder, StringBuilder, UInt8Builder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
-use genesis_data::graphs::elements::symbol;
+use genesis_data::structures::elements::symbol;
 use genesis_schema::Frame;
 use genesis_schema::atoms::{Matrix, Vector};
 use parquet::arrow::ArrowWriter;

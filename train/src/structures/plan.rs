@@ -1,8 +1,8 @@
 //! A run file of atoms joined with its dataset: the immutable plan that a run works from.
 
 use burn::tensor::FloatDType;
-use genesis_data::graphs::GraphDataset;
-use genesis_data::graphs::GraphSplit;
+use genesis_data::dataset::Split;
+use genesis_data::structures::StructuresDataset;
 use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
 
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
@@ -44,7 +44,7 @@ pub const NO_TOKENIZER: &str = "atoms";
 /// network; and a dataset that cannot be read.
 pub fn resolve_structures(
     config: StructuresConfig,
-    dataset: &GraphDataset,
+    dataset: &StructuresDataset,
 ) -> Result<StructuresPlan, ConfigProblems> {
     const PLACE: &str = "the run and its dataset";
     let problems = fit(&config, dataset);
@@ -74,8 +74,8 @@ pub fn resolve_structures(
 }
 
 /// What must hold between the file and the card of the dataset.
-fn fit(config: &StructuresConfig, dataset: &GraphDataset) -> Vec<ConfigProblem> {
-    let train = dataset.card().splits.get(GraphSplit::Train);
+fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProblem> {
+    let train = dataset.card().splits.get(Split::Train);
     let mut problems = Vec::new();
     let mut require = |holds: bool, path: &str, message: String| {
         if !holds {

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::graphs::neighbor_list;
 use genesis_data::ingest::Reject;
-use genesis_data::ingest::atoms::{
-    AtomsFormat, AtomsPlan as AtomsIngest, Structure, read_structures,
-};
+use genesis_data::structures::ingest::{Structure, StructuresFormat};
+use genesis_data::structures::neighbor_list;
+use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Kernels;
 use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
@@ -25,7 +24,7 @@ pub struct PredictOptions {
     /// Where predictions go: `.parquet` makes a table, anything else extended XYZ.
     pub output: PathBuf,
     /// Format of the inputs.
-    pub format: AtomsFormat,
+    pub format: StructuresFormat,
     /// Atoms of one batch at most; changes memory and speed only.
     pub max_atoms: usize,
     /// Head to use for structures that name none.
@@ -55,12 +54,12 @@ pub fn predict_file<B: Kernels>(
     model: &StructuresModel<B>,
     options: &PredictOptions,
 ) -> Result<PredictReport, StructuresError> {
-    let plan = AtomsIngest {
+    let plan = StructuresIngest {
         format: options.format,
         labels: Vec::new(),
         allow_missing_labels: true,
         cutoff: model.cutoff(),
-        ..AtomsIngest::new(options.inputs.clone(), PathBuf::new())
+        ..StructuresIngest::new(options.inputs.clone(), PathBuf::new())
     };
     let (mut structures, rejects) = read_structures(&plan)?;
     if structures.is_empty() {

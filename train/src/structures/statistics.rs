@@ -9,9 +9,10 @@
 //!
 //! Source: `compute_mean_rms_energy_forces` and `compute_avg_num_neighbors` of mace-torch.
 
+use genesis_data::dataset::Split;
 use genesis_data::error::DataError;
-use genesis_data::graphs::elements::atomic_number;
-use genesis_data::graphs::{GraphDataset, GraphSplit};
+use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::elements::atomic_number;
 use genesis_schema::Frame;
 
 use super::settings::MaceModel;
@@ -83,12 +84,15 @@ impl Statistics {
     ///
     /// # Errors
     /// [`StatisticsError`] naming element, head or structure.
-    pub fn measure(dataset: &GraphDataset, model: &MaceModel) -> Result<Self, StatisticsError> {
+    pub fn measure(
+        dataset: &StructuresDataset,
+        model: &MaceModel,
+    ) -> Result<Self, StatisticsError> {
         let (elements, atomic_energies_ev) = elements(dataset)?;
         let heads = heads(dataset, model);
         let mut sums = vec![Sums::default(); heads.len()];
-        for index in 0..dataset.num_frames(GraphSplit::Train) {
-            let frame = dataset.frame(GraphSplit::Train, index)?.frame;
+        for index in 0..dataset.num_frames(Split::Train) {
+            let frame = dataset.frame(Split::Train, index)?.frame;
             let Some(head) = place(&heads, &frame.head) else {
                 return Err(StatisticsError::Head { index, head: frame.head, known: heads });
             };
@@ -110,7 +114,7 @@ impl Statistics {
 }
 
 /// Elements of all splits with their energies, by atomic number.
-fn elements(dataset: &GraphDataset) -> Result<(Vec<u8>, Vec<f64>), StatisticsError> {
+fn elements(dataset: &StructuresDataset) -> Result<(Vec<u8>, Vec<f64>), StatisticsError> {
     let card = dataset.card();
     let mut known = Vec::new();
     for symbol in card.elements.keys() {
@@ -124,11 +128,11 @@ fn elements(dataset: &GraphDataset) -> Result<(Vec<u8>, Vec<f64>), StatisticsErr
     Ok(known.into_iter().unzip())
 }
 
-fn heads(dataset: &GraphDataset, model: &MaceModel) -> Vec<String> {
+fn heads(dataset: &StructuresDataset, model: &MaceModel) -> Vec<String> {
     if let Some(given) = &model.heads {
         return given.clone();
     }
-    let named = dataset.card().splits.get(GraphSplit::Train).heads.keys();
+    let named = dataset.card().splits.get(Split::Train).heads.keys();
     let named: Vec<String> = named.filter(|name| !name.is_empty()).cloned().collect();
     if named.is_empty() { vec![ONLY_HEAD.to_owned()] } else { named }
 }
@@ -143,7 +147,7 @@ fn place(heads: &[String], head: &str) -> Option<usize> {
 
 /// The card has the number when it was made with the same cut-off.
 #[expect(clippy::float_cmp, reason = "only the very same cut-off has the same neighbours")]
-fn neighbors(dataset: &GraphDataset, cutoff: f64) -> Result<f64, DataError> {
+fn neighbors(dataset: &StructuresDataset, cutoff: f64) -> Result<f64, DataError> {
     let card = &dataset.card().neighbors;
     let mean =
         if card.cutoff == cutoff { card.mean } else { dataset.average_num_neighbors(cutoff)? };

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{FloatDType, Tensor};
-use genesis_data::graphs::loader::{Budgets, GraphLoader, GraphLoaderPlan};
-use genesis_data::graphs::{GraphDataset, GraphSplit};
+use genesis_data::dataset::Split;
+use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::{Budgets, StructuresLoader, StructuresLoaderPlan};
 use genesis_kernels::Kernels;
 use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Wanted, loss_and_gradients};
 use genesis_model::{ParamSpec, Params};
@@ -36,7 +37,7 @@ pub(super) const VALIDATION: &str = "validation";
 /// [`TrainError`]; the last checkpoint stays valid.
 pub fn train_structures<B: Kernels>(
     plan: &StructuresPlan,
-    dataset: Arc<GraphDataset>,
+    dataset: Arc<StructuresDataset>,
     device: &B::Device,
     observer: &mut dyn Observer,
     stop: &AtomicBool,
@@ -49,10 +50,10 @@ pub fn train_structures<B: Kernels>(
 /// The loader of a plan.
 pub(super) fn loader(
     plan: &StructuresPlan,
-    dataset: Arc<GraphDataset>,
-) -> genesis_data::error::Result<GraphLoader> {
+    dataset: Arc<StructuresDataset>,
+) -> genesis_data::error::Result<StructuresLoader> {
     let batch = &plan.config.batch;
-    let loader = GraphLoaderPlan {
+    let loader = StructuresLoaderPlan {
         cutoff: plan.blueprint.config().r_max_angstrom,
         frames_per_step: batch.frames,
         budgets: Budgets { max_atoms: batch.max_atoms, max_edges: batch.max_edges },
@@ -60,14 +61,14 @@ pub(super) fn loader(
         world: 1,
         seed: plan.config.run.seed,
     };
-    GraphLoader::new(dataset, loader)
+    StructuresLoader::new(dataset, loader)
 }
 
 /// Learning energies, forces and stress.
 struct Atoms<'a, B: Kernels> {
     plan: &'a StructuresPlan,
     device: &'a B::Device,
-    loader: Arc<GraphLoader>,
+    loader: Arc<StructuresLoader>,
 }
 
 /// Sizes of all slices of a step.
@@ -160,7 +161,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         params: &Params<B>,
         stop: &AtomicBool,
     ) -> Result<Option<Measurement>, TrainError> {
-        let card = self.loader.dataset().card().splits.get(GraphSplit::Validation);
+        let card = self.loader.dataset().card().splits.get(Split::Validation);
         if card.frames == 0 {
             return Ok(None);
         }
@@ -174,7 +175,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
             counts: LossCounts { graphs: card.frames as f64, atoms: card.atoms as f64 },
         };
         let mut table = ErrorTable::default();
-        let batches = self.loader.evaluation(GraphSplit::Validation, None);
+        let batches = self.loader.evaluation(Split::Validation, None);
         let found = measuring.run(batches, stop, |batch, prediction| {
             compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
         });

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use genesis_data::card::{
-    DatasetCard, RejectsCard, SCHEMA_VERSION, Split, SplitCard, SplitRule, Splits, TokenType,
-    TokenizerCard,
-};
-use genesis_data::shards::{Dataset, ShardLimits, ShardWriter};
+use genesis_data::dataset::Split;
+use genesis_data::dataset::card::{RejectsCard, SCHEMA_VERSION};
+use genesis_data::sequences::SequencesCard;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::card::{SplitCard, SplitRule, Splits, TokenType, TokenizerCard};
+use genesis_data::sequences::shards::{ShardLimits, ShardWriter};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
@@ -29,7 +30,7 @@ fn document(split: Split, number: u64) -> Vec<u32> {
 }
 
 /// Writes a dataset of 90 training and 12 validation documents into `root`.
-pub(crate) fn dataset(root: &Path) -> Arc<Dataset> {
+pub(crate) fn dataset(root: &Path) -> Arc<SequencesDataset> {
     std::fs::create_dir_all(root).unwrap();
     let limits = ShardLimits { batch_tokens: 200, batch_rows: 5, shard_bytes: 4000 };
     let mut splits = Splits { train: SplitCard::new(33), validation: SplitCard::new(33) };
@@ -38,7 +39,7 @@ pub(crate) fn dataset(root: &Path) -> Arc<Dataset> {
         let mut writer = ShardWriter::create(root, split, TokenType::U8, limits).unwrap();
         let counts = match split {
             Split::Train => &mut splits.train,
-            Split::Validation => &mut splits.validation,
+            Split::Validation | Split::Test => &mut splits.validation,
         };
         for number in 0..count {
             let tokens = document(split, number);
@@ -49,10 +50,10 @@ pub(crate) fn dataset(root: &Path) -> Arc<Dataset> {
     }
     std::fs::write(root.join("tokenizer.json"), "{}").unwrap();
     card(splits, shards).save(root).unwrap();
-    Arc::new(Dataset::open(root).unwrap())
+    Arc::new(SequencesDataset::open(root).unwrap())
 }
 
-fn card(splits: Splits, shards: Vec<genesis_data::card::ShardCard>) -> DatasetCard {
+fn card(splits: Splits, shards: Vec<genesis_data::sequences::card::ShardCard>) -> SequencesCard {
     let tokenizer = TokenizerCard {
         kind: "amino_acid".to_owned(),
         vocab_size: 33,
@@ -64,7 +65,7 @@ fn card(splits: Splits, shards: Vec<genesis_data::card::ShardCard>) -> DatasetCa
         special: vec![0, 1, 2, 3, 32],
         standard: (4..24).collect(),
     };
-    DatasetCard {
+    SequencesCard {
         schema_version: SCHEMA_VERSION,
         name: "fixture".to_owned(),
         description: "made by a test".to_owned(),
@@ -111,7 +112,7 @@ precision = { compute = "bf16" }
 "#;
 
 /// The plan of a run file; `run` is its folder.
-pub(crate) fn plan(text: &str, run: &Path, dataset: &Dataset) -> SequencesPlan {
+pub(crate) fn plan(text: &str, run: &Path, dataset: &SequencesDataset) -> SequencesPlan {
     let text = text.replace("DIR", &run.display().to_string()).replace("DATA", "dataset");
     let config: SequencesConfig = toml::from_str(&text).unwrap();
     resolve(config, dataset).unwrap()
@@ -167,7 +168,7 @@ impl Observer for Memory {
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
     plan: &SequencesPlan,
-    dataset: &Arc<Dataset>,
+    dataset: &Arc<SequencesDataset>,
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -178,7 +179,7 @@ pub(crate) fn run(
 pub(crate) fn run_on<B: Kernels>(
     device: &B::Device,
     plan: &SequencesPlan,
-    dataset: &Arc<Dataset>,
+    dataset: &Arc<SequencesDataset>,
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {

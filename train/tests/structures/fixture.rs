@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use genesis_data::graphs::GraphDataset;
 use genesis_data::ingest::Silent;
-use genesis_data::ingest::atoms::ingest_atoms;
+use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::ingest_structures;
 use genesis_kernels::{Cpu, Kernels};
 use genesis_train::families::{AnyConfig, load_any_text};
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
@@ -31,15 +31,15 @@ checkpoint = { every = 2, keep_last = 2 }
 "#;
 
 /// The plan of a run file; `run` is its folder, where its dataset is made on first use.
-pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<GraphDataset>) {
+pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<StructuresDataset>) {
     let text = text.replace("DIR", &run.display().to_string());
     let config = config(&text);
     let folder = config.data.folder(run);
     if let Some(ingest) = config.data.ingest_plan(run).filter(|_| !folder.exists()) {
         std::fs::create_dir_all(run).unwrap();
-        ingest_atoms(&ingest, &Silent).unwrap();
+        ingest_structures(&ingest, &Silent).unwrap();
     }
-    let dataset = Arc::new(GraphDataset::open(&folder).unwrap());
+    let dataset = Arc::new(StructuresDataset::open(&folder).unwrap());
     (resolve_structures(config, &dataset).unwrap(), dataset)
 }
 
@@ -97,7 +97,7 @@ impl Observer for Memory {
 
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
-    run: &(StructuresPlan, Arc<GraphDataset>),
+    run: &(StructuresPlan, Arc<StructuresDataset>),
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -107,7 +107,7 @@ pub(crate) fn run(
 /// Prepares and trains on a device.
 pub(crate) fn run_on<B: Kernels>(
     device: &B::Device,
-    (plan, dataset): &(StructuresPlan, Arc<GraphDataset>),
+    (plan, dataset): &(StructuresPlan, Arc<StructuresDataset>),
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {

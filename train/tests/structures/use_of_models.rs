@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use genesis_data::ingest::atoms::{AtomsFormat, AtomsPlan, read_structures};
+use genesis_data::structures::ingest::StructuresFormat;
+use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Cpu;
 use genesis_train::structures::md::{Ensemble, MdOptions, run as simulate};
 use genesis_train::structures::{
@@ -31,7 +32,7 @@ fn options(dir: &Path, output: &str) -> PredictOptions {
     PredictOptions {
         inputs: vec![dir.join("two.xyz")],
         output: dir.join(output),
-        format: AtomsFormat::Guess,
+        format: StructuresFormat::Guess,
         max_atoms: 1000,
         head: None,
     }
@@ -67,7 +68,8 @@ fn predictions_come_back_in_order_and_do_not_depend_on_the_batch() {
     predict_file(&model, &alone).unwrap();
     let energies = |name: &str| -> Vec<f64> {
         let inputs = vec![dir.path().join(name)];
-        let plan = AtomsPlan { labels: Vec::new(), ..AtomsPlan::new(inputs, "none".into()) };
+        let plan =
+            StructuresIngest { labels: Vec::new(), ..StructuresIngest::new(inputs, "none".into()) };
         let (structures, rejects) = read_structures(&plan).unwrap();
         assert!(rejects.is_empty(), "{rejects:?}");
         assert_eq!(structures[0].frame.config_type, "pair");
@@ -122,7 +124,8 @@ fn dynamics_of_a_network_conserves_energy_and_writes_every_tenth_frame() {
     let dir = tempfile::tempdir().unwrap();
     let model = trained(dir.path());
     let inputs = vec![dir.path().join("two.xyz")];
-    let plan = AtomsPlan { labels: Vec::new(), ..AtomsPlan::new(inputs, "none".into()) };
+    let plan =
+        StructuresIngest { labels: Vec::new(), ..StructuresIngest::new(inputs, "none".into()) };
     let (structures, _) = read_structures(&plan).unwrap();
     let options = MdOptions {
         ensemble: Ensemble::Nve,

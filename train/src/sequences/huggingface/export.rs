@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
 use burn::tensor::Tensor;
-use genesis_data::tokenize::{Tokenizer, TokenizerKind};
+use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind};
 use genesis_kernels::Cpu;
 use genesis_model::Params;
 use serde::Serialize;

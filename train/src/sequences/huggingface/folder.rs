@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use genesis_data::tokenize::{Tokenizer, TokenizerKind};
+use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind};
 use genesis_model::transformer::hugging_face::{TokenIds, config_to_json};
 use genesis_model::transformer::{Family, TransformerConfig};
 use safetensors::Dtype;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use genesis_data::tokenize::Tokenizer;
+use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::Kernels;
 use genesis_schema::{IGNORE, TokenBatch};
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
-use genesis_data::tokenize::Tokenizer;
+use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::{Cpu, Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::TokenBatch;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use genesis_data::tokenize::Tokenizer;
+use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::Kernels;
 use genesis_schema::TokenBatch;
 

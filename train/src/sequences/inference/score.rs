@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use genesis_data::tokenize::Tokenizer;
+use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::Kernels;
 use genesis_schema::TokenBatch;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Checks of meaning of a run file of sequences: ranges, and values that must fit each other. What
 //! follows from the dataset is checked when the plan is made.
 
-use genesis_data::ingest::{Generate, IngestPlan, TokenizerChoice};
+use genesis_data::sequences::{GenerateSequences, SequencesIngest, TokenizerChoice};
 
 use super::{BatchConfig, ObjectiveConfig, SampleConfig, SequencesConfig, SequencesData};
 use crate::keys::{ConfigProblem, Found};
@@ -37,13 +37,13 @@ fn check_data(found: &mut Found, data: &SequencesData) {
     if let Some(source) = &data.source {
         check_source(found, source);
     }
-    if let Some(Generate::Molecules { count, .. }) = data.generate {
+    if let Some(GenerateSequences::Molecules { count, .. }) = data.generate {
         found.at_least("data.generate.count", count, 2);
     }
 }
 
 /// What a run adds to the checks of the ingest itself.
-fn check_source(found: &mut Found, source: &IngestPlan) {
+fn check_source(found: &mut Found, source: &SequencesIngest) {
     let given = !source.inputs.is_empty();
     found.require(given, "data.source.inputs", || "is empty, must name a file".to_owned());
     found.require(source.output.as_os_str().is_empty(), "data.source.output", || {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::ingest::{Generate, IngestPlan};
+use genesis_data::sequences::{GenerateSequences, SequencesIngest};
 use serde::{Deserialize, Serialize};
 
 use crate::trainer::DATASET_FOLDER;
@@ -17,10 +17,10 @@ pub struct SequencesData {
     /// Raw files, ingested into `<run.dir>/dataset` on first use; the options of
     /// `genesis ingest`. `${NAME}` is expanded in `inputs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<IngestPlan>,
+    pub source: Option<SequencesIngest>,
     /// Data the program makes itself, written to `<run.dir>/dataset` on first use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generate: Option<Generate>,
+    pub generate: Option<GenerateSequences>,
 }
 
 impl SequencesData {
@@ -30,11 +30,11 @@ impl SequencesData {
     }
 
     /// How the dataset is made; `None` if it is there already.
-    pub fn ingest_plan(&self, run_dir: &Path) -> Option<IngestPlan> {
+    pub fn ingest_plan(&self, run_dir: &Path) -> Option<SequencesIngest> {
         let output = self.folder(run_dir);
         match (&self.source, &self.generate) {
-            (Some(source), _) => Some(IngestPlan { output, ..source.clone() }),
-            (None, Some(generate)) => Some(IngestPlan::of_generated(generate.clone(), output)),
+            (Some(source), _) => Some(SequencesIngest { output, ..source.clone() }),
+            (None, Some(generate)) => Some(SequencesIngest::of_generated(generate.clone(), output)),
             (None, None) => None,
         }
     }

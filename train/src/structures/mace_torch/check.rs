@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use genesis_data::graphs::neighbor_list;
-use genesis_data::ingest::atoms::{AtomsPlan, read_structures};
+use genesis_data::structures::neighbor_list;
+use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_model::equivariant::{LossConfig, Penalty, Prediction, Wanted};
 use genesis_schema::{Edges, Frame, GraphBatch};
 use serde::Serialize;
@@ -133,10 +133,10 @@ fn frames(folder: &Path, oracle: &Oracle) -> Result<Vec<Frame>, ExchangeError> {
     let beside = oracle.path.parent().unwrap_or(Path::new("."));
     let own = folder.join(FRAMES);
     let path = if own.is_file() { own } else { beside.join(FRAMES) };
-    let plan = AtomsPlan {
+    let plan = StructuresIngest {
         labels: Vec::new(),
         allow_missing_labels: true,
-        ..AtomsPlan::new(vec![path.clone()], PathBuf::new())
+        ..StructuresIngest::new(vec![path.clone()], PathBuf::new())
     };
     let unsuitable = |problem: String| ExchangeError::unsuitable(&path, problem);
     let (structures, rejects) =

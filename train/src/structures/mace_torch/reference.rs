@@ -1,6 +1,6 @@
 //! A structure of the elements that a network knows, to compare two copies of it by.
 
-use genesis_data::graphs::neighbor_list;
+use genesis_data::structures::neighbor_list;
 use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, FrameLabels, FrameWeights, GraphBatch, Seeds};
 

@@ -1,7 +1,7 @@
 //! Checks of meaning of a run file of atoms: ranges, and values that must fit each other. What
 //! follows from the dataset is checked when the plan is made.
 
-use genesis_data::ingest::GenerateAtoms;
+use genesis_data::structures::GenerateStructures;
 use genesis_model::equivariant::Penalty;
 
 use super::{
@@ -51,7 +51,7 @@ fn check_data(found: &mut Found, data: &StructuresData) {
             "belongs one table higher: use `data.generate` instead of `data.source`".to_owned()
         });
     }
-    if let Some(GenerateAtoms::Silicon { frames, .. }) = data.generate {
+    if let Some(GenerateStructures::Silicon { frames, .. }) = data.generate {
         found.at_least("data.generate.frames", frames, 2);
     }
 }

@@ -11,8 +11,9 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use genesis_data::ingest::GenerateAtoms;
-use genesis_data::ingest::atoms::{AtomsPlan as AtomsIngest, ValidationChoice};
+use genesis_data::structures::GenerateStructures;
+use genesis_data::structures::StructuresIngest;
+use genesis_data::structures::ingest::ValidationChoice;
 use genesis_model::equivariant::{LossConfig, Penalty};
 use serde::{Deserialize, Serialize};
 
@@ -71,10 +72,10 @@ pub struct StructuresData {
     /// Raw files, ingested into `<run.dir>/dataset` on first use; the options of an ingest of
     /// structures. `${NAME}` is expanded in its paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<AtomsIngest>,
+    pub source: Option<StructuresIngest>,
     /// Structures the program makes itself, written to `<run.dir>/dataset` on first use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generate: Option<GenerateAtoms>,
+    pub generate: Option<GenerateStructures>,
 }
 
 impl StructuresData {
@@ -84,13 +85,13 @@ impl StructuresData {
     }
 
     /// How the dataset is made; `None` if it is there already.
-    pub fn ingest_plan(&self, run_dir: &Path) -> Option<AtomsIngest> {
+    pub fn ingest_plan(&self, run_dir: &Path) -> Option<StructuresIngest> {
         let output = self.folder(run_dir);
         match (&self.source, &self.generate) {
-            (Some(source), _) => Some(AtomsIngest { output, ..source.clone() }),
-            (None, Some(generate)) => Some(AtomsIngest {
+            (Some(source), _) => Some(StructuresIngest { output, ..source.clone() }),
+            (None, Some(generate)) => Some(StructuresIngest {
                 validation: a_tenth_of(generate),
-                ..AtomsIngest::of_generated(generate.clone(), output)
+                ..StructuresIngest::of_generated(generate.clone(), output)
             }),
             (None, None) => None,
         }
@@ -219,8 +220,8 @@ impl Root for StructuresConfig {
 }
 
 /// A tenth of generated structures, at least one, is held out.
-fn a_tenth_of(generate: &GenerateAtoms) -> ValidationChoice {
-    let GenerateAtoms::Silicon { frames, seed } = *generate;
+fn a_tenth_of(generate: &GenerateStructures) -> ValidationChoice {
+    let GenerateStructures::Silicon { frames, seed } = *generate;
     ValidationChoice::Count { frames: (frames / 10).max(1), seed }
 }
 

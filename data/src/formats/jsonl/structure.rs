@@ -1,0 +1,81 @@
+//! JSON lines: one structure an object, lists nested or flat.
+//!
+//! Keys are those of `columns`; JSON has no NaN, so a label that is absent is left out or null.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::error::Result;
+use crate::formats::lines::{Line, Lines};
+use crate::formats::named_lists::{Cell, assemble};
+use crate::formats::raw_frame::RawFrame;
+use crate::ingest::rejects::Refusal;
+use crate::structures::ingest::read::{Raw, Record, StructuresReader};
+
+pub(crate) struct JsonlReader {
+    lines: Lines,
+    buffer: Vec<u8>,
+}
+
+impl JsonlReader {
+    pub(crate) fn new(lines: Lines) -> Self {
+        Self { lines, buffer: Vec::new() }
+    }
+}
+
+impl StructuresReader for JsonlReader {
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        loop {
+            let raw = match self.lines.next(&mut self.buffer)? {
+                Line::End => return Ok(None),
+                Line::TooLong(bytes) => Err(Refusal::too_long(bytes, self.lines.limit())),
+                Line::Text if self.buffer.trim_ascii().is_empty() => continue,
+                Line::Text => Ok(Raw::Json(self.buffer.clone())),
+            };
+            return Ok(Some(Record { line: self.lines.line(), raw }));
+        }
+    }
+}
+
+/// The structure of one line.
+pub(crate) fn parse(line: &[u8]) -> Result<RawFrame, Refusal> {
+    let object: BTreeMap<String, Json> = serde_json::from_slice(line)
+        .map_err(|e| Refusal::new("not_json", format!("not a JSON object: {e}")))?;
+    let mut cells = BTreeMap::new();
+    for (key, value) in object {
+        if value.is_null() {
+            continue;
+        }
+        let cell = cell(&value).ok_or_else(|| {
+            let problem = format!("`{key}` is neither numbers nor text, alone or in lists");
+            Refusal::new("bad_value", problem)
+        })?;
+        cells.insert(key, cell);
+    }
+    assemble(cells)
+}
+
+fn cell(value: &Json) -> Option<Cell> {
+    if let Json::String(text) = value {
+        return Some(Cell::Text(text.clone()));
+    }
+    let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+    flatten(value, &mut numbers, &mut texts)?;
+    match (numbers.is_empty(), texts.is_empty()) {
+        (_, true) => Some(Cell::Numbers(numbers)),
+        (true, false) => Some(Cell::Texts(texts)),
+        (false, false) => None,
+    }
+}
+
+fn flatten(value: &Json, numbers: &mut Vec<f64>, texts: &mut Vec<String>) -> Option<()> {
+    match value {
+        Json::Number(number) => numbers.push(number.as_f64()?),
+        Json::Bool(truth) => numbers.push(f64::from(u8::from(*truth))),
+        Json::String(text) => texts.push(text.clone()),
+        Json::Array(items) => items.iter().try_for_each(|item| flatten(item, numbers, texts))?,
+        Json::Null | Json::Object(_) => return None,
+    }
+    Some(())
+}

@@ -1,0 +1,108 @@
+//! Parquet: one string column, read batch by batch; no other column is decoded.
+
+pub(crate) mod structure;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::error::{DataError, Result};
+use crate::files::sha256_of_file;
+use crate::formats::{Opened, Record, RecordReader, Tally, choose_column};
+use crate::ingest::rejects::Refusal;
+use crate::sequences::SequencesIngest;
+
+const BATCH_ROWS: usize = 1024;
+
+struct ParquetReader {
+    path: PathBuf,
+    batches: ParquetRecordBatchReader,
+    column: Option<ArrayRef>,
+    /// Next row of the batch, and rows of the file given out so far.
+    next: usize,
+    row: u64,
+    limit: u64,
+}
+
+/// Opens the file; its digest is taken in a pass of its own, as Parquet is not read in order.
+pub(crate) fn open(path: &Path, plan: &SequencesIngest) -> Result<Opened> {
+    let (bytes, digest) = sha256_of_file(path, |_| ())?;
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|e| broken(path, "", &e.to_string()))?;
+    let fields = builder.schema().fields();
+    let strings: Vec<String> =
+        fields.iter().filter(|f| is_string(f.data_type())).map(|f| f.name().clone()).collect();
+    let chosen =
+        &strings[choose_column(&path.display().to_string(), &strings, plan.column.as_deref())?];
+    let root = fields.iter().position(|f| f.name() == chosen).expect("chosen among these");
+    let mask = ProjectionMask::roots(builder.parquet_schema(), [root]);
+    let batches = builder
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|e| broken(path, "", &e.to_string()))?;
+    let reader = ParquetReader {
+        path: path.to_path_buf(),
+        batches,
+        column: None,
+        next: 0,
+        row: 0,
+        limit: plan.max_record_bytes,
+    };
+    Ok(Opened { reader: Box::new(reader), tally: Arc::new(Tally::known(bytes, digest)) })
+}
+
+fn is_string(kind: &DataType) -> bool {
+    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn broken(path: &Path, place: &str, problem: &str) -> DataError {
+    DataError::Input {
+        path: path.to_path_buf(),
+        place: place.to_owned(),
+        problem: format!("not readable as Parquet: {problem}"),
+        fix: "check the file, or state its true format".to_owned(),
+    }
+}
+
+/// The string at `row`; `None` if it is null.
+fn value(column: &ArrayRef, row: usize) -> Option<&str> {
+    if column.is_null(row) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().value(row),
+        DataType::LargeUtf8 => column.as_string::<i64>().value(row),
+        _ => column.as_string_view().value(row),
+    })
+}
+
+impl RecordReader for ParquetReader {
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        while self.column.as_ref().is_none_or(|column| self.next >= column.len()) {
+            let Some(batch) = self.batches.next() else { return Ok(None) };
+            let place = format!(" after row {}", self.row);
+            let batch = batch.map_err(|e| broken(&self.path, &place, &e.to_string()))?;
+            self.column = Some(Arc::clone(batch.column(0)));
+            self.next = 0;
+        }
+        let column = self.column.as_ref().expect("the loop filled it");
+        let text = match value(column, self.next) {
+            None => Err(Refusal::new("null", "the value is null")),
+            Some(text) if text.len() as u64 > self.limit => {
+                Err(Refusal::too_long(text.len() as u64, self.limit))
+            }
+            Some(text) => Ok(text.as_bytes().to_vec()),
+        };
+        self.next += 1;
+        self.row += 1;
+        Ok(Some(Record { line: self.row, text }))
+    }
+}

@@ -1,0 +1,138 @@
+//! Parquet: one structure a row, list columns with the names of `columns`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt8Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::error::{DataError, Result};
+use crate::files::sha256_of_file;
+use crate::formats::Tally;
+use crate::formats::named_lists::{Cell, assemble};
+use crate::formats::raw_frame::RawFrame;
+use crate::ingest::rejects::Refusal;
+use crate::structures::ingest::read::{Opened, Raw, Record, StructuresReader};
+
+const BATCH_ROWS: usize = 256;
+
+struct ParquetReader {
+    path: PathBuf,
+    batches: ParquetRecordBatchReader,
+    batch: Option<RecordBatch>,
+    /// Next row of the batch, and rows of the file given out so far.
+    next: usize,
+    row: u64,
+}
+
+/// Opens the file; its digest is taken in a pass of its own, as Parquet is not read in order.
+pub(crate) fn open(path: &Path) -> Result<Opened> {
+    let (bytes, digest) = sha256_of_file(path, |_| ())?;
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let batches = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+        .map_err(|e| broken(path, "", &e.to_string()))?;
+    let path = path.to_path_buf();
+    let reader = ParquetReader { path, batches, batch: None, next: 0, row: 0 };
+    Ok(Opened { reader: Box::new(reader), tally: Arc::new(Tally::known(bytes, digest)) })
+}
+
+fn broken(path: &Path, place: &str, problem: &str) -> DataError {
+    DataError::Input {
+        path: path.to_path_buf(),
+        place: place.to_owned(),
+        problem: format!("not readable as Parquet: {problem}"),
+        fix: "check the file, or state its true format".to_owned(),
+    }
+}
+
+impl StructuresReader for ParquetReader {
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        while self.batch.as_ref().is_none_or(|batch| self.next >= batch.num_rows()) {
+            let Some(batch) = self.batches.next() else { return Ok(None) };
+            let place = format!(" after row {}", self.row);
+            self.batch = Some(batch.map_err(|e| broken(&self.path, &place, &e.to_string()))?);
+            self.next = 0;
+        }
+        let batch = self.batch.as_ref().expect("the loop filled it");
+        let raw = frame(batch, self.next).map(|frame| Raw::Frame(Box::new(frame)));
+        self.next += 1;
+        self.row += 1;
+        Ok(Some(Record { line: self.row, raw }))
+    }
+}
+
+fn frame(batch: &RecordBatch, row: usize) -> Result<RawFrame, Refusal> {
+    let mut cells = BTreeMap::new();
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        if column.is_null(row) {
+            continue;
+        }
+        // Columns of other types are someone else's.
+        if let Some(cell) = cell(&column.slice(row, 1)) {
+            cells.insert(field.name().clone(), cell);
+        }
+    }
+    assemble(cells)
+}
+
+/// All values below one row.
+fn cell(array: &ArrayRef) -> Option<Cell> {
+    let numbers = |values: Vec<f64>| Some(Cell::Numbers(values));
+    match array.data_type() {
+        DataType::List(_) => list(&array.as_list::<i32>().value(0)),
+        DataType::LargeList(_) => list(&array.as_list::<i64>().value(0)),
+        DataType::FixedSizeList(..) => list(&array.as_fixed_size_list().value(0)),
+        DataType::Float64 => numbers(array.as_primitive::<Float64Type>().values().to_vec()),
+        DataType::Float32 => numbers(
+            array.as_primitive::<Float32Type>().values().iter().map(|&x| f64::from(x)).collect(),
+        ),
+        DataType::Int64 => {
+            numbers(array.as_primitive::<Int64Type>().values().iter().map(|&x| x as f64).collect())
+        }
+        DataType::Int32 => numbers(
+            array.as_primitive::<Int32Type>().values().iter().map(|&x| f64::from(x)).collect(),
+        ),
+        DataType::UInt8 => numbers(
+            array.as_primitive::<UInt8Type>().values().iter().map(|&x| f64::from(x)).collect(),
+        ),
+        DataType::Boolean => {
+            numbers(array.as_boolean().values().iter().map(|x| f64::from(u8::from(x))).collect())
+        }
+        DataType::Utf8 => texts(array.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => texts(array.as_string::<i64>().iter()),
+        DataType::Utf8View => texts(array.as_string_view().iter()),
+        _ => None,
+    }
+}
+
+fn list(items: &ArrayRef) -> Option<Cell> {
+    // A hole inside a list is no number, and must not pass for one.
+    if items.null_count() > 0 {
+        return Some(Cell::Numbers(vec![f64::NAN]));
+    }
+    match items.data_type() {
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            let mut all = Vec::new();
+            for item in 0..items.len() {
+                let Cell::Numbers(numbers) = cell(&items.slice(item, 1))? else { return None };
+                all.extend(numbers);
+            }
+            Some(Cell::Numbers(all))
+        }
+        _ => match cell(items)? {
+            Cell::Text(text) => Some(Cell::Texts(vec![text])),
+            cell => Some(cell),
+        },
+    }
+}
+
+fn texts<'t>(values: impl Iterator<Item = Option<&'t str>>) -> Option<Cell> {
+    let mut texts: Vec<String> = values.flatten().map(str::to_owned).collect();
+    if texts.len() == 1 { texts.pop().map(Cell::Text) } else { Some(Cell::Texts(texts)) }
+}

@@ -1,0 +1,29 @@
+//! The built-in generator as a file of one record a line.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::formats::{Opened, Record, RecordReader, Tally};
+use crate::sequences::GenerateSequences;
+
+struct GeneratedReader {
+    generate: GenerateSequences,
+    next: u64,
+    tally: Arc<Tally>,
+}
+
+pub(crate) fn open(generate: GenerateSequences) -> Opened {
+    let tally = Arc::new(Tally::default());
+    let reader = GeneratedReader { generate, next: 0, tally: Arc::clone(&tally) };
+    Opened { reader: Box::new(reader), tally }
+}
+
+impl RecordReader for GeneratedReader {
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        let Some(text) = self.generate.record(self.next) else { return Ok(None) };
+        self.next += 1;
+        self.tally.add(text.as_bytes());
+        self.tally.add(b"\n");
+        Ok(Some(Record { line: self.next, text: Ok(text.into_bytes()) }))
+    }
+}

@@ -1,0 +1,164 @@
+//! From a dataset to batches: which samples, in which order, as which tokens.
+//!
+//! A step is a pure function of `(dataset, plan, step)`. The position of a run is one integer,
+//! the number of samples consumed, and any number of ranks sees the same global sequence.
+//! Reading order: [`crate::dataset::order`] (which sample), [`crate::dataset::cursor`] (which part
+//! of the step is ours), `causal` and `masked` (its tokens), [`validation`].
+//!
+//! Not here: mixing datasets.
+
+mod causal;
+mod masked;
+pub mod validation;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use genesis_schema::{Seeds, Stream, TokenBatch};
+
+use crate::dataset::cursor::{Cursor, Shares};
+use crate::dataset::order::Order;
+use crate::dataset::prefetch::Prefetch;
+use crate::error::Result;
+use crate::sequences::SequencesDataset;
+use causal::CausalBlocks;
+use masked::MaskedDocuments;
+pub use validation::Validation;
+
+/// What a sample asks of the model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Objective {
+    /// Predict the next token in blocks of `context` tokens.
+    Causal {
+        /// Tokens in a block.
+        context: usize,
+    },
+    /// Predict hidden tokens in whole documents.
+    Masked {
+        /// Longest window of a document, tokens.
+        context: usize,
+        /// Probability that a token is chosen, in `(0, 1]`.
+        rate: f64,
+    },
+}
+
+/// What one rank of a run loads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SequencesLoaderPlan {
+    /// What a sample asks of the model.
+    pub objective: Objective,
+    /// Samples of an optimizer step over all ranks; a multiple of `world * accumulation`.
+    pub sequences_per_step: usize,
+    /// Batches into which a rank divides its part of a step.
+    pub accumulation: usize,
+    /// This rank, in `0..world`.
+    pub rank: usize,
+    /// Number of ranks.
+    pub world: usize,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// Makes the batches of one rank.
+#[derive(Debug)]
+pub struct SequencesLoader {
+    dataset: Arc<SequencesDataset>,
+    plan: SequencesLoaderPlan,
+    cursor: Cursor,
+    order: Stream,
+    samples: Samples,
+}
+
+#[derive(Debug)]
+enum Samples {
+    Causal(CausalBlocks),
+    Masked(MaskedDocuments),
+}
+
+impl SequencesLoader {
+    /// Checks the plan against the dataset.
+    ///
+    /// # Errors
+    /// A step that does not divide by ranks and slices, a dataset smaller than one block or one
+    /// step, a masked objective without a mask token; each names the numbers.
+    pub fn new(dataset: Arc<SequencesDataset>, plan: SequencesLoaderPlan) -> Result<Self> {
+        let seeds = Seeds::new(plan.seed);
+        let (samples, per_epoch) = match plan.objective {
+            Objective::Causal { context } => {
+                let blocks = CausalBlocks::new(context, seeds.stream("loader/shift"))?;
+                (Samples::Causal(blocks), blocks.per_epoch(&dataset)?)
+            }
+            Objective::Masked { context, rate } => {
+                let tokenizer = &dataset.card().tokenizer;
+                let documents = MaskedDocuments::new(tokenizer, context, rate, seeds)?;
+                (Samples::Masked(documents), MaskedDocuments::per_epoch(&dataset)?)
+            }
+        };
+        let shares = Shares {
+            key: "batch.sequences",
+            noun: "sequences",
+            per_step: plan.sequences_per_step,
+            accumulation: plan.accumulation,
+            rank: plan.rank,
+            world: plan.world,
+        };
+        let cursor = Cursor::new(&shares, per_epoch)?;
+        Ok(Self { dataset, plan, cursor, order: seeds.stream("loader/order"), samples })
+    }
+
+    /// The batches of this rank in `step`, one per accumulation slice: a pure function.
+    pub fn step(&self, step: u64) -> Result<Vec<TokenBatch>> {
+        self.cursor.slices(step)?.map(|samples| self.batch(samples)).collect()
+    }
+
+    /// Blocks (causal) or documents (masked) of one epoch.
+    pub fn samples_per_epoch(&self) -> u64 {
+        self.cursor.per_epoch()
+    }
+
+    /// Samples that all ranks together consumed before `step`: the state of the loader.
+    pub fn position(&self, step: u64) -> Result<u64> {
+        self.cursor.position(step)
+    }
+
+    /// The plan it was made from.
+    pub fn plan(&self) -> &SequencesLoaderPlan {
+        &self.plan
+    }
+
+    /// The dataset it reads.
+    pub fn dataset(&self) -> &Arc<SequencesDataset> {
+        &self.dataset
+    }
+
+    /// Prepares steps from `first_step` on, `depth` of them ahead of time.
+    pub fn prefetch(self: Arc<Self>, first_step: u64, depth: usize) -> Prefetch<TokenBatch> {
+        Prefetch::new(first_step, depth, move |step| self.step(step))
+    }
+
+    /// The validation split in fixed order, or `max_sequences` of it, evenly spread.
+    pub fn validation(
+        &self,
+        max_sequences: Option<usize>,
+        sequences_per_batch: usize,
+    ) -> Validation<'_> {
+        Validation::new(self, max_sequences, sequences_per_batch)
+    }
+
+    fn batch(&self, samples: Range<u64>) -> Result<TokenBatch> {
+        let mut batch = TokenBatch::default();
+        for sample in samples {
+            let (epoch, position) = self.cursor.place(sample);
+            let index = Order::new(self.cursor.per_epoch(), self.order, epoch).at(position);
+            match &self.samples {
+                Samples::Causal(blocks) => {
+                    blocks.push(&self.dataset, (epoch, index), &mut batch)?;
+                }
+                Samples::Masked(documents) => {
+                    documents.push(&self.dataset, index, sample, &mut batch)?;
+                }
+            }
+        }
+        Ok(batch)
+    }
+}

@@ -1,0 +1,71 @@
+//! The validation split in fixed order: the same batches at every evaluation of every run.
+//!
+//! Causal: consecutive blocks, each token labelled once. Masked: documents, cropped and corrupted
+//! by their id with a fixed seed, so figures of runs with different seeds can be compared.
+
+use genesis_schema::TokenBatch;
+
+use crate::dataset::Split;
+use crate::error::Result;
+use crate::sequences::SequencesLoader;
+use crate::sequences::loader::Samples;
+
+/// Iterator over validation batches.
+#[derive(Debug)]
+pub struct Validation<'a> {
+    loader: &'a SequencesLoader,
+    total: u64,
+    wanted: u64,
+    per_batch: u64,
+    next: u64,
+}
+
+impl<'a> Validation<'a> {
+    pub(crate) fn new(loader: &'a SequencesLoader, max: Option<usize>, per_batch: usize) -> Self {
+        let total = match &loader.samples {
+            Samples::Causal(blocks) => blocks.num_validation(&loader.dataset),
+            Samples::Masked(_) => loader.dataset.num_documents(Split::Validation),
+        };
+        let wanted = max.map_or(total, |max| total.min(max as u64));
+        Self { loader, total, wanted, per_batch: per_batch.max(1) as u64, next: 0 }
+    }
+
+    /// Sequences it will deliver in all; 0 when nothing was held out.
+    pub fn num_sequences(&self) -> u64 {
+        self.wanted
+    }
+
+    fn batch(&self, end: u64) -> Result<TokenBatch> {
+        let dataset = &self.loader.dataset;
+        let mut batch = TokenBatch::default();
+        for i in self.next..end {
+            let index = spread(i, self.wanted, self.total);
+            match &self.loader.samples {
+                Samples::Causal(blocks) => blocks.push_validation(dataset, index, &mut batch)?,
+                Samples::Masked(docs) => docs.push_validation(dataset, index, &mut batch)?,
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// The `i`-th of `wanted` places spread evenly over `total`.
+pub(crate) fn spread(i: u64, wanted: u64, total: u64) -> u64 {
+    let place = u128::from(i) * u128::from(total) / u128::from(wanted);
+    u64::try_from(place).expect("below the total")
+}
+
+impl Iterator for Validation<'_> {
+    type Item = Result<TokenBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.wanted {
+            return None;
+        }
+        let end = self.wanted.min(self.next + self.per_batch);
+        let batch = self.batch(end);
+        // After an error there is nothing to go on with.
+        self.next = if batch.is_ok() { end } else { self.wanted };
+        Some(batch)
+    }
+}

@@ -1,0 +1,21 @@
+//! Sequences of tokens: tokenizers, datasets of documents, and their batches.
+//!
+//! Reading order: [`tokenize`], [`mod@ingest`] (raw files to shards), [`card`] (what a dataset says
+//! of itself), [`shards`] (how documents lie on disk), [`dataset`] (a folder, opened), [`loader`]
+//! (documents to batches).
+
+pub mod card;
+pub mod dataset;
+mod generate;
+pub mod ingest;
+pub mod loader;
+mod molecules;
+pub mod shards;
+pub mod tokenize;
+
+pub use card::SequencesCard;
+pub use dataset::{Document, Segment, SequencesDataset};
+pub use generate::GenerateSequences;
+pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest};
+pub use loader::{Objective, SequencesLoader, SequencesLoaderPlan};
+pub use molecules::molecule;
