@@ -92,19 +92,18 @@ const DATA: House = House {
     floors: &[
         &[("error", "what is wrong with a dataset, and where")],
         &[("files", "files written whole or not at all")],
-        &[("card_file", "which kind of dataset a folder holds")],
-        &[("card", "dataset.json of sequences")],
-        &[("tokenize", "text to tokens and back")],
-        &[("shards", "the shard format of sequences")],
-        &[("loader", "order, cursor, packing, prefetch")],
-        &[("graphs", "neighbour lists, card, shards and loader of structures")],
-        &[("dataset", "what every dataset has: card, shards, order, verify")],
+        &[("dataset", "what every dataset has: card, shards, order, prefetch")],
         &[("formats", "a file format is one value")],
+        &[("ingest", "raw files to datasets, whatever lies in them")],
         &[("sequences", "datasets of tokens"), ("structures", "datasets of structures")],
-        &[("ingest", "raw files to datasets")],
         &[("verify", "every byte against its digest")],
     ],
-    known: &[("card_file", "card", "knows each kind of card instead of what they share")],
+    known: &[
+        ("dataset", "*", "one verify knows each kind of card"),
+        ("formats", "*", "readers are those of one kind"),
+        ("ingest", "*", "inputs are those of sequences"),
+        ("structures", "sequences", "a default of both is in one plan"),
+    ],
 };
 
 const TRAIN: House = House {
