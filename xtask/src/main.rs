@@ -30,7 +30,7 @@ usage: cargo xtask <task>
   tidy     the rules of STYLE.md that a machine can check
   layers   which crate and which room may use which, and what each may never use
   nvrtc    every CUDA kernel through NVIDIA's compiler, with budgets of registers
-  size     lines per crate, and every file and function over budget
+  size     lines per crate, here or in a folder, and every file and function over budget
   setup    point git at scripts/hooks, once per clone";
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn run(task: &str) -> Result<()> {
         "tidy" => tidy::run(&root),
         "layers" => layers::run(&root),
         "nvrtc" => nvrtc::run(&root, &std::env::args().skip(2).collect::<Vec<_>>()),
-        "size" => size::run(&root),
+        "size" => size::run(&std::env::args().nth(2).map_or(root, PathBuf::from)),
         "setup" => setup::run(&root),
         "" | "help" | "--help" | "-h" => {
             println!("{MENU}");

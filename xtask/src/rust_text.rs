@@ -21,19 +21,28 @@ pub(crate) struct Function {
 /// `source` with the inside of comments, strings and character literals replaced by spaces.
 /// Length in bytes and line breaks stay as they were.
 pub(crate) fn mask(source: &str) -> String {
+    blank(source, |_| true)
+}
+
+/// The same for comments alone.
+pub(crate) fn mask_comments(source: &str) -> String {
+    blank(source, |first| first == b'/')
+}
+
+/// Blanks each comment and literal whose first byte is one that `goes`.
+fn blank(source: &str, goes: impl Fn(u8) -> bool) -> String {
     let bytes = source.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let end = literal_end(bytes, at).unwrap_or(at);
-        if end > at {
-            let blank = |&b: &u8| if b == b'\n' { b'\n' } else { b' ' };
-            out.extend(bytes[at..end].iter().map(blank));
-            at = end;
-        } else {
-            out.push(if bytes[at].is_ascii() { bytes[at] } else { b' ' });
-            at += 1;
-        }
+        let end = literal_end(bytes, at).unwrap_or(at + 1);
+        let is_blank = end > at + 1 && goes(bytes[at]);
+        out.extend(bytes[at..end].iter().map(|&byte| match byte {
+            b'\n' => b'\n',
+            _ if is_blank || !byte.is_ascii() => b' ',
+            byte => byte,
+        }));
+        at = end;
     }
     String::from_utf8(out).expect("only ASCII was written")
 }

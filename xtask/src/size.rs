@@ -1,4 +1,7 @@
-//! Lines per crate, and every file and function over budget.
+//! Lines per crate, of code, of comments and of tests, and every file and function over budget.
+//!
+//! A line of code has something that is not comment; a blank line counts nowhere. Of tests are all
+//! lines of test files and of `#[cfg(test)]` items, but for their comments. CUDA and WGSL are apart.
 //!
 //! The budgets are soft: a list for a reviewer. Only a file above [`FILE_LIMIT`] is an error, and
 //! `tidy` is what makes it one.
@@ -9,8 +12,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::finding::{Finding, is_test_file};
-use crate::rust_text::{functions, lines_without_tests, mask};
-use crate::tree::Tree;
+use crate::rust_text::{functions, lines_without_tests, mask, mask_comments, test_ranges};
+use crate::tree::{Tree, has_extension};
 
 /// Lines of a file without its tests above which it is listed.
 pub(crate) const FILE_BUDGET: usize = 400;
@@ -22,10 +25,13 @@ pub(crate) const FUNCTION_BUDGET: usize = 60;
 /// Prints the table and the list.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let tree = Tree::read(root)?;
-    println!("{:<10} {:>6} {:>9} {:>9}", "crate", "files", "lines", "of tests");
-    for (crate_name, total) in totals(&tree) {
-        println!("{crate_name:<10} {:>6} {:>9} {:>9}", total.files, total.lines, total.test_lines);
+    println!("{:<16} {:>6} {:>8} {:>9} {:>8}", "crate", "files", "code", "comments", "of tests");
+    let mut all = Total::default();
+    for (name, total) in totals(&tree) {
+        total.print(&name);
+        all.add(&total);
     }
+    all.print("all");
     let over = findings(&tree);
     println!("\n{} over budget", over.len());
     for finding in &over {
@@ -61,20 +67,51 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Total {
     files: usize,
-    lines: usize,
-    test_lines: usize,
+    code: usize,
+    comments: usize,
+    test_code: usize,
 }
 
-fn totals(tree: &Tree) -> BTreeMap<&str, Total> {
-    let mut totals: BTreeMap<&str, Total> = BTreeMap::new();
-    for (path, text) in tree.rust() {
-        let Some((crate_name, _)) = path.split_once('/') else { continue };
-        let total = totals.entry(crate_name).or_default();
-        let lines = text.lines().count();
-        let plain = if is_test_file(path) { 0 } else { lines_without_tests(&mask(text)) };
-        total.files += 1;
-        total.lines += plain;
-        total.test_lines += lines - plain;
+impl Total {
+    fn of(path: &str, text: &str) -> Self {
+        let tests = if is_test_file(path) { vec![0..text.len()] } else { test_ranges(&mask(text)) };
+        let mut total = Self { files: 1, ..Self::default() };
+        let mut at = 0;
+        for (line, code) in text.split_inclusive('\n').zip(mask_comments(text).lines()) {
+            let is_test = tests.iter().any(|range| range.contains(&at));
+            match (code.trim().is_empty(), line.trim().is_empty()) {
+                (true, true) => {}
+                (true, false) => total.comments += 1,
+                (false, _) if is_test => total.test_code += 1,
+                (false, _) => total.code += 1,
+            }
+            at += line.len();
+        }
+        total
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.files += other.files;
+        self.code += other.code;
+        self.comments += other.comments;
+        self.test_code += other.test_code;
+    }
+
+    fn print(&self, name: &str) {
+        let Self { files, code, comments, test_code } = self;
+        println!("{name:<16} {files:>6} {code:>8} {comments:>9} {test_code:>8}");
+    }
+}
+
+/// Of each crate, and of its kernels in other languages.
+fn totals(tree: &Tree) -> BTreeMap<String, Total> {
+    let mut totals: BTreeMap<String, Total> = BTreeMap::new();
+    for language in ["rs", "cu", "cuh", "wgsl"] {
+        for (path, text) in tree.texts(|path| has_extension(path, language)) {
+            let Some((name, _)) = path.split_once('/') else { continue };
+            let name = if language == "rs" { name.into() } else { format!("{name} .{language}") };
+            totals.entry(name).or_default().add(&Total::of(path, text));
+        }
     }
     totals
 }
@@ -98,7 +135,13 @@ mod tests {
         let file = "\n".repeat(700);
         let tree = Tree::of(&[("data/src/a.rs", &inline), ("data/src/a/tests.rs", &file)]);
         assert!(findings(&tree).is_empty());
-        let total = &totals(&tree)["data"];
-        assert_eq!((total.files, total.lines), (2, 1));
+        assert_eq!(totals(&tree)["data"], Total { files: 2, code: 1, comments: 0, test_code: 3 });
+    }
+
+    #[test]
+    fn comments_and_blank_lines_are_not_code_and_strings_are() {
+        let source = "//! X.\n\n/* a\n b */\nlet a = \"\nx // y\n\"; // z\n";
+        let want = Total { files: 1, code: 3, comments: 3, test_code: 0 };
+        assert_eq!(Total::of("data/src/a.rs", source), want);
     }
 }
