@@ -74,11 +74,11 @@ struct Total {
 
 impl Total {
     fn of(path: &str, text: &str) -> Self {
-        let tests = if is_test_file(path) { vec![0..text.len()] } else { test_ranges(&mask(text)) };
+        let (all, tests) = (is_test_file(path), test_ranges(&mask(text)));
         let mut total = Self { files: 1, ..Self::default() };
         let mut at = 0;
         for (line, code) in text.split_inclusive('\n').zip(mask_comments(text).lines()) {
-            let is_test = tests.iter().any(|range| range.contains(&at));
+            let is_test = all || tests.iter().any(|range| range.contains(&at));
             match (code.trim().is_empty(), line.trim().is_empty()) {
                 (true, true) => {}
                 (true, false) => total.comments += 1,
