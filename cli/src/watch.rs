@@ -1,9 +1,10 @@
 //! The training run on the console: one line now and then, evaluations, checkpoints, notes.
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use genesis_train::report::{
-    CheckpointRecord, EvaluationRecord, Figures, Observer, SampleRecord, StepRecord, Work,
+    CheckpointRecord, EvaluationRecord, Figures, Observer, Role, SampleRecord, StepRecord,
 };
 
 use crate::console;
@@ -38,36 +39,29 @@ impl ConsoleWatch {
 }
 
 /// The main rate of a step.
-fn rate(work: &Work) -> String {
-    let (value, unit) = match *work {
-        Work::Tokens { tokens_per_s, .. } => (tokens_per_s, "tok/s"),
-        Work::Atoms { atoms_per_s, .. } => (atoms_per_s, "atoms/s"),
-    };
-    format!("{:>7} {unit}", console::count(console::whole(value)))
+fn rate(figures: &Figures) -> String {
+    let rates = figures.iter().filter(|(figure, _)| figure.role == Role::Rate);
+    let mut briefs = rates.filter_map(|(figure, rate)| Some((figure.brief?, rate.as_f64())));
+    briefs.next().map_or_else(String::new, |(brief, rate)| {
+        format!("{:>7} {}", brief.number(rate), brief.unit)
+    })
 }
 
-/// The figures of an evaluation and, after a bracket, what they were measured on.
-fn figures(figures: &Figures) -> String {
-    let (known, measured_on) = match figures {
-        Figures::Sequences(it) => (
-            [
-                it.perplexity.map(|p| format!("  perplexity {p:.2}")),
-                it.bits_per_byte.map(|b| format!("  {b:.3} bits/byte")),
-                None,
-            ],
-            format!("{} labels", console::count(it.val_labels)),
-        ),
-        Figures::Atoms(it) => (
-            [
-                it.val_energy_rmse_mev_per_atom.map(|e| format!("  E {e:.2} meV/atom")),
-                it.val_forces_rmse_mev_per_a.map(|f| format!("  F {f:.1} meV/Å")),
-                it.val_stress_rmse_mev_per_a3.map(|s| format!("  stress {s:.2} meV/Å^3")),
-            ],
-            format!("{} structures", console::count(it.val_frames)),
-        ),
-    };
-    let known: String = known.into_iter().flatten().collect();
-    format!("{known}  ({measured_on}")
+/// The figures of an evaluation and, in brackets, what they were measured on and for how long.
+fn evaluated(record: &EvaluationRecord) -> String {
+    let (mut qualities, mut measured_on) = (String::new(), String::new());
+    for (figure, amount) in record.figures.iter() {
+        let value = amount.as_f64();
+        let _ = match (figure.role, figure.brief) {
+            (Role::MeasuredOn, _) => {
+                let count = console::count(console::whole(value));
+                write!(measured_on, "{count} {}, ", figure.label)
+            }
+            (_, Some(brief)) => write!(qualities, "  {}", brief.text(value)),
+            (_, None) => Ok(()),
+        };
+    }
+    format!("{qualities}  ({measured_on}{})", console::duration(record.val_s))
 }
 
 impl Observer for ConsoleWatch {
@@ -90,18 +84,17 @@ impl Observer for ConsoleWatch {
             record.loss,
             record.lr,
             record.grad_norm,
-            rate(&record.work),
+            rate(&record.figures),
         ));
     }
 
     fn evaluation(&mut self, record: &EvaluationRecord) {
         console::note(format!(
-            "step {:>6}/{}  validation loss {:.4}{}, {})",
+            "step {:>6}/{}  validation loss {:.4}{}",
             record.step,
             self.num_steps,
             record.val_loss,
-            figures(&record.figures),
-            console::duration(record.val_s),
+            evaluated(record),
         ));
     }
 

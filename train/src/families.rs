@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::keys::{ConfigProblems, Lookup, RunFile, RunTable, environment, nearest};
+use crate::report::Declaration;
 use crate::sequences::SequencesConfig;
 use crate::structures::StructuresConfig;
 
@@ -28,6 +29,10 @@ impl AnyConfig {
         }
     }
 }
+
+/// What every family declares to the report.
+pub static DECLARATIONS: [&Declaration; 2] =
+    [&crate::sequences::figures::DECLARATION, &crate::structures::figures::DECLARATION];
 
 /// Reads `file` as a run of the family that its `model.kind` names.
 ///
@@ -63,6 +68,9 @@ fn is_of_atoms(file: &RunFile) -> bool {
     let meant = file.kind().and_then(|kind| nearest(kind, &KINDS));
     meant.is_some_and(|kind| KINDS_OF_ATOMS.contains(&kind))
 }
+
+#[cfg(test)]
+mod figures_tests;
 
 #[cfg(test)]
 mod tests {

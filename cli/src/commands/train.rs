@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use genesis_data::sequences::SequencesDataset;
 use genesis_kernels::Kernels;
 use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
-use genesis_train::families::AnyConfig;
+use genesis_train::families::{AnyConfig, DECLARATIONS};
 use genesis_train::report::{Observer, RunLog, SampleRecord, write_html};
 use genesis_train::sequences::inference::{GenerateOptions, Sample, SequencesModel, generate};
 use genesis_train::sequences::settings::Compute;
@@ -194,7 +194,7 @@ impl OnDevice for Drawing<'_> {
 }
 
 pub(super) fn finish(run_dir: &Path, outcome: Outcome) -> anyhow::Result<Code> {
-    let page = write_html(run_dir).or_exit(Code::Data)?;
+    let page = write_html(run_dir, &DECLARATIONS).or_exit(Code::Data)?;
     match outcome {
         Outcome::Finished { step } => {
             console::note(format!("finished after {step} steps: {}", page.display()));

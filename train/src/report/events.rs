@@ -10,48 +10,42 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::ReportError;
-use super::record::{EvaluationRecord, Figures, StepRecord};
+use super::figure::Figures;
+use super::record::{EvaluationRecord, StepRecord};
 
 /// One line, as read back. Numbers that were not finite are absent.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Event {
     /// Optimizer steps done.
     pub step: u64,
-    /// Training loss: nats, or the weighted loss of atoms.
+    /// Training loss.
     pub loss: Option<f64>,
     /// Learning rate.
     pub lr: Option<f64>,
     /// Global gradient norm before clipping.
     pub grad_norm: Option<f64>,
-    /// Tokens per second.
-    pub tokens_per_s: Option<f64>,
-    /// Tokens seen so far.
-    pub tokens: Option<u64>,
-    /// Atoms per second.
-    pub atoms_per_s: Option<f64>,
-    /// Directed edges per second.
-    pub edges_per_s: Option<f64>,
-    /// Atoms seen so far.
-    pub atoms: Option<u64>,
     /// Seconds since the run began.
     pub wall_s: Option<f64>,
     /// Seconds spent waiting for data.
     pub data_wait_s: Option<f64>,
     /// Validation loss, in the unit of `loss`.
     pub val_loss: Option<f64>,
-    /// `exp(val_loss)`.
-    pub perplexity: Option<f64>,
-    /// Bits per byte of raw text.
-    pub bits_per_byte: Option<f64>,
-    /// Root mean square error of the energy per atom, meV.
-    pub val_energy_rmse_mev_per_atom: Option<f64>,
-    /// Root mean square error of force components, meV/Å.
-    pub val_forces_rmse_mev_per_a: Option<f64>,
-    /// Root mean square error of stress components, meV/Å^3.
-    pub val_stress_rmse_mev_per_a3: Option<f64>,
+    /// Seconds that the evaluation took.
+    pub val_s: Option<f64>,
+    /// Everything else: the figures of the family, and what other versions of the program wrote.
+    #[serde(flatten)]
+    pub figures: Map<String, Value>,
+}
+
+impl Event {
+    /// The value of the figure `key`.
+    pub fn figure(&self, key: &str) -> Option<f64> {
+        self.figures.get(key)?.as_f64()
+    }
 }
 
 /// Appends lines to a file of JSON objects that each have a `step`.
@@ -85,7 +79,7 @@ impl JsonLines {
 }
 
 /// A step and its evaluation as one object.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Line {
     #[serde(flatten)]
     pub(super) step: StepRecord,
@@ -94,7 +88,7 @@ pub(super) struct Line {
 }
 
 /// An evaluation without its step, which the line already has.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Measured {
     val_loss: f64,
     #[serde(flatten)]
@@ -104,7 +98,7 @@ pub(super) struct Measured {
 
 impl From<&EvaluationRecord> for Measured {
     fn from(record: &EvaluationRecord) -> Self {
-        Self { val_loss: record.val_loss, figures: record.figures, val_s: record.val_s }
+        Self { val_loss: record.val_loss, figures: record.figures.clone(), val_s: record.val_s }
     }
 }
 

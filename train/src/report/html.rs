@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::ReportError;
 use super::chart::{Chart, Mark, Scale, Series, Size, escape, smoothed};
 use super::events::Event;
+use super::figure::{Better, Declaration};
 use super::number::{bytes, grouped, whole};
 use super::summary::RunSummary;
 
@@ -19,12 +20,16 @@ const ORANGE: &str = "#d9620a";
 const GREEN: &str = "#0f8a5f";
 const PURPLE: &str = "#7c3aed";
 
-/// Writes `report.html` into `run_dir` from what the folder holds, replacing an older one.
+/// Writes `report.html` into `run_dir`, the folder of a run of one of `families`, from what it
+/// holds, replacing an older one.
 ///
 /// # Errors
 /// No or broken events, or the page cannot be written.
-pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
-    let page = page(&RunSummary::read(run_dir)?);
+pub fn write_html(
+    run_dir: &Path,
+    families: &[&'static Declaration],
+) -> Result<PathBuf, ReportError> {
+    let page = page(&RunSummary::read(run_dir, families)?);
     let path = run_dir.join(REPORT_FILE);
     let temporary = run_dir.join("report.html.tmp");
     fs::write(&temporary, page).map_err(ReportError::io(&temporary, "write"))?;
@@ -44,9 +49,7 @@ pub fn page(run: &RunSummary) -> String {
     headline(run, &mut out);
     loss_section(run, &mut out);
     small_charts(run, &mut out);
-    if let Some(evaluation) = &run.evaluation {
-        super::parity::section(evaluation, &mut out);
-    }
+    run.sections.iter().for_each(|section| section.write(&mut out));
     samples(run, &mut out);
     out.push_str("<div class=\"columns\">\n");
     table("Run", &run.facts(), &mut out);
@@ -61,7 +64,7 @@ pub fn page(run: &RunSummary) -> String {
 /// The three or four numbers one looks for first.
 fn headline(run: &RunSummary, out: &mut String) {
     let best = run.best_validation();
-    let rate_unit = if run.is_of_atoms() { "atoms/s" } else { "tokens/s" };
+    let rate_unit = run.throughput().map_or("", |figure| figure.unit);
     let tiles = [
         ("best validation loss", best.map(|(_, loss)| format!("{loss:.4}")), run.loss_unit()),
         ("training loss", run.final_loss().map(|loss| format!("{loss:.4}")), run.loss_unit()),
@@ -105,7 +108,7 @@ fn loss_section(run: &RunSummary, out: &mut String) {
         size: Size::Wide,
         title: "Loss over steps".to_owned(),
         x_label: "step".to_owned(),
-        y_label: if run.is_of_atoms() { "loss" } else { "loss, nats" }.to_owned(),
+        y_label: run.loss_heading(),
         x_scale,
         from_zero: false,
         series: all.clone(),
@@ -122,12 +125,14 @@ fn loss_section(run: &RunSummary, out: &mut String) {
 }
 
 fn small_charts(run: &RunSummary, out: &mut String) {
-    let rate = points(run, |event| event.tokens_per_s.or(event.atoms_per_s));
-    let per_second = if run.is_of_atoms() { "atoms per second" } else { "tokens per second" };
+    let rate = run.throughput();
+    let counted = rate.map_or("items", |figure| figure.label);
+    let rate = points(run, |event| event.figure(rate?.key));
+    let per_second = format!("{counted} per second");
     let charts: [(&str, &str, &'static str, Vec<[f64; 2]>); 3] = [
         ("Learning rate", "rate", GREEN, points(run, |event| event.lr)),
         ("Gradient norm", "norm before clipping", PURPLE, points(run, |event| event.grad_norm)),
-        ("Throughput", per_second, BLUE, rate),
+        ("Throughput", &per_second, BLUE, rate),
     ];
     out.push_str("<div class=\"charts\">\n");
     for (title, y_label, colour, values) in charts {
@@ -190,7 +195,8 @@ fn checkpoints(run: &RunSummary, out: &mut String) {
     if run.checkpoints.is_empty() {
         return;
     }
-    let best = run.checkpoints.iter().filter_map(|row| row.val_loss).min_by(f64::total_cmp);
+    let losses = run.checkpoints.iter().filter_map(|row| row.val_loss);
+    let best = Better::Lower.best(losses, |loss| *loss);
     out.push_str(
         "<section class=\"card\"><h2>Checkpoints</h2><table class=\"grid\">\n\
          <tr><th>folder</th><th>size</th><th>validation loss</th><th>state</th></tr>\n",
@@ -237,7 +243,7 @@ mod tests {
     #[test]
     fn a_report_needs_nothing_but_events() {
         let folder = folder_with("{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"loss\":1.0}\n");
-        let text = fs::read_to_string(write_html(folder.path()).unwrap()).unwrap();
+        let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();
         assert!(text.contains("<svg") && text.contains("Training loss"));
         assert!(!text.contains("Checkpoints") && !text.contains("Samples"));
     }
@@ -245,7 +251,7 @@ mod tests {
     #[test]
     fn a_report_refers_to_nothing_outside_itself() {
         let folder = folder_with("{\"step\":1,\"loss\":2.0,\"val_loss\":2.5}\n");
-        let text = fs::read_to_string(write_html(folder.path()).unwrap()).unwrap();
+        let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();
         let without_namespace = text.replace("http://www.w3.org/2000/svg", "");
         for reference in ["http:", "https:", "src=", "<link", "@import", "url(", "<script"] {
             assert!(!without_namespace.contains(reference), "{reference}");
@@ -257,16 +263,16 @@ mod tests {
         let folder = folder_with("{\"step\":1,\"loss\":2.0}\n");
         let sample = "{\"step\":1,\"prompt\":\"<b>\",\"text\":\"</pre><script>\"}\n";
         fs::write(folder.path().join("samples.jsonl"), sample).unwrap();
-        let text = fs::read_to_string(write_html(folder.path()).unwrap()).unwrap();
+        let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();
         assert!(text.contains("<mark>&lt;b&gt;</mark>&lt;/pre&gt;&lt;script&gt;"));
     }
 
     #[test]
     fn an_empty_run_and_a_missing_one_are_told_apart() {
         let folder = folder_with("");
-        write_html(folder.path()).unwrap();
+        write_html(folder.path(), &[]).unwrap();
         fs::remove_file(folder.path().join("events.jsonl")).unwrap();
-        let error = write_html(folder.path()).unwrap_err().to_string();
+        let error = write_html(folder.path(), &[]).unwrap_err().to_string();
         assert!(error.contains("events.jsonl: cannot read"), "{error}");
     }
 }

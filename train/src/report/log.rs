@@ -1,6 +1,7 @@
 //! The observer that writes the run folder: `events.jsonl`, `samples.jsonl`, `run.log`,
 //! `tensorboard/`.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -92,7 +93,7 @@ impl RunLog {
         }
     }
 
-    fn scalars(&mut self, step: u64, values: &[(&str, f64)]) {
+    fn scalars(&mut self, step: u64, values: &[(Cow<'static, str>, f64)]) {
         self.attempt(|log| match &mut log.tensorboard {
             Some(tensorboard) => tensorboard.scalars(step, values),
             None => Ok(()),
@@ -109,31 +110,28 @@ impl Drop for RunLog {
 impl Observer for RunLog {
     fn step(&mut self, record: &StepRecord) {
         self.write_pending(None);
-        self.pending = Some(*record);
+        self.pending = Some(record.clone());
         if !record.evaluation_follows {
             self.write_pending(None);
         }
-        let rates = record.work.rates();
-        let tags: Vec<String> =
-            rates.iter().map(|(name, _)| format!("throughput/{name}")).collect();
         let mut values = vec![
-            ("train/loss", record.loss),
-            ("train/learning_rate", record.lr),
-            ("train/grad_norm", record.grad_norm),
-            ("throughput/data_wait_s", record.data_wait_s),
+            ("train/loss".into(), record.loss),
+            ("train/learning_rate".into(), record.lr),
+            ("train/grad_norm".into(), record.grad_norm),
+            ("throughput/data_wait_s".into(), record.data_wait_s),
         ];
-        values.extend(tags.iter().map(String::as_str).zip(rates.iter().map(|(_, rate)| *rate)));
+        values.extend(record.figures.scalars());
         self.scalars(record.step, &values);
     }
 
     fn evaluation(&mut self, record: &EvaluationRecord) {
-        if self.pending.is_some_and(|step| step.step == record.step) {
+        if self.pending.as_ref().is_some_and(|step| step.step == record.step) {
             self.write_pending(Some(Measured::from(record)));
         } else {
             self.write_pending(None);
             self.attempt(|log| log.events.append(record));
         }
-        let mut values = vec![("validation/loss", record.val_loss)];
+        let mut values = vec![("validation/loss".into(), record.val_loss)];
         values.extend(record.figures.scalars());
         self.scalars(record.step, &values);
     }
@@ -166,7 +164,8 @@ impl Observer for RunLog {
 #[cfg(test)]
 mod tests {
     use super::super::events::read_events;
-    use super::super::record::{Figures, SequenceFigures, Work};
+    use super::super::figure::Figures;
+    use super::super::tests::{COUNT, ERROR, RATE};
     use super::*;
 
     pub(crate) fn step(step: u64, evaluation_follows: bool) -> StepRecord {
@@ -175,7 +174,7 @@ mod tests {
             loss: 5.0 / step as f64,
             lr: 1e-3,
             grad_norm: 1.0,
-            work: Work::Tokens { tokens_per_s: 100.0, tokens: step * 10 },
+            figures: Figures::default().with(&RATE, 100.0).with(&COUNT, step * 10),
             wall_s: step as f64,
             data_wait_s: 0.0,
             evaluation_follows,
@@ -186,11 +185,7 @@ mod tests {
         EvaluationRecord {
             step,
             val_loss: 2.0,
-            figures: Figures::Sequences(SequenceFigures {
-                perplexity: Some(2f64.exp()),
-                bits_per_byte: None,
-                val_labels: 64,
-            }),
+            figures: Figures::default().with(&ERROR, 2f64.exp()),
             val_s: 0.5,
         }
     }

@@ -1,30 +1,34 @@
 //! What a run leaves behind for people: events, TensorBoard files, samples, one HTML page.
 //!
-//! Reading order: [`record`] (what the loop tells an [`Observer`]), [`log`] (the observer that
-//! writes the run folder), [`events`] (`events.jsonl`), [`tensorboard`], [`summary`] (a run folder
-//! read back), [`chart`] and `parity` (SVG), [`html`] (`report.html`). Nothing here prints.
+//! Reading order: [`figure`] (what a family declares), [`record`] (what the loop tells an
+//! [`Observer`]), [`log`] (the observer that writes the run folder), [`events`] (`events.jsonl`),
+//! [`tensorboard`], [`summary`] (a run folder read back), [`chart`], [`parity`] and [`section`]
+//! (its parts), [`html`] (`report.html`). Nothing here prints, and nothing knows a family.
 
 pub mod chart;
 pub mod events;
+pub mod figure;
 pub mod html;
 pub mod log;
+pub mod parity;
 pub mod record;
+pub mod section;
 pub mod summary;
 pub mod tensorboard;
 
 mod crc32c;
 mod number;
-mod parity;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use number::{grouped, scaled};
 
 pub use events::{Event, read_events};
+pub use figure::{Amount, Better, Brief, Declaration, Digits, Figure, Figures, Role};
 pub use html::write_html;
 pub use log::RunLog;
-pub use record::{
-    AtomsFigures, CheckpointRecord, EvaluationRecord, Figures, Observer, SampleRecord,
-    SequenceFigures, Silent, StepRecord, Work,
-};
+pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};
+pub use section::Section;
 pub use summary::RunSummary;
 
 use std::path::{Path, PathBuf};

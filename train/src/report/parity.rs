@@ -1,12 +1,10 @@
-//! Parity plots and error histograms of a run on atoms, as SVG in the style of the charts.
+//! Predicted against reference values, and histograms of errors, as SVG in the style of the charts.
 
 use std::fmt::Write as _;
-use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use super::chart::{Axis, Scale, escape, line, text};
-use crate::structures::EVALUATION_FILE;
-use crate::structures::evaluation::EvaluationReport;
-use crate::structures::parity::{Histogram, ParityPlot};
 
 /// Drawing: width, height, and the plot area inside, in its units.
 const WIDTH: f64 = 380.0;
@@ -18,53 +16,32 @@ const BOTTOM: f64 = HEIGHT - 46.0;
 /// Ticks of both axes at most.
 const TICKS: u32 = 5;
 
-/// The evaluation of a run folder, if it has one that can be read.
-pub(super) fn read(run_dir: &Path) -> Option<EvaluationReport> {
-    let text = std::fs::read_to_string(run_dir.join(EVALUATION_FILE)).ok()?;
-    serde_json::from_str(&text).ok()
+/// A drawing of one quantity of one set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParityPlot {
+    /// What was predicted, e.g. the name of a file.
+    pub set: String,
+    /// What of it.
+    pub quantity: String,
+    /// Unit of both axes.
+    pub unit: String,
+    /// Values that there are; the points are some of them.
+    pub count: u64,
+    /// Reference and prediction.
+    pub points: Vec<[f64; 2]>,
+    /// Errors of all values.
+    pub errors: Histogram,
 }
 
-/// The table of errors and, for every set and quantity, a parity plot beside its histogram.
-pub(super) fn section(report: &EvaluationReport, out: &mut String) {
-    let _ = writeln!(out, "<section class=\"card\"><h2>Errors</h2><table class=\"grid\">");
-    out.push_str(
-        "<tr><th>set</th><th>structures</th><th>energy, meV/atom</th><th>energy, meV</th>\
-         <th>forces, meV/Å</th><th>stress, meV/Å^3</th></tr>\n",
-    );
-    for row in &report.rows {
-        let number = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.2}"));
-        let kind = match row.config_type.as_str() {
-            "all" => row.set.clone(),
-            kind => format!("{}: {} {kind}", row.set, row.head),
-        };
-        let _ = writeln!(
-            out,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&kind),
-            row.frames,
-            number(row.energy_rmse_mev_per_atom),
-            number(row.energy_rmse_mev),
-            number(row.forces_rmse_mev_per_a),
-            number(row.stress_rmse_mev_per_a3),
-        );
-    }
-    let _ = writeln!(
-        out,
-        "</table><p>Root mean squares of predicted minus reference, checkpoint of step {}.</p>\
-         </section>",
-        report.step
-    );
-    out.push_str("<div class=\"charts\">\n");
-    for plot in &report.plots {
-        let title = escape(&format!("{}, {}", plot.set, plot.quantity));
-        let _ = write!(
-            out,
-            "<section class=\"card\"><h2>{title}</h2>\n{}{}</section>\n",
-            parity_svg(plot),
-            histogram_svg(&plot.errors, plot)
-        );
-    }
-    out.push_str("</div>\n");
+/// Counts of errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Lower edge of the first bin.
+    pub low: f64,
+    /// Width of a bin.
+    pub width: f64,
+    /// Errors in each bin; the outer ones hold what lies beyond.
+    pub counts: Vec<u64>,
 }
 
 /// Predicted over reference values on equal axes, with the diagonal.

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::Figures;
+
 /// One optimizer step.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StepRecord {
     /// Optimizer steps done; the first record says 1.
     pub step: u64,
-    /// Training loss of this step before the update: mean nats per label, or the weighted loss of
-    /// atoms.
+    /// Training loss of this step before the update.
     pub loss: f64,
     /// Learning rate of the update.
     pub lr: f64,
@@ -18,7 +19,7 @@ pub struct StepRecord {
     pub grad_norm: f64,
     /// What went through the step, and how fast.
     #[serde(flatten)]
-    pub work: Work,
+    pub figures: Figures,
     /// Seconds since the run (or its resumption) began, added to those before.
     pub wall_s: f64,
     /// Seconds of this step spent waiting for data.
@@ -28,124 +29,18 @@ pub struct StepRecord {
     pub evaluation_follows: bool,
 }
 
-/// What went through a step, over its wall time, and since step 0.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Work {
-    /// Of a model of sequences.
-    Tokens {
-        /// Tokens of this step over its wall time.
-        tokens_per_s: f64,
-        /// Tokens seen since step 0, over all ranks.
-        tokens: u64,
-    },
-    /// Of a model of atoms.
-    Atoms {
-        /// Atoms of this step over its wall time.
-        atoms_per_s: f64,
-        /// Directed edges of this step over its wall time.
-        edges_per_s: f64,
-        /// Atoms seen since step 0, over all ranks.
-        atoms: u64,
-    },
-}
-
-impl Work {
-    /// Tokens or atoms seen since step 0.
-    pub fn seen(&self) -> u64 {
-        match *self {
-            Self::Tokens { tokens: seen, .. } | Self::Atoms { atoms: seen, .. } => seen,
-        }
-    }
-
-    /// Rates of the step under their names in the events.
-    pub fn rates(&self) -> Vec<(&'static str, f64)> {
-        match *self {
-            Self::Tokens { tokens_per_s, .. } => vec![("tokens_per_s", tokens_per_s)],
-            Self::Atoms { atoms_per_s, edges_per_s, .. } => {
-                vec![("atoms_per_s", atoms_per_s), ("edges_per_s", edges_per_s)]
-            }
-        }
-    }
-}
-
 /// One measurement on the validation split.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvaluationRecord {
     /// Optimizer steps done.
     pub step: u64,
-    /// Mean nats per label, or the weighted loss of atoms.
+    /// The same loss on held-out data.
     pub val_loss: f64,
     /// What makes the loss readable.
     #[serde(flatten)]
     pub figures: Figures,
     /// Seconds it took.
     pub val_s: f64,
-}
-
-/// Figures of an evaluation beside its loss.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Figures {
-    /// Of a model of sequences.
-    Sequences(SequenceFigures),
-    /// Of a model of atoms.
-    Atoms(AtomsFigures),
-}
-
-/// Figures of a model of sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct SequenceFigures {
-    /// `exp(val_loss)`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub perplexity: Option<f64>,
-    /// Bits per byte of raw text; only where every token is predicted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bits_per_byte: Option<f64>,
-    /// Labels measured on.
-    pub val_labels: u64,
-}
-
-/// Errors of a model of atoms over the whole validation split; absent without such labels.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-pub struct AtomsFigures {
-    /// Root mean square error of the energy per atom, meV.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_energy_rmse_mev_per_atom: Option<f64>,
-    /// Mean absolute error of the energy per atom, meV.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_energy_mae_mev_per_atom: Option<f64>,
-    /// Root mean square error of force components, meV/Å.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_forces_rmse_mev_per_a: Option<f64>,
-    /// Mean absolute error of force components, meV/Å.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_forces_mae_mev_per_a: Option<f64>,
-    /// Root mean square error of stress components, meV/Å^3.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub val_stress_rmse_mev_per_a3: Option<f64>,
-    /// Structures measured on.
-    pub val_frames: u64,
-}
-
-impl Figures {
-    /// The figures that TensorBoard shows, with their tags.
-    pub fn scalars(&self) -> Vec<(&'static str, f64)> {
-        let known = match self {
-            Self::Sequences(it) => vec![
-                ("validation/perplexity", it.perplexity),
-                ("validation/bits_per_byte", it.bits_per_byte),
-            ],
-            Self::Atoms(it) => vec![
-                ("validation/energy_rmse_mev_per_atom", it.val_energy_rmse_mev_per_atom),
-                ("validation/energy_mae_mev_per_atom", it.val_energy_mae_mev_per_atom),
-                ("validation/forces_rmse_mev_per_a", it.val_forces_rmse_mev_per_a),
-                ("validation/forces_mae_mev_per_a", it.val_forces_mae_mev_per_a),
-                ("validation/stress_rmse_mev_per_a3", it.val_stress_rmse_mev_per_a3),
-            ],
-        };
-        known.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect()
-    }
 }
 
 /// One checkpoint that has been committed.

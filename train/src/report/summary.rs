@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::ReportError;
 use super::events::{Event, read_events};
+use super::figure::{Better, Declaration, Figure, Role};
 use super::log::{EVENTS_FILE, SAMPLES_FILE};
 use super::number::{bytes, duration, grouped, significant, whole};
 use super::record::SampleRecord;
-use crate::structures::evaluation::EvaluationReport;
+use super::section::Section;
 
 /// The plan of a run folder.
 pub const PLAN_FILE: &str = "plan.toml";
@@ -31,7 +32,7 @@ pub struct CheckpointRow {
 }
 
 /// What a run folder tells.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RunSummary {
     /// Name of the folder.
     pub name: String,
@@ -43,19 +44,22 @@ pub struct RunSummary {
     pub checkpoints: Vec<CheckpointRow>,
     /// `plan.toml`, if it is there.
     pub plan: Option<String>,
-    /// Errors measured at the end of a run on atoms.
-    pub evaluation: Option<EvaluationReport>,
+    /// The family whose figures the events have; none for events without.
+    pub family: Option<&'static Declaration>,
+    /// What the family has to show beside.
+    pub sections: Vec<Section>,
     /// Facts about the data, name and value.
     pub dataset: Vec<(String, String)>,
 }
 
 impl RunSummary {
-    /// Reads the run folder `run_dir`.
+    /// Reads the run folder `run_dir` of one of `families`.
     ///
     /// # Errors
     /// `events.jsonl` is missing, unreadable or broken before its last line.
-    pub fn read(run_dir: &Path) -> Result<Self, ReportError> {
+    pub fn read(run_dir: &Path, families: &[&'static Declaration]) -> Result<Self, ReportError> {
         let events = read_events(&run_dir.join(EVENTS_FILE))?;
+        let family = families.iter().copied().find(|family| wrote(family, &events));
         let plan = fs::read_to_string(run_dir.join(PLAN_FILE)).ok();
         let resolved = run_dir.canonicalize().unwrap_or_else(|_| run_dir.to_owned());
         let name = resolved.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -63,8 +67,9 @@ impl RunSummary {
             name,
             samples: read_samples(&run_dir.join(SAMPLES_FILE)),
             checkpoints: read_checkpoints(&run_dir.join("checkpoints"), &events),
-            evaluation: super::parity::read(run_dir),
-            dataset: read_dataset(run_dir, plan.as_deref()),
+            sections: family.map_or_else(Vec::new, |family| (family.sections)(run_dir)),
+            dataset: read_dataset(run_dir, plan.as_deref(), families),
+            family,
             plan,
             events,
         })
@@ -78,7 +83,7 @@ impl RunSummary {
     /// Step and value of the lowest validation loss.
     pub fn best_validation(&self) -> Option<(u64, f64)> {
         let measured = self.events.iter().filter_map(|e| e.val_loss.map(|loss| (e.step, loss)));
-        measured.min_by(|a, b| a.1.total_cmp(&b.1))
+        Better::Lower.best(measured, |(_, loss)| *loss)
     }
 
     /// Mean training loss of the last twentieth of the run.
@@ -88,25 +93,25 @@ impl RunSummary {
         (!tail.is_empty()).then(|| tail.iter().sum::<f64>() / tail.len() as f64)
     }
 
-    /// Whether the run learned from atoms.
-    pub fn is_of_atoms(&self) -> bool {
-        self.events.iter().any(|event| event.atoms.is_some())
+    /// The loss with its unit: `loss, nats`.
+    pub fn loss_heading(&self) -> String {
+        self.family.map_or_else(|| "loss".to_owned(), |family| family.loss.heading())
     }
 
-    /// Unit of its losses; empty for the weighted loss of atoms.
+    /// Unit of its losses; empty for a weighted sum.
     pub fn loss_unit(&self) -> &'static str {
-        if self.is_of_atoms() { "" } else { "nats" }
+        self.family.map_or("", |family| family.loss.unit)
     }
 
-    /// What it counts: tokens or atoms.
-    pub fn counted(&self) -> &'static str {
-        if self.is_of_atoms() { "atoms" } else { "tokens" }
+    /// The rate that stands for its speed.
+    pub fn throughput(&self) -> Option<&'static Figure> {
+        self.family.and_then(Declaration::throughput)
     }
 
-    /// Median tokens, or atoms, per second.
+    /// Median of that rate.
     pub fn median_rate(&self) -> Option<f64> {
-        let rate = |e: &Event| e.tokens_per_s.or(e.atoms_per_s);
-        let mut rates: Vec<f64> = self.events.iter().filter_map(rate).collect();
+        let figure = self.throughput()?;
+        let mut rates: Vec<f64> = self.events.iter().filter_map(|e| e.figure(figure.key)).collect();
         rates.sort_by(f64::total_cmp);
         rates.get(rates.len() / 2).copied()
     }
@@ -114,38 +119,79 @@ impl RunSummary {
     /// The table at the top of the report: name and value.
     pub fn facts(&self) -> Vec<(String, String)> {
         let mut facts = self.plan.as_deref().map_or_else(Vec::new, plan_facts);
-        let last = self.events.last().copied().unwrap_or_default();
+        let last = self.events.last();
         let mut add = |name: &str, value: Option<String>| {
             facts.extend(value.map(|value| (name.to_owned(), value)));
         };
         add("Steps done", Some(grouped(self.steps())));
-        add("Tokens seen", last.tokens.map(grouped));
-        add("Atoms seen", last.atoms.map(grouped));
+        for figure in self.figures().filter(|figure| figure.role == Role::Seen) {
+            let seen = last.and_then(|event| event.figures.get(figure.key)?.as_u64());
+            add(&format!("{} seen", capitalized(figure.label)), seen.map(grouped));
+        }
         let with_unit = |loss: f64| format!("{loss:.4} {}", self.loss_unit()).trim_end().to_owned();
         add("Training loss, last 5 % of steps", self.final_loss().map(with_unit));
         if let Some((step, loss)) = self.best_validation() {
             let text = format!("{} at step {}", with_unit(loss), grouped(step));
             add("Best validation loss", Some(text));
         }
-        let measured = self.events.iter().rev().find(|event| event.val_loss.is_some());
-        add("Last perplexity", measured.and_then(|e| e.perplexity).map(significant));
-        add("Last bits per byte", measured.and_then(|e| e.bits_per_byte).map(significant));
-        let last_of = |value: fn(&Event) -> Option<f64>| measured.and_then(value).map(significant);
-        add("Last energy RMSE, meV/atom", last_of(|e| e.val_energy_rmse_mev_per_atom));
-        add("Last force RMSE, meV/Å", last_of(|e| e.val_forces_rmse_mev_per_a));
-        add("Last stress RMSE, meV/Å^3", last_of(|e| e.val_stress_rmse_mev_per_a3));
-        add("Wall time", last.wall_s.map(duration));
-        add(
-            "Median throughput",
-            self.median_rate().map(|rate| format!("{} {}/s", whole(rate), self.counted())),
-        );
+        self.last_figures().for_each(|(name, value)| add(&format!("Last {name}"), Some(value)));
+        add("Wall time", last.and_then(|event| event.wall_s).map(duration));
+        let rate = self.throughput().zip(self.median_rate());
+        add("Median throughput", rate.map(|(it, rate)| format!("{} {}", whole(rate), it.unit)));
         add("Time waiting for data", self.data_wait_share().map(|s| format!("{:.1} %", 100.0 * s)));
         facts
+    }
+
+    /// Figures that the family declares.
+    fn figures(&self) -> impl Iterator<Item = &'static Figure> {
+        self.family.map_or(&[][..], |family| family.figures).iter().copied()
+    }
+
+    /// The newest value of every figure of quality, and of everything that no one declares.
+    fn last_figures(&self) -> impl Iterator<Item = (String, String)> {
+        let measured = self.events.iter().rev().find(|event| event.val_loss.is_some());
+        let shown =
+            |figure: &&Figure| matches!(figure.role, Role::Quality(_)) && figure.brief.is_some();
+        let declared = self.figures().filter(shown).filter_map(move |figure| {
+            Some((figure.heading(), significant(measured?.figure(figure.key)?)))
+        });
+        declared.chain(self.undeclared())
+    }
+
+    /// Numbers of the events that no one declares, by key: a newer program wrote them.
+    fn undeclared(&self) -> BTreeMap<String, String> {
+        let all = self.events.iter().flat_map(|event| &event.figures);
+        let unknown = all.filter(|(key, _)| self.figures().all(|figure| figure.key != *key));
+        unknown.filter_map(|(key, value)| Some((key.clone(), readable(value)?))).collect()
     }
 
     fn data_wait_share(&self) -> Option<f64> {
         let wall = self.events.last()?.wall_s.filter(|wall| *wall > 0.0)?;
         Some(self.events.iter().filter_map(|event| event.data_wait_s).sum::<f64>() / wall)
+    }
+}
+
+/// Whether `events` have a figure of `family`.
+fn wrote(family: &Declaration, events: &[Event]) -> bool {
+    let has = |event: &Event| family.figures.iter().any(|it| event.figures.contains_key(it.key));
+    events.iter().any(has)
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A value that no one declares; nothing for one that was not finite.
+fn readable(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        value => Some(match (value.as_u64(), value.as_f64()) {
+            (Some(count), _) => grouped(count),
+            (None, Some(number)) => significant(number),
+            (None, None) => value.to_string(),
+        }),
     }
 }
 
@@ -194,7 +240,11 @@ fn folder_bytes(folder: &Path) -> u64 {
 }
 
 /// Facts of the dataset card, from the run's own dataset or from where the plan says.
-fn read_dataset(run_dir: &Path, plan: Option<&str>) -> Vec<(String, String)> {
+fn read_dataset(
+    run_dir: &Path,
+    plan: Option<&str>,
+    families: &[&Declaration],
+) -> Vec<(String, String)> {
     let named = plan
         .and_then(|plan| plan.parse::<toml::Table>().ok())
         .and_then(|plan| Some(PathBuf::from(plan.get("data")?.get("dataset")?.as_str()?)));
@@ -204,20 +254,18 @@ fn read_dataset(run_dir: &Path, plan: Option<&str>) -> Vec<(String, String)> {
         .flatten()
         .filter_map(|folder| fs::read_to_string(folder.join("dataset.json")).ok())
         .find_map(|text| serde_json::from_str::<Value>(&text).ok())
-        .map_or_else(Vec::new, |card| dataset_facts(&card))
+        .map_or_else(Vec::new, |card| dataset_facts(&card, families))
 }
 
-fn dataset_facts(card: &Value) -> Vec<(String, String)> {
+fn dataset_facts(card: &Value, families: &[&Declaration]) -> Vec<(String, String)> {
     let text = |at: &str| card.pointer(at).and_then(Value::as_str).map(str::to_owned);
     let count = |at: &str| card.pointer(at).and_then(Value::as_u64);
     let split = |name: &str| {
-        let atoms = count(&format!("/splits/{name}/atoms"));
-        if let (Some(frames), Some(atoms)) = (count(&format!("/splits/{name}/frames")), atoms) {
-            return Some(format!("{} structures, {} atoms", grouped(frames), grouped(atoms)));
-        }
-        let documents = count(&format!("/splits/{name}/documents"))?;
-        let tokens = count(&format!("/splits/{name}/tokens"))?;
-        Some(format!("{} documents, {} tokens", grouped(documents), grouped(tokens)))
+        let counted = |(key, label): &(&str, &str)| {
+            count(&format!("/splits/{name}/{key}")).map(|n| format!("{} {label}", grouped(n)))
+        };
+        let of = |family: &&Declaration| family.counts.iter().map(counted).collect();
+        families.iter().find_map(of).map(|counts: Vec<String>| counts.join(", "))
     };
     let vocabulary = count("/tokenizer/vocab_size").map(|n| format!(", {} tokens", grouped(n)));
     let tokenizer =

@@ -7,6 +7,7 @@
 //! Source: tensorflow `core/lib/io/record_writer.h`, `core/util/event.proto`,
 //! `core/framework/summary.proto`.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,11 @@ impl TensorBoard {
     }
 
     /// Writes the values of one step as one event and flushes it.
-    pub fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), ReportError> {
+    pub fn scalars(
+        &mut self,
+        step: u64,
+        values: &[(Cow<'_, str>, f64)],
+    ) -> Result<(), ReportError> {
         let summary: Vec<u8> =
             values.iter().flat_map(|(tag, value)| bytes_field(1, &scalar(tag, *value))).collect();
         self.write(&event(seconds_since_1970(), step, &bytes_field(5, &summary)))
@@ -210,7 +215,9 @@ mod tests {
     fn an_independent_decoder_reads_back_tags_steps_and_values() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = TensorBoard::start(folder.path(), None).unwrap();
-        writer.scalars(300, &[("train/loss", 1.5), ("train/learning_rate", 1e-3)]).unwrap();
+        writer
+            .scalars(300, &[("train/loss".into(), 1.5), ("train/learning_rate".into(), 1e-3)])
+            .unwrap();
         let records = records(&only_file(folder.path()));
         let first = fields(&records[0]);
         assert!(first.contains(&(3, Field::Bytes(b"brain.Event:2".to_vec()))));

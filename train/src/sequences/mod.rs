@@ -2,10 +2,12 @@
 //!
 //! Reading order: [`settings`] (the run file), [`plan`] (with the dataset), [`mod@estimate`] (what it
 //! costs), [`task`](train) and [`step`] (what the loop learns), [`evaluation`] (how good it is),
+//! [`figures`] (what the report shows),
 //! [`inference`] (what it is for), [`huggingface`] (folders of transformers).
 
 pub mod estimate;
 pub mod evaluation;
+pub mod figures;
 pub mod huggingface;
 pub mod inference;
 pub mod plan;

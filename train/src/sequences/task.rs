@@ -13,12 +13,13 @@ use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, TokenBatch};
 
 use super::evaluation::{Evaluation, evaluate};
+use super::figures::{BITS_PER_BYTE, PERPLEXITY, TOKENS, TOKENS_PER_S, VAL_LABELS};
 use super::plan::SequencesPlan;
 use super::sample::some_tokens;
 use super::step;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::host::to_f64;
-use crate::report::{Figures, Observer, SequenceFigures, Work};
+use crate::report::{Figures, Observer};
 use crate::trainer::gate::{Computed, Trial};
 use crate::trainer::task::{Gradients, Measurement, Steps, Task};
 use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
@@ -112,9 +113,10 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         slices.iter().map(|batch| batch.num_tokens() as u64).sum()
     }
 
-    fn work(&self, slices: &[TokenBatch], seconds: f64, seen: u64) -> Work {
+    fn rates(&self, slices: &[TokenBatch], seconds: f64, seen: u64) -> Figures {
         let tokens = <Self as Task<B>>::size(self, slices) as f64;
-        Work::Tokens { tokens_per_s: tokens / seconds.max(f64::MIN_POSITIVE), tokens: seen }
+        let per_s = tokens / seconds.max(f64::MIN_POSITIVE);
+        Figures::default().with(&TOKENS_PER_S, per_s).with(&TOKENS, seen)
     }
 
     fn sample_ids(&self, slices: &[TokenBatch]) -> Vec<u64> {
@@ -156,11 +158,10 @@ impl<B: Kernels> Sequences<'_, B> {
         let split = self.loader.dataset().card().splits.get(Split::Validation);
         Measurement {
             loss: found.loss,
-            figures: Figures::Sequences(SequenceFigures {
-                perplexity: Some(found.perplexity()),
-                bits_per_byte: found.bits_per_byte(split).filter(|_| causal),
-                val_labels: found.num_labels,
-            }),
+            figures: Figures::default()
+                .with(&PERPLEXITY, found.perplexity())
+                .with_known(&BITS_PER_BYTE, found.bits_per_byte(split).filter(|_| causal))
+                .with(&VAL_LABELS, found.num_labels),
             baseline: Some(format!(
                 "validation: {} labels; a model that ignores its input could reach {:.4} nats \
                  (their unigram entropy)",

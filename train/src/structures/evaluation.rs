@@ -15,12 +15,14 @@ use genesis_schema::{Frame, GraphBatch};
 use serde::{Deserialize, Serialize};
 
 use super::error::StructuresError;
-use super::errors::{Compared, ErrorRow, ErrorTable, compared};
+use super::errors::{ALL, Compared, ErrorRow, ErrorTable, compared};
 use super::measure::Measuring;
 use super::model::StructuresModel;
-use super::parity::{Parity, ParityPlot};
+use super::parity::Parity;
 use super::plan::StructuresPlan;
 use super::task::{self, VALIDATION};
+use crate::report::Section;
+use crate::report::parity::ParityPlot;
 
 /// The table in the run folder.
 pub const EVALUATION_FILE: &str = "evaluation.json";
@@ -158,4 +160,46 @@ fn write(report: &EvaluationReport, run_dir: &Path) -> Result<(), StructuresErro
     let temporary = run_dir.join("evaluation.json.tmp");
     std::fs::write(&temporary, text).map_err(StructuresError::io(&temporary, "write"))?;
     std::fs::rename(&temporary, &path).map_err(StructuresError::io(&path, "replace"))
+}
+
+/// What the page of a run shows of its [`EVALUATION_FILE`], if it has one that can be read.
+pub(super) fn sections(run_dir: &Path) -> Vec<Section> {
+    let text = std::fs::read_to_string(run_dir.join(EVALUATION_FILE)).ok();
+    let report = text.and_then(|text| serde_json::from_str::<EvaluationReport>(&text).ok());
+    report.map_or_else(Vec::new, |report| vec![table(&report), Section::Parity(report.plots)])
+}
+
+/// The errors as a table.
+fn table(report: &EvaluationReport) -> Section {
+    let columns = [
+        "set",
+        "structures",
+        "energy, meV/atom",
+        "energy, meV",
+        "forces, meV/Å",
+        "stress, meV/Å^3",
+    ];
+    let cells = |row: &ErrorRow| {
+        let kind = match row.config_type.as_str() {
+            ALL => row.set.clone(),
+            kind => format!("{}: {} {kind}", row.set, row.head),
+        };
+        let errors = [
+            row.energy_rmse_mev_per_atom,
+            row.energy_rmse_mev,
+            row.forces_rmse_mev_per_a,
+            row.stress_rmse_mev_per_a3,
+        ];
+        let number = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.2}"));
+        [kind, row.frames.to_string()].into_iter().chain(errors.map(number)).collect()
+    };
+    Section::Table {
+        title: "Errors".to_owned(),
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: report.rows.iter().map(cells).collect(),
+        note: format!(
+            "Root mean squares of predicted minus reference, checkpoint of step {}.",
+            report.step
+        ),
+    }
 }

@@ -2,13 +2,15 @@
 //!
 //! Reading order: [`settings`] (the run file), [`plan`] (with the dataset), [`statistics`] (what a
 //! network takes from its data), [`task`](train_structures) (steps and evaluations), [`errors`] and
-//! [`parity`] (how good it is), [`evaluation`] (the table at the end), [`model`] (a trained network),
+//! [`parity`] (how good it is), [`evaluation`] (the table at the end),
+//! [`figures`] (what the report shows), [`model`] (a trained network),
 //! [`predict`](mod@predict) and [`md`] (what it is for), [`output`] (files of structures),
 //! [`mace_torch`] (folders of that program).
 
 pub mod error;
 pub mod errors;
 pub mod evaluation;
+pub mod figures;
 pub mod mace_torch;
 pub mod md;
 pub mod measure;

@@ -2,9 +2,8 @@
 //!
 //! Points are thinned to a few thousand by taking every 2^k-th; histograms count every error.
 
-use serde::{Deserialize, Serialize};
-
 use super::errors::{Compared, FrameErrors};
+use crate::report::parity::{Histogram, ParityPlot};
 
 /// Points of one drawing at most; twice as many as a screen tells apart.
 const MOST_POINTS: usize = 3000;
@@ -65,34 +64,6 @@ pub struct Parity {
     energy: Cloud,
     forces: Cloud,
     stress: Cloud,
-}
-
-/// A drawing of one quantity of one set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ParityPlot {
-    /// Set of structures.
-    pub set: String,
-    /// `energy`, `forces` or `stress`.
-    pub quantity: String,
-    /// Unit of both axes.
-    pub unit: String,
-    /// Values that there are; the points are some of them.
-    pub count: u64,
-    /// Reference and prediction.
-    pub points: Vec<[f64; 2]>,
-    /// Errors of all values.
-    pub errors: Histogram,
-}
-
-/// Counts of errors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Histogram {
-    /// Lower edge of the first bin.
-    pub low: f64,
-    /// Width of a bin.
-    pub width: f64,
-    /// Errors in each bin; the outer ones hold what lies beyond.
-    pub counts: Vec<u64>,
 }
 
 impl Parity {

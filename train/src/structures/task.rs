@@ -18,11 +18,12 @@ use genesis_schema::GraphBatch;
 
 use super::error::StructuresError;
 use super::errors::{ErrorTable, compared};
+use super::figures as figure;
 use super::measure::Measuring;
 use super::plan::StructuresPlan;
 use super::sample::some_atoms;
 use crate::checkpoint::host::to_f64;
-use crate::report::{AtomsFigures, Figures, Observer, Work};
+use crate::report::{Figures, Observer};
 use crate::trainer::gate::{Computed, Trial};
 use crate::trainer::task::{Gradients, Measurement, Steps, Task};
 use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
@@ -139,13 +140,13 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         slices.iter().map(|slice| slice.num_atoms() as u64).sum()
     }
 
-    fn work(&self, slices: &[GraphBatch], seconds: f64, seen: u64) -> Work {
+    fn rates(&self, slices: &[GraphBatch], seconds: f64, seen: u64) -> Figures {
         let per_second = |count: usize| count as f64 / seconds.max(f64::MIN_POSITIVE);
-        Work::Atoms {
-            atoms_per_s: per_second(slices.iter().map(GraphBatch::num_atoms).sum()),
-            edges_per_s: per_second(slices.iter().map(GraphBatch::num_edges).sum()),
-            atoms: seen,
-        }
+        let sum = |of: fn(&GraphBatch) -> usize| slices.iter().map(of).sum();
+        Figures::default()
+            .with(&figure::ATOMS_PER_S, per_second(sum(GraphBatch::num_atoms)))
+            .with(&figure::EDGES_PER_S, per_second(sum(GraphBatch::num_edges)))
+            .with(&figure::ATOMS, seen)
     }
 
     fn sample_ids(&self, slices: &[GraphBatch]) -> Vec<u64> {
@@ -185,7 +186,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         })?;
         Ok(found.map(|terms| Measurement {
             loss: terms.total(),
-            figures: Figures::Atoms(figures(&table)),
+            figures: figures(&table),
             baseline: Some(format!(
                 "validation: {} structures; forces of zero would be wrong by {:.0} meV/Å (their \
                  root mean square)",
@@ -225,15 +226,14 @@ impl Trial for GraphTrial {
     }
 }
 
-fn figures(table: &ErrorTable) -> AtomsFigures {
+fn figures(table: &ErrorTable) -> Figures {
     let all = table.of_set(VALIDATION);
     let milli = |value: Option<f64>| value.map(|value| 1e3 * value);
-    AtomsFigures {
-        val_energy_rmse_mev_per_atom: milli(all.energy_per_atom.rmse()),
-        val_energy_mae_mev_per_atom: milli(all.energy_per_atom.mae()),
-        val_forces_rmse_mev_per_a: milli(all.forces.rmse()),
-        val_forces_mae_mev_per_a: milli(all.forces.mae()),
-        val_stress_rmse_mev_per_a3: milli(all.stress.rmse()),
-        val_frames: all.frames,
-    }
+    Figures::default()
+        .with_known(&figure::ENERGY_RMSE, milli(all.energy_per_atom.rmse()))
+        .with_known(&figure::ENERGY_MAE, milli(all.energy_per_atom.mae()))
+        .with_known(&figure::FORCES_RMSE, milli(all.forces.rmse()))
+        .with_known(&figure::FORCES_MAE, milli(all.forces.mae()))
+        .with_known(&figure::STRESS_RMSE, milli(all.stress.rmse()))
+        .with(&figure::VAL_FRAMES, all.frames)
 }

@@ -180,7 +180,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             loss,
             lr,
             grad_norm: norm.total(),
-            work: self.task.work(slices, self.clock.step_seconds(), self.state.tokens_seen),
+            figures: self.task.rates(slices, self.clock.step_seconds(), self.state.tokens_seen),
             wall_s: self.state.wall_seconds,
             data_wait_s: self.clock.waiting_seconds(),
             evaluation_follows: false,

@@ -13,7 +13,7 @@ use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
 
 use super::error::TrainError;
-use crate::report::{Figures, Work};
+use crate::report::Figures;
 use crate::trainer::gate::Trial;
 
 /// Steps of data in order, each with its number from 0.
@@ -62,8 +62,8 @@ pub(crate) trait Task<B: Kernels> {
     /// Tokens or atoms of a step.
     fn size(&self, slices: &[Self::Slice]) -> u64;
 
-    /// What a step of `slices` took `seconds` for; `seen` tokens or atoms since step 0.
-    fn work(&self, slices: &[Self::Slice], seconds: f64, seen: u64) -> Work;
+    /// Rates of a step of `slices` that took `seconds`, and the `seen` tokens or atoms since step 0.
+    fn rates(&self, slices: &[Self::Slice], seconds: f64, seen: u64) -> Figures;
 
     /// Samples of a step, ascending, each once.
     fn sample_ids(&self, slices: &[Self::Slice]) -> Vec<u64>;

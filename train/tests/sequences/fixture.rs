@@ -148,14 +148,14 @@ impl Memory {
 
 impl Observer for Memory {
     fn step(&mut self, record: &StepRecord) {
-        self.steps.push(*record);
+        self.steps.push(record.clone());
         // The loop looks at the flag before it reports a step, so this asks one step ahead.
         if self.stop_after.is_some_and(|step| record.step + 1 >= step) {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
     fn evaluation(&mut self, record: &EvaluationRecord) {
-        self.evaluations.push(*record);
+        self.evaluations.push(record.clone());
     }
     fn checkpoint(&mut self, record: &CheckpointRecord) {
         self.checkpoints.push(record.clone());

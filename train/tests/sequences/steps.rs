@@ -6,6 +6,7 @@ use genesis_kernels::{Cpu, Precision};
 use genesis_model::{Init, Mode, ParamSpec, Params, specs};
 use genesis_schema::{IGNORE, Seeds, TokenBatch};
 use genesis_train::sequences::documents;
+use genesis_train::sequences::figures::TOKENS;
 use genesis_train::sequences::step::accumulate;
 use genesis_train::trainer::optim::GradientNorm;
 use genesis_train::trainer::{Resume, TrainError, prepare, watch};
@@ -122,8 +123,8 @@ fn evaluations_and_checkpoints_come_when_they_are_due() {
         .filter(|step| run_dir.join(format!("checkpoints/step-{step:08}")).is_dir())
         .collect();
     assert_eq!(kept, [6, 8]);
-    let tokens: Vec<u64> = memory.steps.iter().map(|s| s.work.seen()).collect();
-    assert_eq!(tokens[..2], [64, 128], "four blocks of sixteen tokens a step");
+    let tokens: Vec<_> = memory.steps.iter().map(|s| s.figures.get(&TOKENS)).collect();
+    assert_eq!(tokens[..2], [Some(64.0), Some(128.0)], "four blocks of sixteen tokens a step");
 }
 
 #[test]

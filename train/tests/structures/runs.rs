@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use genesis_train::checkpoint::{self, Checkpoint, Values};
-use genesis_train::report::Figures;
+use genesis_train::structures::figures::{ENERGY_RMSE, FORCES_RMSE, STRESS_RMSE, VAL_FRAMES};
 use genesis_train::trainer::{Outcome, Resume, TrainError};
 
 use crate::fixture::{Memory, SILICON, plan, run};
@@ -141,14 +141,12 @@ fn evaluations_have_errors_in_the_units_of_the_field() {
     let dir = tempfile::tempdir().unwrap();
     let mut memory = Memory::default();
     run(&plan(SILICON, dir.path()), &mut memory, &Resume::No).unwrap();
-    let Figures::Atoms(last) = memory.evaluations.last().unwrap().figures else {
-        unreachable!("a run on atoms")
-    };
-    assert!(last.val_frames > 0);
-    let forces = last.val_forces_rmse_mev_per_a.unwrap();
+    let last = &memory.evaluations.last().unwrap().figures;
+    assert!(last.get(&VAL_FRAMES).unwrap() > 0.0);
+    let forces = last.get(&FORCES_RMSE).unwrap();
     assert!(forces.is_finite() && forces > 0.0, "{forces}");
-    assert!(last.val_energy_rmse_mev_per_atom.is_some());
-    assert!(last.val_stress_rmse_mev_per_a3.is_some());
+    assert!(last.get(&ENERGY_RMSE).is_some());
+    assert!(last.get(&STRESS_RMSE).is_some());
     assert!(memory.notes.iter().any(|note| note.contains("forces of zero would be wrong by")));
 }
 
@@ -165,11 +163,9 @@ fn training_lowers_the_force_error_below_that_of_no_forces() {
     let both = plan(&text, dir.path());
     let mut memory = Memory::default();
     run(&both, &mut memory, &Resume::No).unwrap();
-    let Figures::Atoms(last) = memory.evaluations.last().unwrap().figures else {
-        unreachable!("a run on atoms")
-    };
+    let last = &memory.evaluations.last().unwrap().figures;
     let none = 1e3 * both.1.card().splits.validation.forces.rms;
-    let error = last.val_forces_rmse_mev_per_a.unwrap();
+    let error = last.get(&FORCES_RMSE).unwrap();
     assert!(error < 0.7 * none, "{error} meV/Å of {none}");
 }
 

@@ -120,10 +120,11 @@ const TRAIN: House = House {
         ],
         &[("families", "the list of families")],
     ],
-    known: &[
-        ("report", "structures", "figures are fields, one set a family"),
-        ("sequences", "structures", "a checkpoint tells its family by the name of a tokenizer"),
-    ],
+    known: &[(
+        "sequences",
+        "structures",
+        "a checkpoint tells its family by the name of a tokenizer",
+    )],
 };
 
 const CLI: House = House {
