@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::DECLARATIONS;
-use crate::report::log::EVENTS_FILE;
+use crate::report::log::{EVENTS_FILE, TENSORBOARD_FOLDER};
 use crate::report::{
     Declaration, EvaluationRecord, Event, Figures, Observer, Role, RunLog, RunSummary, StepRecord,
     read_events,
@@ -59,18 +59,56 @@ fn record(event: &Event, family: &Declaration, log: &mut RunLog) {
     }
 }
 
+/// The events of a run written again, with TensorBoard files, into a folder of their own.
+fn written_again(name: &str, family: &Declaration) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let mut log = RunLog::start(copy.path(), true, None).unwrap();
+    for event in read_events(&folder(name).join(EVENTS_FILE)).unwrap() {
+        record(&event, family, &mut log);
+    }
+    log.finish().unwrap();
+    copy
+}
+
 #[test]
 fn a_run_of_before_is_read_and_written_again_byte_for_byte() {
     for (name, family) in RUNS.into_iter().zip(DECLARATIONS) {
-        let before = folder(name).join(EVENTS_FILE);
-        let copy = tempfile::tempdir().unwrap();
-        let mut log = RunLog::start(copy.path(), true, None).unwrap();
-        for event in read_events(&before).unwrap() {
-            record(&event, family, &mut log);
-        }
-        log.finish().unwrap();
+        let before = std::fs::read_to_string(folder(name).join(EVENTS_FILE)).unwrap();
+        let copy = written_again(name, family);
         let after = std::fs::read_to_string(copy.path().join(EVENTS_FILE)).unwrap();
-        assert_eq!(after, std::fs::read_to_string(before).unwrap(), "{name}");
+        assert_eq!(after, before, "{name}");
+    }
+}
+
+#[test]
+fn tensorboard_has_the_tags_of_before() {
+    let sequences = &[
+        "throughput/tokens_per_s",
+        "validation/loss",
+        "validation/perplexity",
+        "validation/bits_per_byte",
+    ][..];
+    let structures = &[
+        "throughput/atoms_per_s",
+        "throughput/edges_per_s",
+        "validation/loss",
+        "validation/energy_rmse_mev_per_atom",
+        "validation/energy_mae_mev_per_atom",
+        "validation/forces_rmse_mev_per_a",
+        "validation/forces_mae_mev_per_a",
+        "validation/stress_rmse_mev_per_a3",
+    ];
+    for ((name, family), tags) in RUNS.into_iter().zip(DECLARATIONS).zip([sequences, structures]) {
+        let copy = written_again(name, family);
+        let mut files = std::fs::read_dir(copy.path().join(TENSORBOARD_FOLDER)).unwrap();
+        let bytes = std::fs::read(files.next().unwrap().unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let families_own = |prefix: &str| text.matches(prefix).count();
+        let of_loop = 2; // throughput/data_wait_s, once a step
+        let per_step = tags.iter().filter(|tag| tag.starts_with("throughput")).count();
+        assert_eq!(families_own("throughput/"), of_loop + 2 * per_step, "{name}");
+        assert_eq!(families_own("validation/"), tags.len() - per_step, "{name}");
+        assert!(tags.iter().all(|tag| text.contains(tag)), "{name}: {text}");
     }
 }
 
