@@ -5,7 +5,7 @@ use std::sync::Arc;
 use genesis_kernels::Paths;
 
 use super::{config::MaceConfig, product_basis::ProductBasis, specs::specs};
-use crate::{params::ParamSpec, transformer::ConfigProblems};
+use crate::{ConfigProblems, params::ParamSpec};
 
 /// Everything about a MACE that does not change while it trains. Cloning copies pointers.
 #[derive(Debug, Clone)]

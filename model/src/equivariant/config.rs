@@ -8,7 +8,7 @@ use genesis_kernels::wigner::SignTable;
 use super::choices::{
     CouplingSigns, DistanceTransform, EnergyKind, InteractionKind, ProductBasisKind,
 };
-use crate::transformer::ConfigProblems;
+use crate::ConfigProblems;
 
 /// Largest width accepted; keeps every product of sizes far from overflow.
 const LARGEST: usize = 1 << 16;

@@ -10,14 +10,14 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{ConvolutionProblem, Kernels};
+use genesis_kernels::{ConvolutionProblem, Kernels, Precision};
 
 use super::{
     blueprint::Blueprint, choices::InteractionKind, degree_linear::DegreeLinear,
     element_linear::ElementLinear, graph::GraphInput, radial::RadialFeatures,
-    radial::RadialNetwork, radial::matrix_product, specs::Names, specs::skip_degrees,
+    radial::RadialNetwork, specs::Names, specs::skip_degrees,
 };
-use crate::params::Params;
+use crate::{layers::linear::Linear, params::Params};
 
 /// What all layers see of the edges.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(super) struct Interaction<B: Backend> {
     kind: InteractionKind,
     linear_up: DegreeLinear<B>,
     radial: RadialNetwork<B>,
-    density: Option<Tensor<B, 2>>,
+    density: Option<Linear<B>>,
     /// Divides by `avg_num_neighbors` where no density does.
     linear: DegreeLinear<B>,
     skip: ElementLinear<B>,
@@ -49,7 +49,7 @@ impl<B: Kernels> Interaction<B> {
         let gain = if kind.has_density() { 1.0 } else { 1.0 / config.avg_num_neighbors };
         let density = || {
             let weight: Tensor<B, 2> = params.get(&Names::density(layer));
-            weight.mul_scalar(1.0 / (config.num_bessel as f64).sqrt())
+            Linear::of(weight.mul_scalar(1.0 / (config.num_bessel as f64).sqrt()))
         };
         let [up, down, skip] =
             [Names::linear_up(layer), Names::message_linear(layer), Names::skip(layer)]
@@ -90,11 +90,11 @@ impl<B: Kernels> Interaction<B> {
 
 /// `[N, 1, 1]`: one plus the learned density of neighbours.
 fn density<B: Kernels>(
-    weight: &Tensor<B, 2>,
+    weight: &Linear<B>,
     radial: &RadialFeatures<B>,
     graph: &GraphInput<B>,
 ) -> Tensor<B, 3> {
-    let of_pair = matrix_product(radial.features(), weight.clone()).powi_scalar(2).tanh();
+    let of_pair = weight.forward(radial.features(), Precision::Full).powi_scalar(2).tanh();
     let of_pair = match radial.late_cutoff() {
         Some(cutoff) => of_pair.mul(cutoff),
         None => of_pair,

@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{Half, Kernels, Precision, RadialBasis, SiluNetwork, WeightLayout};
+use genesis_kernels::{Half, Kernels, Precision, RadialBasis, SiluNetwork};
 
 use super::{
     activation::SILU_SCALE,
@@ -19,7 +19,7 @@ use super::{
     radial_basis::{Curve, bessel_functions, cutoff},
     specs::Names,
 };
-use crate::params::Params;
+use crate::{layers::linear::Linear, params::Params};
 
 /// Lengths and what follows from them alone.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ pub(super) struct RadialNetwork<B: Backend> {
     /// Of the hidden layers, flat.
     weights: Tensor<B, 1>,
     /// Of the last layer, with its factor.
-    last: Tensor<B, 2>,
+    last: Linear<B>,
     channels: usize,
 }
 
@@ -102,7 +102,7 @@ impl<B: Kernels> RadialNetwork<B> {
         widths.extend(&config.radial_widths);
         let factors = (0..depth).map(|at| factor(at, widths[at])).collect();
         let flat = (0..depth).map(|at| params.flat(&Names::radial(layer, at))).collect();
-        let last = weight(depth).mul_scalar(factor(depth, widths[depth]));
+        let last = Linear::of(weight(depth).mul_scalar(factor(depth, widths[depth])));
         let (hidden, weights) = (SiluNetwork::new(widths, factors), Tensor::cat(flat, 0));
         Self { hidden, weights, last, channels: config.channels }
     }
@@ -114,7 +114,7 @@ impl<B: Kernels> RadialNetwork<B> {
     pub(super) fn forward(&self, radial: &RadialFeatures<B>) -> Tensor<B, 3> {
         let curve = radial.features.clone();
         let curve = B::silu_network(curve, self.weights.clone(), &self.hidden);
-        let half = |half| matrix_product(B::half(curve.clone(), half), self.last.clone());
+        let half = |half| self.last.forward(B::half(curve.clone(), half), Precision::Full);
         let mut weights = Curve { value: half(Half::Values), slope: half(Half::Slopes) };
         if let Some(cutoff) = &radial.late_cutoff {
             weights = weights.times(cutoff);
@@ -123,9 +123,4 @@ impl<B: Kernels> RadialNetwork<B> {
         let [num_rows, width] = weights.dims();
         weights.reshape([num_rows, width / self.channels, self.channels])
     }
-}
-
-/// `x W`, `[R, I] x [I, O]`.
-pub(super) fn matrix_product<B: Kernels>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
-    <B as Kernels>::linear(x, weight, None, WeightLayout::InOut, Precision::Full)
 }

@@ -8,24 +8,23 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::Kernels;
+use genesis_kernels::{Kernels, Precision};
 
 use super::{
     activation::SILU_SCALE,
     blueprint::Blueprint,
     graph::{GraphLayout, constant},
-    radial::matrix_product,
     specs::Names,
 };
-use crate::params::Params;
+use crate::{layers::linear::Linear, params::Params};
 
 /// The readout of one layer, factors folded in.
 #[derive(Debug, Clone)]
 pub(super) enum Readout<B: Backend> {
     /// `[C, H]`
-    Linear(Tensor<B, 2>),
+    Linear(Linear<B>),
     /// `[C, K H]`, `[K H, H]`
-    Gated(Tensor<B, 2>, Tensor<B, 2>),
+    Gated(Linear<B>, Linear<B>),
 }
 
 impl<B: Kernels> Readout<B> {
@@ -35,13 +34,16 @@ impl<B: Kernels> Readout<B> {
         let from_features = 1.0 / (channels as f64).sqrt();
         if layer == 0 || layer + 1 < config.num_interactions {
             let weight: Tensor<B, 1> = params.get(&Names::linear_readout(layer));
-            return Self::Linear(weight.reshape([channels, heads]).mul_scalar(from_features));
+            let weight = weight.reshape([channels, heads]).mul_scalar(from_features);
+            return Self::Linear(Linear::of(weight));
         }
         let hidden = config.readout_width * heads;
         let [first, second] = [1, 2].map(|map| params.get::<1>(&Names::gated_readout(layer, map)));
         Self::Gated(
-            first.reshape([channels, hidden]).mul_scalar(from_features),
-            second.reshape([hidden, heads]).mul_scalar(SILU_SCALE / (hidden as f64).sqrt()),
+            Linear::of(first.reshape([channels, hidden]).mul_scalar(from_features)),
+            Linear::of(
+                second.reshape([hidden, heads]).mul_scalar(SILU_SCALE / (hidden as f64).sqrt()),
+            ),
         )
     }
 
@@ -50,11 +52,10 @@ impl<B: Kernels> Readout<B> {
         let [num_atoms, _, channels] = x.dims();
         let scalars = x.clone().slice([0..num_atoms, 0..1]).reshape([num_atoms, channels]);
         match self {
-            Self::Linear(weight) => heads.column(matrix_product(scalars, weight.clone())),
+            Self::Linear(weight) => heads.column(weight.forward(scalars, Precision::Full)),
             Self::Gated(first, second) => {
-                let hidden =
-                    heads.units(<B as Kernels>::silu(matrix_product(scalars, first.clone())));
-                heads.column(matrix_product(hidden, second.clone()))
+                let hidden = <B as Kernels>::silu(first.forward(scalars, Precision::Full));
+                heads.column(second.forward(heads.units(hidden), Precision::Full))
             }
         }
     }

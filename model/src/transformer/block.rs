@@ -5,14 +5,18 @@ use genesis_kernels::Kernels;
 
 use super::{
     TransformerConfig,
-    attention::{Attention, Pass, Past},
-    exit::Exit,
-    feed_forward::FeedForward,
-    mode::Site,
-    norm::Norm,
     specs::{Names, Part},
 };
-use crate::params::Params;
+use crate::{
+    layers::{
+        attention::{Attention, Pass, Past},
+        exit::Exit,
+        feed_forward::FeedForward,
+        mode::Site,
+        norm::Norm,
+    },
+    params::Params,
+};
 
 /// `x += attention(norm(x)); x += feed_forward(norm(x))`.
 #[derive(Debug, Clone)]
@@ -27,12 +31,12 @@ pub(crate) struct Block<B: Backend> {
 
 impl<B: Kernels> Block<B> {
     pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, layer: usize) -> Self {
-        let norm = |part| Norm::bind(config, params, &Names::layer(config.family, layer, part));
+        let norm = |part| config.norm(params, &Names::layer(config.family, layer, part));
         Self {
             attention_norm: norm(Part::AttentionNorm),
-            attention: Attention::bind(config, params, layer),
+            attention: config.attention(params, layer),
             feed_forward_norm: norm(Part::FeedForwardNorm),
-            feed_forward: FeedForward::bind(config, params, layer),
+            feed_forward: config.feed_forward(params, layer),
             dropout: config.dropout,
             layer,
         }

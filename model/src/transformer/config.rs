@@ -6,6 +6,7 @@
 use genesis_schema::TokenBatch;
 
 use super::{ModelError, Rotary, RotaryScaling};
+use crate::ConfigProblems;
 
 /// Largest size accepted for any dimension; keeps every product of sizes far from overflow.
 const LARGEST: usize = 1 << 24;
@@ -89,21 +90,6 @@ pub struct TransformerConfig {
     pub embedding_dropout: f64,
     /// Standard deviation of first weights.
     pub initialiser_std: f64,
-}
-
-/// Everything wrong with a configuration, found in one pass.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} problem(s) in the model configuration:\n- {}", .problems.len(), .problems.join("\n- "))]
-pub struct ConfigProblems {
-    /// One sentence each: the key, its value, what is allowed.
-    pub problems: Vec<String>,
-}
-
-impl ConfigProblems {
-    /// `Ok` if nothing was found.
-    pub(crate) fn check(problems: Vec<String>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
-    }
 }
 
 impl TransformerConfig {

@@ -5,10 +5,8 @@
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::{AttentionProblem, Kernels, Precision};
 
-use super::{
-    Mode, ModelError, Transformer, TransformerConfig, attention::Past, embedding::Tokens,
-    packed::indices,
-};
+use super::{Mode, ModelError, Transformer, TransformerConfig, embedding::Tokens, packed::indices};
+use crate::layers::attention::Past;
 
 /// Keys and values of the tokens seen so far, per layer.
 #[derive(Debug, Clone)]

@@ -3,13 +3,14 @@
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use genesis_kernels::Kernels;
 
-use super::{
-    TransformerConfig,
-    mode::{Mode, Site},
-    norm::Norm,
-    specs::Names,
+use super::{TransformerConfig, specs::Names};
+use crate::{
+    layers::{
+        mode::{Mode, Site},
+        norm::Norm,
+    },
+    params::Params,
 };
-use crate::params::Params;
 
 /// Share of tokens replaced by the mask in the pretraining of every ESM model: 15 % are selected,
 /// 80 % of those masked. A constant of the architecture, not of the present run.
@@ -40,7 +41,7 @@ impl<B: Kernels> Embedding<B> {
         Self {
             weight: table(Names::token_embedding(config.family)),
             positions: config.rotary.is_none().then(|| table(Names::POSITION_EMBEDDING)),
-            norm: config.embedding_norm.then(|| Norm::bind(config, params, Names::EMBEDDING_NORM)),
+            norm: config.embedding_norm.then(|| config.norm(params, Names::EMBEDDING_NORM)),
             dropped_token: config.mask_token.filter(|_| config.token_dropout),
             dropout: config.embedding_dropout,
         }

@@ -3,8 +3,11 @@
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::{GeluKind, Kernels, Precision, WeightLayout};
 
-use super::{Family, TransformerConfig, linear::Linear, norm::Norm, packed::Targets, specs::Names};
-use crate::params::Params;
+use super::{Family, TransformerConfig, packed::Targets, specs::Names};
+use crate::{
+    layers::{linear::Linear, norm::Norm},
+    params::Params,
+};
 
 /// `logits = f(hidden) W^T + b`; `f` is the identity, or `norm(gelu(dense(x)))` in ESM-2.
 #[derive(Debug, Clone)]
@@ -25,8 +28,7 @@ impl<B: Kernels> Head<B> {
         let decoder = Names::decoder(config.family);
         Self {
             transform: masked.then(|| {
-                let dense = Linear::bind(config, params, Names::HEAD_DENSE);
-                (dense, Norm::bind(config, params, Names::HEAD_NORM))
+                (config.linear(params, Names::HEAD_DENSE), config.norm(params, Names::HEAD_NORM))
             }),
             weight: if config.tied_head {
                 embedding.clone()

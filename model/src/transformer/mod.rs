@@ -5,38 +5,32 @@
 //! `C` model width, `F` feed-forward width, `V` vocabulary, `T` context.
 //!
 //! Reading order: [`settings`] (what a user writes) resolves to [`config`] (what the code reads);
-//! [`specs()`] lists the parameters; [`packed`] is the input; `embedding`, `block` (`attention`,
-//! `feed_forward`, `exit`) and `head` are the layers; [`model`] puts them together; [`decode`] generates.
-//! [`hugging_face`] translates configs and names of files.
+//! [`specs()`] lists the parameters; [`packed`] is the input; `binding` says which form of the shared
+//! layers a network has; of those are `embedding`, `block` and `head`; [`model`] puts them together;
+//! [`decode`] generates. [`hugging_face`] translates configs and names of files.
 //!
 //! Not here: dropout of attention probabilities (the fused attention has none), activation
 //! checkpointing, contact prediction.
 
-mod attention;
+mod binding;
 mod block;
 pub mod config;
 pub mod decode;
 mod embedding;
-mod exit;
-mod feed_forward;
 pub mod flops;
 mod head;
 pub mod hugging_face;
-mod linear;
-pub mod mode;
 pub mod model;
-mod norm;
 pub mod packed;
-pub mod rotary;
 pub mod settings;
 pub mod specs;
 
-pub use config::{Activation, ConfigProblems, Family, TransformerConfig};
+pub use config::{Activation, Family, TransformerConfig};
 pub use decode::KvCache;
 pub use flops::{FlopsPerToken, flops_per_token};
-pub use mode::Mode;
 pub use model::Transformer;
 pub use packed::{ModelError, Packed};
-pub use rotary::{Rotary, RotaryScaling};
 pub use settings::{Esm2Config, Gpt2Config, LlamaConfig, ModelConfig};
 pub use specs::specs;
+
+pub use crate::layers::{Mode, Rotary, RotaryScaling};

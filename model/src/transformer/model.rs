@@ -5,14 +5,15 @@ use genesis_kernels::{AttentionProblem, Kernels};
 
 use super::{
     KvCache, Mode, Packed, TransformerConfig,
-    attention::Pass,
     block::Block,
     embedding::{Embedding, Tokens},
     head::Head,
-    norm::Norm,
     specs::Names,
 };
-use crate::params::Params;
+use crate::{
+    layers::{attention::Pass, norm::Norm},
+    params::Params,
+};
 
 /// A transformer whose layers hold the parameters' tensors; binding copies nothing.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl<B: Kernels> Transformer<B> {
             config: config.clone(),
             embedding,
             blocks: (0..config.num_layers).map(|i| Block::bind(config, params, i)).collect(),
-            final_norm: Norm::bind(config, params, Names::final_norm(config.family)),
+            final_norm: config.norm(params, Names::final_norm(config.family)),
             head,
         }
     }

@@ -3,7 +3,8 @@
 //! [`ModelConfig::resolve`] turns it into the flat [`TransformerConfig`] once the vocabulary is
 //! known, reporting all problems at once.
 
-use super::{Activation, ConfigProblems, Family, Rotary, RotaryScaling, TransformerConfig};
+use super::{Activation, Family, Rotary, RotaryScaling, TransformerConfig};
+use crate::ConfigProblems;
 
 /// The `[model]` table; `kind` names the family.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

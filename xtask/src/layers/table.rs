@@ -79,10 +79,12 @@ const KERNELS: House = House {
 const MODEL: House = House {
     folder: "model",
     floors: &[
-        &[("params", "named flat parameters")],
+        &[
+            ("config_problems", "what is wrong with a network's configuration"),
+            ("params", "named flat parameters"),
+        ],
         &[("layers", "layers that networks share")],
-        &[("transformer", "GPT-2, Llama and ESM-2 as one module")],
-        &[("equivariant", "MACE")],
+        &[("equivariant", "MACE"), ("transformer", "GPT-2, Llama and ESM-2 as one module")],
     ],
     known: &[],
 };

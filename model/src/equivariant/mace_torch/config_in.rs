@@ -4,13 +4,13 @@ use serde_json::{Map, Value};
 
 use super::{interaction_name, irreps::Hidden, irreps::hidden};
 use crate::{
+    ConfigProblems,
     equivariant::{
         MaceConfig,
         choices::{
             CouplingSigns, DistanceTransform, EnergyKind, InteractionKind, ProductBasisKind,
         },
     },
-    transformer::ConfigProblems,
 };
 
 /// Keys that change the function in ways Genesis does not have; each may be absent, null, or this.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::buffers::{Buffer, buffers};
 use crate::{
+    ConfigProblems,
     equivariant::{blueprint::Blueprint, choices::CouplingSigns, config::MaceConfig},
-    transformer::ConfigProblems,
 };
 
 /// Buffers may differ by this, relative to the largest of their values: f32 files round.

@@ -5,10 +5,11 @@
 use serde_json::{Map, Value};
 
 use super::{
-    super::{Activation, ConfigProblems, Family, Rotary, RotaryScaling, TransformerConfig},
+    super::{Activation, Family, Rotary, RotaryScaling, TransformerConfig},
     Preserved,
     reader::Reader,
 };
+use crate::ConfigProblems;
 
 /// Translates the content of a `config.json`.
 ///

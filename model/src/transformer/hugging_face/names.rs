@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{ConfigProblems, Family, TransformerConfig, specs, specs::Names},
+    super::{Family, TransformerConfig, specs, specs::Names},
     Preserved,
 };
+use crate::ConfigProblems;
 
 /// What a tensor of a file is to the network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::Kernels;
 
-use crate::{
-    params::Params,
-    transformer::{Family, TransformerConfig},
-};
+use crate::params::Params;
 
 /// Scale, optional shift, and the constant that keeps the division finite.
 #[derive(Debug, Clone)]
@@ -18,13 +15,15 @@ pub(crate) struct Norm<B: Backend> {
 }
 
 impl<B: Kernels> Norm<B> {
-    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, module: &str) -> Self {
-        let layer_norm = config.family != Family::Llama;
-        Self {
-            weight: params.get(&format!("{module}.weight")),
-            bias: layer_norm.then(|| params.get(&format!("{module}.bias"))),
-            epsilon: config.norm_epsilon,
-        }
+    /// `LayerNorm` of the parameters `module.weight` and `module.bias`.
+    pub(crate) fn layer(params: &Params<B>, module: &str, epsilon: f64) -> Self {
+        let bias = Some(params.get(&format!("{module}.bias")));
+        Self { bias, ..Self::rms(params, module, epsilon) }
+    }
+
+    /// `RMSNorm` of the parameter `module.weight`.
+    pub(crate) fn rms(params: &Params<B>, module: &str, epsilon: f64) -> Self {
+        Self { weight: params.get(&format!("{module}.weight")), bias: None, epsilon }
     }
 
     /// `[N, C]` to `[N, C]`.

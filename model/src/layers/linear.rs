@@ -3,10 +3,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::{Kernels, Precision, WeightLayout};
 
-use crate::{
-    params::Params,
-    transformer::{Family, TransformerConfig},
-};
+use crate::params::Params;
 
 /// A projection with the weight as its file stores it.
 #[derive(Debug, Clone)]
@@ -18,16 +15,18 @@ pub(crate) struct Linear<B: Backend> {
 
 impl<B: Kernels> Linear<B> {
     /// The parameters `module.weight` and, where the network has it, `module.bias`.
-    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, module: &str) -> Self {
+    pub(crate) fn bind(params: &Params<B>, module: &str, layout: WeightLayout) -> Self {
         let bias = format!("{module}.bias");
         Self {
             weight: params.get(&format!("{module}.weight")),
             bias: params.contains(&bias).then(|| params.get(&bias)),
-            layout: match config.family {
-                Family::Gpt2 => WeightLayout::InOut,
-                Family::Llama | Family::Esm2 => WeightLayout::OutIn,
-            },
+            layout,
         }
+    }
+
+    /// Of `weight [I, O]`, without bias.
+    pub(crate) fn of(weight: Tensor<B, 2>) -> Self {
+        Self { weight, bias: None, layout: WeightLayout::InOut }
     }
 
     /// `[N, I]` to `[N, O]`.

@@ -3,14 +3,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::{AttentionProblem, Kernels};
 
-use super::{
-    Family, TransformerConfig,
-    exit::Exit,
-    linear::Linear,
-    mode::Mode,
-    specs::{Names, Part},
-};
-use crate::params::Params;
+use super::{exit::Exit, linear::Linear, mode::Mode};
 
 /// What all blocks of one forward pass share.
 pub(crate) struct Pass<B: Backend> {
@@ -23,9 +16,10 @@ pub(crate) struct Pass<B: Backend> {
 /// Keys and values of earlier tokens of one layer, each `[M, G, D]`; keys are already rotated.
 pub(crate) type Past<B> = Option<(Tensor<B, 3>, Tensor<B, 3>)>;
 
+/// Of queries, keys and values.
 #[derive(Debug, Clone)]
-enum Projections<B: Backend> {
-    /// GPT-2: one matrix, columns in the order query, key, value.
+pub(crate) enum Projections<B: Backend> {
+    /// One matrix, columns in the order query, key, value.
     Joint(Linear<B>),
     Separate {
         query: Linear<B>,
@@ -40,33 +34,14 @@ enum Projections<B: Backend> {
 /// as scaling the scores, and the same bits whenever `D` is a power of four.
 #[derive(Debug, Clone)]
 pub(crate) struct Attention<B: Backend> {
-    projections: Projections<B>,
-    output: Linear<B>,
-    num_heads: usize,
-    num_key_heads: usize,
-    head_width: usize,
+    pub(crate) projections: Projections<B>,
+    pub(crate) output: Linear<B>,
+    pub(crate) num_heads: usize,
+    pub(crate) num_key_heads: usize,
+    pub(crate) head_width: usize,
 }
 
 impl<B: Kernels> Attention<B> {
-    pub(crate) fn bind(config: &TransformerConfig, params: &Params<B>, layer: usize) -> Self {
-        let linear = |part| Linear::bind(config, params, &Names::layer(config.family, layer, part));
-        let projections = match config.family {
-            Family::Gpt2 => Projections::Joint(linear(Part::QueryKeyValue)),
-            Family::Llama | Family::Esm2 => Projections::Separate {
-                query: linear(Part::Query),
-                key: linear(Part::Key),
-                value: linear(Part::Value),
-            },
-        };
-        Self {
-            projections,
-            output: linear(Part::AttentionOutput),
-            num_heads: config.num_heads,
-            num_key_heads: config.num_key_heads,
-            head_width: config.head_width,
-        }
-    }
-
     /// `[N, C]` to `[N, C]`, with the stream that `exit` adds to. With `past`, the keys and values of the new tokens are appended to it
     /// and all of them are attended to.
     pub(crate) fn forward(
