@@ -10,7 +10,7 @@
 
 use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
-use genesis_kernels::radial_basis::reference::polynomial_cutoff;
+use genesis_kernels::radial_basis::curves::polynomial_cutoff;
 
 use super::{
     config::MaceConfig,

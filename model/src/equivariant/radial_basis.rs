@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::radial_basis::reference::{bessel, envelope};
+use genesis_kernels::radial_basis::curves::{bessel, envelope};
 use genesis_kernels::{Half, Kernels};
 
 use super::{choices::DistanceTransform, config::MaceConfig};

@@ -15,6 +15,7 @@
 //! ```
 
 pub(crate) mod cpu;
+pub mod curves;
 mod op;
 pub mod reference;
 pub mod roofline;

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use burn::backend::flex::FlexDevice;
 use burn::tensor::{DType, Tensor};
 
-use super::{RadialBasis, reference};
+use super::{RadialBasis, curves, reference};
 use crate::oracle::assert_within;
 use crate::testing::{Case, check_gradient, flat, host, numbers, values};
 use crate::{Cpu, Kernels};
@@ -92,7 +92,7 @@ fn the_reference_has_the_same_values() {
 #[test]
 fn functions_have_the_values_of_mace_torch() {
     let at = |r: f64| Tensor::<Cpu, 2>::from_data([[r]], (&FlexDevice, DType::F64));
-    let [bessel, _] = reference::bessel(&at(1.3), 8, 5.0);
+    let [bessel, _] = curves::bessel(&at(1.3), 8, 5.0);
     let want = [
         0.354_646_339_3,
         0.485_544_250_4,
@@ -104,7 +104,7 @@ fn functions_have_the_values_of_mace_torch() {
         0.120_988_688_4,
     ];
     assert_within(&host(bessel), &want, |_| 5.1e-11);
-    let cutoff = |r, power| host(reference::envelope(&at(r), 5.0, power)[0].clone())[0];
+    let cutoff = |r, power| host(curves::envelope(&at(r), 5.0, power)[0].clone())[0];
     for (r, power, want) in [
         (1.3, 5, 0.984_656_391_033_6),
         (4.2, 5, 0.086_625_117_798_4),
