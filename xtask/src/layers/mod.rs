@@ -1,9 +1,9 @@
 //! Which crate may use which, which room of a crate may name which, and what each may never use.
 //!
-//! Four rules, each checked: the manifests name only allowed crates of ours (from a table below);
+//! Five rules, each checked: the manifests name only allowed crates of ours (from a table below);
 //! inside a crate arrows point down (`rooms`); `data` and `schema` reach no tensor or GPU library,
 //! however indirectly (from `cargo tree`); sources of `schema`, `kernels` and `model` mention no file,
-//! network or environment call.
+//! network or environment call; a reference of `kernels`, which tests compare with, is not computed with.
 
 use std::path::Path;
 
@@ -78,11 +78,12 @@ pub(crate) fn rule_of(folder: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.folder == folder)
 }
 
-/// Checks the four rules.
+/// Checks the five rules.
 pub(crate) fn run(root: &Path) -> Result<()> {
     let tree = Tree::read(root)?;
     let mut found = manifests(&tree);
     found.extend(sources(&tree));
+    found.extend(oracles(&tree));
     found.extend(rooms::findings(&tree, table::HOUSES));
     for rule in RULES.iter().filter(|rule| !rule.may_use_devices && rule.folder != "xtask") {
         found.extend(reached(rule, &cargo_tree(root, rule)?));
@@ -174,6 +175,25 @@ fn io_calls(rule: &Rule, path: &str, text: &str) -> Vec<Finding> {
         .collect()
 }
 
+/// Paths to a reference of a family of operations outside of `kernels` and of tests.
+fn oracles(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (path, text) in tree.rust().filter(|(path, _)| !path.starts_with("kernels/")) {
+        let masked = mask(text);
+        let tests = test_ranges(&masked);
+        let is_test =
+            |at: &usize| is_test_file(path) || tests.iter().any(|range| range.contains(at));
+        let paths = paths::written(&paths::tokens(&masked)).into_iter();
+        let paths = paths
+            .filter(|path| path.words[0] == "genesis_kernels" && path.words.contains(&"reference"));
+        found.extend(paths.filter(|path| !is_test(&path.at)).map(|written| {
+            let message = "a reference is what tests compare with: call the operation".into();
+            Finding::error(path, Some(line_of(&masked, written.at)), message)
+        }));
+    }
+    found
+}
+
 fn cargo_tree(root: &Path, rule: &Rule) -> Result<String> {
     let arguments = ["tree", "--package", rule.package, "--edges", "normal", "--prefix", "none"];
     let mut command = cargo(root, &arguments);
@@ -229,6 +249,15 @@ mod tests {
         assert_eq!((found[0].path.as_str(), found[0].line), ("model/src/a.rs", Some(2)));
         let emulator = Tree::of(&[("kernels/src/machine/cuda/emulator/library.rs", source)]);
         assert!(sources(&emulator).is_empty());
+    }
+
+    #[test]
+    fn a_reference_is_named_by_tests_alone() {
+        let source = "use genesis_kernels::{Kernels, rotary::reference::forward};\n\
+                      #[cfg(test)]\nmod tests { use genesis_kernels::rotary::reference; }\n";
+        let found = oracles(&Tree::of(&[("model/src/a.rs", source), ("model/tests/b.rs", source)]));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].path.as_str(), found[0].line), ("model/src/a.rs", Some(1)));
     }
 
     #[test]
