@@ -87,10 +87,26 @@ mod tests {
         assert_eq!(code_of(&anyhow::anyhow!("something else")), Code::Unexpected);
     }
 
+    /// An error that quotes its cause or leaves that to the reader.
+    #[derive(Debug)]
+    struct Outer(&'static str, std::io::Error);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.1)
+        }
+    }
+
     #[test]
     fn causes_are_appended_once() {
-        let inner = std::io::Error::other("no space left");
-        let message = full_message(&inner);
-        assert_eq!(message, "no space left");
+        let full = |said| full_message(&Outer(said, std::io::Error::other("no space left")));
+        assert_eq!(full("cannot write a.json"), "cannot write a.json: no space left");
+        assert_eq!(full("a.json: no space left, free some"), "a.json: no space left, free some");
     }
 }

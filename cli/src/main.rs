@@ -10,8 +10,13 @@ mod console;
 mod cuda_settings;
 mod device;
 mod exit;
+mod families;
+mod family;
 mod memory;
+mod products;
+mod sequences;
 mod signals;
+mod structures;
 mod threads;
 mod watch;
 

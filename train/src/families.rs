@@ -1,72 +1,65 @@
-//! The families of models: `model.kind` decides which one a run file is of.
+//! The families of models, one line each: `model.kind` decides which one a run file is of, and a
+//! checkpoint says it by name.
 
-use std::path::Path;
-
-use crate::keys::{ConfigProblems, Lookup, RunFile, RunTable, environment, nearest};
+use crate::family::{Example, Family};
+use crate::keys::{ConfigProblems, Lookup, RunFile, nearest, to_text};
 use crate::report::Declaration;
-use crate::sequences::SequencesConfig;
-use crate::structures::StructuresConfig;
+use crate::sequences::Sequences;
+use crate::structures::Structures;
 
-/// Kinds of models, sequences first; [`KINDS_OF_ATOMS`] are those of atoms.
-const KINDS: [&str; 4] = ["gpt2", "llama", "esm2", "mace"];
-const KINDS_OF_ATOMS: [&str; 1] = ["mace"];
+/// Every family; a run file of no known kind is read as one of the first.
+pub static FAMILIES: [Listed; 2] = [Listed::of::<Sequences>(), Listed::of::<Structures>()];
 
-/// A run file of either family.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AnyConfig {
-    /// Of a model of sequences.
-    Sequences(Box<SequencesConfig>),
-    /// Of a model of atoms.
-    Structures(Box<StructuresConfig>),
+/// A family, by what needs none of its types.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    /// What checkpoints call it.
+    pub name: &'static str,
+    /// Values of `model.kind`.
+    pub kinds: &'static [&'static str],
+    /// Runs that need no files.
+    pub examples: &'static [Example],
+    /// What it declares to the report.
+    pub figures: &'static Declaration,
+    written: fn(RunFile, Lookup<'_>) -> Result<String, ConfigProblems>,
 }
 
-impl AnyConfig {
-    /// What makes the run itself.
-    pub fn run(&self) -> &RunTable {
-        match self {
-            Self::Sequences(config) => &config.run,
-            Self::Structures(config) => &config.run,
+impl Listed {
+    const fn of<F: Family>() -> Self {
+        Self {
+            name: F::NAME,
+            kinds: F::KINDS,
+            examples: F::EXAMPLES,
+            figures: F::FIGURES,
+            written: written::<F>,
         }
+    }
+
+    /// `file` checked and written out again with every default.
+    ///
+    /// # Errors
+    /// As [`RunFile::check`].
+    pub fn written(&self, file: RunFile, lookup: Lookup<'_>) -> Result<String, ConfigProblems> {
+        (self.written)(file, lookup)
     }
 }
 
 /// What every family declares to the report.
-pub static DECLARATIONS: [&Declaration; 2] =
-    [&crate::sequences::figures::DECLARATION, &crate::structures::figures::DECLARATION];
-
-/// Reads `file` as a run of the family that its `model.kind` names.
-///
-/// # Errors
-/// As [`RunFile::check`].
-pub fn load_any(file: &Path, overrides: &[String]) -> Result<AnyConfig, ConfigProblems> {
-    check(RunFile::read(file, overrides)?, &environment)
+pub fn declarations() -> Vec<&'static Declaration> {
+    FAMILIES.iter().map(|family| family.figures).collect()
 }
 
-/// As [`load_any`], from text.
-///
-/// # Errors
-/// As [`RunFile::check`].
-pub fn load_any_text(
-    name: &str,
-    text: &str,
-    overrides: &[String],
-    lookup: Lookup<'_>,
-) -> Result<AnyConfig, ConfigProblems> {
-    check(RunFile::parse(name, text, overrides)?, lookup)
+fn written<F: Family>(file: RunFile, lookup: Lookup<'_>) -> Result<String, ConfigProblems> {
+    to_text(&file.check::<F::Config>(lookup)?)
 }
 
-fn check(file: RunFile, lookup: Lookup<'_>) -> Result<AnyConfig, ConfigProblems> {
-    if is_of_atoms(&file) {
-        file.check(lookup).map(|config| AnyConfig::Structures(Box::new(config)))
-    } else {
-        file.check(lookup).map(|config| AnyConfig::Sequences(Box::new(config)))
-    }
-}
-
-/// Whether `model.kind` names, or means to name, a model of atoms.
-fn is_of_atoms(file: &RunFile) -> bool {
-    let meant = file.kind().and_then(|kind| nearest(kind, &KINDS));
-    meant.is_some_and(|kind| KINDS_OF_ATOMS.contains(&kind))
+/// The family whose `model.kind` the file names, or means to name.
+pub fn of(file: &RunFile) -> &'static Listed {
+    let kinds: Vec<&str> =
+        FAMILIES.iter().flat_map(|family| family.kinds.iter().copied()).collect();
+    let meant = file.kind().and_then(|kind| nearest(kind, &kinds));
+    let family = meant.and_then(|kind| FAMILIES.iter().find(|family| family.kinds.contains(&kind)));
+    family.unwrap_or(&FAMILIES[0])
 }
 
 #[cfg(test)]
@@ -78,10 +71,39 @@ mod tests {
 
     #[test]
     fn a_misspelled_kind_is_still_of_its_family_and_named() {
-        for (kind, valid) in [("mcae", "mace"), ("lama", "llama")] {
+        for (kind, valid, family) in
+            [("mcae", "mace", "structures"), ("lama", "llama", "sequences")]
+        {
             let text = format!("[model]\nkind = \"{kind}\"\n");
-            let error = load_any_text("run.toml", &text, &[], &|_| None).unwrap_err().to_string();
+            let file = RunFile::parse("run.toml", &text, &[]).unwrap();
+            let found = of(&file);
+            assert_eq!(found.name, family);
+            let error = found.written(file, &|_| None).unwrap_err().to_string();
             assert!(error.contains(&format!("did you mean `{valid}`?")), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_kinds_and_examples_are_those_of_one_family_each() {
+        let unique = |names: Vec<&str>| {
+            let mut sorted = names.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!(sorted.len(), names.len(), "{names:?}");
+        };
+        unique(FAMILIES.iter().map(|family| family.name).collect());
+        unique(FAMILIES.iter().flat_map(|family| family.kinds).copied().collect());
+        unique(FAMILIES.iter().flat_map(|it| it.examples).map(|it| it.name).collect());
+    }
+
+    #[test]
+    fn every_example_is_a_run_file_of_its_family() {
+        for family in &FAMILIES {
+            for example in family.examples {
+                let file = RunFile::parse(example.name, example.text, &[]).unwrap();
+                assert_eq!(of(&file).name, family.name, "{}", example.name);
+                family.written(file, &|_| None).unwrap_or_else(|error| panic!("{error}"));
+            }
         }
     }
 }

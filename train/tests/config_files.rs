@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use genesis_train::families::{AnyConfig, load_any_text};
-use genesis_train::keys::{ConfigProblems, to_text};
+use genesis_train::families::of;
+use genesis_train::keys::RunFile;
 
 /// The files; a new one belongs here.
 const FILES: [&str; 7] = [
@@ -29,13 +29,6 @@ fn read(file: &str) -> String {
     std::fs::read_to_string(folder().join(file)).unwrap()
 }
 
-fn written(config: &AnyConfig) -> Result<String, ConfigProblems> {
-    match config {
-        AnyConfig::Sequences(config) => to_text(&**config),
-        AnyConfig::Structures(config) => to_text(&**config),
-    }
-}
-
 #[test]
 fn every_file_of_the_folder_is_listed_here() {
     let mut found = Vec::new();
@@ -52,13 +45,15 @@ fn every_file_of_the_folder_is_listed_here() {
 #[test]
 fn every_config_loads_and_its_written_form_reads_back_equal() {
     for file in FILES {
-        let config =
-            load_any_text(file, &read(file), &[], &environment).unwrap_or_else(|e| panic!("{e}"));
-        let written = written(&config).unwrap();
-        let again = load_any_text(file, &written, &[], &|_| None).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(again, config, "{file}");
-        let of_atoms = matches!(config, AnyConfig::Structures(_));
-        assert_eq!(of_atoms, file.starts_with("equivariant"), "{file}");
+        let parsed = |text: &str| RunFile::parse(file, text, &[]).unwrap();
+        let first = parsed(&read(file));
+        let family = of(&first);
+        let written = family.written(first, &environment).unwrap_or_else(|e| panic!("{e}"));
+        let again = parsed(&written);
+        assert_eq!(of(&again).name, family.name, "{file}");
+        let again = family.written(again, &|_| None).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(again, written, "{file}");
+        assert_eq!(family.name == "structures", file.starts_with("equivariant"), "{file}");
     }
 }
 

@@ -3,11 +3,9 @@
 
 use std::path::PathBuf;
 
-use genesis_train::sequences::huggingface::{self, check};
-use genesis_train::structures::mace_torch as mace;
-
 use crate::console;
-use crate::exit::{Code, OrExit};
+use crate::exit::Code;
+use crate::families;
 
 /// Import a Hugging Face model folder (GPT-2, Llama or ESM-2) or a mace-torch folder.
 ///
@@ -38,41 +36,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    if mace::is_mace_folder(&args.dir) {
-        return import_mace(args);
-    }
+    let family = families::of_model(&args.dir)?;
     if let Some(oracle) = &args.check {
-        let report = check(&args.dir, oracle).or_exit(Code::Data)?;
-        console::result(serde_json::to_string(&report)?);
+        console::result(family.check(&args.dir, oracle)?.to_string());
     }
     if let Some(out) = &args.out {
-        let report = huggingface::import(&args.dir, out).or_exit(Code::Data)?;
-        console::note(format!(
-            "{}: {} with {} parameters in {} tensors, tokenizer {}",
-            report.checkpoint.display(),
-            report.family,
-            console::count(report.num_parameters as u64),
-            report.num_tensors,
-            report.tokenizer.as_deref().unwrap_or("none"),
-        ));
-        report.notes.iter().for_each(|note| console::note(format!("note: {note}")));
-    }
-    Ok(Code::Done)
-}
-
-fn import_mace(args: &Args) -> anyhow::Result<Code> {
-    if let Some(oracle) = &args.check {
-        let report = mace::check(&args.dir, oracle).or_exit(Code::Data)?;
-        console::result(serde_json::to_string(&report)?);
-    }
-    if let Some(out) = &args.out {
-        let report = mace::import(&args.dir, out).or_exit(Code::Data)?;
-        console::note(format!(
-            "{}: MACE with {} parameters for {} elements",
-            report.checkpoint.display(),
-            console::count(report.num_parameters as u64),
-            report.num_elements,
-        ));
+        family.import(&args.dir, out)?;
     }
     Ok(Code::Done)
 }

@@ -1,20 +1,16 @@
 //! `genesis ingest`: raw files to a dataset folder of Arrow shards.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use genesis_data::sequences::SequencesCard;
-use genesis_data::sequences::card::SplitCard;
 use genesis_data::sequences::ingest::{DocumentRule, FormatChoice};
-use genesis_data::sequences::{
-    GenerateSequences, SequencesIngest, SequencesSummary, TokenizerChoice, ingest,
-};
+use genesis_data::sequences::{GenerateSequences, SequencesIngest, TokenizerChoice, ingest};
 use genesis_data::structures::StructuresIngest;
 
 use super::structures::{self, are_structures};
 use crate::console::{self, IngestMeter};
 use crate::exit::{Code, Failure, OrExit};
+use crate::sequences::made::show;
 
 /// Turn raw files into a dataset folder of Arrow shards.
 ///
@@ -235,43 +231,4 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Code> {
         show(&summary, &plan.output.display().to_string());
     }
     Ok(Code::Done)
-}
-
-/// The dataset in a few lines.
-pub(super) fn show(summary: &SequencesSummary, folder: &str) {
-    let card = &summary.card;
-    let state = if summary.unchanged { " (was there already, unchanged)" } else { "" };
-    console::note(format!("{folder}: dataset {}{state}", &summary.digest[..12]));
-    console::note(format!(
-        "  tokenizer {}, {} tokens in the vocabulary",
-        card.tokenizer.kind, card.tokenizer.vocab_size
-    ));
-    console::note(split_line("train", &card.splits.train));
-    console::note(split_line("validation", &card.splits.validation));
-    if card.duplicates_dropped > 0 {
-        console::note(format!("  {} duplicates dropped", console::count(card.duplicates_dropped)));
-    }
-    show_rejects(card, summary);
-}
-
-fn split_line(name: &str, split: &SplitCard) -> String {
-    format!(
-        "  {name:<11}{:>12} documents {:>15} tokens, longest {}",
-        console::count(split.documents),
-        console::count(split.tokens),
-        console::count(split.longest)
-    )
-}
-
-fn show_rejects(card: &SequencesCard, summary: &SequencesSummary) {
-    let counts: &BTreeMap<String, u64> = &card.rejects.reasons;
-    for (reason, count) in counts {
-        console::note(format!("  rejected {}: {reason}", console::count(*count)));
-    }
-    for reject in summary.rejected.iter().take(3) {
-        console::note(format!("    {reject}"));
-    }
-    if !counts.is_empty() {
-        console::note("  rejects.jsonl lists file, line and reason");
-    }
 }

@@ -1,26 +1,23 @@
-//! One file per command: its arguments, then what it calls and prints.
+//! One file per command that is for every family: its arguments, then what it calls and prints. Those
+//! of one family stand in its folder.
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are the help on the terminal")]
 
 use clap::Subcommand;
+use genesis_train::family::Family;
+use genesis_train::sequences::Sequences;
+use genesis_train::structures::Structures;
 
 use crate::exit::Code;
+use crate::{families, sequences, structures as of_structures};
 
-mod atoms;
 mod bench;
-mod dataset;
 mod doctor;
-mod embed;
 mod evaluate;
 mod export;
-mod generate;
 mod import;
 mod ingest;
-mod md;
-mod model;
 mod plan;
-mod predict;
 mod report;
-mod score;
 mod settings;
 mod structures;
 mod train;
@@ -33,11 +30,10 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
-    Predict(predict::Args),
-    Md(md::Args),
-    Generate(generate::Args),
-    Embed(embed::Args),
-    Score(score::Args),
+    #[command(flatten)]
+    Structures(of_structures::Command),
+    #[command(flatten)]
+    Sequences(sequences::Command),
     Export(export::Args),
     Import(import::Args),
     Report(report::Args),
@@ -53,11 +49,14 @@ impl Command {
             Self::Plan(args) => plan::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
-            Self::Predict(args) => predict::run(&args),
-            Self::Md(args) => md::run(&args),
-            Self::Generate(args) => generate::run(&args),
-            Self::Embed(args) => embed::run(&args),
-            Self::Score(args) => score::run(&args),
+            Self::Structures(command) => {
+                families::require(command.model(), Structures::NAME)?;
+                command.run()
+            }
+            Self::Sequences(command) => {
+                families::require(command.model(), Sequences::NAME)?;
+                command.run()
+            }
             Self::Export(args) => export::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Report(args) => report::run(&args),

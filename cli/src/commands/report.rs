@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genesis_train::families::DECLARATIONS;
+use genesis_train::families::declarations;
 use genesis_train::report::write_html;
 
 use crate::console;
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
-    let page = write_html(&args.run, &DECLARATIONS).or_exit(Code::Data)?;
+    let page = write_html(&args.run, &declarations()).or_exit(Code::Data)?;
     console::result(page.display().to_string());
     Ok(Code::Done)
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use genesis_train::families::{AnyConfig, load_any, load_any_text};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use genesis_train::families::FAMILIES;
+use genesis_train::family::Example;
+use genesis_train::keys::RunFile;
 
 use crate::exit::{Code, OrExit};
 
@@ -12,39 +15,34 @@ pub(crate) struct Settings {
     /// Config file (TOML); plan.toml of an earlier run is one too
     config: Option<PathBuf>,
     /// A run that needs no files, instead of CONFIG [default: molecules]
-    #[arg(long, value_enum, conflicts_with = "config")]
-    example: Option<Example>,
+    #[arg(long, value_parser = PossibleValuesParser::new(names()), conflicts_with = "config")]
+    example: Option<String>,
     /// Override one value of the config, e.g. schedule.peak_rate=3e-4; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
 
 /// The runs that the program has with it; they make their own data.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Example {
-    /// A small Llama on molecules written as SMILES
-    Molecules,
-    /// A small MACE on crystals of silicon
-    Silicon,
+fn examples() -> impl Iterator<Item = &'static Example> {
+    FAMILIES.iter().flat_map(|family| family.examples)
 }
 
-impl Example {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Molecules => include_str!("../../../configs/transformer/quickstart.toml"),
-            Self::Silicon => include_str!("../../../configs/equivariant/quickstart.toml"),
-        }
-    }
+fn names() -> impl Iterator<Item = PossibleValue> {
+    examples().map(|example| PossibleValue::new(example.name).help(example.about))
 }
 
 impl Settings {
-    /// The config with its overrides applied.
-    pub(super) fn read(&self) -> anyhow::Result<AnyConfig> {
-        if let Some(file) = &self.config {
-            return load_any(file, &self.overrides).or_exit(Code::Usage);
-        }
-        let text = self.example.unwrap_or(Example::Molecules).text();
-        // The built-in configs name no environment variable.
-        load_any_text("the built-in example", text, &self.overrides, &|_| None).or_exit(Code::Usage)
+    /// The run file with its overrides applied.
+    pub(super) fn read(&self) -> anyhow::Result<RunFile> {
+        let file = match (&self.config, &self.example) {
+            (Some(file), _) => RunFile::read(file, &self.overrides),
+            (None, name) => {
+                let is_meant =
+                    |example: &&Example| name.as_ref().is_none_or(|name| name == example.name);
+                let text = examples().find(is_meant).map_or("", |example| example.text);
+                RunFile::parse("the built-in example", text, &self.overrides)
+            }
+        };
+        file.or_exit(Code::Usage)
     }
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use genesis_data::structures::{StructuresIngest, ingest_structures};
 use toml::{Table, Value};
 
-use super::atoms::show;
 use crate::console::{self, IngestMeter};
 use crate::exit::{Code, Failure, OrExit};
+use crate::structures::made::show;
 
 /// Extensions of files that hold structures and nothing else.
 const EXTENSIONS: [&str; 3] = ["xyz", "extxyz", "npz"];

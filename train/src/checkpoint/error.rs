@@ -93,6 +93,19 @@ pub enum CheckpointError {
         /// Version this program reads.
         supported: u32,
     },
+    /// Its model is of another family than what is done with it.
+    #[error(
+        "{path}: a model of the family `{found}`, but this is for models of the family `{wanted}`; \
+         use a command of that family (`genesis help`)"
+    )]
+    Family {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Its family.
+        found: String,
+        /// The family that is needed.
+        wanted: &'static str,
+    },
     /// The bytes do not have the form the format asks for.
     #[error("{path}: {reason}; use another checkpoint")]
     Malformed {

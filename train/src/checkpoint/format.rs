@@ -95,6 +95,13 @@ pub struct Description {
     pub plateau: Option<PlateauState>,
 }
 
+impl Description {
+    /// The family of the model, which its tokenizer's kind tells.
+    pub fn family(&self) -> &str {
+        if self.tokenizer_kind == "atoms" { "structures" } else { "sequences" }
+    }
+}
+
 /// Losses: nats per label for sequences, the weighted loss for atoms.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
@@ -173,6 +180,11 @@ pub struct Slice {
 /// Lower-case hexadecimal SHA-256.
 pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of a value as a manifest stores it, compact.
+pub fn digest_of(value: &serde_json::Value) -> String {
+    sha256(value.to_string().as_bytes())
 }
 
 /// Lower-case hexadecimal of any bytes.

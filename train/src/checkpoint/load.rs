@@ -148,6 +148,19 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, CheckpointError> {
 }
 
 impl Checkpoint {
+    /// Refuses a model of another family than `wanted`.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Family`] with both.
+    pub fn expect_family(&self, wanted: &'static str) -> Result<(), CheckpointError> {
+        let found = self.manifest.description.family();
+        if found == wanted {
+            return Ok(());
+        }
+        let (path, found) = (self.path.clone(), found.to_owned());
+        Err(CheckpointError::Family { path, found, wanted })
+    }
+
     /// Parameters, in order of their names.
     pub fn model(&self) -> Result<Vec<HostTensor>, CheckpointError> {
         self.tensors(MODEL_FILE)

@@ -11,7 +11,7 @@ pub mod tensor;
 pub mod weights;
 
 pub use error::{ExchangeError, TensorProblem};
-pub use source::{CHECKPOINT, ModelSource, choose, holds_checkpoint};
+pub use source::{CHECKPOINT, ModelSource, choose, family_of, holds_checkpoint};
 
 /// The description of the network in folders of other programs.
 pub const CONFIG: &str = "config.json";

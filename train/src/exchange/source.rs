@@ -80,3 +80,15 @@ pub fn choose(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
         }),
     }
 }
+
+/// The family of the model in a checkpoint or run folder; `None` where no manifest can be read.
+pub fn family_of(path: &Path) -> Option<String> {
+    let manifest = match path.join("checkpoints") {
+        folder if folder.is_dir() => {
+            let mut listed = checkpoint::naming::list(&folder).ok()?.into_iter().rev();
+            listed.find_map(|(_, path)| checkpoint::load::read_manifest(&path).ok())
+        }
+        _ => checkpoint::load::read_manifest(path).ok(),
+    };
+    manifest.map(|manifest| manifest.description.family().to_owned())
+}

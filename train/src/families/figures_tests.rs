@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::DECLARATIONS;
+use super::declarations;
 use crate::report::log::{EVENTS_FILE, TENSORBOARD_FOLDER};
 use crate::report::{
     Declaration, EvaluationRecord, Event, Figures, Observer, Role, RunLog, RunSummary, StepRecord,
@@ -19,7 +19,7 @@ const OF_THE_LOOP: [&str; 8] =
 #[test]
 fn no_key_means_two_figures() {
     let mut known: BTreeSet<&str> = OF_THE_LOOP.into();
-    let figures = DECLARATIONS.iter().flat_map(|family| family.figures);
+    let figures = declarations().into_iter().flat_map(|family| family.figures);
     assert!(figures.map(|figure| figure.key).all(|key| known.insert(key)));
 }
 
@@ -72,7 +72,7 @@ fn written_again(name: &str, family: &Declaration) -> tempfile::TempDir {
 
 #[test]
 fn a_run_of_before_is_read_and_written_again_byte_for_byte() {
-    for (name, family) in RUNS.into_iter().zip(DECLARATIONS) {
+    for (name, family) in RUNS.into_iter().zip(declarations()) {
         let before = std::fs::read_to_string(folder(name).join(EVENTS_FILE)).unwrap();
         let copy = written_again(name, family);
         let after = std::fs::read_to_string(copy.path().join(EVENTS_FILE)).unwrap();
@@ -98,7 +98,7 @@ fn tensorboard_has_the_tags_of_before() {
         "validation/forces_mae_mev_per_a",
         "validation/stress_rmse_mev_per_a3",
     ];
-    for ((name, family), tags) in RUNS.into_iter().zip(DECLARATIONS).zip([sequences, structures]) {
+    for ((name, family), tags) in RUNS.into_iter().zip(declarations()).zip([sequences, structures]) {
         let copy = written_again(name, family);
         let mut files = std::fs::read_dir(copy.path().join(TENSORBOARD_FOLDER)).unwrap();
         let bytes = std::fs::read(files.next().unwrap().unwrap().path()).unwrap();
@@ -114,7 +114,7 @@ fn tensorboard_has_the_tags_of_before() {
 
 #[test]
 fn a_run_of_before_is_shown_as_it_was() {
-    let shown = |name: &str| RunSummary::read(&folder(name), &DECLARATIONS).unwrap().facts();
+    let shown = |name: &str| RunSummary::read(&folder(name), &declarations()).unwrap().facts();
     let sequences = [
         ("Steps done", "2"),
         ("Tokens seen", "1,536"),

@@ -13,6 +13,7 @@ use super::path;
 use super::problem::{ConfigProblem, ConfigProblems};
 use super::repair::read;
 use super::source::Source;
+use super::tables::RunTable;
 
 /// Looks up a variable of the environment.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -21,6 +22,9 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub trait Root: Serialize + DeserializeOwned {
     /// Keys whose text, or items of text, are paths.
     const PATHS: &'static [&'static str];
+
+    /// What makes the run itself.
+    fn run(&self) -> &RunTable;
 
     /// Every problem of meaning.
     fn problems(&self) -> Vec<ConfigProblem>;

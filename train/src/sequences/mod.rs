@@ -14,6 +14,7 @@ pub mod plan;
 pub mod settings;
 pub mod step;
 
+mod family;
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod task;
 
 pub use estimate::{Estimate, estimate};
 pub use evaluation::{Evaluation, evaluate};
+pub use family::Sequences;
 pub use inference::SequencesModel;
 pub use plan::{SequencesPlan, resolve, resolve_card};
 pub use settings::SequencesConfig;

@@ -8,7 +8,7 @@ use genesis_kernels::Precision;
 use genesis_model::{TransformerConfig, specs};
 
 use super::settings::{ObjectiveConfig, SequencesConfig};
-use crate::keys::{ConfigProblem, ConfigProblems, RunTable};
+use crate::keys::{ConfigProblem, ConfigProblems};
 use crate::report::{grouped, scaled};
 use crate::trainer::{Course, Plan, TrainError, available_threads, to_json};
 
@@ -158,12 +158,12 @@ impl Plan for SequencesPlan {
         &self.config
     }
 
-    fn run(&self) -> &RunTable {
-        &self.config.run
+    fn num_parameters(&self) -> u64 {
+        self.num_parameters
     }
 
-    fn threads(&self) -> usize {
-        self.threads
+    fn tensorboard(&self) -> bool {
+        self.config.report.tensorboard
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {

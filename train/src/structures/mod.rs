@@ -10,6 +10,7 @@
 pub mod error;
 pub mod errors;
 pub mod evaluation;
+mod family;
 pub mod figures;
 pub mod mace_torch;
 pub mod md;
@@ -27,8 +28,8 @@ mod task;
 pub use error::StructuresError;
 pub use errors::{ErrorRow, ErrorTable};
 pub use evaluation::{EVALUATION_FILE, EvaluationReport, evaluate_run};
+pub use family::Structures;
 pub use model::StructuresModel;
-pub(crate) use model::is_of_atoms;
 pub use plan::{StructuresPlan, resolve_structures};
 pub use predict::{PredictOptions, PredictReport, predict_file};
 pub use settings::StructuresConfig;

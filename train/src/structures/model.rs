@@ -11,13 +11,14 @@ use genesis_model::Params;
 use genesis_model::equivariant::{Blueprint, MaceConfig, Prediction, Wanted, predict};
 use genesis_schema::GraphBatch;
 
+use super::Structures;
 use super::error::StructuresError;
 use super::mace_torch::{self, ForeignMace};
-use super::plan::NO_TOKENIZER;
 use crate::checkpoint::format::MANIFEST_FILE;
 use crate::checkpoint::host::tensor_of;
 use crate::checkpoint::{Checkpoint, Values};
 use crate::exchange::{ExchangeError, ModelSource, choose, holds_checkpoint};
+use crate::family::Family;
 
 /// A network of atoms, ready to predict, on the CPU unless it was moved.
 #[derive(Debug, Clone)]
@@ -49,18 +50,11 @@ impl StructuresModel {
         Err(ExchangeError::NotAModel { path: path.to_path_buf(), because })
     }
 
-    /// Whether `path` holds a network of atoms, as far as its description tells.
-    pub fn is_at(path: &Path) -> bool {
-        if mace_torch::is_mace_folder(path) {
-            return true;
-        }
-        choose(path).is_ok_and(|(checkpoint, _)| is_of_atoms(&checkpoint))
-    }
-
     fn from_checkpoint(checkpoint: &Checkpoint, notes: Vec<String>) -> Result<Self, ExchangeError> {
+        checkpoint.expect_family(Structures::NAME)?;
         let path = &checkpoint.path;
         let manifest = path.join(MANIFEST_FILE);
-        let fix = "the checkpoint is of a model of sequences, of another version, or edited";
+        let fix = "the checkpoint was written by another version of genesis, or edited";
         let malformed = |problem: String| {
             ExchangeError::malformed(&manifest, format!("`model`: {problem}"), fix)
         };
@@ -127,9 +121,4 @@ impl<B: Kernels> StructuresModel<B> {
     pub fn cutoff(&self) -> f64 {
         self.blueprint.config().r_max_angstrom
     }
-}
-
-/// Whether a checkpoint is of a network of atoms.
-pub(crate) fn is_of_atoms(checkpoint: &Checkpoint) -> bool {
-    checkpoint.manifest.description.tokenizer_kind == NO_TOKENIZER
 }

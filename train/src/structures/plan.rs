@@ -7,7 +7,7 @@ use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
 
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
 use super::statistics::Statistics;
-use crate::keys::{ConfigProblem, ConfigProblems, RunTable};
+use crate::keys::{ConfigProblem, ConfigProblems};
 use crate::report::grouped;
 use crate::trainer::{Course, Plan, StageTwo, TrainError, available_threads, to_json};
 
@@ -132,12 +132,12 @@ impl Plan for StructuresPlan {
         &self.config
     }
 
-    fn run(&self) -> &RunTable {
-        &self.config.run
+    fn num_parameters(&self) -> u64 {
+        self.num_parameters
     }
 
-    fn threads(&self) -> usize {
-        self.threads
+    fn tensorboard(&self) -> bool {
+        self.config.report.tensorboard
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::course::Course;
 use super::error::TrainError;
-use crate::keys::{ConfigProblems, Root, RunTable, to_text};
+use crate::keys::{ConfigProblems, Root, to_text};
 use crate::report::summary::PLAN_FILE;
 
 /// Folder of a run that holds the dataset it made itself.
@@ -20,11 +20,11 @@ pub trait Plan {
     /// The file it came from, every default filled in.
     fn config(&self) -> &Self::Config;
 
-    /// What makes the run itself.
-    fn run(&self) -> &RunTable;
+    /// Trained parameters.
+    fn num_parameters(&self) -> u64;
 
-    /// CPU threads.
-    fn threads(&self) -> usize;
+    /// Whether TensorBoard event files are written.
+    fn tensorboard(&self) -> bool;
 
     /// What was derived from the file and the data, as name and value.
     fn facts(&self) -> Vec<(&'static str, String)>;
@@ -47,7 +47,7 @@ pub(crate) fn available_threads() -> usize {
 /// # Errors
 /// The file cannot be written.
 pub fn save_plan(plan: &impl Plan) -> Result<PathBuf, ConfigProblems> {
-    let run_dir = &plan.run().dir;
+    let run_dir = &plan.config().run().dir;
     let path = run_dir.join(PLAN_FILE);
     let mut text = String::new();
     for (name, value) in plan.facts() {

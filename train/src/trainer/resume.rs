@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::course::{Course, StageTwo};
 use super::error::TrainError;
 use super::plan::Plan;
-use crate::checkpoint::format::{OPTIMIZER_FILE, sha256};
+use crate::checkpoint::format::OPTIMIZER_FILE;
 use crate::checkpoint::save::{set_aside_after, sweep};
 use crate::checkpoint::{self, Checkpoint, Latest, RealDisk};
 use crate::keys::{DecayConfig, ScheduleConfig};
@@ -258,11 +258,6 @@ fn refuse_existing_run(run_dir: &Path, checkpoints: &Path) -> Result<(), TrainEr
         return Ok(());
     };
     Err(TrainError::RunExists { dir: run_dir.to_path_buf(), found })
-}
-
-/// SHA-256 of a stored value.
-pub(super) fn digest_of(value: &Value) -> String {
-    sha256(value.to_string().as_bytes())
 }
 
 #[cfg(test)]

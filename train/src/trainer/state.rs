@@ -14,9 +14,9 @@ use super::course::Course;
 use super::error::TrainError;
 use super::optim::{Average, Optimizer, Rule};
 use super::plateau::Plateau;
-use super::resume::{Start, digest_of};
+use super::resume::Start;
 use super::task::Task;
-use crate::checkpoint::format::OPTIMIZER_FILE;
+use crate::checkpoint::format::{OPTIMIZER_FILE, digest_of};
 use crate::checkpoint::host::{tensor_of, tensors_of};
 use crate::checkpoint::{
     self, Best, Checkpoint, Contents, Description, HostTensor, Metrics, RealDisk, Retention,

@@ -9,7 +9,7 @@ use genesis_data::ingest::Silent;
 use genesis_data::structures::StructuresDataset;
 use genesis_data::structures::ingest_structures;
 use genesis_kernels::{Cpu, Kernels};
-use genesis_train::families::{AnyConfig, load_any_text};
+use genesis_train::keys::RunFile;
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use genesis_train::structures::{
     StructuresConfig, StructuresPlan, resolve_structures, train_structures,
@@ -44,11 +44,7 @@ pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<StructuresDat
 }
 
 pub(crate) fn config(text: &str) -> StructuresConfig {
-    match load_any_text("test", text, &[], &|_| None) {
-        Ok(AnyConfig::Structures(config)) => *config,
-        Ok(AnyConfig::Sequences(_)) => unreachable!("the kind is mace"),
-        Err(problems) => unreachable!("{problems}"),
-    }
+    RunFile::parse("test", text, &[]).unwrap().check(&|_| None).unwrap()
 }
 
 /// Remembers what it hears; sets the stop flag after `stop_after` steps.

@@ -116,17 +116,14 @@ const TRAIN: House = House {
         &[("report", "events, TensorBoard, report.html")],
         &[("exchange", "folders and weights of other programs"), ("cluster", "many processes")],
         &[("trainer", "the loop, rates, AdamW, the parity gate")],
+        &[("family", "what a family of models is")],
         &[
             ("sequences", "settings, plan, task and use of models of sequences"),
             ("structures", "settings, plan, task and use of models of structures"),
         ],
         &[("families", "the list of families")],
     ],
-    known: &[(
-        "sequences",
-        "structures",
-        "a checkpoint tells its family by the name of a tokenizer",
-    )],
+    known: &[],
 };
 
 const CLI: House = House {
@@ -141,10 +138,17 @@ const CLI: House = House {
         &[
             ("cuda_settings", "settings of CUDA before its first use"),
             ("device", "--device"),
+            ("products", "how fast a device multiplies matrices"),
             ("threads", "--threads"),
             ("watch", "a run's progress"),
         ],
-        &[("commands", "one file a command")],
+        &[("family", "what commands do with any family")],
+        &[
+            ("sequences", "words and commands of models of sequences"),
+            ("structures", "words and commands of models of structures"),
+        ],
+        &[("families", "the list of families")],
+        &[("commands", "one file a command of every family")],
     ],
     known: &[],
 };

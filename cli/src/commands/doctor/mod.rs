@@ -13,7 +13,6 @@ use crate::console;
 use crate::exit::Code;
 use libraries::{Found, find_all};
 use machine::Machine;
-pub(super) use machine::Products;
 
 /// Show what this machine offers.
 ///

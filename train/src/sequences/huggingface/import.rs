@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::folder::tokenizer_files;
-use crate::checkpoint::format::sha256;
+use crate::checkpoint::format::digest_of;
 use crate::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, save};
 use crate::exchange::CHECKPOINT;
 use crate::exchange::error::ExchangeError;
@@ -88,7 +88,7 @@ fn describe(model: &SequencesModel) -> Description {
         world_size: 1,
         seed: 0,
         model: serde_json::to_value(&model.config).expect("a configuration has string keys"),
-        config_digest: sha256(config.to_string().as_bytes()),
+        config_digest: digest_of(&config),
         config,
         dataset_digest: String::new(),
         tokenizer_kind: tokenizer_kind(model).unwrap_or_default(),

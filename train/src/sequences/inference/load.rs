@@ -16,6 +16,8 @@ use super::error::InferenceError;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::format::{MANIFEST_FILE, sha256};
 use crate::exchange::{CONFIG, ExchangeError, ModelSource, choose, holds_checkpoint};
+use crate::family::Family;
+use crate::sequences::Sequences;
 use crate::sequences::huggingface::{
     ForeignModel, HUGGING_FACE, ORIGIN_FILE, ORIGIN_TENSORS, Origin,
 };
@@ -76,10 +78,7 @@ impl SequencesModel {
         let path = &checkpoint.path;
         let manifest_path = path.join(MANIFEST_FILE);
         let description = &checkpoint.manifest.description;
-        if crate::structures::is_of_atoms(checkpoint) {
-            let because = "it is a network of atoms; use `genesis predict`, `md` or `evaluate`";
-            return Err(ExchangeError::unsuitable(path, because.to_owned()));
-        }
+        checkpoint.expect_family(Sequences::NAME)?;
         let config: TransformerConfig = serde_json::from_value(description.model.clone())
             .map_err(|error| manifest_problem(&manifest_path, &error))?;
         config.validate().map_err(|problems| manifest_problem(&manifest_path, &problems))?;

@@ -179,6 +179,10 @@ impl Root for SequencesConfig {
     const PATHS: &'static [&'static str] =
         &["run.dir", "data.dataset", "data.source.inputs", "data.source.tokenizer.file"];
 
+    fn run(&self) -> &RunTable {
+        &self.run
+    }
+
     fn problems(&self) -> Vec<ConfigProblem> {
         check::check(self)
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::foreign::ForeignMace;
-use crate::checkpoint::format::sha256;
+use crate::checkpoint::format::digest_of;
 use crate::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, save};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::staging::StagedFolder;
@@ -69,7 +69,7 @@ fn describe(model: &ForeignMace, out: &Path) -> Result<Description, ExchangeErro
         world_size: 1,
         seed: 0,
         model: network,
-        config_digest: sha256(config.to_string().as_bytes()),
+        config_digest: digest_of(&config),
         config,
         dataset_digest: String::new(),
         tokenizer_kind: NO_TOKENIZER.to_owned(),

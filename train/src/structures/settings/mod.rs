@@ -214,6 +214,10 @@ impl Root for StructuresConfig {
         "data.source.validation.paths",
     ];
 
+    fn run(&self) -> &RunTable {
+        &self.run
+    }
+
     fn problems(&self) -> Vec<ConfigProblem> {
         check::check(self)
     }

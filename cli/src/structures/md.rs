@@ -29,7 +29,7 @@ use crate::threads;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Run folder (its best checkpoint, else its newest), checkpoint folder or mace-torch folder
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// File of structures
     structure: PathBuf,
     /// Which structure of the file, from 0

@@ -6,7 +6,7 @@ use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind, smiles_is_bala
 use genesis_train::sequences::inference::{Ended, GenerateOptions, Sample, SequencesModel};
 
 use super::model::open;
-use super::train::Drawing;
+use super::samples::Drawing;
 use crate::console;
 use crate::device::DeviceArgs;
 use crate::exit::Code;
@@ -21,7 +21,7 @@ use crate::exit::Code;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Run folder, checkpoint folder or Hugging Face folder
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// Text to continue; empty starts a new document
     #[arg(long, default_value = "")]
     prompt: String,

@@ -24,7 +24,7 @@ use crate::exit::{Code, OrExit};
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Run folder, checkpoint folder or Hugging Face folder
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// Sequences: FASTA (also gzipped), one sequence a line, or variants such as A42G with
     /// --wild-type
     input: PathBuf,

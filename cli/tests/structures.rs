@@ -1,4 +1,4 @@
-//! The commands of models of atoms, as a user types them.
+//! The commands of models of structures, as a user types them.
 
 mod support;
 
@@ -52,9 +52,9 @@ fn a_trained_network_is_evaluated_predicts_and_moves_atoms() {
 }
 
 #[test]
-fn commands_of_sequences_say_what_a_network_of_atoms_is_for() {
+fn commands_of_one_family_say_which_are_for_a_model_of_the_other() {
     let bench = trained();
-    bench.fail(&["generate", "run"], 3, &["atoms", "genesis predict"]);
+    bench.fail(&["generate", "run"], 3, &["a model of structures", "genesis predict"]);
 }
 
 #[test]
@@ -73,8 +73,12 @@ fn structures_are_ingested_by_extension_verified_and_learned_from() {
 }
 
 #[test]
-fn the_built_in_example_of_atoms_can_be_planned_without_a_file() {
+fn the_built_in_example_of_structures_can_be_planned_without_a_file_for_people_and_programs() {
     let bench = Bench::new();
-    let said = bench.succeed(&["plan", "--example", "silicon", "--set", "data.generate.frames=20"]);
-    assert!(said.stdout.contains("epochs"), "{}", said.stdout);
+    let plan = ["plan", "--example", "silicon", "--set", "data.generate.frames=20"];
+    let said = bench.succeed(&plan);
+    assert!(said.stdout.contains("Epochs"), "{}", said.stdout);
+    let cost = json(&bench.succeed(&[&plan[..], &["--json"]].concat()).stdout);
+    assert!(cost["num_parameters"].as_u64().is_some_and(|count| count > 0), "{cost}");
+    assert!(cost["epochs"].as_f64().is_some_and(|epochs| epochs > 0.0), "{cost}");
 }

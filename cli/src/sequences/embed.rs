@@ -21,7 +21,7 @@ use crate::exit::{Code, OrExit};
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Run folder, checkpoint folder or Hugging Face folder
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// Sequences: FASTA (also gzipped), or one sequence a line
     input: PathBuf,
     /// File to write: .safetensors or .parquet

@@ -7,7 +7,7 @@ use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
 use genesis_train::structures::{PredictOptions, PredictReport, StructuresModel, predict_file};
 
-use super::atoms::show_rows;
+use super::evaluate::show_rows;
 use crate::console;
 use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
@@ -24,7 +24,7 @@ use crate::threads;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Run folder (its best checkpoint, else its newest), checkpoint folder or mace-torch folder
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// Files or folders of structures
     #[arg(required = true)]
     inputs: Vec<PathBuf>,

@@ -1,0 +1,44 @@
+//! The dataset that a run file names: opened, or made in the run folder on first use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use genesis_data::dataset::card::CARD_FILE;
+
+use super::Face;
+use crate::console::IngestMeter;
+use crate::exit::{Code, Failure, OrExit};
+
+/// Opens the dataset of `config` for a run in `run_dir`, making it first when the config names raw
+/// files or a generator. A dataset that the run made before is used as it is: a run never changes
+/// its data.
+pub(super) fn prepare<F: Face>(
+    config: &F::Config,
+    run_dir: &Path,
+) -> anyhow::Result<Arc<F::Dataset>> {
+    let folder = F::folder(config, run_dir);
+    if let Some(source) = F::source(config, run_dir) {
+        if folder.join(CARD_FILE).is_file() {
+            refuse_other_options::<F>(&source, &folder)?;
+        } else {
+            let made = F::make(&source, &IngestMeter::default()).or_exit(Code::Data)?;
+            F::show_made(&made, &folder);
+        }
+    }
+    Ok(Arc::new(F::open(&folder).or_exit(Code::Data)?))
+}
+
+/// Refuses a dataset in the run folder that was made from other files or with other options.
+fn refuse_other_options<F: Face>(source: &F::Source, folder: &Path) -> anyhow::Result<()> {
+    let found = F::options_of(folder).or_exit(Code::Data)?;
+    let wanted = F::options(source).or_exit(Code::Usage)?;
+    if found == wanted {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: this dataset was made with the options {found}, but the config asks for {wanted}; \
+         choose another run.dir, or remove the folder to make it anew",
+        folder.display(),
+    );
+    Err(Failure::error(Code::Usage, message))
+}

@@ -1,0 +1,194 @@
+//! What commands do with a family of models, whichever it is.
+//!
+//! [`Face`] is what a family adds to [`Family`] for people: words and figures. [`AnyFace`] is the same
+//! without its types, which is all that commands see. [`run`] trains and plans any family.
+
+pub(crate) mod dataset;
+pub(crate) mod run;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use genesis_train::family::Family;
+use genesis_train::keys::RunFile;
+use genesis_train::report::Observer;
+use serde_json::Value;
+
+use crate::device::DeviceArgs;
+use crate::exit::{Code, Failure};
+pub(crate) use run::Training;
+
+/// A family of models, for people.
+pub(crate) trait Face: Family + Sync {
+    /// Commands that are for this family alone.
+    const OWN_COMMANDS: &'static [&'static str];
+    /// Formats that its models are exported in, the usual one first.
+    const FORMATS: &'static [&'static str];
+
+    /// Shows a dataset that was just made in `folder`.
+    fn show_made(made: &Self::Made, folder: &Path);
+
+    /// Data of a step and arithmetic, such as `16 sequences, f32`.
+    fn step_of(plan: &Self::Plan) -> String;
+
+    /// What the run of `plan` will cost.
+    fn cost(plan: &Self::Plan, dataset: &Self::Dataset) -> anyhow::Result<Cost>;
+
+    /// What follows the last step of a run.
+    fn conclude(
+        plan: &Self::Plan,
+        dataset: &Arc<Self::Dataset>,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()>;
+
+    /// Measures a trained model and prints what was found.
+    fn evaluate(asked: &Evaluation<'_>) -> anyhow::Result<()>;
+
+    /// Whether `folder` is of another program and holds a model of this family.
+    fn reads(folder: &Path) -> bool;
+
+    /// Writes a model for another program.
+    fn export(asked: &Export<'_>) -> anyhow::Result<()>;
+
+    /// Compares a folder of another program with its reference outputs.
+    fn check(folder: &Path, oracle: &Path) -> anyhow::Result<Value>;
+
+    /// Makes a checkpoint of a folder of another program.
+    fn import(folder: &Path, out: &Path) -> anyhow::Result<()>;
+}
+
+/// What a run will cost.
+#[derive(Debug)]
+pub(crate) struct Cost {
+    /// Name and value, for people.
+    pub(crate) lines: Vec<(&'static str, String)>,
+    /// One object, for programs.
+    pub(crate) json: Value,
+}
+
+/// A model that is to be measured.
+pub(crate) struct Evaluation<'a> {
+    pub(crate) model: &'a Path,
+    pub(crate) data: Option<&'a Path>,
+    pub(crate) max_sequences: Option<usize>,
+    pub(crate) json: bool,
+    pub(crate) device: DeviceArgs,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Evaluation<'_> {
+    /// What was measured, or why nothing was: it was stopped, or there was `nothing`.
+    pub(crate) fn found<T>(&self, found: Option<T>, nothing: &str) -> anyhow::Result<T> {
+        found.ok_or_else(|| {
+            if self.stop.load(Ordering::Relaxed) {
+                Failure::error(Code::Stopped, "interrupted: nothing was evaluated")
+            } else {
+                Failure::error(Code::Data, format!("nothing was evaluated: {nothing}"))
+            }
+        })
+    }
+}
+
+/// A model that is to be written for another program.
+pub(crate) struct Export<'a> {
+    pub(crate) model: &'a Path,
+    pub(crate) out: &'a Path,
+    pub(crate) dtype: Option<&'a str>,
+    pub(crate) overwrite: bool,
+    pub(crate) json: bool,
+}
+
+/// A family without its types.
+pub(crate) trait AnyFace: Sync {
+    fn name(&self) -> &'static str;
+    fn own_commands(&self) -> &'static [&'static str];
+    fn formats(&self) -> &'static [&'static str];
+    fn train(&self, file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code>;
+    fn plan(&self, file: RunFile, json: bool) -> anyhow::Result<()>;
+    fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()>;
+    fn reads(&self, folder: &Path) -> bool;
+    fn export(&self, asked: &Export<'_>) -> anyhow::Result<()>;
+    fn check(&self, folder: &Path, oracle: &Path) -> anyhow::Result<Value>;
+    fn import(&self, folder: &Path, out: &Path) -> anyhow::Result<()>;
+}
+
+/// The face of `F`.
+pub(crate) struct Of<F>(pub(crate) F);
+
+impl<F: Face> AnyFace for Of<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn own_commands(&self) -> &'static [&'static str] {
+        F::OWN_COMMANDS
+    }
+
+    fn formats(&self) -> &'static [&'static str] {
+        F::FORMATS
+    }
+
+    fn train(&self, file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code> {
+        run::train::<F>(file, asked)
+    }
+
+    fn plan(&self, file: RunFile, json: bool) -> anyhow::Result<()> {
+        run::plan::<F>(file, json)
+    }
+
+    fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()> {
+        F::evaluate(asked)
+    }
+
+    fn reads(&self, folder: &Path) -> bool {
+        F::reads(folder)
+    }
+
+    fn export(&self, asked: &Export<'_>) -> anyhow::Result<()> {
+        F::export(asked)
+    }
+
+    fn check(&self, folder: &Path, oracle: &Path) -> anyhow::Result<Value> {
+        F::check(folder, oracle)
+    }
+
+    fn import(&self, folder: &Path, out: &Path) -> anyhow::Result<()> {
+        F::import(folder, out)
+    }
+}
+
+/// The run folder's `plan.toml`, if `model` is a run folder.
+pub(crate) fn plan_of_run(model: &Path) -> anyhow::Result<Option<RunFile>> {
+    let path: PathBuf = model.join(genesis_train::report::summary::PLAN_FILE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    crate::exit::OrExit::or_exit(RunFile::read(&path, &[]), Code::Usage).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::code_of;
+    use genesis_train::device::DeviceChoice;
+
+    #[test]
+    fn an_interrupted_evaluation_ends_as_stopped_and_an_empty_one_as_bad_data() {
+        let stop = AtomicBool::new(false);
+        let asked = Evaluation {
+            model: Path::new("run"),
+            data: None,
+            max_sequences: None,
+            json: false,
+            device: DeviceArgs { device: DeviceChoice::Cpu },
+            stop: &stop,
+        };
+        let none = || asked.found(None::<u8>, "no labels").unwrap_err();
+        assert_eq!(code_of(&none()), Code::Data);
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(code_of(&none()), Code::Stopped);
+        assert_eq!(asked.found(Some(7), "no labels").unwrap(), 7);
+    }
+}

@@ -1,0 +1,148 @@
+//! The loss of a trained model of sequences on a dataset.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use genesis_data::dataset::Split;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::{Objective, SequencesLoader, SequencesLoaderPlan};
+use genesis_kernels::{Kernels, Precision};
+use genesis_train::device::OnDevice;
+use genesis_train::keys::environment;
+use genesis_train::sequences::SequencesConfig;
+use genesis_train::sequences::evaluation::{Evaluation as Measured, evaluate};
+use genesis_train::sequences::inference::SequencesModel;
+use genesis_train::sequences::settings::ObjectiveConfig;
+
+use super::model::open;
+use crate::console::{self, Meter, Unit};
+use crate::exit::{Code, Failure, OrExit};
+use crate::family::{Evaluation, plan_of_run};
+
+/// A model that is about to be evaluated.
+struct Evaluating<'a> {
+    model: SequencesModel,
+    loader: &'a SequencesLoader,
+    asked: &'a Evaluation<'a>,
+}
+
+impl OnDevice for Evaluating<'_> {
+    type Output = anyhow::Result<Option<Measured>>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        let (config, params) = (&self.model.config, self.model.params.on::<B>(device));
+        let validation = self.loader.validation(self.asked.max_sequences, SEQUENCES_PER_BATCH);
+        let meter = Meter::start("evaluate", validation.num_sequences(), Unit::Items("sequences"));
+        let counted = validation.inspect(|batch| {
+            meter.advance(batch.as_ref().map_or(0, |batch| batch.num_segments() as u64));
+        });
+        let found = evaluate(config, &params, counted, Precision::Full, device, self.asked.stop);
+        meter.finish();
+        found.or_exit(Code::Data)
+    }
+}
+
+/// Measures the loss and prints it.
+pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
+    let model = open(asked.model)?;
+    let setting = Setting::of(asked, &model)?;
+    let dataset = Arc::new(SequencesDataset::open(&setting.data).or_exit(Code::Data)?);
+    refuse_other_tokenizer(&model, &dataset)?;
+    let loader = SequencesLoader::new(Arc::clone(&dataset), setting.loader).or_exit(Code::Data)?;
+    let causal = model.config.causal();
+    let found = asked.device.run(Evaluating { model, loader: &loader, asked })?;
+    let found = asked.found(found, "the validation split has no labels")?;
+    let split = dataset.card().splits.get(Split::Validation);
+    print(&found, found.bits_per_byte(split).filter(|_| causal), asked.json)
+}
+
+/// Sequences in one forward pass; changes speed and memory only.
+const SEQUENCES_PER_BATCH: usize = 16;
+/// Fraction of hidden tokens of masked models that were not trained here: that of ESM-2.
+const MASK_RATE: f64 = 0.15;
+
+/// What is evaluated on and how: as in training, for a run of ours.
+struct Setting {
+    data: PathBuf,
+    loader: SequencesLoaderPlan,
+}
+
+impl Setting {
+    fn of(asked: &Evaluation<'_>, model: &SequencesModel) -> anyhow::Result<Self> {
+        let run: Option<SequencesConfig> = match plan_of_run(asked.model)? {
+            Some(file) => Some(file.check(&environment).or_exit(Code::Usage)?),
+            None => None,
+        };
+        let trained_on = run.as_ref().map(|run| run.data.folder(asked.model));
+        let Some(data) = asked.data.map(Path::to_path_buf).or(trained_on) else {
+            let message = "this model is not a run with a dataset of its own: name one with --data";
+            return Err(Failure::error(Code::Usage, message));
+        };
+        let objective = match run.as_ref().map(|run| run.objective) {
+            Some(ObjectiveConfig::Causal { context }) => Objective::Causal { context },
+            Some(ObjectiveConfig::Masked { context, mask_rate }) => {
+                Objective::Masked { context, rate: mask_rate }
+            }
+            None if model.config.causal() => Objective::Causal { context: model.config.context },
+            None => Objective::Masked { context: model.config.context, rate: MASK_RATE },
+        };
+        let seed = run.map_or(0, |run| run.run.seed);
+        let loader = SequencesLoaderPlan {
+            objective,
+            sequences_per_step: 1,
+            accumulation: 1,
+            rank: 0,
+            world: 1,
+            seed,
+        };
+        Ok(Self { data, loader })
+    }
+}
+
+/// Refuses a dataset whose token ids mean something else than the model's.
+fn refuse_other_tokenizer(
+    model: &SequencesModel,
+    dataset: &SequencesDataset,
+) -> anyhow::Result<()> {
+    let Some(tokenizer) = &model.tokenizer else { return Ok(()) };
+    let (ours, theirs) = (tokenizer.card(), &dataset.card().tokenizer);
+    if (&ours.kind, ours.vocab_size) == (&theirs.kind, theirs.vocab_size) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: tokenizer {} with {} tokens, but the model's is {} with {}: ingest the data with the \
+         model's tokenizer (--tokenizer {})",
+        dataset.root().display(),
+        theirs.kind,
+        theirs.vocab_size,
+        ours.kind,
+        ours.vocab_size,
+        model.source.path.join("tokenizer.json").display()
+    );
+    Err(Failure::error(Code::Data, message))
+}
+
+fn print(found: &Measured, bits_per_byte: Option<f64>, json: bool) -> anyhow::Result<()> {
+    if json {
+        let mut object = serde_json::to_value(found)?;
+        object["perplexity"] = found.perplexity().into();
+        object["bits_per_byte"] = bits_per_byte.into();
+        console::result(object.to_string());
+        return Ok(());
+    }
+    console::result(format!("loss             {:.4} nats", found.loss));
+    console::result(format!("perplexity       {:.3}", found.perplexity()));
+    if let Some(bits) = bits_per_byte {
+        console::result(format!("bits per byte    {bits:.4}"));
+    }
+    console::result(format!(
+        "unigram entropy  {:.4} nats (a model that knows only frequencies)",
+        found.unigram_entropy
+    ));
+    console::result(format!(
+        "labels           {} in {} sequences",
+        console::count(found.num_labels),
+        console::count(found.num_sequences)
+    ));
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Models of sequences: what commands say of them, and the commands that they alone have.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Subcommand;
+use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesSummary;
+use genesis_train::report::Observer;
+use genesis_train::sequences::settings::Compute;
+use genesis_train::sequences::{Sequences, SequencesPlan};
+use serde_json::Value;
+
+use crate::exit::Code;
+use crate::family::{Cost, Evaluation, Export, Face};
+
+mod cost;
+mod embed;
+mod evaluate;
+mod exchange;
+mod generate;
+pub(crate) mod made;
+mod model;
+mod samples;
+mod score;
+
+/// Commands of models of sequences.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Generate(generate::Args),
+    Embed(embed::Args),
+    Score(score::Args),
+}
+
+impl Command {
+    /// The model that is meant.
+    pub(crate) fn model(&self) -> &Path {
+        match self {
+            Self::Generate(args) => &args.model,
+            Self::Embed(args) => &args.model,
+            Self::Score(args) => &args.model,
+        }
+    }
+
+    pub(crate) fn run(self) -> anyhow::Result<Code> {
+        match self {
+            Self::Generate(args) => generate::run(&args),
+            Self::Embed(args) => embed::run(&args),
+            Self::Score(args) => score::run(&args),
+        }
+    }
+}
+
+impl Face for Sequences {
+    const OWN_COMMANDS: &'static [&'static str] = &["generate", "embed", "score"];
+    const FORMATS: &'static [&'static str] = &["huggingface"];
+
+    fn show_made(made: &SequencesSummary, folder: &Path) {
+        made.notes.iter().for_each(|note| crate::console::note(format!("note: {note}")));
+        made::show(made, &folder.display().to_string());
+    }
+
+    fn step_of(plan: &SequencesPlan) -> String {
+        let arithmetic = match plan.config.precision.compute {
+            Compute::F32 => "f32",
+            Compute::Bf16 => "bf16 products, f32 sums",
+        };
+        format!("{} sequences, {arithmetic}", plan.config.batch.sequences)
+    }
+
+    fn cost(plan: &SequencesPlan, dataset: &SequencesDataset) -> anyhow::Result<Cost> {
+        cost::of(plan, dataset)
+    }
+
+    fn conclude(
+        plan: &SequencesPlan,
+        _dataset: &Arc<SequencesDataset>,
+        observer: &mut dyn Observer,
+        _stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        samples::draw(plan, observer)
+    }
+
+    fn evaluate(asked: &Evaluation<'_>) -> anyhow::Result<()> {
+        evaluate::run(asked)
+    }
+
+    fn reads(folder: &Path) -> bool {
+        exchange::reads(folder)
+    }
+
+    fn export(asked: &Export<'_>) -> anyhow::Result<()> {
+        exchange::export(asked)
+    }
+
+    fn check(folder: &Path, oracle: &Path) -> anyhow::Result<Value> {
+        exchange::check(folder, oracle)
+    }
+
+    fn import(folder: &Path, out: &Path) -> anyhow::Result<()> {
+        exchange::import(folder, out)
+    }
+}

@@ -1,0 +1,105 @@
+//! Errors of a trained model of structures: at the end of its run, and measured again.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use genesis_data::structures::StructuresDataset;
+use genesis_kernels::Kernels;
+use genesis_train::device::OnDevice;
+use genesis_train::keys::environment;
+use genesis_train::structures::{
+    ErrorRow, EvaluationReport, StructuresConfig, StructuresPlan, evaluate_run, resolve_structures,
+};
+
+use crate::console;
+use crate::device::DeviceArgs;
+use crate::exit::{Code, Failure, OrExit};
+use crate::family::{Evaluation, plan_of_run};
+
+/// A run whose best checkpoint is about to be measured.
+struct Evaluating<'a> {
+    plan: &'a StructuresPlan,
+    dataset: &'a Arc<StructuresDataset>,
+    stop: &'a AtomicBool,
+}
+
+impl OnDevice for Evaluating<'_> {
+    type Output = anyhow::Result<Option<EvaluationReport>>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        evaluate_run::<B>(self.plan, self.dataset, device, self.stop).or_exit(Code::Data)
+    }
+}
+
+/// Measures the best checkpoint of a run that is done, unless it is stopped.
+pub(super) fn conclude(
+    plan: &StructuresPlan,
+    dataset: &Arc<StructuresDataset>,
+    stop: &AtomicBool,
+) -> anyhow::Result<()> {
+    let device = DeviceArgs { device: plan.config.run.device };
+    if let Some(report) = device.run(Evaluating { plan, dataset, stop })? {
+        show_evaluation(&report);
+    }
+    Ok(())
+}
+
+/// Measures the best checkpoint of a run again, on its own dataset or another one.
+pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
+    let usage = |message: &str| Failure::error(Code::Usage, message);
+    if asked.max_sequences.is_some() {
+        return Err(usage("--max-sequences: a model of structures is measured on all of them"));
+    }
+    let Some(file) = plan_of_run(asked.model)? else {
+        return Err(usage(
+            "a model of structures is measured with the settings of its run: name the run folder",
+        ));
+    };
+    let mut config: StructuresConfig = file.check(&environment).or_exit(Code::Usage)?;
+    // The folder may have been moved since.
+    config.run.dir = asked.model.to_path_buf();
+    let own = config.data.folder(&config.run.dir);
+    let dataset =
+        Arc::new(StructuresDataset::open(asked.data.unwrap_or(&own)).or_exit(Code::Data)?);
+    let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
+    asked.device.require_dtype(plan.dtype, "this run")?;
+    let work = Evaluating { plan: &plan, dataset: &dataset, stop: asked.stop };
+    let report = asked.found(asked.device.run(work)?, "there is no structure to measure on")?;
+    if asked.json {
+        console::result(serde_json::to_string(&report.rows)?);
+    } else {
+        show_evaluation(&report);
+    }
+    Ok(())
+}
+
+/// The table at the end of a run.
+fn show_evaluation(report: &EvaluationReport) {
+    console::result(format!("errors of {} (root mean squares)", report.checkpoint));
+    show_rows(&report.rows);
+}
+
+/// Errors as a table.
+pub(super) fn show_rows(rows: &[ErrorRow]) {
+    console::result(format!(
+        "{:<24}{:>11}{:>14}{:>12}{:>12}{:>16}",
+        "set", "structures", "E meV/atom", "E meV", "F meV/Å", "stress meV/Å^3"
+    ));
+    for row in rows {
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        let part = if row.config_type == "all" {
+            row.set.clone()
+        } else {
+            format!("  {} {}", row.head, row.config_type)
+        };
+        console::result(format!(
+            "{part:<24}{:>11}{:>14}{:>12}{:>12}{:>16}",
+            console::count(row.frames),
+            number(row.energy_rmse_mev_per_atom),
+            number(row.energy_rmse_mev),
+            number(row.forces_rmse_mev_per_a),
+            number(row.stress_rmse_mev_per_a3),
+        ));
+    }
+}

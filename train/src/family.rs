@@ -1,0 +1,105 @@
+//! What a family of models is: everything that a command asks of it, in its own types.
+//!
+//! A wing implements [`Family`] once; `families` lists the wings. What is the same for every family is
+//! written once over this trait. Not here: words for people, which the program has.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use genesis_data::error::DataError;
+use genesis_data::ingest::{IngestError, Progress};
+use genesis_kernels::Kernels;
+use serde_json::Value;
+
+use crate::keys::{ConfigProblems, Root};
+use crate::report::{Declaration, Observer};
+use crate::trainer::{Outcome, Plan, Start, TrainError};
+
+/// A run that needs no files: it makes its own data.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What is trained on what.
+    pub about: &'static str,
+    /// The run file.
+    pub text: &'static str,
+}
+
+/// A family of models.
+pub trait Family: 'static {
+    /// What checkpoints call it.
+    const NAME: &'static str;
+    /// Values of `model.kind`.
+    const KINDS: &'static [&'static str];
+    /// Runs that need no files; the first is that of a command without arguments.
+    const EXAMPLES: &'static [Example];
+    /// What it declares to the report.
+    const FIGURES: &'static Declaration;
+
+    /// The run file.
+    type Config: Root + Send;
+    /// How a dataset is made.
+    type Source;
+    /// What is told of a dataset that was just made.
+    type Made;
+    /// What is learned from.
+    type Dataset: Send + Sync;
+    /// A run file joined with its dataset.
+    type Plan: Plan<Config = Self::Config> + Sync;
+
+    /// Folder of the dataset of a run in `run_dir`.
+    fn folder(config: &Self::Config, run_dir: &Path) -> PathBuf;
+
+    /// How the run makes its dataset; `None` if it is there already.
+    fn source(config: &Self::Config, run_dir: &Path) -> Option<Self::Source>;
+
+    /// Makes a dataset.
+    ///
+    /// # Errors
+    /// What is wrong with the raw files, or with the folder.
+    fn make(source: &Self::Source, progress: &dyn Progress) -> Result<Self::Made, IngestError>;
+
+    /// What a dataset made from `source` records of its options.
+    ///
+    /// # Errors
+    /// A value that cannot be recorded.
+    fn options(source: &Self::Source) -> Result<Value, DataError>;
+
+    /// What the dataset in `folder` recorded of its options.
+    ///
+    /// # Errors
+    /// A card that is damaged.
+    fn options_of(folder: &Path) -> Result<Value, DataError>;
+
+    /// Opens a dataset.
+    ///
+    /// # Errors
+    /// A folder that is none, or a damaged one.
+    fn open(folder: &Path) -> Result<Self::Dataset, DataError>;
+
+    /// Joins a run file with its dataset.
+    ///
+    /// # Errors
+    /// Every way in which they do not fit.
+    fn resolve(config: Self::Config, dataset: &Self::Dataset)
+    -> Result<Self::Plan, ConfigProblems>;
+
+    /// Trains from `start` to the last step of `plan`.
+    ///
+    /// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
+    /// data and rates are functions of the step, and the checkpoint holds the rest. `stop` is looked
+    /// at after every step: the run then saves and returns.
+    ///
+    /// # Errors
+    /// [`TrainError`]; the last checkpoint stays valid.
+    fn train<B: Kernels>(
+        plan: &Self::Plan,
+        dataset: Arc<Self::Dataset>,
+        device: &B::Device,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+        start: Start,
+    ) -> Result<Outcome, TrainError>;
+}

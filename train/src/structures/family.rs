@@ -1,0 +1,88 @@
+//! Models of structures of atoms as a family.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use genesis_data::error::DataError;
+use genesis_data::ingest::{IngestError, Progress};
+use genesis_data::structures::{StructuresCard, StructuresDataset};
+use genesis_data::structures::{StructuresIngest, StructuresSummary, ingest_structures};
+use genesis_kernels::Kernels;
+use serde_json::Value;
+
+use super::settings::StructuresNetwork;
+use super::{figures, StructuresConfig, StructuresPlan, resolve_structures, train_structures};
+use crate::family::{Example, Family};
+use crate::keys::ConfigProblems;
+use crate::report::{Declaration, Observer};
+use crate::trainer::{Outcome, Start, TrainError};
+
+/// Models of structures of atoms.
+#[derive(Debug, Clone, Copy)]
+pub struct Structures;
+
+impl Family for Structures {
+    const NAME: &'static str = "structures";
+    const KINDS: &'static [&'static str] = &["mace"];
+    const EXAMPLES: &'static [Example] = &[Example {
+        name: "silicon",
+        about: "A small MACE on crystals of silicon",
+        text: include_str!("../../../configs/equivariant/quickstart.toml"),
+    }];
+    const FIGURES: &'static Declaration = &figures::DECLARATION;
+
+    type Config = StructuresConfig;
+    type Source = StructuresIngest;
+    type Made = StructuresSummary;
+    type Dataset = StructuresDataset;
+    type Plan = StructuresPlan;
+
+    fn folder(config: &StructuresConfig, run_dir: &Path) -> PathBuf {
+        config.data.folder(run_dir)
+    }
+
+    /// Neighbours are counted with the cut-off of the model, so that training need not.
+    fn source(config: &StructuresConfig, run_dir: &Path) -> Option<StructuresIngest> {
+        let StructuresNetwork::Mace(model) = &config.model;
+        let plan = config.data.ingest_plan(run_dir)?;
+        Some(StructuresIngest { cutoff: model.r_max_angstrom, ..plan })
+    }
+
+    fn make(
+        source: &StructuresIngest,
+        progress: &dyn Progress,
+    ) -> Result<StructuresSummary, IngestError> {
+        ingest_structures(source, progress)
+    }
+
+    fn options(source: &StructuresIngest) -> Result<Value, DataError> {
+        source.recorded_options()
+    }
+
+    fn options_of(folder: &Path) -> Result<Value, DataError> {
+        Ok(StructuresCard::load(folder)?.0.options)
+    }
+
+    fn open(folder: &Path) -> Result<StructuresDataset, DataError> {
+        StructuresDataset::open(folder)
+    }
+
+    fn resolve(
+        config: StructuresConfig,
+        dataset: &StructuresDataset,
+    ) -> Result<StructuresPlan, ConfigProblems> {
+        resolve_structures(config, dataset)
+    }
+
+    fn train<B: Kernels>(
+        plan: &StructuresPlan,
+        dataset: Arc<StructuresDataset>,
+        device: &B::Device,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+        start: Start,
+    ) -> Result<Outcome, TrainError> {
+        train_structures::<B>(plan, dataset, device, observer, stop, start)
+    }
+}
