@@ -26,6 +26,7 @@ fn description(step: u64, validation_loss: Option<f64>) -> Description {
         config: serde_json::json!({"run": {"seed": 1}}),
         config_digest: "0".repeat(64),
         dataset_digest: "1".repeat(64),
+        family: "sequences".to_owned(),
         tokenizer_kind: "byte".to_owned(),
         code_version: "0.1.0".to_owned(),
         metrics: Metrics { train_loss: Some(2.5), validation_loss, stage: 0 },

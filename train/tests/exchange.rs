@@ -73,6 +73,7 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
         config: json!({}),
         config_digest: String::new(),
         dataset_digest: String::new(),
+        family: "sequences".to_owned(),
         tokenizer_kind: tokenizer.kind().name().to_owned(),
         code_version: "test".to_owned(),
         tokens_seen: 0,

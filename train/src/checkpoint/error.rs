@@ -82,16 +82,16 @@ pub enum CheckpointError {
     },
     /// A later program wrote it.
     #[error(
-        "{path}: format version {found} but this program reads {supported}; use the version of \
-         genesis that wrote it (code_version in manifest.json)"
+        "{path}: format version {found} but this program reads {} to {}; use the version of \
+         genesis that wrote it (code_version in manifest.json)", supported.0, supported.1
     )]
     Version {
         /// The manifest.
         path: PathBuf,
         /// Version found.
         found: u64,
-        /// Version this program reads.
-        supported: u32,
+        /// Oldest and newest version this program reads.
+        supported: (u32, u32),
     },
     /// Its model is of another family than what is done with it.
     #[error(

@@ -1,4 +1,4 @@
-//! The checkpoint format, version 1: the folder and its manifest.
+//! The checkpoint format, version 2: the folder and its manifest.
 //!
 //! ```text
 //! checkpoints/step-00000500/
@@ -16,7 +16,8 @@
 //! The manifest lists every other file with its size and SHA-256, so the one digest in `COMMITTED`
 //! covers the whole folder. A safetensors file carries no metadata of its own: with two keys its
 //! bytes would depend on a hash map's order. A change of this file that old programs cannot read
-//! raises [`FORMAT_VERSION`].
+//! raises [`FORMAT_VERSION`]. Version 1 had no `family`: a tokenizer of the kind `atoms` stood for models
+//! of structures, every other for models of sequences.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,8 +27,10 @@ use sha2::{Digest, Sha256};
 
 use super::error::CheckpointError;
 
-/// Version this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version this program writes.
+pub const FORMAT_VERSION: u32 = 2;
+/// Oldest version this program reads.
+pub const OLDEST_VERSION: u32 = 1;
 /// Value of [`Manifest::kind`].
 pub const KIND: &str = "genesis-checkpoint";
 /// Parameters.
@@ -74,6 +77,9 @@ pub struct Description {
     pub world_size: u32,
     /// Root of every random stream of the run.
     pub seed: u64,
+    /// Family of the model, such as `sequences`; every version but the first says it.
+    #[serde(default)]
+    pub family: String,
     /// The resolved model, as `genesis_model::TransformerConfig` or `MaceConfig` serialises.
     pub model: serde_json::Value,
     /// The resolved run configuration; compared key by key on resume.
@@ -93,13 +99,6 @@ pub struct Description {
     /// What a plateau schedule remembers; absent for every other schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<PlateauState>,
-}
-
-impl Description {
-    /// The family of the model, which its tokenizer's kind tells.
-    pub fn family(&self) -> &str {
-        if self.tokenizer_kind == "atoms" { "structures" } else { "sequences" }
-    }
 }
 
 /// Losses: nats per label for sequences, the weighted loss for atoms.
@@ -206,15 +205,20 @@ impl Manifest {
             return Err(CheckpointError::malformed(path, format!("`kind` is not {KIND:?}")));
         }
         let found = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
-        if found != u64::from(FORMAT_VERSION) {
+        if !(u64::from(OLDEST_VERSION)..=u64::from(FORMAT_VERSION)).contains(&found) {
             return Err(CheckpointError::Version {
                 path: path.to_path_buf(),
                 found,
-                supported: FORMAT_VERSION,
+                supported: (OLDEST_VERSION, FORMAT_VERSION),
             });
         }
-        let manifest: Self = serde_json::from_value(value)
+        let mut manifest: Self = serde_json::from_value(value)
             .map_err(|e| CheckpointError::malformed(path, format!("not a manifest: {e}")))?;
+        if manifest.format_version == 1 {
+            let of_structures = manifest.description.tokenizer_kind == "atoms";
+            let family = if of_structures { "structures" } else { "sequences" };
+            family.clone_into(&mut manifest.description.family);
+        }
         manifest.check(path)?;
         Ok(manifest)
     }
@@ -243,6 +247,9 @@ impl Manifest {
     }
 
     fn check(&self, path: &Path) -> Result<(), CheckpointError> {
+        if self.description.family.is_empty() {
+            return Err(CheckpointError::malformed(path, "`family` is missing"));
+        }
         let mut seen = BTreeSet::new();
         for file in &self.files {
             if !is_plain_name(&file.name) {
@@ -299,12 +306,50 @@ mod tests {
             "\u{0}",
             "{\"kind\":\"genesis-checkpoint\"}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":2}",
+            "{\"kind\":\"genesis-checkpoint\",\"format_version\":3}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":1}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":1e400}",
             deep.as_str(),
         ];
         for text in texts {
             assert!(Manifest::parse(path, text.as_bytes()).is_err(), "{text:.40}");
+        }
+    }
+
+    /// A manifest of `version` whose tokenizer is of `kind`, with `family` where it is given.
+    fn manifest(
+        version: u32,
+        kind: &str,
+        family: Option<&str>,
+    ) -> Result<Manifest, CheckpointError> {
+        let mut value = serde_json::json!({
+            "kind": KIND, "format_version": version, "step": 1, "position": 1, "tokens_seen": 1,
+            "wall_seconds": 1.0, "world_size": 1, "seed": 1, "model": {}, "config": {},
+            "config_digest": "", "dataset_digest": "", "tokenizer_kind": kind, "code_version": "0",
+            "metrics": {"train_loss": null, "validation_loss": null}, "best": null,
+            "files": [{"name": MODEL_FILE, "bytes": 1, "sha256": ""}], "tensors": [],
+        });
+        if let Some(family) = family {
+            value["family"] = family.into();
+        }
+        Manifest::parse(Path::new("manifest.json"), value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_manifest_of_version_one_is_of_the_family_that_its_tokenizer_tells() {
+        for (kind, family) in [("atoms", "structures"), ("byte", "sequences"), ("", "sequences")] {
+            assert_eq!(manifest(1, kind, None).unwrap().description.family, family);
+        }
+        assert_eq!(manifest(2, "byte", Some("fields")).unwrap().description.family, "fields");
+        assert!(manifest(2, "byte", None).unwrap_err().to_string().contains("`family` is missing"));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_with_both_values_and_the_way_out() {
+        let error = manifest(3, "byte", Some("fields")).unwrap_err().to_string();
+        for part in ["format version 3", "reads 1 to 2", "use the version of genesis that wrote it"]
+        {
+            assert!(error.contains(part), "{part} in {error}");
         }
     }
 

@@ -153,11 +153,11 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Family`] with both.
     pub fn expect_family(&self, wanted: &'static str) -> Result<(), CheckpointError> {
-        let found = self.manifest.description.family();
+        let found = &self.manifest.description.family;
         if found == wanted {
             return Ok(());
         }
-        let (path, found) = (self.path.clone(), found.to_owned());
+        let (path, found) = (self.path.clone(), found.clone());
         Err(CheckpointError::Family { path, found, wanted })
     }
 

@@ -90,5 +90,5 @@ pub fn family_of(path: &Path) -> Option<String> {
         }
         _ => checkpoint::load::read_manifest(path).ok(),
     };
-    manifest.map(|manifest| manifest.description.family().to_owned())
+    manifest.map(|manifest| manifest.description.family)
 }

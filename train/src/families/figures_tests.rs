@@ -98,7 +98,8 @@ fn tensorboard_has_the_tags_of_before() {
         "validation/forces_mae_mev_per_a",
         "validation/stress_rmse_mev_per_a3",
     ];
-    for ((name, family), tags) in RUNS.into_iter().zip(declarations()).zip([sequences, structures]) {
+    for ((name, family), tags) in RUNS.into_iter().zip(declarations()).zip([sequences, structures])
+    {
         let copy = written_again(name, family);
         let mut files = std::fs::read_dir(copy.path().join(TENSORBOARD_FOLDER)).unwrap();
         let bytes = std::fs::read(files.next().unwrap().unwrap().path()).unwrap();

@@ -12,7 +12,7 @@ use genesis_data::sequences::{SequencesIngest, SequencesSummary, ingest};
 use genesis_kernels::Kernels;
 use serde_json::Value;
 
-use super::{figures, SequencesConfig, SequencesPlan, resolve, train};
+use super::{SequencesConfig, SequencesPlan, figures, resolve, train};
 use crate::family::{Example, Family};
 use crate::keys::ConfigProblems;
 use crate::report::{Declaration, Observer};

@@ -7,7 +7,9 @@ use genesis_data::sequences::{Objective, SequencesLoaderPlan};
 use genesis_kernels::Precision;
 use genesis_model::{TransformerConfig, specs};
 
+use super::Sequences;
 use super::settings::{ObjectiveConfig, SequencesConfig};
+use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems};
 use crate::report::{grouped, scaled};
 use crate::trainer::{Course, Plan, TrainError, available_threads, to_json};
@@ -188,6 +190,7 @@ impl Plan for SequencesPlan {
     fn course(&self) -> Result<Course, TrainError> {
         let config = &self.config;
         Ok(Course {
+            family: Sequences::NAME,
             run_dir: config.run.dir.clone(),
             seed: config.run.seed,
             schedule: config.schedule,

@@ -12,7 +12,7 @@ use genesis_kernels::Kernels;
 use serde_json::Value;
 
 use super::settings::StructuresNetwork;
-use super::{figures, StructuresConfig, StructuresPlan, resolve_structures, train_structures};
+use super::{StructuresConfig, StructuresPlan, figures, resolve_structures, train_structures};
 use crate::family::{Example, Family};
 use crate::keys::ConfigProblems;
 use crate::report::{Declaration, Observer};

@@ -5,8 +5,10 @@ use genesis_data::dataset::Split;
 use genesis_data::structures::StructuresDataset;
 use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
 
+use super::Structures;
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
 use super::statistics::Statistics;
+use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems};
 use crate::report::grouped;
 use crate::trainer::{Course, Plan, StageTwo, TrainError, available_threads, to_json};
@@ -179,6 +181,7 @@ impl Plan for StructuresPlan {
     fn course(&self) -> Result<Course, TrainError> {
         let config = &self.config;
         Ok(Course {
+            family: Structures::NAME,
             run_dir: config.run.dir.clone(),
             seed: config.run.seed,
             schedule: config.schedule,

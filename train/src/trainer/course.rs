@@ -14,6 +14,8 @@ use crate::keys::{AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig,
 /// What the loop needs to know of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
+    /// Family of the model.
+    pub family: &'static str,
     /// Folder of the run.
     pub run_dir: PathBuf,
     /// Root of its random numbers.

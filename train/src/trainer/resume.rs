@@ -118,6 +118,7 @@ fn newest(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Checkpoint>, Tra
 fn compare(course: &Course, mut start: Start) -> Result<Start, TrainError> {
     let Some(checkpoint) = &start.checkpoint else { return Ok(start) };
     let description = &checkpoint.manifest.description;
+    checkpoint.expect_family(course.family)?;
     let model = differences("model", &description.model, &course.model);
     let trained = checkpoint.manifest.file(OPTIMIZER_FILE).is_some();
     let (noted, mut forbidden) = if trained {

@@ -171,6 +171,7 @@ impl<B: Kernels> State<B> {
             wall_seconds: self.wall_seconds,
             world_size: 1,
             seed: course.seed,
+            family: course.family.to_owned(),
             model: course.model.clone(),
             config_digest: digest_of(&course.config),
             config: course.config.clone(),

@@ -13,6 +13,8 @@ use crate::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, sa
 use crate::exchange::CHECKPOINT;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::staging::StagedFolder;
+use crate::family::Family;
+use crate::sequences::Sequences;
 use crate::sequences::inference::SequencesModel;
 
 /// What was imported.
@@ -87,6 +89,7 @@ fn describe(model: &SequencesModel) -> Description {
         position: 0,
         world_size: 1,
         seed: 0,
+        family: Sequences::NAME.to_owned(),
         model: serde_json::to_value(&model.config).expect("a configuration has string keys"),
         config_digest: digest_of(&config),
         config,

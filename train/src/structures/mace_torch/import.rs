@@ -11,6 +11,8 @@ use crate::checkpoint::format::digest_of;
 use crate::checkpoint::{Contents, Description, HostTensor, Metrics, RealDisk, save};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::staging::StagedFolder;
+use crate::family::Family;
+use crate::structures::Structures;
 use crate::structures::plan::NO_TOKENIZER;
 
 /// What was imported.
@@ -68,6 +70,7 @@ fn describe(model: &ForeignMace, out: &Path) -> Result<Description, ExchangeErro
         wall_seconds: 0.0,
         world_size: 1,
         seed: 0,
+        family: Structures::NAME.to_owned(),
         model: network,
         config_digest: digest_of(&config),
         config,
