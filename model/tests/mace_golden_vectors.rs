@@ -6,7 +6,7 @@
     reason = "functions of a test, where a panic is the report; figures stand as they were published"
 )]
 
-mod atoms;
+mod structures;
 
 use genesis_model::equivariant::{
     Blueprint, CouplingSigns, InteractionKind, LossConfig, LossCounts, MaceConfig, Penalty,
@@ -29,7 +29,7 @@ fn model_a() -> Golden {
             interaction_first: InteractionKind::RealAgnostic,
             max_ell: 2,
             correlation: 2,
-            ..atoms::config()
+            ..structures::config()
         },
         num_parameters: 20668,
         energy: -7.499_981_189_283_657,
@@ -48,7 +48,7 @@ fn model_a() -> Golden {
 
 fn model_b() -> Golden {
     Golden {
-        config: atoms::config(),
+        config: structures::config(),
         num_parameters: 22872,
         energy: -7.694662420544766,
         force_on_oxygen: [-0.011242126909437558, -0.015199113701028055, -0.030024825895839515],
@@ -70,7 +70,7 @@ fn model_c() -> Golden {
             interaction_first: InteractionKind::RealAgnostic,
             max_hidden_degree: 2,
             num_interactions: 3,
-            ..atoms::config()
+            ..structures::config()
         },
         num_parameters: 41308,
         energy: -7.3743716913083475,
@@ -92,18 +92,19 @@ fn three_models_have_the_published_energies_forces_and_stress() {
     for (name, golden) in [("A", model_a()), ("B", model_b()), ("C", model_c())] {
         let blueprint = Blueprint::new(golden.config).unwrap();
         assert_eq!(blueprint.num_parameters(), golden.num_parameters, "{name}");
-        let params = atoms::golden_params(&blueprint);
-        let got = atoms::run(&blueprint, &params, &[atoms::molecule(), atoms::crystal()]);
+        let params = structures::golden_params(&blueprint);
+        let got =
+            structures::run(&blueprint, &params, &[structures::molecule(), structures::crystal()]);
         // The published figures come from another order of sums of a few thousand terms.
-        atoms::assert_close(got.energies[0], golden.energy, 2e-13, name);
-        atoms::assert_close(got.energies[1], golden.periodic_energy, 2e-13, name);
+        structures::assert_close(got.energies[0], golden.energy, 2e-13, name);
+        structures::assert_close(got.energies[1], golden.periodic_energy, 2e-13, name);
         let forces = got.forces.unwrap();
-        atoms::assert_vectors(&forces[..1], &[golden.force_on_oxygen], 1e-13, name);
+        structures::assert_vectors(&forces[..1], &[golden.force_on_oxygen], 1e-13, name);
         let stress = got.stress.unwrap()[1].unwrap();
         let voigt = [(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)];
         for ((row, axis), want) in voigt.into_iter().zip(golden.stress) {
-            atoms::assert_close(stress[row][axis], want, 1e-15, name);
-            atoms::assert_close(stress[axis][row], want, 1e-15, name);
+            structures::assert_close(stress[row][axis], want, 1e-15, name);
+            structures::assert_close(stress[axis][row], want, 1e-15, name);
         }
     }
 }
@@ -111,11 +112,13 @@ fn three_models_have_the_published_energies_forces_and_stress() {
 #[test]
 fn energies_of_atoms_of_model_a_are_the_published_ones() {
     let blueprint = Blueprint::new(model_a().config).unwrap();
-    let params = atoms::golden_params(&blueprint);
-    let got = atoms::run(&blueprint, &params, &[atoms::molecule()]).node_energies;
+    let params = structures::golden_params(&blueprint);
+    let got = structures::run(&blueprint, &params, &[structures::molecule()]).node_energies;
     // Published with ten decimals.
     let want = [-2.8802299329, -0.8995728915, -0.9082557181, -1.9104211482, -0.9015014986];
-    got.iter().zip(want).for_each(|(got, want)| atoms::assert_close(*got, want, 5.1e-11, "atom"));
+    got.iter()
+        .zip(want)
+        .for_each(|(got, want)| structures::assert_close(*got, want, 5.1e-11, "atom"));
 }
 
 /// Models B and C, which have products of three factors to degree 1, notice the sign table.
@@ -124,9 +127,9 @@ fn the_signs_of_newer_e3nn_give_the_published_wrong_energies() {
     for (golden, want) in [(model_b(), -7.694658044041525), (model_c(), -7.374371830943743)] {
         let config = MaceConfig { coupling_signs: CouplingSigns::E3nn05, ..golden.config };
         let blueprint = Blueprint::new(config).unwrap();
-        let params = atoms::golden_params(&blueprint);
-        let got = atoms::run(&blueprint, &params, &[atoms::molecule()]);
-        atoms::assert_close(got.energies[0], want, 2e-13, "energy");
+        let params = structures::golden_params(&blueprint);
+        let got = structures::run(&blueprint, &params, &[structures::molecule()]);
+        structures::assert_close(got.energies[0], want, 2e-13, "energy");
     }
 }
 
@@ -166,21 +169,21 @@ fn the_loss_and_norms_of_gradients_are_the_published_ones() {
     ];
     for (golden, want_loss, want_total, wanted) in cases {
         let blueprint = Blueprint::new(golden.config).unwrap();
-        let mut frame = atoms::molecule();
+        let mut frame = structures::molecule();
         frame.labels.energy = Some(-7.4);
         let force = |i: u32| [0, 1, 2].map(|c| 0.01 * f64::from(3 * i + c));
         frame.labels.forces = Some((0..5).map(force).collect());
-        let batch = atoms::batch(4.5, &[frame]);
+        let batch = structures::batch(4.5, &[frame]);
         let loss = LossConfig {
             penalty: Penalty::Weighted {},
             energy_weight: 1.0,
             forces_weight: 100.0,
             stress_weight: 0.0,
         };
-        let params = atoms::golden_params(&blueprint);
+        let params = structures::golden_params(&blueprint);
         let got =
             loss_and_gradients(&blueprint, &params, &batch, &loss, LossCounts::of(&batch)).unwrap();
-        atoms::assert_close(got.terms.total(), want_loss, 1e-12, "loss");
+        structures::assert_close(got.terms.total(), want_loss, 1e-12, "loss");
         let squares: Vec<f64> = got
             .gradients
             .iter()
@@ -189,11 +192,11 @@ fn the_loss_and_norms_of_gradients_are_the_published_ones() {
                 values.iter().map(|x| x * x).sum()
             })
             .collect();
-        atoms::assert_close(squares.iter().sum::<f64>().sqrt(), want_total, 1e-12, "total");
+        structures::assert_close(squares.iter().sum::<f64>().sqrt(), want_total, 1e-12, "total");
         for (name, want) in PUBLISHED.into_iter().zip(wanted) {
             let at = blueprint.specs().iter().position(|spec| spec.name == name).unwrap();
             // Published with ten decimals, the last of them up to one off.
-            atoms::assert_close(squares[at].sqrt(), want, 1.1e-10, name);
+            structures::assert_close(squares[at].sqrt(), want, 1.1e-10, name);
         }
     }
 }

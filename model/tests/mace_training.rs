@@ -1,7 +1,7 @@
 //! Losses and gradients of a MACE: what each penalty is, what may be split, what is tracked.
 #![allow(clippy::unwrap_used, reason = "functions of a test, where a panic is the report")]
 
-mod atoms;
+mod structures;
 
 use burn::{
     backend::Autodiff,
@@ -27,7 +27,7 @@ fn loss(penalty: Penalty) -> LossConfig {
 /// One structure with every label and one without forces; reference forces in every range of the
 /// universal penalty.
 fn labelled() -> Vec<Frame> {
-    let mut all = atoms::crystal();
+    let mut all = structures::crystal();
     all.labels.energy = Some(-7.0);
     all.labels.forces = Some(vec![
         [0.1, -0.2, 0.3],
@@ -39,15 +39,15 @@ fn labelled() -> Vec<Frame> {
     all.labels.stress = Some([[0.01, 0.002, 0.0], [0.002, -0.01, 0.0], [0.0, 0.0, 0.3]]);
     all.weights.forces = 0.5;
     all.weights.config = 2.0;
-    let mut some = atoms::molecule();
+    let mut some = structures::molecule();
     some.labels.energy = Some(-8.1);
     vec![all, some]
 }
 
 fn setting() -> (Blueprint, Params<Cpu>, GraphBatch) {
-    let blueprint = Blueprint::new(atoms::config()).unwrap();
-    let params = atoms::random_params(&blueprint);
-    let batch = atoms::batch(4.5, &labelled());
+    let blueprint = Blueprint::new(structures::config()).unwrap();
+    let params = structures::random_params(&blueprint);
+    let batch = structures::batch(4.5, &labelled());
     (blueprint, params, batch)
 }
 
@@ -76,12 +76,12 @@ fn gradients_are_derivatives_of_the_loss_for_every_penalty() {
             };
             let values = params.values().iter().zip(&got.gradients).map(shift).collect();
             let moved = Params::from_values(params.specs().clone(), values);
-            let prediction = predict(&blueprint, &moved, &batch, atoms::ALL).unwrap();
+            let prediction = predict(&blueprint, &moved, &batch, structures::ALL).unwrap();
             loss.evaluate(&prediction, &batch, counts).unwrap().total()
         };
         let h = 1e-4;
         let slope = (at(h) - at(-h)) / (2.0 * h);
-        atoms::assert_close(slope, norm, 1e-5 * norm, &format!("{penalty:?}"));
+        structures::assert_close(slope, norm, 1e-5 * norm, &format!("{penalty:?}"));
     }
 }
 
@@ -95,16 +95,16 @@ fn slices_of_a_batch_add_up_to_its_loss_and_gradients() {
         let parts: Vec<_> = labelled()
             .into_iter()
             .map(|frame| {
-                let batch = atoms::batch(4.5, &[frame]);
+                let batch = structures::batch(4.5, &[frame]);
                 loss_and_gradients(&blueprint, &params, &batch, &loss, counts).unwrap()
             })
             .collect();
         let total: f64 = parts.iter().map(|part| part.terms.total()).sum();
-        atoms::assert_close(total, all.terms.total(), 1e-12 * total, "loss");
+        structures::assert_close(total, all.terms.total(), 1e-12 * total, "loss");
         let (gradients, scale) = (host(&all), largest(&host(&all)));
         let (first, second) = (host(&parts[0]), host(&parts[1]));
         for ((got, a), b) in gradients.iter().zip(first).zip(second) {
-            atoms::assert_close(*got, a + b, 1e-12 * scale, "gradient");
+            structures::assert_close(*got, a + b, 1e-12 * scale, "gradient");
         }
     }
 }
@@ -115,15 +115,15 @@ fn a_structure_without_labels_costs_nothing_but_counts_in_the_mean() {
     let [all, some]: [Frame; 2] = labelled().try_into().unwrap();
     let loss = loss(Penalty::Weighted {});
     let terms = |frames: &[Frame]| {
-        let batch = atoms::batch(4.5, frames);
+        let batch = structures::batch(4.5, frames);
         let counts = LossCounts::of(&batch);
         loss_and_gradients(&blueprint, &params, &batch, &loss, counts).unwrap().terms
     };
     let unlabelled = Frame { labels: genesis_schema::atoms::FrameLabels::default(), ..some };
     let (one, two) = (terms(std::slice::from_ref(&all)), terms(&[all, unlabelled.clone()]));
-    atoms::assert_close(two.energy, one.energy / 2.0, 1e-12, "energy");
-    atoms::assert_close(two.forces, one.forces / 2.0, 1e-12 * one.forces, "forces");
-    atoms::assert_close(two.stress, one.stress / 2.0, 1e-12, "stress");
+    structures::assert_close(two.energy, one.energy / 2.0, 1e-12, "energy");
+    structures::assert_close(two.forces, one.forces / 2.0, 1e-12 * one.forces, "forces");
+    structures::assert_close(two.stress, one.stress / 2.0, 1e-12, "stress");
     let nothing = terms(&[unlabelled]);
     assert_eq!((nothing.energy, nothing.forces, nothing.stress), (0.0, 0.0, 0.0));
 }
@@ -138,16 +138,16 @@ fn huber_is_half_the_square_when_every_residual_is_small() {
     };
     let (square, slope) = total(Penalty::Weighted {});
     let (huber, half_slope) = total(Penalty::Huber { delta: 1e6 });
-    atoms::assert_close(huber, square / 2.0, 1e-12 * square, "loss");
-    atoms::assert_close(half_slope, slope / 2.0, 1e-12 * slope, "gradient");
+    structures::assert_close(huber, square / 2.0, 1e-12 * square, "loss");
+    structures::assert_close(half_slope, slope / 2.0, 1e-12 * slope, "gradient");
 }
 
 #[test]
 fn a_stress_label_without_a_cell_is_refused_when_stress_counts() {
     let (blueprint, params, _) = setting();
-    let mut frame = atoms::molecule();
+    let mut frame = structures::molecule();
     frame.labels.stress = Some([[0.0; 3]; 3]);
-    let batch = atoms::batch(4.5, &[frame]);
+    let batch = structures::batch(4.5, &[frame]);
     let counts = LossCounts::of(&batch);
     let with = |loss: &LossConfig| loss_and_gradients(&blueprint, &params, &batch, loss, counts);
     let error = with(&loss(Penalty::Weighted {})).unwrap_err();
@@ -166,7 +166,8 @@ fn each_level_of_differentiation_tracks_its_own_leaves_and_nothing_else() {
     type Once = Autodiff<Cpu>;
     let (blueprint, params, batch) = setting();
     let graph =
-        GraphInput::<Once>::upload(&blueprint, &batch, FloatDType::F64, &atoms::device()).unwrap();
+        GraphInput::<Once>::upload(&blueprint, &batch, FloatDType::F64, &structures::device())
+            .unwrap();
     let lower = params.track();
     let upper = lower.constant();
     assert!(!is_tracked(&graph.vectors));

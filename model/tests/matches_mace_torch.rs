@@ -12,11 +12,10 @@
     reason = "functions of a test, where a panic is the report"
 )]
 
-mod atoms;
+mod structures;
 
 use std::collections::BTreeSet;
 
-use atoms::oracle::{Oracle, for_each};
 use burn::tensor::Tensor;
 use genesis_kernels::{AdamwStep, AmsgradState, Cpu, Kernels};
 use genesis_model::{
@@ -28,6 +27,7 @@ use genesis_model::{
     },
 };
 use genesis_schema::atoms::{GraphBatch, Vector};
+use structures::oracle::{Oracle, for_each};
 
 const LOSS: LossConfig = LossConfig {
     penalty: Penalty::Weighted {},
@@ -37,7 +37,7 @@ const LOSS: LossConfig = LossConfig {
 };
 
 fn batch(oracle: &Oracle) -> GraphBatch {
-    atoms::batch(oracle.config.r_max_angstrom, &oracle.frames)
+    structures::batch(oracle.config.r_max_angstrom, &oracle.frames)
 }
 
 fn step(oracle: &Oracle, params: &Params<Cpu>, batch: &GraphBatch) -> LossAndGradients<Cpu> {
@@ -56,8 +56,8 @@ fn norm(values: &[f64]) -> f64 {
 fn brute_force_finds_the_edges_that_mace_torch_used() {
     for_each(|oracle| {
         for (at, frame) in oracle.frames.iter().enumerate() {
-            let edges = atoms::edges(oracle.config.r_max_angstrom, frame);
-            let shift = |n: [i32; 3]| atoms::apply(n.map(f64::from), &frame.cell);
+            let edges = structures::edges(oracle.config.r_max_angstrom, frame);
+            let shift = |n: [i32; 3]| structures::apply(n.map(f64::from), &frame.cell);
             // Shifts are sums of lattice vectors, which are far further apart than 1e-6 Å.
             let key = |sender: u64, receiver: u64, shift: Vector| {
                 (sender, receiver, shift.map(|x| (x * 1e6).round() as i64))
@@ -83,7 +83,7 @@ fn brute_force_finds_the_edges_that_mace_torch_used() {
 #[test]
 fn energies_forces_and_stress_are_those_of_mace_torch() {
     for_each(|oracle| {
-        let all = atoms::run(&oracle.blueprint, &oracle.params, &oracle.frames);
+        let all = structures::run(&oracle.blueprint, &oracle.params, &oracle.frames);
         let mut first = 0;
         let mut worst = [0.0_f64; 3];
         for (at, frame) in oracle.frames.iter().enumerate() {
@@ -91,19 +91,29 @@ fn energies_forces_and_stress_are_those_of_mace_torch() {
             let expected = |key: &str| &oracle.expected[&format!("{at}.{key}")];
             let own = first..first + frame.atomic_numbers.len();
             let energy = expected("energy").values[0];
-            atoms::assert_close(all.energies[at], energy, 1e-10 * energy.abs(), &what("energy"));
+            structures::assert_close(
+                all.energies[at],
+                energy,
+                1e-10 * energy.abs(),
+                &what("energy"),
+            );
             let forces = &all.forces.as_ref().unwrap()[own.clone()];
-            atoms::assert_vectors(forces, &rows(expected("forces")), 1e-9, &what("forces"));
+            structures::assert_vectors(forces, &rows(expected("forces")), 1e-9, &what("forces"));
             worst[0] = worst[0].max((all.energies[at] / energy - 1.0).abs());
             worst[1] = worst[1].max(apart(forces, &rows(expected("forces"))));
             let nodes = all.node_energies[own.clone()].iter().zip(&expected("node_energy").values);
             for (got, want) in nodes {
-                atoms::assert_close(*got, *want, 1e-10 * want.abs(), &what("node energy"));
+                structures::assert_close(*got, *want, 1e-10 * want.abs(), &what("node energy"));
             }
             let stress = all.stress.as_ref().unwrap()[at];
             assert_eq!(stress.is_some(), frame.periodic == [true; 3]);
             if let Some(stress) = stress {
-                atoms::assert_vectors(&stress, &rows(expected("stress")), 1e-9, &what("stress"));
+                structures::assert_vectors(
+                    &stress,
+                    &rows(expected("stress")),
+                    1e-9,
+                    &what("stress"),
+                );
                 worst[2] = worst[2].max(apart(&stress, &rows(expected("stress"))));
             }
             first = own.end;
@@ -129,7 +139,7 @@ fn the_loss_and_every_gradient_are_those_of_mace_torch() {
         // The frames hold labels with eight decimals, the reference was made with all of them: each
         // is off by up to d = 5e-9, which changes 100 mean r^2 by up to 200 d sqrt(mean r^2).
         let rounding = 200.0 * 5e-9 * (loss / 100.0).sqrt();
-        atoms::assert_close(got.terms.total(), loss, 1e-10 * loss + rounding, &oracle.name);
+        structures::assert_close(got.terms.total(), loss, 1e-10 * loss + rounding, &oracle.name);
         let wanted = |name: &str| &oracle.expected[&format!("grad.{name}")].values;
         let specs = oracle.blueprint.specs();
         let total = specs.iter().map(|spec| norm(wanted(&spec.name)).powi(2)).sum::<f64>().sqrt();
@@ -161,7 +171,7 @@ fn eight_steps_of_amsgrad_follow_the_curve_of_mace_torch() {
             let got = step(oracle, &params, &batch);
             let loss = got.terms.total();
             let what = format!("{} step {at}", oracle.name);
-            atoms::assert_close(loss, *want, 1e-6 * want.abs(), &what);
+            structures::assert_close(loss, *want, 1e-6 * want.abs(), &what);
             println!("{what}: {:e} relative", (loss / want - 1.0).abs());
             params = amsgrad(&params, got.gradients, &mut state, at as u64 + 1);
         }
@@ -211,7 +221,7 @@ fn an_export_has_the_tensors_of_the_file_and_nothing_else() {
         for (name, tensor) in &oracle.tensors {
             assert_eq!(got[name].shape, tensor.shape, "{} {name}", oracle.name);
             for (got, want) in got[name].values.iter().zip(&tensor.values) {
-                atoms::assert_close(*got, *want, 1e-12 * want.abs().max(1.0), name);
+                structures::assert_close(*got, *want, 1e-12 * want.abs().max(1.0), name);
             }
         }
         let again = import(&oracle.config, &got).unwrap();
@@ -247,20 +257,20 @@ fn a_symmetric_model_exports_to_the_same_energies_and_forces() {
     let symmetric = MaceConfig {
         product_basis: ProductBasisKind::Symmetric,
         max_hidden_degree: 2,
-        ..atoms::config()
+        ..structures::config()
     };
     let blueprint = Blueprint::new(symmetric.clone()).unwrap();
-    let params = atoms::random_params(&blueprint);
+    let params = structures::random_params(&blueprint);
     let exported = export(&blueprint, &params);
     let unreduced = MaceConfig { product_basis: ProductBasisKind::Unreduced, ..symmetric };
     let imported = import(&unreduced, &exported.parameters).unwrap();
     assert!(imported.blueprint.num_parameters() > blueprint.num_parameters());
     let specs = imported.blueprint.specs().clone();
-    let other = Params::from_host(specs, &imported.parameters, &atoms::device()).unwrap();
-    let frames = [atoms::crystal()];
-    let own = atoms::run(&blueprint, &params, &frames);
-    let theirs = atoms::run(&imported.blueprint, &other, &frames);
+    let other = Params::from_host(specs, &imported.parameters, &structures::device()).unwrap();
+    let frames = [structures::crystal()];
+    let own = structures::run(&blueprint, &params, &frames);
+    let theirs = structures::run(&imported.blueprint, &other, &frames);
     // Sums of a few hundred products in another order.
-    atoms::assert_close(own.energies[0], theirs.energies[0], 1e-11, "energy");
-    atoms::assert_vectors(&own.forces.unwrap(), &theirs.forces.unwrap(), 1e-11, "forces");
+    structures::assert_close(own.energies[0], theirs.energies[0], 1e-11, "energy");
+    structures::assert_vectors(&own.forces.unwrap(), &theirs.forces.unwrap(), 1e-11, "forces");
 }

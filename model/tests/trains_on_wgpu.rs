@@ -10,7 +10,7 @@
     reason = "functions of a test, where a panic is the report and f32 is a precision"
 )]
 
-mod atoms;
+mod structures;
 mod support;
 
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -180,7 +180,7 @@ fn operands_are_rounded_to_bf16_on_wgpu_as_on_the_cpu() {
 
 /// A crystal with every label, and a molecule with an energy.
 fn structures() -> Vec<Frame> {
-    let mut all = atoms::crystal();
+    let mut all = structures::crystal();
     all.labels.energy = Some(-7.0);
     all.labels.forces = Some(vec![
         [0.1, -0.2, 0.3],
@@ -190,7 +190,7 @@ fn structures() -> Vec<Frame> {
         [0.0, 0.5, -0.4],
     ]);
     all.labels.stress = Some([[0.01, 0.002, 0.0], [0.002, -0.01, 0.0], [0.0, 0.0, 0.3]]);
-    let mut some = atoms::molecule();
+    let mut some = structures::molecule();
     some.labels.energy = Some(-8.1);
     vec![all, some]
 }
@@ -200,10 +200,10 @@ fn an_equivariant_network_has_the_losses_of_the_cpu_on_wgpu() {
     if adapter_is_missing() {
         return;
     }
-    let mut config = atoms::config();
+    let mut config = structures::config();
     (config.max_ell, config.correlation, config.radial_widths) = (2, 2, vec![8, 8]);
     let blueprint = Blueprint::new(config).unwrap();
-    let batch = atoms::batch(4.5, &structures());
+    let batch = structures::batch(4.5, &structures());
     let exact = mace_losses::<Cpu>(&blueprint, &batch, FloatDType::F64);
     let narrow = mace_losses::<Cpu>(&blueprint, &batch, FloatDType::F32);
     let got = mace_losses::<Wgpu>(&blueprint, &batch, FloatDType::F32);

@@ -176,7 +176,7 @@ mod tests {
         ]);
         let cases = cases(&tree).unwrap();
         let of = |file| cases.iter().filter(|case| case.file == file).count();
-        assert_eq!((cases.len(), of("a/a.cu"), of("a/a_sm90.cu")), (9, 8, 1));
+        assert_eq!((cases.len(), of("families/a/a.cu"), of("families/a/a_sm90.cu")), (9, 8, 1));
     }
 
     #[test]
