@@ -46,6 +46,11 @@ impl Blueprint {
         &self.specs
     }
 
+    /// Scalars in all parameters.
+    pub fn num_parameters(&self) -> usize {
+        self.specs.iter().map(ParamSpec::num_elements).sum()
+    }
+
     /// Paths of the convolution of `layer`.
     pub fn paths(&self, layer: usize) -> &Arc<Paths> {
         &self.paths[layer]

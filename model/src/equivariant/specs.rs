@@ -13,7 +13,6 @@ use std::sync::Arc;
 use genesis_kernels::Paths;
 
 use super::{
-    blueprint::Blueprint,
     config::MaceConfig,
     product_basis::{DegreeBasis, ProductBasis},
 };
@@ -96,13 +95,6 @@ pub(super) fn specs(
     }
     list.readouts();
     list.specs.into()
-}
-
-impl Blueprint {
-    /// Scalars in all parameters.
-    pub fn num_parameters(&self) -> usize {
-        self.specs().iter().map(ParamSpec::num_elements).sum()
-    }
 }
 
 struct SpecList<'a> {

@@ -1,40 +1,11 @@
 //! Generation: a few new tokens at a time, with the keys and values of earlier ones kept.
 //!
-//! One sequence per cache. Not here: sampling, stopping, batching of prompts.
+//! Not here: sampling, stopping, batching of prompts.
 
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::Tensor;
 use genesis_kernels::{AttentionProblem, Kernels, Precision};
 
-use super::{Mode, ModelError, Transformer, TransformerConfig, embedding::Tokens, packed::indices};
-use crate::layers::attention::Past;
-
-/// Keys and values of the tokens seen so far, per layer.
-#[derive(Debug, Clone)]
-pub struct KvCache<B: Backend> {
-    layers: Vec<Past<B>>,
-    length: u32,
-}
-
-impl<B: Backend> KvCache<B> {
-    /// Nothing seen yet.
-    pub fn new(config: &TransformerConfig) -> Self {
-        Self { layers: vec![None; config.num_layers], length: 0 }
-    }
-
-    /// Tokens seen so far.
-    pub fn len(&self) -> usize {
-        self.length as usize
-    }
-
-    /// Whether no token was seen yet.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    pub(super) fn layer(&mut self, layer: usize) -> &mut Past<B> {
-        &mut self.layers[layer]
-    }
-}
+use super::{KvCache, Mode, ModelError, Transformer, embedding::Tokens, packed::indices};
 
 impl<B: Kernels> Transformer<B> {
     /// `[V]` logits after the last of `tokens`, which follow those in `cache`; equal to a full

@@ -7,13 +7,14 @@
 //! Reading order: [`settings`] (what a user writes) resolves to [`config`] (what the code reads);
 //! [`specs()`] lists the parameters; [`packed`] is the input; `binding` says which form of the shared
 //! layers a network has; of those are `embedding`, `block` and `head`; [`model`] puts them together;
-//! [`decode`] generates. [`hugging_face`] translates configs and names of files.
+//! [`decode`] generates, with a `cache`. [`hugging_face`] translates configs and names of files.
 //!
 //! Not here: dropout of attention probabilities (the fused attention has none), activation
 //! checkpointing, contact prediction.
 
 mod binding;
 mod block;
+mod cache;
 pub mod config;
 pub mod decode;
 mod embedding;
@@ -25,8 +26,8 @@ pub mod packed;
 pub mod settings;
 pub mod specs;
 
+pub use cache::KvCache;
 pub use config::{Activation, Family, TransformerConfig};
-pub use decode::KvCache;
 pub use flops::{FlopsPerToken, flops_per_token};
 pub use model::Transformer;
 pub use packed::{ModelError, Packed};
