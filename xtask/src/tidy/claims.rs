@@ -1,5 +1,5 @@
-//! Names that pages quote: a test named as the guard of an invariant exists, so does every path of
-//! the map, and no page was left with a hole to be filled.
+//! Names that pages quote: a test named as the guard of an invariant exists, so does every path, and
+//! no page was left with a hole to be filled.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,13 @@ use crate::finding::Finding;
 use crate::rust_text::{functions, mask};
 use crate::tree::Tree;
 
-/// Whose backticked names of three or more words are tests, and whose paths are there.
+/// Whose backticked names of three or more words are tests.
 const PAGE: &str = "ARCHITECTURE.md";
+/// Pages that tell of the past, when other paths were there.
+const HISTORY: [&str; 2] = ["CHANGELOG.md", "benches/records/"];
 const WORDS_OF_A_TEST_NAME: usize = 3;
 
-/// Tests and paths that the map names and nobody wrote; holes such as `@BUILD@` in any page.
+/// Tests and paths that pages name and nobody wrote; holes such as `@BUILD@` in any page.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     let mut found = unknown_tests(tree);
     found.extend(unknown_paths(tree));
@@ -47,23 +49,27 @@ fn unknown_tests(tree: &Tree) -> Vec<Finding> {
 /// Paths in backticks that start with a folder of the project, and those of the map's list, where a
 /// line that starts with `src/` belongs to the folder named last at the margin.
 fn unknown_paths(tree: &Tree) -> Vec<Finding> {
-    let Some(page) = tree.files.get(PAGE).and_then(|entry| entry.text.as_deref()) else {
-        return Vec::new();
-    };
+    let is_history = |page: &str| HISTORY.iter().any(|start| page.starts_with(start));
+    let pages = tree.markdown().filter(|(page, _)| !is_history(page));
+    pages.flat_map(|(page, text)| paths_of(tree, page, text)).collect()
+}
+
+fn paths_of(tree: &Tree, page: &str, text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut folder = "";
-    for (index, line) in page.lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         let margin = line.split(' ').next().unwrap_or_default();
         folder = if margin.ends_with('/') { margin } else { folder };
         let listed = line.split("  ").map(str::trim).filter(|word| word.starts_with("src/"));
         let listed = listed.map(|word| format!("{folder}{word}"));
-        let quoted = line.split('`').skip(1).step_by(2).map(str::to_owned);
+        let quoted = line.split('`').skip(1).step_by(2);
+        let quoted = quoted.map(|word| word.split("::").next().unwrap_or_default().to_owned());
         let is_path = |path: &String| {
             !path.contains([' ', '<', '*'])
                 && path.split_once('/').is_some_and(|(first, _)| tree.has(first))
         };
         for path in listed.chain(quoted).filter(is_path).filter(|path| !tree.has(path)) {
-            found.push(Finding::error(PAGE, Some(index + 1), format!("there is no `{path}`")));
+            found.push(Finding::error(page, Some(index + 1), format!("there is no `{path}`")));
         }
     }
     found
@@ -101,7 +107,7 @@ mod tests {
     #[test]
     fn a_path_of_the_map_that_is_not_there_is_an_error() {
         let page = "```text\ndata/      raw files\n  src/a.rs  src/b/    what\n  src/gone.rs         what\n\
-                    ```\nSee `data/src/b/`, `data/src/lost.rs`, `other/x`, `mod.rs` and `data/<any>`.\n";
+                    ```\nSee `data/src/b/`, `data/src/lost.rs::f`, `other/x`, `mod.rs` and `data/<any>`.\n";
         let files = [("ARCHITECTURE.md", page), ("data/src/a.rs", ""), ("data/src/b/c.rs", "")];
         let found = findings(&Tree::of(&files));
         let told: Vec<_> = found.iter().map(|f| (f.line, f.message.as_str())).collect();
