@@ -148,7 +148,12 @@ const CLI: House = House {
             ("structures", "words and commands of models of structures"),
         ],
         &[("families", "the list of families")],
-        &[("commands", "one file a command of every family")],
+        &[
+            ("commands::settings", "the configuration a command is given"),
+            ("commands::structures", "what `ingest` asks of structures"),
+        ],
+        &[("commands::*", "one command of every family")],
+        &[("commands", "the list of commands")],
     ],
     known: &[],
 };
