@@ -1,0 +1,1 @@
+// cuda_bf16.h: what a toolkit has under this name is in softcuda.h, before every kernel.

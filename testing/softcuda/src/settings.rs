@@ -1,0 +1,54 @@
+//! What the environment says, read once.
+//!
+//! | variable | meaning | when absent |
+//! |---|---|---|
+//! | `GENESIS_SOFTCUDA_SEED` | order of the streams | 0 |
+//! | `GENESIS_SOFTCUDA_DEVICES` | devices | 1 |
+//! | `GENESIS_SOFTCUDA_MEMORY_BYTES` | memory of a device | 16 GiB |
+//! | `GENESIS_SOFTCUDA_ARCHITECTURE` | compute capability, such as 90 | 90 |
+//! | `GENESIS_SOFTCUDA_CACHE` | folder of compiled kernels | beside this library |
+//! | `GENESIS_SOFTCUDA_REPORT` | file to which findings and counts are added | none |
+//! | `GENESIS_SOFTCUDA_CONTINUE` | `1`: a finding ends nothing | a finding is an error from then on |
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// What the environment says.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    pub(crate) devices: usize,
+    pub(crate) memory_bytes: u64,
+    pub(crate) architecture: u32,
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) continues: bool,
+}
+
+/// The settings of the process.
+pub(crate) fn settings() -> &'static Settings {
+    static SETTINGS: OnceLock<Settings> = OnceLock::new();
+    SETTINGS.get_or_init(|| Settings {
+        seed: number("SEED", 0),
+        devices: usize::try_from(number("DEVICES", 1)).unwrap_or(1),
+        memory_bytes: number("MEMORY_BYTES", 16 << 30),
+        architecture: u32::try_from(number("ARCHITECTURE", 90)).unwrap_or(90),
+        cache: text("CACHE").map(PathBuf::from),
+        report: text("REPORT").map(PathBuf::from),
+        continues: number("CONTINUE", 0) != 0,
+    })
+}
+
+fn text(name: &str) -> Option<String> {
+    env::var(format!("GENESIS_SOFTCUDA_{name}")).ok().filter(|text| !text.is_empty())
+}
+
+/// A number, or the default; what is no number ends the process: a test on other settings proves nothing.
+fn number(name: &str, default: u64) -> u64 {
+    let Some(text) = text(name) else { return default };
+    text.parse().unwrap_or_else(|_| {
+        eprintln!("softcuda: GENESIS_SOFTCUDA_{name} is `{text}`, which is no number");
+        std::process::abort()
+    })
+}
