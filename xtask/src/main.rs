@@ -17,6 +17,7 @@ mod nvrtc;
 mod rust_text;
 mod setup;
 mod size;
+mod softcuda;
 mod stage;
 mod test_run;
 mod tidy;
@@ -30,6 +31,7 @@ usage: cargo xtask <task>
   tidy     the rules of STYLE.md that a machine can check
   layers   which crate and which room may use which, and what each may never use
   nvrtc    every CUDA kernel through NVIDIA's compiler, with budgets of registers
+  softcuda the whole of CUDA on a driver in software, with several orders of streams
   size     lines per crate, here or in a folder, and every file and function over budget
   setup    point git at scripts/hooks, once per clone";
 
@@ -53,6 +55,7 @@ fn run(task: &str) -> Result<()> {
         "layers" => layers::run(&root),
         "nvrtc" => nvrtc::run(&root, &std::env::args().skip(2).collect::<Vec<_>>()),
         "size" => size::run(&std::env::args().nth(2).map_or(root, PathBuf::from)),
+        "softcuda" => softcuda::run(&root, &std::env::args().skip(2).collect::<Vec<_>>()),
         "setup" => setup::run(&root),
         "" | "help" | "--help" | "-h" => {
             println!("{MENU}");

@@ -219,7 +219,8 @@ impl Arena {
         self.memory.forget(first, bytes);
         self.written.forget(first, bytes);
         let per_granule = size_of::<Granule>();
-        self.granules.forget(first / GRANULE_BYTES * per_granule, bytes / GRANULE_BYTES * per_granule);
+        self.granules
+            .forget(first / GRANULE_BYTES * per_granule, bytes / GRANULE_BYTES * per_granule);
     }
 
     /// The bytes of the memory that begins here and is not freed.
@@ -318,7 +319,9 @@ impl Arena {
             let granule = *self.granules.at::<Granule>(at);
             if granule.writer != work && !self.is_before(granule.writer) {
                 let by = self.said(granule.writer);
-                return Err(self.refused(place, &format!("{by} writes it, and nothing orders them")));
+                return Err(
+                    self.refused(place, &format!("{by} writes it, and nothing orders them"))
+                );
             }
             if place.writes {
                 let reader = granule.readers.into_iter().find(|reader| !self.is_before(*reader));
@@ -350,7 +353,6 @@ impl Arena {
             None => format!("{verb} {bytes} bytes at address {at:#x}: {why}"),
         }
     }
-
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! less than was promised, or with less workspace, it is a finding. Source: cuBLAS documentation, "Using the
 //! cuBLASLt API".
 
-mod describe;
+pub mod describe;
 mod product;
 
 use std::ffi::{c_int, c_void};
@@ -71,6 +71,13 @@ pub struct Heuristic {
     state: BlasStatus,
     waves: f32,
     reserved: [c_int; 4],
+}
+
+impl Heuristic {
+    /// What `cublasLtMatmul` wants.
+    pub fn algorithm(&self) -> *const Algorithm {
+        &raw const self.algorithm
+    }
 }
 
 /// `cublasLtCreate`.
@@ -235,7 +242,9 @@ fn check_algorithm(
     let operands = Operand::ALL.into_iter().zip(addresses).zip(algorithm.alignments);
     for ((operand, address), alignment) in operands {
         if !address.is_multiple_of(alignment.max(1) as usize) {
-            let text = format!("cublasLtMatmul: {operand:?} is not aligned to {alignment} bytes, as was promised");
+            let text = format!(
+                "cublasLtMatmul: {operand:?} is not aligned to {alignment} bytes, as was promised"
+            );
             return Err(misuse(INVALID_VALUE, &text));
         }
     }

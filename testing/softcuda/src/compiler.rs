@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
+use crate::host::{self, DlInfo};
 use crate::settings::settings;
 
 const EMULATOR: &str = include_str!(env!("SOFTCUDA_EMULATOR"));
@@ -93,18 +94,18 @@ fn folder() -> PathBuf {
     if let Some(cache) = &settings().cache {
         return cache.clone();
     }
-    let mut info = libc::Dl_info {
-        dli_fname: std::ptr::null(),
-        dli_fbase: std::ptr::null_mut(),
-        dli_sname: std::ptr::null(),
-        dli_saddr: std::ptr::null_mut(),
+    let mut info = DlInfo {
+        file: std::ptr::null(),
+        start: std::ptr::null_mut(),
+        symbol: std::ptr::null(),
+        address: std::ptr::null_mut(),
     };
     // SAFETY: asks which file this function is of; the name it gives lives as long as the library.
     let file = unsafe {
-        if libc::dladdr(folder as *const libc::c_void, &raw mut info) == 0 {
+        if host::dladdr(folder as *const std::ffi::c_void, &raw mut info) == 0 {
             return std::env::temp_dir().join("softcuda-kernels");
         }
-        CStr::from_ptr(info.dli_fname).to_string_lossy().into_owned()
+        CStr::from_ptr(info.file).to_string_lossy().into_owned()
     };
     Path::new(&file).parent().unwrap_or(Path::new(".")).join("softcuda-kernels")
 }
@@ -122,6 +123,7 @@ pub(crate) fn compile(source: &Source) -> Result<Image, String> {
     let key = hash((name, text, headers, defines, include_paths));
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let stem: String = name.chars().map(plain).collect();
+    let stem = if stem.is_empty() { "unnamed" } else { &stem };
     let image = Image { target: target.clone(), file: format!("{stem}-{key:016x}.so") };
     let library = image.library();
     if !library.exists() {
@@ -163,8 +165,7 @@ fn headers() -> Result<PathBuf, String> {
     let said = |error: io::Error| format!("softcuda cannot write {all:?}: {error}");
     let own = all.with_extension(unique());
     fs::create_dir_all(&own).map_err(said)?;
-    for (name, text) in
-        [("emulator.h", EMULATOR), ("softcuda.h", SOFTCUDA), ("numbers.h", NUMBERS)]
+    for (name, text) in [("emulator.h", EMULATOR), ("softcuda.h", SOFTCUDA), ("numbers.h", NUMBERS)]
     {
         fs::write(own.join(name), text).map_err(said)?;
     }
@@ -174,7 +175,10 @@ fn headers() -> Result<PathBuf, String> {
     // Another process may have been faster; its folder is the same.
     match fs::rename(&own, &all) {
         Ok(()) => Ok(all),
-        Err(_) if all.exists() => Ok(all),
+        Err(_) if all.exists() => {
+            fs::remove_dir_all(&own).map_err(said)?;
+            Ok(all)
+        }
         Err(error) => Err(said(error)),
     }
 }

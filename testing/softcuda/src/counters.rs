@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::finding::report;
+use crate::host;
 use crate::machine::machine;
 
 /// Of one kernel.
@@ -34,7 +35,9 @@ extern "C" fn at_exit() {
     let counters = &machine.counters;
     for (name, of) in &counters.kernels {
         let OfKernel { launches, read_bytes, written_bytes } = of;
-        report(&format!("kernel: {name} launches {launches} read {read_bytes} written {written_bytes}"));
+        report(&format!(
+            "kernel: {name} launches {launches} read {read_bytes} written {written_bytes}"
+        ));
     }
     let launches: u64 = counters.kernels.values().map(|of| of.launches).sum();
     report(&format!(
@@ -54,5 +57,5 @@ extern "C" fn at_exit() {
 /// Arranges for the counts to be written.
 pub(crate) fn write_at_exit() {
     // SAFETY: registers a function that takes and gives nothing.
-    unsafe { libc::atexit(at_exit) };
+    unsafe { host::atexit(at_exit) };
 }

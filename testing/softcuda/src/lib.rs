@@ -27,6 +27,7 @@ mod compiler;
 mod counters;
 pub mod driver;
 mod finding;
+mod host;
 mod machine;
 pub mod nvrtc;
 mod schedule;

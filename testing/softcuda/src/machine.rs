@@ -222,10 +222,12 @@ impl Machine {
 
     /// What a stream is given from now on waits.
     pub(crate) fn wait_for(&mut self, stream: u32, captured: &Captured) {
-        let after: Vec<_> =
-            captured.after.iter().copied().filter(|&(other, turn)| {
-                other != stream && self.streams[other as usize].done < turn
-            }).collect();
+        let after: Vec<_> = captured
+            .after
+            .iter()
+            .copied()
+            .filter(|&(other, turn)| other != stream && self.streams[other as usize].done < turn)
+            .collect();
         let of = &mut self.streams[stream as usize];
         of.after.extend(after);
         join(&mut of.clock, &captured.clock);

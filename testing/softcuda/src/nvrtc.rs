@@ -115,8 +115,7 @@ pub unsafe extern "C" fn nvrtcCreateProgram(
     unsafe {
         let header = |at: usize| (text(*names.add(at)), text(*headers.add(at)));
         let headers = (0..usize::try_from(num_headers).unwrap_or(0)).map(header).collect();
-        let source =
-            Source { name: text(name), text: text(source), headers, ..Source::default() };
+        let source = Source { name: text(name), text: text(source), headers, ..Source::default() };
         let mut programs = programs();
         let programs = programs.get_or_insert_default();
         let number = programs.keys().max().unwrap_or(&0) + 1;
@@ -153,7 +152,8 @@ fn take(source: &mut Source, option: &str) -> bool {
     } else if let Some(path) = value(&["--include-path=", "-I"]) {
         source.include_paths.push(path);
     } else {
-        return ["--std=c++17", "-std=c++17", "-lineinfo", "--generate-line-info"].contains(&option);
+        return ["--std=c++17", "-std=c++17", "-lineinfo", "--generate-line-info"]
+            .contains(&option);
     }
     true
 }
@@ -169,8 +169,9 @@ pub unsafe extern "C" fn nvrtcCompileProgram(
     options: *const *const c_char,
 ) -> NvrtcResult {
     // SAFETY: promised by the caller.
-    let options: Vec<String> =
-        (0..usize::try_from(num_options).unwrap_or(0)).map(|at| unsafe { text(*options.add(at)) }).collect();
+    let options: Vec<String> = (0..usize::try_from(num_options).unwrap_or(0))
+        .map(|at| unsafe { text(*options.add(at)) })
+        .collect();
     let mut source = Source::default();
     let prepared = with(program, |program| {
         for option in &options {
@@ -204,7 +205,11 @@ pub unsafe extern "C" fn nvrtcCompileProgram(
 ///
 /// # Safety
 /// The place can be written.
-unsafe fn size(program: *mut c_void, place: *mut usize, of: fn(&Program) -> Option<&str>) -> NvrtcResult {
+unsafe fn size(
+    program: *mut c_void,
+    place: *mut usize,
+    of: fn(&Program) -> Option<&str>,
+) -> NvrtcResult {
     with(program, |program| match of(program) {
         Some(text) => {
             // SAFETY: promised by the caller.
@@ -219,7 +224,11 @@ unsafe fn size(program: *mut c_void, place: *mut usize, of: fn(&Program) -> Opti
 ///
 /// # Safety
 /// There is as much room as `size` says.
-unsafe fn write(program: *mut c_void, place: *mut c_char, of: fn(&Program) -> Option<&str>) -> NvrtcResult {
+unsafe fn write(
+    program: *mut c_void,
+    place: *mut c_char,
+    of: fn(&Program) -> Option<&str>,
+) -> NvrtcResult {
     with(program, |program| match of(program) {
         Some(text) => {
             // SAFETY: promised by the caller.
@@ -247,7 +256,10 @@ fn image_of(program: &Program) -> Option<&str> {
 /// # Safety
 /// The place can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvrtcGetProgramLogSize(program: *mut c_void, place: *mut usize) -> NvrtcResult {
+pub unsafe extern "C" fn nvrtcGetProgramLogSize(
+    program: *mut c_void,
+    place: *mut usize,
+) -> NvrtcResult {
     // SAFETY: promised by the caller.
     unsafe { size(program, place, log_of) }
 }
@@ -257,7 +269,10 @@ pub unsafe extern "C" fn nvrtcGetProgramLogSize(program: *mut c_void, place: *mu
 /// # Safety
 /// There is as much room as `nvrtcGetProgramLogSize` says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nvrtcGetProgramLog(program: *mut c_void, place: *mut c_char) -> NvrtcResult {
+pub unsafe extern "C" fn nvrtcGetProgramLog(
+    program: *mut c_void,
+    place: *mut c_char,
+) -> NvrtcResult {
     // SAFETY: promised by the caller.
     unsafe { write(program, place, log_of) }
 }

@@ -41,7 +41,8 @@ pub(crate) fn settings() -> &'static Settings {
 }
 
 fn text(name: &str) -> Option<String> {
-    env::var(format!("GENESIS_SOFTCUDA_{name}")).ok().filter(|text| !text.is_empty())
+    let value = env::var_os(format!("GENESIS_SOFTCUDA_{name}"))?;
+    Some(value.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
 /// A number, or the default; what is no number ends the process: a test on other settings proves nothing.

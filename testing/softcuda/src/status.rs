@@ -54,12 +54,19 @@ impl Status {
             Self::INVALID_DEVICE => (c"CUDA_ERROR_INVALID_DEVICE", c"invalid device ordinal"),
             Self::INVALID_IMAGE => (c"CUDA_ERROR_INVALID_IMAGE", c"device kernel image is invalid"),
             Self::INVALID_CONTEXT => (c"CUDA_ERROR_INVALID_CONTEXT", c"invalid device context"),
-            Self::NO_BINARY_FOR_GPU => (c"CUDA_ERROR_NO_BINARY_FOR_GPU", c"no kernel image is available for execution on the device"),
+            Self::NO_BINARY_FOR_GPU => (
+                c"CUDA_ERROR_NO_BINARY_FOR_GPU",
+                c"no kernel image is available for execution on the device",
+            ),
             Self::INVALID_HANDLE => (c"CUDA_ERROR_INVALID_HANDLE", c"invalid resource handle"),
             Self::NOT_FOUND => (c"CUDA_ERROR_NOT_FOUND", c"named symbol not found"),
             Self::NOT_READY => (c"CUDA_ERROR_NOT_READY", c"device not ready"),
-            Self::ILLEGAL_ADDRESS => (c"CUDA_ERROR_ILLEGAL_ADDRESS", c"an illegal memory access was encountered"),
-            Self::LAUNCH_OUT_OF_RESOURCES => (c"CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", c"too many resources requested for launch"),
+            Self::ILLEGAL_ADDRESS => {
+                (c"CUDA_ERROR_ILLEGAL_ADDRESS", c"an illegal memory access was encountered")
+            }
+            Self::LAUNCH_OUT_OF_RESOURCES => {
+                (c"CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", c"too many resources requested for launch")
+            }
             Self::LAUNCH_FAILED => (c"CUDA_ERROR_LAUNCH_FAILED", c"unspecified launch failure"),
             Self::NOT_SUPPORTED => (c"CUDA_ERROR_NOT_SUPPORTED", c"operation not supported"),
             _ => return None,

@@ -37,7 +37,11 @@ pub(crate) type Product = Box<dyn FnOnce(&mut Arena) -> Result<(), String> + Sen
 pub(crate) enum Task {
     Kernel(Box<Launch>),
     Copy(Copy),
-    Fill { at: usize, byte: u8, bytes: usize },
+    Fill {
+        at: usize,
+        byte: u8,
+        bytes: usize,
+    },
     /// An allocation begins, or ends.
     Begin(usize),
     End(usize),

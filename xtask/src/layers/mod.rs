@@ -43,7 +43,7 @@ const BENCHES: &str = "genesis-benches";
 const ALL: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN];
 const CLI_USES: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN, BENCHES];
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     rule("schema", SCHEMA, &[], false, false),
     rule("kernels", KERNELS, &[], true, false),
     rule("model", MODEL, &[SCHEMA, KERNELS], true, false),
@@ -52,6 +52,8 @@ const RULES: [Rule; 8] = [
     rule("cli", "genesis", CLI_USES, true, true),
     rule("benches", BENCHES, ALL, true, true),
     rule("xtask", "xtask", &[], false, true),
+    // Tests alone, outside the workspace: `cargo tree` does not know it.
+    rule("testing/softcuda", "softcuda", &[], true, true),
 ];
 
 /// Tensor and GPU libraries.

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::ptr;
 
+use crate::host;
+
 /// One access.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -23,11 +25,11 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     pub(super) fn reserve(bytes: usize) -> Option<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let protection = host::PROT_READ | host::PROT_WRITE;
+        let flags = host::MAP_PRIVATE | host::MAP_ANONYMOUS | host::MAP_NORESERVE;
         // SAFETY: new anonymous memory, of nobody else.
-        let start = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
-        (start != libc::MAP_FAILED).then(|| Self { start: start.cast(), bytes })
+        let start = unsafe { host::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        (start != host::MAP_FAILED).then(|| Self { start: start.cast(), bytes })
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -84,6 +86,6 @@ impl Mapping {
         self.fill(first, from - first, 0);
         self.fill(to, first + bytes - to, 0);
         // SAFETY: whole pages within the mapping, which read as zeros from now on.
-        unsafe { libc::madvise(self.start.add(from).cast(), to - from, libc::MADV_DONTNEED) };
+        unsafe { host::madvise(self.start.add(from).cast(), to - from, host::MADV_DONTNEED) };
     }
 }

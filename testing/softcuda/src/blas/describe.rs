@@ -45,9 +45,7 @@ impl Description {
     /// It can be read.
     pub(super) unsafe fn factor(&self, at: *const c_void) -> f64 {
         // SAFETY: promised by the caller.
-        unsafe {
-            if self.scale == F64 { *at.cast::<f64>() } else { f64::from(*at.cast::<f32>()) }
-        }
+        unsafe { if self.scale == F64 { *at.cast::<f64>() } else { f64::from(*at.cast::<f32>()) } }
     }
 }
 
@@ -87,7 +85,12 @@ impl<T: Copy> Kept<T> {
     }
 
     /// Changes what a handle is of.
-    fn with<R>(&self, tag: Tag, handle: Handle, act: impl FnOnce(&mut T) -> R) -> Result<R, BlasStatus> {
+    fn with<R>(
+        &self,
+        tag: Tag,
+        handle: Handle,
+        act: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, BlasStatus> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = tag.number(handle).and_then(|number| kept.1.as_mut()?.get_mut(&number));
         found.map(act).ok_or_else(|| {
@@ -273,7 +276,12 @@ pub unsafe extern "C" fn cublasLtMatmulPreferenceSetAttribute(
             3 => drop(number()?),
             5..=8 => match number()? {
                 power if power.is_power_of_two() => of.alignments[(attribute - 5) as usize] = power,
-                _ => return Err(misuse(INVALID_VALUE, "cublasLt: an alignment that is no power of two")),
+                _ => {
+                    return Err(misuse(
+                        INVALID_VALUE,
+                        "cublasLt: an alignment that is no power of two",
+                    ));
+                }
             },
             other => return Err(unknown("preferences", other)),
         }

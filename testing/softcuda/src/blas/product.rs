@@ -3,7 +3,9 @@
 //! Sums run along k in one order, in the type that the description names; operands of TF32 lose the bits that
 //! the device's lose. Every column is asked for as reading or writing. Not here: the order of sums of a device.
 
-use super::describe::{BF16, BIAS, Description, F32, F64, Layout, PLAIN, SUMS_F32, SUMS_F64, SUMS_TF32};
+use super::describe::{
+    BF16, BIAS, Description, F32, F64, Layout, PLAIN, SUMS_F32, SUMS_F64, SUMS_TF32,
+};
 use super::{BlasStatus, Done, INVALID_VALUE, NOT_SUPPORTED, misuse};
 use crate::arena::Arena;
 
@@ -51,18 +53,23 @@ impl Problem {
         let (k_of_b, n) = turned(b, product.transposed[1]);
         let fits = k == k_of_b && (d.rows, d.columns) == (m, n) && (c.rows, c.columns) == (m, n);
         if !fits || m * n * k == 0 {
-            let text = format!("cublasLt: op(A) [{m}, {k}] and op(B) [{k_of_b}, {n}] do not give C and D {c:?} {d:?}");
+            let text = format!(
+                "cublasLt: op(A) [{m}, {k}] and op(B) [{k_of_b}, {n}] do not give C and D {c:?} {d:?}"
+            );
             return Err(misuse(INVALID_VALUE, &text));
         }
         for (operand, of) in Operand::ALL.into_iter().zip(layouts) {
             if of.stride < i64::try_from(of.rows).unwrap_or(i64::MAX) || of.batch != d.batch {
-                let text = format!("cublasLt: the layout of {operand:?} has a stride below its rows, or another batch: {of:?}");
+                let text = format!(
+                    "cublasLt: the layout of {operand:?} has a stride below its rows, or another batch: {of:?}"
+                );
                 return Err(misuse(INVALID_VALUE, &text));
             }
         }
         let kinds = (a.kind, b.kind, c.kind, d.kind, product.sums, product.scale);
         let computed = match kinds {
-            (F32, F32, F32, F32, SUMS_F32 | SUMS_TF32, F32) | (F64, F64, F64, F64, SUMS_F64, F64) => true,
+            (F32, F32, F32, F32, SUMS_F32 | SUMS_TF32, F32)
+            | (F64, F64, F64, F64, SUMS_F64, F64) => true,
             (BF16, BF16, c, d, SUMS_F32, F32) => c == d && (d == F32 || d == BF16),
             _ => false,
         };
@@ -121,15 +128,20 @@ impl Problem {
     fn place(&self, operand: Operand, batch: usize, at: usize) -> usize {
         let of = &self.layouts[operand as usize];
         let elements = batch as i64 * of.batch_stride + at as i64 * of.stride;
-        self.addresses[operand as usize].wrapping_add_signed(elements as isize * bytes_of(of.kind) as isize)
+        self.addresses[operand as usize]
+            .wrapping_add_signed(elements as isize * bytes_of(of.kind) as isize)
     }
 
     /// The matrix as its columns lie.
-    fn read(&self, arena: &mut Arena, operand: Operand, batch: usize) -> Result<Vec<Vec<f64>>, String> {
+    fn read(
+        &self,
+        arena: &mut Arena,
+        operand: Operand,
+        batch: usize,
+    ) -> Result<Vec<Vec<f64>>, String> {
         let of = self.layouts[operand as usize];
         let rows = usize::try_from(of.rows).unwrap_or(0);
-        let column =
-            |at| column(arena, self.place(operand, batch, at), of.kind, rows);
+        let column = |at| column(arena, self.place(operand, batch, at), of.kind, rows);
         let columns = (0..usize::try_from(of.columns).unwrap_or(0)).map(column);
         let mut columns: Vec<Vec<f64>> = columns.collect::<Result<_, _>>()?;
         if self.product.sums == SUMS_TF32 {
@@ -147,7 +159,7 @@ impl Problem {
         let b = if self.product.transposed[1] { b } else { turned(&b, k) };
         let is_f64 = self.product.sums == SUMS_F64;
         for at in 0..n {
-            let factors = (0..k).map(|inner| b[inner][at]);
+            let factors = b.iter().map(|row| row[at]);
             let sums = if is_f64 { sums_f64(&a, factors, m) } else { sums_f32(&a, factors, m) };
             let kind = self.layouts[3].kind;
             let before = if beta == 0.0 {
@@ -182,7 +194,9 @@ fn sums_f32(a: &[Vec<f64>], factors: impl Iterator<Item = f64>, m: usize) -> Vec
     let mut sums = vec![0.0_f32; m];
     for (column, factor) in a.iter().zip(factors) {
         // The product of two f32 is exact in f64: one rounding a term, as of a fused multiply-add.
-        sums.iter_mut().zip(column).for_each(|(sum, x)| *sum = (f64::from(*sum) + x * factor) as f32);
+        sums.iter_mut()
+            .zip(column)
+            .for_each(|(sum, x)| *sum = (f64::from(*sum) + x * factor) as f32);
     }
     sums.into_iter().map(f64::from).collect()
 }
@@ -204,7 +218,8 @@ fn column(arena: &mut Arena, at: usize, kind: i32, rows: usize) -> Result<Vec<f6
             match kind {
                 F64 => (at as *const f64).add(row).read_unaligned(),
                 F32 => (at as *const f32).add(row).read_unaligned().into(),
-                _ => f32::from_bits(u32::from((at as *const u16).add(row).read_unaligned()) << 16).into(),
+                _ => f32::from_bits(u32::from((at as *const u16).add(row).read_unaligned()) << 16)
+                    .into(),
             }
         }
     };

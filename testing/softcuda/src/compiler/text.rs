@@ -14,7 +14,15 @@ pub(crate) struct Declared {
 /// Calls that make threads wait for one another, in CUDA and in the kernels' prelude. A text with a header of
 /// its own may hide them there.
 const WAITS: [&str; 9] = [
-    "__sync", "_sync(", "wmma", "mma_", "barrier", "pipeline", "cooperative", "asm", "#include \"",
+    "__sync",
+    "_sync(",
+    "wmma",
+    "mma_",
+    "barrier",
+    "pipeline",
+    "cooperative",
+    "asm",
+    "#include \"",
 ];
 
 /// Dynamic shared memory, which C++ cannot declare like that.

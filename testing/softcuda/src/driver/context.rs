@@ -188,7 +188,8 @@ pub extern "C" fn cuCtxSetCurrent(context: Handle) -> Status {
 /// The place can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuCtxGetCurrent(context: *mut Handle) -> Status {
-    let handle = CURRENT.get().map_or(std::ptr::null_mut(), |device| Tag::Context.handle(device as u64));
+    let handle =
+        CURRENT.get().map_or(std::ptr::null_mut(), |device| Tag::Context.handle(device as u64));
     // SAFETY: promised by the caller.
     answer(unsafe { put(context, handle, "cuCtxGetCurrent") })
 }

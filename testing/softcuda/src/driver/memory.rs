@@ -6,6 +6,7 @@ use std::ptr;
 use super::stream::stream_of;
 use super::{Done, Handle, answer, current, healthy, misuse, put};
 use crate::arena::Now;
+use crate::host;
 use crate::machine::{Machine, machine};
 use crate::settings::settings;
 use crate::status::Status;
@@ -139,11 +140,11 @@ pub unsafe extern "C" fn cuMemAllocHost_v2(at: *mut *mut c_void, bytes: usize) -
         if bytes == 0 {
             return Err(misuse(Status::INVALID_VALUE, "cuMemAllocHost of no bytes"));
         }
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let protection = host::PROT_READ | host::PROT_WRITE;
+        let flags = host::MAP_PRIVATE | host::MAP_ANONYMOUS | host::MAP_NORESERVE;
         // SAFETY: new memory of nobody else.
-        let start = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
+        let start = unsafe { host::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        if start == host::MAP_FAILED {
             return Err(Status::OUT_OF_MEMORY);
         }
         machine.pinned.insert(start as usize, bytes);
@@ -154,8 +155,11 @@ pub unsafe extern "C" fn cuMemAllocHost_v2(at: *mut *mut c_void, bytes: usize) -
 }
 
 /// `cuMemFreeHost`. Memory that a copy in a queue still needs is a finding.
+///
+/// # Safety
+/// Nobody uses the memory any more.
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemFreeHost(at: *mut c_void) -> Status {
+pub unsafe extern "C" fn cuMemFreeHost(at: *mut c_void) -> Status {
     let mut machine = machine();
     let mut give_back = || {
         let start = at as usize;
@@ -164,9 +168,9 @@ pub extern "C" fn cuMemFreeHost(at: *mut c_void) -> Status {
         };
         let needed = machine.streams.iter().any(|stream| {
             stream.queue.iter().any(|queued| match &queued.task {
-                Task::Copy(copy) => [copy.from, copy.to].iter().any(|side| {
-                    !side.is_device && (start..start + bytes).contains(&side.at)
-                }),
+                Task::Copy(copy) => [copy.from, copy.to]
+                    .iter()
+                    .any(|side| !side.is_device && (start..start + bytes).contains(&side.at)),
                 _ => false,
             })
         });
@@ -176,7 +180,7 @@ pub extern "C" fn cuMemFreeHost(at: *mut c_void) -> Status {
             return Err(misuse(Status::INVALID_VALUE, text));
         }
         // SAFETY: the mapping of `cuMemAllocHost`, which no work needs any more.
-        unsafe { libc::munmap(at, bytes) };
+        unsafe { host::munmap(at, bytes) };
         Ok(())
     };
     answer(give_back())
@@ -189,12 +193,7 @@ fn is_pinned(machine: &Machine, at: usize, bytes: usize) -> bool {
 
 /// Gives a copy to a stream: pageable memory of the host is read at once and written before the call returns.
 /// Source: CUDA Driver API, "API synchronization behavior".
-fn give_copy(
-    machine: &mut Machine,
-    stream: Handle,
-    mut copy: Copy,
-    of: &'static str,
-) -> Done {
+fn give_copy(machine: &mut Machine, stream: Handle, mut copy: Copy, of: &'static str) -> Done {
     let stream = stream_of(machine, stream, of)?;
     let span = |pitch: usize| {
         if copy.rows == 0 { 0 } else { (copy.rows - 1) * pitch + copy.width }
@@ -270,12 +269,7 @@ pub unsafe extern "C" fn cuMemcpyDtoHAsync_v2(
 
 /// `cuMemcpyDtoDAsync_v2`.
 #[unsafe(no_mangle)]
-pub extern "C" fn cuMemcpyDtoDAsync_v2(
-    to: u64,
-    from: u64,
-    bytes: usize,
-    stream: Handle,
-) -> Status {
+pub extern "C" fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: Handle) -> Status {
     let (from, to) = (row(from as usize, true), row(to as usize, true));
     let copy = Copy { from, to, width: bytes, rows: 1, staged: None };
     answer(give_copy(&mut machine(), stream, copy, "cuMemcpyDtoDAsync"))
@@ -353,4 +347,3 @@ pub extern "C" fn cuMemsetD8Async(at: u64, byte: c_uchar, bytes: usize, stream: 
     };
     answer(give())
 }
-

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::context::{SHARED_BYTES, most_shared_bytes};
 use super::{Handle, Tag, answer, current, misuse, put};
 use crate::compiler::Image;
+use crate::host;
 use crate::machine::{Machine, machine};
 use crate::settings::settings;
 use crate::status::Status;
@@ -37,13 +38,13 @@ fn open(library: &Path) -> Result<(Vec<Entry>, usize), String> {
     // SAFETY: a library that `compiler.rs` made, which runs nothing of its own when it is loaded; both symbols
     // are what `softcuda.h` defines them to be.
     unsafe {
-        let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-        let error = || CStr::from_ptr(libc::dlerror()).to_string_lossy().into_owned();
+        let handle = host::dlopen(path.as_ptr(), host::RTLD_NOW | host::RTLD_LOCAL);
+        let error = || CStr::from_ptr(host::dlerror()).to_string_lossy().into_owned();
         if handle.is_null() {
             return Err(error());
         }
-        let entries = libc::dlsym(handle, c"softcuda_entries".as_ptr()).cast::<Entry>();
-        let shared = libc::dlsym(handle, c"softcuda_shared_bytes".as_ptr()).cast::<u64>();
+        let entries = host::dlsym(handle, c"softcuda_entries".as_ptr()).cast::<Entry>();
+        let shared = host::dlsym(handle, c"softcuda_shared_bytes".as_ptr()).cast::<u64>();
         if entries.is_null() || shared.is_null() {
             return Err("the library has no kernels".into());
         }
@@ -110,9 +111,11 @@ pub unsafe extern "C" fn cuModuleGetFunction(
         let module = number.and_then(|number| machine.modules.get(number)).ok_or_else(|| {
             misuse(Status::INVALID_HANDLE, "cuModuleGetFunction of what is no module")
         })?;
-        // SAFETY: promised by the caller; names of entries are texts in a loaded library.
+        // SAFETY: promised by the caller.
         let name = unsafe { CStr::from_ptr(name) };
-        let found = module.entries.iter().find(|of| unsafe { CStr::from_ptr(of.name) } == name);
+        // SAFETY: names of entries are texts in a loaded library.
+        let is_it = |of: &&Entry| unsafe { CStr::from_ptr(of.name) } == name;
+        let found = module.entries.iter().find(is_it);
         let entry = *found.ok_or(Status::NOT_FOUND)?;
         let name = name.to_string_lossy().into_owned();
         let (device, static_shared) = (module.device, module.static_shared);

@@ -7,6 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::arena::Arena;
 use crate::finding::found;
+use crate::host;
 use crate::machine::Machine;
 use crate::settings::settings;
 
@@ -87,13 +88,13 @@ fn shared() -> usize {
     static SHARED: OnceLock<usize> = OnceLock::new();
     *SHARED.get_or_init(|| {
         let (all, guard) = (SHARED_BYTES + 4096, 4096);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = host::MAP_PRIVATE | host::MAP_ANONYMOUS;
+        let protection = host::PROT_READ | host::PROT_WRITE;
         // SAFETY: new memory, whose last page is then protected.
         unsafe {
-            let start = libc::mmap(ptr::null_mut(), all, protection, flags, -1, 0);
-            assert!(start != libc::MAP_FAILED, "softcuda: no memory for shared memory");
-            libc::mprotect(start.byte_add(SHARED_BYTES), guard, libc::PROT_NONE);
+            let start = host::mmap(ptr::null_mut(), all, protection, flags, -1, 0);
+            assert!(start != host::MAP_FAILED, "softcuda: no memory for shared memory");
+            host::mprotect(start.byte_add(SHARED_BYTES), guard, host::PROT_NONE);
             start as usize + SHARED_BYTES
         }
     })
@@ -122,7 +123,9 @@ impl Machine {
             let is_pinned = is_pinned.is_some_and(|(start, bytes)| *value < start + bytes);
             if *value != 0 && !self.arena.has(*value) && !is_pinned {
                 let of = &launch.name;
-                return Err(format!("{of}: `{name}` is {value:#x}, which is no memory of a device"));
+                return Err(format!(
+                    "{of}: `{name}` is {value:#x}, which is no memory of a device"
+                ));
             }
         }
         self.arena.now.arguments = pointers;

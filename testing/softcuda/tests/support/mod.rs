@@ -1,7 +1,9 @@
 //! What the tests share: a device, kernels from texts, memory; every call must succeed unless a test says so.
 #![allow(dead_code, reason = "each test uses some of it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use std::ffi::{CString, c_void};
+use std::process::Command;
 use std::ptr;
 
 use softcuda::driver::Handle;
@@ -81,7 +83,17 @@ pub fn run(of: Handle, threads: u32, shared_bytes: u32, on: Handle, values: &[u6
     // SAFETY: as many values as parameters, by the tests.
     unsafe {
         launch::cuLaunchKernel(
-            of, 1, 1, 1, threads, 1, 1, shared_bytes, on, pointers, ptr::null_mut(),
+            of,
+            1,
+            1,
+            1,
+            threads,
+            1,
+            1,
+            shared_bytes,
+            on,
+            pointers,
+            ptr::null_mut(),
         )
     }
 }
@@ -109,5 +121,20 @@ pub fn assert_found(parts: &[&str]) {
     assert_eq!(found.len(), 1, "{found:#?}");
     for part in parts {
         assert!(found[0].contains(part), "`{part}` is not in: {}", found[0]);
+    }
+}
+
+/// Runs a test in a process of its own, with every order of streams that a few seeds give.
+pub fn alone(name: &str, test: fn()) {
+    if std::env::var_os("SOFTCUDA_ALONE").is_some() {
+        return test();
+    }
+    for seed in 0..6 {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args([name, "--exact", "--nocapture"]).env("SOFTCUDA_ALONE", "1");
+        let output = again.env("GENESIS_SOFTCUDA_SEED", seed.to_string()).output().unwrap();
+        let said =
+            String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "seed {seed}: {said}");
     }
 }
