@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::launcher::{Launcher, findings};
-use crate::stage::{cargo, has_subcommand, must_succeed, shown};
+use crate::stage::{WITH_DEVICES, cargo, has_subcommand, must_succeed, shown};
 
 /// The device tests of the kernels. Those on large arrays show what a real device does under load, and take
 /// hours on a CPU.
@@ -99,19 +99,18 @@ impl Programs<'_> {
         let filter = if self.quick { QUICK } else { KERNELS };
         let mut command = cargo(
             self.root,
-            &["nextest", "run", "--package", "genesis-kernels", "--features", "cuda,wgpu"],
+            &[&["nextest", "run", "--workspace", "--lib"][..], &WITH_DEVICES].concat(),
         );
-        command.args(["--no-fail-fast", "-E", filter]).env(runner_variable(), runner);
+        let filter = format!("package(genesis-kernels) and ({filter})");
+        command.args(["--no-fail-fast", "-E", &filter]).env(runner_variable(), runner);
         must_succeed(command)?;
         findings(&report)
     }
 
     /// The program, with CUDA.
     pub(super) fn build_genesis(&self) -> Result<()> {
-        must_succeed(cargo(
-            self.root,
-            &["build", "--package", "genesis", "--features", "cuda,wgpu"],
-        ))
+        let arguments = [&["build", "--workspace", "--bin", "genesis"][..], &WITH_DEVICES].concat();
+        must_succeed(cargo(self.root, &arguments))
     }
 
     /// `genesis doctor` finds the device.
