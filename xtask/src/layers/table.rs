@@ -182,6 +182,7 @@ const XTASK: House = House {
             ("layers", "arrows between crates and rooms"),
             ("nvrtc", "CUDA kernels through NVIDIA's compiler"),
             ("setup", "hooks of git"),
+            ("softcuda", "the whole of CUDA on a driver in software"),
             ("test_run", "tests, counted"),
             ("tidy", "the rules of STYLE.md"),
         ],
