@@ -143,6 +143,12 @@ HOOK void __tsan_vptr_update(void*, void*) {}
 
 constexpr int warpSize = 32;
 
+struct uint3 {
+    unsigned x, y, z;
+};
+inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
+typedef uint3 dim3;
+
 // Functions of CUDA that emulator.h lacks, since no kernel of ours calls them.
 inline float max(float a, float b) { return fmaxf(a, b); }
 inline float min(float a, float b) { return fminf(a, b); }
@@ -235,3 +241,5 @@ T atomicCAS(T* at, std::common_type_t<T> expected, std::common_type_t<T> value) 
 }
 
 #include "numbers.h"
+
+#include "fragments.h"

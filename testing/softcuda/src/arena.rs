@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An access is refused outside of allocations, before the allocation or after the freeing in the order of
-//! streams, on a byte that nobody wrote, and where nothing orders it with the last access that conflicts: not
+//! streams, on a byte that nobody wrote (cubecl's kernels load first and decide afterwards, so they get NaN there), and where nothing orders it with the last access that conflicts: not
 //! when the bytes happen to be wrong in this run. Addresses are never given out twice. Not here: which work is
 //! ordered with which, except for the clock of the one that runs.
 
@@ -22,6 +22,8 @@ const GRANULE_BYTES: usize = 16;
 /// Reserved, not used: memory of the machine is taken as it is written.
 const LARGEST_BYTES: usize = 1 << 36;
 const SMALLEST_BYTES: usize = 1 << 30;
+/// NaN in every type of float.
+const POISON: u8 = 0xFF;
 /// Streams whose last access to an allocation is remembered.
 const TOUCHES: usize = 8;
 /// Streams whose last reading of a granule is remembered.
@@ -74,6 +76,9 @@ pub(crate) struct Now {
     pub(crate) device: usize,
     /// By stream, the last turn that is ordered before it.
     pub(crate) clock: Vec<u32>,
+    pub(crate) name: String,
+    /// Does it get numbers that are none where nobody wrote, instead of an error?
+    pub(crate) may_read_unwritten: bool,
     /// Names and values of its pointers, to name them in findings.
     pub(crate) arguments: Vec<(String, usize)>,
 }
@@ -256,6 +261,16 @@ impl Arena {
         format!("{} (stream {stream}, turn {turn})", self.names[name as usize])
     }
 
+    /// What nobody wrote is no number from now on.
+    pub(crate) fn poison(&mut self, at: usize, bytes: usize) {
+        let start = self.range().start;
+        for place in at - start..(at + bytes - start).min(self.memory.bytes()) {
+            if !self.written.is_filled(place, 1, 1) {
+                self.memory.fill(place, 1, POISON);
+            }
+        }
+    }
+
     /// The work that runs reads or writes: refused with the reason when it may not.
     pub(crate) fn touch(&mut self, at: usize, bytes: usize, writes: bool) -> Result<(), String> {
         if bytes == 0 {
@@ -275,7 +290,10 @@ impl Arena {
         if writes {
             self.written.fill(first, bytes, 1);
         } else if !self.written.is_filled(first, bytes, 1) {
-            return Err(self.refused(place, "nobody wrote it before"));
+            if !self.now.may_read_unwritten {
+                return Err(self.refused(place, "nobody wrote it before"));
+            }
+            self.poison(at, bytes);
         }
         Ok(())
     }

@@ -18,13 +18,15 @@ use crate::settings::settings;
 const EMULATOR: &str = include_str!(env!("SOFTCUDA_EMULATOR"));
 const SOFTCUDA: &str = include_str!("../cuda/softcuda.h");
 const NUMBERS: &str = include_str!("../cuda/numbers.h");
+const FRAGMENTS: &str = include_str!("../cuda/fragments.h");
 const COMPILER: &str = "c++";
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "-std=c++17",
     "-O1",
     "-fPIC",
     "-fvisibility=hidden",
     "-ffp-contract=off",
+    "-fno-strict-aliasing",
     "-fsanitize=alignment,bounds,shift",
     "-fsanitize-undefined-trap-on-error",
     // Calls before every access, which `softcuda.h` defines; nothing of the sanitizer itself.
@@ -33,6 +35,9 @@ const OPTIONS: [&str; 11] = [
     "-w",
     "-Winvalid-pch",
 ];
+
+/// What a program without a name is called.
+const UNNAMED: &str = "unnamed";
 
 const MAGIC: &str = "softcuda image 1";
 
@@ -71,6 +76,11 @@ impl Image {
         }
         let target = lines.next()?.strip_prefix("// .target ")?.to_owned();
         Some(Self { target, file: lines.next()?.to_owned() })
+    }
+
+    /// A program without a name is one that cubecl generated.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.file.starts_with(UNNAMED)
     }
 
     /// Where the library is.
@@ -112,7 +122,7 @@ fn folder() -> PathBuf {
 
 fn hash(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (EMULATOR, SOFTCUDA, NUMBERS, COMPILER, OPTIONS).hash(&mut hasher);
+    (EMULATOR, SOFTCUDA, NUMBERS, FRAGMENTS, COMPILER, OPTIONS).hash(&mut hasher);
     of.hash(&mut hasher);
     hasher.finish()
 }
@@ -123,7 +133,7 @@ pub(crate) fn compile(source: &Source) -> Result<Image, String> {
     let key = hash((name, text, headers, defines, include_paths));
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let stem: String = name.chars().map(plain).collect();
-    let stem = if stem.is_empty() { "unnamed" } else { &stem };
+    let stem = if stem.is_empty() { UNNAMED } else { &stem };
     let image = Image { target: target.clone(), file: format!("{stem}-{key:016x}.so") };
     let library = image.library();
     if !library.exists() {
@@ -152,6 +162,8 @@ fn build(source: &Source, library: &Path) -> Result<(), String> {
     // Without the sanitizers: nothing of theirs is linked.
     let mut link = Command::new(COMPILER);
     run(link.args(["-shared", "unit.o", "-o", "unit.so"]).current_dir(&own))?;
+    // Beside the library, for whoever reads a finding.
+    fs::rename(own.join("source.cu"), library.with_extension("cu")).map_err(said)?;
     fs::rename(own.join("unit.so"), library).map_err(said)?;
     fs::remove_dir_all(own).map_err(said)
 }
@@ -165,8 +177,13 @@ fn headers() -> Result<PathBuf, String> {
     let said = |error: io::Error| format!("softcuda cannot write {all:?}: {error}");
     let own = all.with_extension(unique());
     fs::create_dir_all(&own).map_err(said)?;
-    for (name, text) in [("emulator.h", EMULATOR), ("softcuda.h", SOFTCUDA), ("numbers.h", NUMBERS)]
-    {
+    let texts = [
+        ("emulator.h", EMULATOR),
+        ("softcuda.h", SOFTCUDA),
+        ("numbers.h", NUMBERS),
+        ("fragments.h", FRAGMENTS),
+    ];
+    for (name, text) in texts {
         fs::write(own.join(name), text).map_err(said)?;
     }
     let mut command = Command::new(COMPILER);

@@ -70,7 +70,7 @@ impl Machine {
             return;
         }
         let Queued { work, clock, task, .. } = queued;
-        self.arena.start(Now { work, stream, device, clock, arguments: Vec::new() });
+        self.arena.start(Now { work, stream, device, clock, ..Now::default() });
         let done = match task {
             Task::Kernel(launch) => self.run_kernel(*launch),
             Task::Copy(copy) => self.run_copy(&copy),

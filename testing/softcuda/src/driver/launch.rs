@@ -105,9 +105,10 @@ pub unsafe extern "C" fn cuLaunchKernel(
         within_limits(&of, grid, block, shared_bytes)?;
         // SAFETY: promised by the caller.
         let values = unsafe { values(&of, parameters)? };
-        let Function { entry, name, .. } = of;
-        let launch = Launch { entry, name: name.clone(), grid, block, shared_bytes, values };
-        machine.give(stream, &format!("`{name}`"), Task::Kernel(Box::new(launch)));
+        let Function { entry, name, is_generated, .. } = of;
+        let title = format!("`{name}`");
+        let launch = Launch { entry, name, is_generated, grid, block, shared_bytes, values };
+        machine.give(stream, &title, Task::Kernel(Box::new(launch)));
         Ok(())
     };
     answer(launch())

@@ -17,6 +17,7 @@ use crate::work::Entry;
 pub(crate) struct Module {
     device: usize,
     entries: Vec<Entry>,
+    is_generated: bool,
     /// Shared memory that its kernels take without being asked, at most.
     static_shared: usize,
 }
@@ -27,6 +28,7 @@ pub(crate) struct Function {
     pub(crate) device: usize,
     pub(crate) entry: Entry,
     pub(crate) name: String,
+    pub(crate) is_generated: bool,
     pub(crate) static_shared: usize,
     /// What its attribute allows.
     pub(crate) most_dynamic: usize,
@@ -78,7 +80,8 @@ pub unsafe extern "C" fn cuModuleLoadData(module: *mut Handle, image: *const c_v
         let (entries, static_shared) = open(&image.library()).map_err(|error| {
             misuse(Status::INVALID_IMAGE, &format!("a compiled module is gone: {error}"))
         })?;
-        machine.modules.push(Module { device, entries, static_shared });
+        let is_generated = image.is_generated();
+        machine.modules.push(Module { device, entries, is_generated, static_shared });
         let number = machine.modules.len() as u64 - 1;
         // SAFETY: promised by the caller.
         unsafe { put(module, Tag::Module.handle(number), "cuModuleLoadData") }
@@ -118,9 +121,16 @@ pub unsafe extern "C" fn cuModuleGetFunction(
         let found = module.entries.iter().find(is_it);
         let entry = *found.ok_or(Status::NOT_FOUND)?;
         let name = name.to_string_lossy().into_owned();
-        let (device, static_shared) = (module.device, module.static_shared);
+        let Module { device, is_generated, static_shared, .. } = *module;
         let most_dynamic = SHARED_BYTES.saturating_sub(static_shared);
-        machine.functions.push(Function { device, entry, name, static_shared, most_dynamic });
+        machine.functions.push(Function {
+            device,
+            entry,
+            name,
+            is_generated,
+            static_shared,
+            most_dynamic,
+        });
         let number = machine.functions.len() as u64 - 1;
         // SAFETY: promised by the caller.
         unsafe { put(function, Tag::Function.handle(number), "cuModuleGetFunction") }

@@ -52,6 +52,8 @@ struct Grid {
 pub(crate) struct Launch {
     pub(crate) entry: Entry,
     pub(crate) name: String,
+    /// Was it generated, by cubecl?
+    pub(crate) is_generated: bool,
     pub(crate) grid: [u32; 3],
     pub(crate) block: [u32; 3],
     pub(crate) shared_bytes: usize,
@@ -73,7 +75,9 @@ unsafe extern "C" fn access(at: u64, bytes: u64, writes: c_int) -> *const c_char
     match arena.touch(at, bytes, writes != 0) {
         Ok(()) => ptr::null(),
         Err(text) if settings().continues => {
-            found(&text);
+            let of = arena.now.name.as_str();
+            found(&format!("{of} {text}"));
+            arena.poison(at, bytes);
             ptr::null()
         }
         Err(text) => {
@@ -129,6 +133,8 @@ impl Machine {
             }
         }
         self.arena.now.arguments = pointers;
+        self.arena.now.name.clone_from(&launch.name);
+        self.arena.now.may_read_unwritten = launch.is_generated;
         let done = self.run_grid(&mut launch);
         let of = self.counters.kernels.entry(launch.name).or_default();
         of.launches += 1;

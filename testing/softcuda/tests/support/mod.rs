@@ -52,8 +52,8 @@ pub fn kernel(text: &str, name: &str) -> Handle {
     // SAFETY: texts end in zeros and live, places are written.
     unsafe {
         let mut program = ptr::null_mut();
-        let (none, name_of) = (ptr::null(), ptr::null());
-        nvrtc::nvrtcCreateProgram(&raw mut program, source.as_ptr(), name_of, 0, none, none);
+        let (none, file) = (ptr::null(), c"planted.cu".as_ptr());
+        nvrtc::nvrtcCreateProgram(&raw mut program, source.as_ptr(), file, 0, none, none);
         let compiled = nvrtc::nvrtcCompileProgram(program, 1, options.as_ptr());
         let mut size = 0;
         if compiled.0 != 0 {
