@@ -30,6 +30,7 @@ const SCHEMA: House = House {
     folder: "schema",
     floors: &[&[
         ("atoms", "structures, their edges, packed batches of graphs"),
+        ("elements", "symbols of the elements"),
         ("seed", "named random streams"),
         ("tokens", "packed batches of sequences"),
     ]],
