@@ -6,21 +6,20 @@
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
+use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
-
-use crate::Kernels;
 
 /// A tensor of the autodiff backend over `B`: a primitive of `B` and its graph node.
 pub(crate) type Tracked<B, C> = FloatTensor<Autodiff<B, C>>;
 
 /// The float primitive inside `x`.
-pub(crate) fn primitive<B: Kernels, const D: usize>(x: Tensor<B, D>) -> FloatTensor<B> {
+pub(crate) fn primitive<B: Backend, const D: usize>(x: Tensor<B, D>) -> FloatTensor<B> {
     x.into_primitive().tensor()
 }
 
 /// The tensor around a float primitive.
-pub(crate) fn tensor<B: Kernels, const D: usize>(x: FloatTensor<B>) -> Tensor<B, D> {
+pub(crate) fn tensor<B: Backend, const D: usize>(x: FloatTensor<B>) -> Tensor<B, D> {
     Tensor::from_primitive(TensorPrimitive::Float(x))
 }
 
@@ -33,7 +32,7 @@ pub(crate) fn register<B, C, O, const N: usize>(
     state: impl FnOnce() -> O::State,
 ) -> Tracked<B, C>
 where
-    B: Kernels,
+    B: Backend,
     C: CheckpointStrategy,
     O: Backward<B, N>,
 {
@@ -45,7 +44,7 @@ where
 }
 
 /// The stand-in for an optional parent that is absent: an empty tensor nothing depends on.
-pub(crate) fn absent<B: Kernels, C: CheckpointStrategy>(like: &Tracked<B, C>) -> Tracked<B, C> {
+pub(crate) fn absent<B: Backend, C: CheckpointStrategy>(like: &Tracked<B, C>) -> Tracked<B, C> {
     let device = B::float_device(&like.primitive);
     let empty = Tensor::<B, 1>::empty([0], &device);
     primitive(Tensor::<Autodiff<B, C>, 1>::from_inner(empty))

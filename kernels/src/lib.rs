@@ -6,24 +6,15 @@
 //! default body, so a backend is correct on day one and a kernel written for it is an override.
 //! Not here: networks (`genesis_model`), files, process groups, random streams.
 
-mod backend;
-mod backend_autodiff;
-mod backend_cpu;
-#[cfg(feature = "cuda")]
-mod backend_cuda;
-#[cfg(feature = "cuda")]
-mod backend_plain;
-#[cfg(feature = "wgpu")]
-mod backend_wgpu;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
+mod dispatch;
 mod families;
 mod graph;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 mod machine;
 mod memo;
 pub mod oracle;
-pub mod registry;
 pub mod roofline;
 pub mod shape;
 pub mod wigner;
@@ -37,9 +28,8 @@ pub use machine::cuda;
 #[cfg(feature = "wgpu")]
 pub use machine::wgpu;
 
-pub use backend::Kernels;
 pub use burn::backend::Autodiff;
-pub use cpu::{Awake, Cpu};
+pub use cpu::{Awake, Cpu, Host};
 pub use families::adamw::{AdamwStep, AmsgradState};
 pub use families::attention::AttentionProblem;
 pub use families::channel_linear::{ChannelLinear, DegreeMap};

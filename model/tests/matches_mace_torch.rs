@@ -17,7 +17,7 @@ mod structures;
 use std::collections::BTreeSet;
 
 use burn::tensor::Tensor;
-use genesis_kernels::{AdamwStep, AmsgradState, Cpu, Kernels};
+use genesis_kernels::{AdamwStep, AmsgradState, Cpu, adamw};
 use genesis_model::{
     Params,
     equivariant::{
@@ -197,7 +197,7 @@ fn amsgrad(
     for (at, (param, gradient)) in params.values().iter().zip(gradients).enumerate() {
         let [first, second, largest] = [0, 1, 2].map(|moment| state[moment][at].clone());
         let before = AmsgradState { param: param.clone(), first, second, largest };
-        let after = Cpu::amsgrad(before, gradient, &step);
+        let after = adamw::amsgrad(before, gradient, &step);
         state[0][at] = after.first;
         state[1][at] = after.second;
         state[2][at] = after.largest;

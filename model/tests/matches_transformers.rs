@@ -17,7 +17,7 @@ mod support;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::tensor::Tensor;
-use genesis_kernels::{AdamwStep, Cpu, Kernels};
+use genesis_kernels::{AdamwStep, Cpu, adamw};
 use genesis_model::{
     Packed, Params, Transformer, TransformerConfig,
     hugging_face::{Canonical, Preserved, canonical_name, config_from_json},
@@ -191,7 +191,7 @@ fn ten_adamw_steps_follow_the_reference_curve() {
                     step: step as u64 + 1,
                     grad_scale: 1.0,
                 };
-                let (value, m, v) = <Cpu as Kernels>::adamw(
+                let (value, m, v) = adamw::adamw(
                     params.values()[i].clone(),
                     gradient.div_scalar(labels),
                     first[i].clone(),

@@ -12,7 +12,7 @@
 mod support;
 
 use burn::tensor::Tensor;
-use genesis_kernels::{AdamwStep, Cpu, Kernels, Precision};
+use genesis_kernels::{AdamwStep, Cpu, Precision, adamw};
 use genesis_model::{Mode, ModelConfig, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::{Seeds, TokenBatch};
 use support::{FAMILIES, batch, config, loss_and_gradients, params, to_vec};
@@ -45,7 +45,7 @@ fn train(config: &TransformerConfig, batch: &TokenBatch, steps: u64) -> f32 {
             let value = params.values()[i].clone();
             let gradient = gradient.div_scalar(labels);
             let (m, v) = (first[i].clone(), second[i].clone());
-            let (value, m, v) = <Cpu as Kernels>::adamw(value, gradient, m, v, &step);
+            let (value, m, v) = adamw::adamw(value, gradient, m, v, &step);
             values.push(value);
             (first[i], second[i]) = (m, v);
         }

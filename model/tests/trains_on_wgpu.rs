@@ -15,7 +15,9 @@ mod support;
 
 use burn::tensor::{Device, FloatDType, Tensor};
 use genesis_kernels::oracle::{Oracle, assert_matches, assert_within};
-use genesis_kernels::{AdamwStep, AmsgradState, Autodiff, Cpu, Kernels, Precision, Wgpu, wgpu};
+use genesis_kernels::{
+    AdamwStep, AmsgradState, Autodiff, Cpu, Kernels, Precision, Wgpu, adamw, wgpu,
+};
 use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Penalty, loss_and_gradients};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::atoms::{Frame, GraphBatch};
@@ -85,7 +87,7 @@ fn transformer_losses<B: Kernels>(
         params.replace(|_, value| {
             let (m, v) = (first[at].clone(), second[at].clone());
             let gradient = gradients.next().unwrap();
-            let (value, m, v) = <B as Kernels>::adamw(value, gradient, m, v, &step(number, 0.1));
+            let (value, m, v) = adamw::adamw(value, gradient, m, v, &step(number, 0.1));
             (first[at], second[at]) = (m, v);
             at += 1;
             value
@@ -121,7 +123,7 @@ fn mace_losses<B: Kernels>(
             let (gradient, state) = inputs.next().unwrap();
             let [first, second, largest] = state.clone();
             let old = AmsgradState { param, first, second, largest };
-            let new = <B as Kernels>::amsgrad(old, gradient, &step(number, 0.0));
+            let new = adamw::amsgrad(old, gradient, &step(number, 0.0));
             *state = [new.first, new.second, new.largest];
             new.param
         });

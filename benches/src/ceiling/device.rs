@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use burn::tensor::{DType, Distribution, FloatDType, Tensor};
-use genesis_kernels::{Kernels, Precision, WeightLayout};
+use genesis_kernels::{Kernels, Precision, WeightLayout, linear};
 use genesis_train::trainer::gate::name_of;
 
 use super::{Bandwidth, Ceilings};
@@ -51,7 +51,7 @@ fn largest_product<B: Kernels>(device: &B::Device, dtype: FloatDType, precision:
         let [x, w] = [0; 2].map(random);
         let seconds = best_of::<B>(device, || {
             let (x, w) = (x.clone(), w.clone());
-            black_box(<B as Kernels>::linear(x, w, None, WeightLayout::OutIn, precision));
+            black_box(linear::linear(x, w, None, WeightLayout::OutIn, precision));
         });
         best = best.max(2.0 * (side as f64).powi(3) / seconds);
         if seconds > LONG_S {

@@ -88,16 +88,16 @@ fn convolutions<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> 
     };
     vec![
         case("forward", convolution::roofline::forward(&paths, extent), |(_, h, y, r), p| {
-            black_box(B::convolution(h, y, r, p));
+            black_box(convolution::convolution(h, y, r, p));
         }),
         case("features", convolution::roofline::features(&paths, extent), |(g, _, y, r), p| {
-            black_box(B::convolution_features(g, y, r, p));
+            black_box(convolution::convolution_features(g, y, r, p));
         }),
         case("harmonics", convolution::roofline::harmonics(&paths, extent), |(g, h, _, r), p| {
-            black_box(B::convolution_harmonics(g, h, r, p));
+            black_box(convolution::convolution_harmonics(g, h, r, p));
         }),
         case("radial", convolution::roofline::radial(&paths, extent), |(g, h, y, _), p| {
-            black_box(B::convolution_radial(g, h, y, p));
+            black_box(convolution::convolution_radial(g, h, y, p));
         }),
     ]
 }
@@ -165,22 +165,22 @@ fn contractions<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> 
     let moving = contraction::roofline::moving;
     vec![
         case("forward", forward, |[x, _, _, k], p| {
-            black_box(B::contraction(x, k, p));
+            black_box(contraction::contraction(x, k, p));
         }),
         case("input", input, |[x, _, g, k], p| {
-            black_box(B::contraction_input(g, x, k, p));
+            black_box(contraction::contraction_input(g, x, k, p));
         }),
         case("coefficients", coefficients, |[x, _, g, _], p| {
-            black_box(B::contraction_coefficients(g, x, SPECIES, p));
+            black_box(contraction::contraction_coefficients(g, x, SPECIES, p));
         }),
         case("tangent", moving(forward), |[x, v, _, k], p| {
-            black_box(B::contraction_tangent(v, x, k, p));
+            black_box(contraction::contraction_tangent(v, x, k, p));
         }),
         case("input_tangent", moving(input), |[x, v, g, k], p| {
-            black_box(B::contraction_input_tangent(v, g, x, k, p));
+            black_box(contraction::contraction_input_tangent(v, g, x, k, p));
         }),
         case("coefficients_tangent", moving(coefficients), |[x, v, g, _], p| {
-            black_box(B::contraction_coefficients_tangent(v, g, x, SPECIES, p));
+            black_box(contraction::contraction_coefficients_tangent(v, g, x, SPECIES, p));
         }),
     ]
 }
@@ -206,14 +206,14 @@ fn channel_maps<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> 
     let mut all = Vec::new();
     for by_species in [false, true] {
         all.push(case("forward", by_species, |x, w, map| {
-            black_box(B::channel_linear(x, w, map));
+            black_box(channel_linear::channel_linear(x, w, map));
         }));
         all.push(case("input", by_species, |x, w, map| {
             let rows = x.dims()[1];
-            black_box(B::channel_linear_input(x, w, rows, map));
+            black_box(channel_linear::channel_linear_input(x, w, rows, map));
         }));
         all.push(case("weight", by_species, |x, _, map| {
-            black_box(B::channel_linear_weight(x.clone(), x, map));
+            black_box(channel_linear::channel_linear_weight(x.clone(), x, map));
         }));
     }
     all
@@ -244,7 +244,7 @@ fn networks<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> Vec<
             move |at| {
                 let ((curve, weights, _), network) = (tensors(at, &network), network.clone());
                 Box::new(move || {
-                    black_box(B::silu_network(curve.clone(), weights.clone(), &network));
+                    black_box(silu_network::silu_network(curve.clone(), weights.clone(), &network));
                 })
             },
         ),
@@ -252,7 +252,7 @@ fn networks<B: Kernels>(at: &Place<B>, a: Atoms, arithmetic: Arithmetic) -> Vec<
             let ((curve, weights, grad), network) = (tensors(at, &second), second.clone());
             Box::new(move || {
                 let (g, x, w) = (grad.clone(), curve.clone(), weights.clone());
-                black_box(B::silu_network_backward(g, x, w, &network));
+                black_box(silu_network::silu_network_backward(g, x, w, &network));
             })
         }),
     ]
@@ -273,14 +273,17 @@ fn harmonics<B: Kernels>(at: &Place<B>, a: Atoms) -> Vec<KernelCase> {
             move |at| {
                 let vectors = at.normal([count, 3], F32);
                 Box::new(move || {
-                    black_box(B::spherical_harmonics(vectors.clone(), HARMONICS));
+                    black_box(spherical_harmonics::spherical_harmonics(vectors.clone(), HARMONICS));
                 })
             },
         ),
         KernelCase::new(at, ["spherical_harmonics", "backward"], shape, F32, backward, move |at| {
             let (grad, vectors) = (at.normal([count, columns], F32), at.normal([count, 3], F32));
             Box::new(move || {
-                black_box(B::spherical_harmonics_backward(grad.clone(), vectors.clone()));
+                black_box(spherical_harmonics::spherical_harmonics_backward(
+                    grad.clone(),
+                    vectors.clone(),
+                ));
             })
         }),
     ]
@@ -294,7 +297,7 @@ fn bessel_functions<B: Kernels>(at: &Place<B>, a: Atoms) -> KernelCase {
     KernelCase::new(at, ["radial_basis", "forward"], shape, F32, work, move |at| {
         let lengths = at.normal([count, 1], F32).abs().add_scalar(0.5);
         Box::new(move || {
-            black_box(B::radial_basis(lengths.clone(), &basis));
+            black_box(radial_basis::radial_basis(lengths.clone(), &basis));
         })
     })
 }
@@ -311,13 +314,13 @@ fn edges<B: Kernels>(at: &Place<B>, a: Atoms) -> Vec<KernelCase> {
         KernelCase::new(at, ["rows", "gather"], shape.clone(), F32, work[0], move |at| {
             let (x, index) = (at.normal([nodes, width], F32), gather.clone());
             Box::new(move || {
-                black_box(B::gather_rows(x.clone(), &index));
+                black_box(rows::gather_rows(x.clone(), &index));
             })
         }),
         KernelCase::new(at, ["rows", "sum"], shape, F32, work[1], move |at| {
             let (x, index) = (at.normal([count, width], F32), sum.clone());
             Box::new(move || {
-                black_box(B::sum_rows(x.clone(), &index));
+                black_box(rows::sum_rows(x.clone(), &index));
             })
         }),
         mixing(at, a),
@@ -337,31 +340,31 @@ fn curves<B: Kernels>(at: &Place<B>, count: usize, width: usize) -> Vec<KernelCa
         case(["slope", "dot_rows"], slope::roofline::dot(count, width, 4), |at, shape| {
             let [a, b] = [0; 2].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(B::dot_rows(a.clone(), b.clone()));
+                black_box(slope::dot_rows(a.clone(), b.clone()));
             })
         }),
         case(["slope", "scale_rows"], slope::roofline::scale(count, width, 4), |at, shape| {
             let (scales, a) = (at.normal([shape[0], 1], F32), at.normal(shape, F32));
             Box::new(move || {
-                black_box(B::scale_rows(scales.clone(), a.clone()));
+                black_box(slope::scale_rows(scales.clone(), a.clone()));
             })
         }),
         case(["silu", "forward"], silu::roofline::forward(elements, 4), |at, shape| {
             let x = at.normal(shape, F32);
             Box::new(move || {
-                black_box(<B as Kernels>::silu(x.clone()));
+                black_box(silu::silu(x.clone()));
             })
         }),
         case(["silu", "slope"], silu::roofline::slope(elements, 4), |at, shape| {
             let [a, x] = [0; 2].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(B::silu_slope(a.clone(), x.clone()));
+                black_box(silu::silu_slope(a.clone(), x.clone()));
             })
         }),
         case(["silu", "bend"], silu::roofline::bend(elements, 4), |at, shape| {
             let [a, b, x] = [0; 3].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(B::silu_bend(a.clone(), b.clone(), x.clone()));
+                black_box(silu::silu_bend(a.clone(), b.clone(), x.clone()));
             })
         }),
     ]
@@ -381,7 +384,7 @@ fn mixing<B: Kernels>(at: &Place<B>, a: Atoms) -> KernelCase {
     KernelCase::new(at, ["row_mixing", "forward"], shape, F32, work, move |at| {
         let (weights, mixing) = (at.normal([SPECIES, k, a.channels], F32), mixing.clone());
         Box::new(move || {
-            black_box(B::mix_rows(weights.clone(), &mixing));
+            black_box(row_mixing::mix_rows(weights.clone(), &mixing));
         })
     })
 }

@@ -60,7 +60,7 @@ fn linears<B: Kernels>(
             let (x, w) = (at.normal([n, i], arithmetic), at.normal([o, i], arithmetic));
             Box::new(move || {
                 let layout = WeightLayout::OutIn;
-                black_box(<B as Kernels>::linear(x.clone(), w.clone(), None, layout, precision));
+                black_box(linear::linear(x.clone(), w.clone(), None, layout, precision));
             })
         }),
         case("input_backward", one, |at, [n, i, o], arithmetic, precision| {
@@ -68,7 +68,7 @@ fn linears<B: Kernels>(
             Box::new(move || {
                 let (g, w) = (g.clone(), w.clone());
                 let layout = WeightLayout::OutIn;
-                black_box(<B as Kernels>::linear_input_backward(g, w, layout, precision));
+                black_box(linear::linear_input_backward(g, w, layout, precision));
             })
         }),
         case("weight_backward", one, |at, [n, i, o], arithmetic, precision| {
@@ -76,7 +76,7 @@ fn linears<B: Kernels>(
             Box::new(move || {
                 let (g, x) = (g.clone(), x.clone());
                 let layout = WeightLayout::OutIn;
-                black_box(<B as Kernels>::linear_weight_backward(g, x, layout, precision));
+                black_box(linear::linear_weight_backward(g, x, layout, precision));
             })
         }),
     ]
@@ -116,17 +116,17 @@ fn attentions<B: Kernels>(
                 let ([q, k, v, _], problem) = (tensors(at), first.clone());
                 Box::new(move || {
                     let (q, k, v) = (q.clone(), k.clone(), v.clone());
-                    black_box(<B as Kernels>::attention(q, k, v, &problem));
+                    black_box(attention::attention(q, k, v, &problem));
                 })
             },
         ),
         KernelCase::new(at, ["attention", "backward"], shape, arithmetic, work[1], move |at| {
             let ([q, k, v, g], problem) = (tensors(at), second.clone());
-            let (o, lse) = <B as Kernels>::attention(q.clone(), k.clone(), v.clone(), &problem);
+            let (o, lse) = attention::attention(q.clone(), k.clone(), v.clone(), &problem);
             Box::new(move || {
                 let [g, q, k, v, o] = [&g, &q, &k, &v, &o].map(Clone::clone);
                 let lse = lse.clone();
-                black_box(<B as Kernels>::attention_backward(g, q, k, v, o, lse, &problem));
+                black_box(attention::attention_backward(g, q, k, v, o, lse, &problem));
             })
         }),
     ]
@@ -147,7 +147,7 @@ fn loss<B: Kernels>(at: &Place<B>, s: Sequences, arithmetic: Arithmetic) -> Kern
         let labels = at.ids(tokens, vocabulary);
         Box::new(move || {
             let (h, w, labels) = (h.clone(), w.clone(), labels.clone());
-            black_box(B::linear_cross_entropy_gradients(h, w, None, labels, precision));
+            black_box(cross_entropy::linear_cross_entropy_gradients(h, w, None, labels, precision));
         })
     })
 }
@@ -165,7 +165,7 @@ fn norms<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
         case("rms_norm", norm::roofline::rms_norm(tokens, width, 4), |at, n, c| {
             let (x, w) = (at.normal([n, c], F32), at.normal([c], F32));
             Box::new(move || {
-                black_box(B::rms_norm(x.clone(), w.clone(), EPSILON));
+                black_box(norm::rms_norm(x.clone(), w.clone(), EPSILON));
             })
         }),
         case(
@@ -174,7 +174,7 @@ fn norms<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
             |at, n, c| {
                 let ([x, g], w) = ([0; 2].map(|_: u8| at.normal([n, c], F32)), at.normal([c], F32));
                 Box::new(move || {
-                    black_box(B::rms_norm_backward(g.clone(), x.clone(), w.clone(), EPSILON));
+                    black_box(norm::rms_norm_backward(g.clone(), x.clone(), w.clone(), EPSILON));
                 })
             },
         ),
@@ -182,7 +182,7 @@ fn norms<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
             let (x, [w, b]) = (at.normal([n, c], F32), [0; 2].map(|_: u8| at.normal([c], F32)));
             Box::new(move || {
                 let (x, w, b) = (x.clone(), w.clone(), b.clone());
-                black_box(<B as Kernels>::layer_norm(x, w, b, EPSILON));
+                black_box(norm::layer_norm(x, w, b, EPSILON));
             })
         }),
         case(
@@ -191,7 +191,7 @@ fn norms<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
             |at, n, c| {
                 let ([x, g], w) = ([0; 2].map(|_: u8| at.normal([n, c], F32)), at.normal([c], F32));
                 Box::new(move || {
-                    black_box(B::layer_norm_backward(g.clone(), x.clone(), w.clone(), EPSILON));
+                    black_box(norm::layer_norm_backward(g.clone(), x.clone(), w.clone(), EPSILON));
                 })
             },
         ),
@@ -206,7 +206,7 @@ fn rows_of_tokens<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
         let x = at.normal([tokens, heads, width], F32);
         let [cos, sin] = [0; 2].map(|_: u8| at.normal([tokens, width / 2], F32));
         Box::new(move || {
-            black_box(B::rotary(x.clone(), cos.clone(), sin.clone()));
+            black_box(rotary::rotary(x.clone(), cos.clone(), sin.clone()));
         })
     });
     let (width, vocabulary) = (s.width, s.vocabulary);
@@ -216,7 +216,7 @@ fn rows_of_tokens<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
         KernelCase::new(at, ["embedding", "forward"], shape.clone(), F32, work, move |at| {
             let (table, ids) = (at.normal([vocabulary, width], F32), at.ids(tokens, vocabulary));
             Box::new(move || {
-                black_box(<B as Kernels>::embedding(table.clone(), ids.clone()));
+                black_box(embedding::embedding(table.clone(), ids.clone()));
             })
         });
     let work = embedding::roofline::backward(tokens, width, vocabulary, 4);
@@ -224,7 +224,7 @@ fn rows_of_tokens<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
         let (grad, ids) = (at.normal([tokens, width], F32), at.ids(tokens, vocabulary));
         Box::new(move || {
             let (grad, ids) = (grad.clone(), ids.clone());
-            black_box(<B as Kernels>::embedding_backward(grad, ids, vocabulary));
+            black_box(embedding::embedding_backward(grad, ids, vocabulary));
         })
     });
     vec![rotary, lookup, gradient]
@@ -242,31 +242,31 @@ fn activations<B: Kernels>(at: &Place<B>, s: Sequences) -> Vec<KernelCase> {
         case(["swiglu", "forward"], swiglu::roofline::forward(count, 4), |at, shape| {
             let [gate, up] = [0; 2].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(B::swiglu(gate.clone(), up.clone()));
+                black_box(swiglu::swiglu(gate.clone(), up.clone()));
             })
         }),
         case(["swiglu", "backward"], swiglu::roofline::backward(count, 4), |at, shape| {
             let [g, gate, up] = [0; 3].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(B::swiglu_backward(g.clone(), gate.clone(), up.clone()));
+                black_box(swiglu::swiglu_backward(g.clone(), gate.clone(), up.clone()));
             })
         }),
         case(["gelu", "forward_erf"], gelu::roofline::forward(count, erf, 4), |at, shape| {
             let x = at.normal(shape, F32);
             Box::new(move || {
-                black_box(<B as Kernels>::gelu(x.clone(), GeluKind::Erf));
+                black_box(gelu::gelu(x.clone(), GeluKind::Erf));
             })
         }),
         case(["gelu", "backward_erf"], gelu::roofline::backward(count, erf, 4), |at, shape| {
             let [g, x] = [0; 2].map(|_: u8| at.normal(shape, F32));
             Box::new(move || {
-                black_box(<B as Kernels>::gelu_backward(g.clone(), x.clone(), GeluKind::Erf));
+                black_box(gelu::gelu_backward(g.clone(), x.clone(), GeluKind::Erf));
             })
         }),
         case(["dropout", "forward"], dropout::roofline::forward(count, 4), |at, shape| {
             let (x, mask) = (at.normal(shape, F32), DropoutMask { rate: 0.1, key: 1, index: 2 });
             Box::new(move || {
-                black_box(B::dropout(x.clone(), &mask));
+                black_box(dropout::dropout(x.clone(), &mask));
             })
         }),
     ]
@@ -297,7 +297,7 @@ fn updates<B: Kernels>(at: &Place<B>, parameters: usize) -> Vec<KernelCase> {
                 let mut state = Some((param, first, second));
                 Box::new(move || {
                     if let Some((param, first, second)) = state.take() {
-                        state = Some(B::adamw(param, grad.clone(), first, second, &step));
+                        state = Some(adamw::adamw(param, grad.clone(), first, second, &step));
                     }
                 })
             },
@@ -313,7 +313,7 @@ fn updates<B: Kernels>(at: &Place<B>, parameters: usize) -> Vec<KernelCase> {
                 let largest = second.clone().mul_scalar(2.0);
                 let mut state = Some(AmsgradState { param, first, second, largest });
                 Box::new(move || {
-                    state = state.take().map(|state| B::amsgrad(state, grad.clone(), &step));
+                    state = state.take().map(|state| adamw::amsgrad(state, grad.clone(), &step));
                 })
             },
         ),
@@ -326,7 +326,7 @@ fn updates<B: Kernels>(at: &Place<B>, parameters: usize) -> Vec<KernelCase> {
             move |at| {
                 let x = at.normal([parameters], F32);
                 Box::new(move || {
-                    black_box(B::sum_of_squares(x.clone()));
+                    black_box(reduce::sum_of_squares(x.clone()));
                 })
             },
         ),

@@ -13,6 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::backend::Backend;
+
 /// How long a thread asks without finding work; a step that computes nothing for so long waits for
 /// a file or another process.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -29,14 +33,30 @@ pub struct Awake {
     wanted: Option<Arc<AtomicBool>>,
 }
 
+/// A backend whose threads may be kept awake for a step.
+pub trait Host: Backend {
+    /// Keeps the threads that run the operations awake; see [`Awake`].
+    fn keep_awake() -> Awake {
+        Awake::none()
+    }
+}
+
+impl Host for Flex {
+    fn keep_awake() -> Awake {
+        Awake::pool()
+    }
+}
+
+impl<B: Backend, C: CheckpointStrategy> Host for Autodiff<B, C> {}
+
 impl Awake {
     /// For backends that do not compute on the pool.
-    pub(crate) fn none() -> Self {
+    fn none() -> Self {
         Self { wanted: None }
     }
 
     /// Of the pool that this thread belongs to, unless it belongs to none or some step has one.
-    pub(crate) fn pool() -> Self {
+    fn pool() -> Self {
         let Some(here) = rayon::current_thread_index() else { return Self::none() };
         if rayon::current_num_threads() == 1 || TAKEN.swap(true, Ordering::Acquire) {
             return Self::none();

@@ -27,7 +27,7 @@ mod turn;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
-pub use awake::Awake;
+pub use awake::{Awake, Host};
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
 pub type Cpu = burn::backend::Flex;

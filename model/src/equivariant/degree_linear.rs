@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{ChannelLinear, DegreeMap, Kernels};
+use genesis_kernels::{ChannelLinear, DegreeMap, Kernels, channel_linear};
 
 /// The map of one layer.
 #[derive(Debug, Clone)]
@@ -36,6 +36,6 @@ impl<B: Kernels> DegreeLinear<B> {
 
     /// `[N, sum of (2 l + 1) P_l, C]` to `[N, sum of 2 l + 1, C]`.
     pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        B::channel_linear(x, self.weights.clone(), &self.map)
+        channel_linear::channel_linear(x, self.weights.clone(), &self.map)
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{ChannelLinear, DegreeMap, Kernels};
+use genesis_kernels::{ChannelLinear, DegreeMap, Kernels, channel_linear};
 
 use super::graph::GraphLayout;
 
@@ -40,6 +40,6 @@ impl<B: Kernels> ElementLinear<B> {
             channels: self.channels,
             species: Some(layout.species.places.clone()),
         };
-        B::channel_linear(x, self.weights.clone(), &map)
+        channel_linear::channel_linear(x, self.weights.clone(), &map)
     }
 }

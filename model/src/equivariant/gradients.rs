@@ -10,6 +10,7 @@ use burn::{
     tensor::{Tensor, backend::Backend},
 };
 use genesis_kernels::Kernels;
+use genesis_kernels::rows;
 use genesis_schema::atoms::GraphBatch;
 
 use super::{
@@ -112,8 +113,8 @@ impl<B: Kernels> LossSums<'_, B> {
 
     fn forces(&self, gradient: &Tensor<B, 2>) -> Tensor<B, 1> {
         let edges = &self.layout.edges;
-        let sent = <B as Kernels>::sum_rows(gradient.clone(), edges.senders());
-        let forces = sent.sub(<B as Kernels>::sum_rows(gradient.clone(), edges.receivers()));
+        let sent = rows::sum_rows(gradient.clone(), edges.senders());
+        let forces = sent.sub(rows::sum_rows(gradient.clone(), edges.receivers()));
         let wanted = &self.targets.forces;
         let residual = forces.sub(self.table(wanted.concat(), [wanted.len(), 3]));
         let deltas: Option<Vec<f64>> =
@@ -129,7 +130,7 @@ impl<B: Kernels> LossSums<'_, B> {
         let outer = vectors.unsqueeze_dim::<3>(2).mul(gradient.clone().unsqueeze_dim(1));
         let outer = outer.clone().add(outer.swap_dims(1, 2)).mul_scalar(0.5);
         let outer = outer.reshape([layout.num_edges(), 9]);
-        let sums = <B as Kernels>::sum_rows(outer, &layout.graph_of_edge);
+        let sums = rows::sum_rows(outer, &layout.graph_of_edge);
         // Structures without a cell have no stress; their weight is 0 too.
         let inverse = |volume: &Option<f64>| volume.map_or(0.0, f64::recip);
         let stress = sums.mul(self.column(layout.volumes.iter().map(inverse).collect()));

@@ -10,7 +10,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{ConvolutionProblem, Kernels, Precision};
+use genesis_kernels::{convolution, rows, ConvolutionProblem, Kernels, Precision};
 
 use super::{
     blueprint::Blueprint, choices::InteractionKind, degree_linear::DegreeLinear,
@@ -76,7 +76,7 @@ impl<B: Kernels> Interaction<B> {
         let skip = self.kind.is_residual().then(|| self.skip.forward(x.clone(), &graph.layout));
         let up = self.linear_up.forward(x.clone());
         let weights = self.radial.forward(&edges.radial);
-        let sums = <B as Kernels>::convolution(up, edges.harmonics.clone(), weights, problem);
+        let sums = convolution::convolution(up, edges.harmonics.clone(), weights, problem);
         let mut messages = self.linear.forward(sums);
         if let Some(weight) = &self.density {
             messages = messages.div(density(weight, &edges.radial, graph));
@@ -100,7 +100,7 @@ fn density<B: Kernels>(
         None => of_pair,
     };
     let edges = &graph.layout.edges;
-    let of_edge = <B as Kernels>::gather_rows(of_pair, edges.weights());
-    let sums = <B as Kernels>::sum_rows(of_edge, edges.receivers());
+    let of_edge = rows::gather_rows(of_pair, edges.weights());
+    let sums = rows::sum_rows(of_edge, edges.receivers());
     sums.add_scalar(1.0).unsqueeze_dim(2)
 }

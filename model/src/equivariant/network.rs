@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{ConvolutionProblem, Kernels};
+use genesis_kernels::{ConvolutionProblem, Kernels, rows, spherical_harmonics};
 
 use super::{
     blueprint::Blueprint,
@@ -75,7 +75,7 @@ impl<B: Kernels> Mace<B> {
             return Output { energy: none.clone(), node_energy: none };
         }
         let site = self.scale_and_shift(self.site_energies(graph), layout);
-        let energy = <B as Kernels>::sum_rows(site.clone(), &layout.graph_of_atom);
+        let energy = rows::sum_rows(site.clone(), &layout.graph_of_atom);
         Output {
             energy: energy.reshape([layout.num_graphs()]),
             node_energy: site.reshape([layout.num_atoms()]),
@@ -88,7 +88,8 @@ impl<B: Kernels> Mace<B> {
         let layout = &graph.layout;
         let lengths = graph.vectors.clone().powi_scalar(2).sum_dim(1).sqrt();
         let radial = RadialFeatures::new(config, graph, lengths.clone());
-        let harmonics = <B as Kernels>::spherical_harmonics(graph.vectors.clone(), config.max_ell);
+        let harmonics =
+            spherical_harmonics::spherical_harmonics(graph.vectors.clone(), config.max_ell);
         let edges = EdgeFeatures { radial, harmonics };
         let heads = HeadMasks::new(&self.blueprint, layout, &self.embedding);
         let mut x = self.embed(layout);
@@ -110,7 +111,7 @@ impl<B: Kernels> Mace<B> {
 
     /// `[N, 1, C]`: the row of each atom's element.
     fn embed(&self, layout: &GraphLayout) -> Tensor<B, 3> {
-        B::gather_rows(self.embedding.clone(), &layout.species.places).unsqueeze_dim(1)
+        rows::gather_rows(self.embedding.clone(), &layout.species.places).unsqueeze_dim(1)
     }
 
     fn scale_and_shift(&self, site: Tensor<B, 2>, layout: &Arc<GraphLayout>) -> Tensor<B, 2> {

@@ -9,6 +9,7 @@
 //! ```
 
 use burn::tensor::Tensor;
+use genesis_kernels::rows;
 use genesis_kernels::Kernels;
 use genesis_kernels::radial_basis::curves::polynomial_cutoff;
 
@@ -52,7 +53,7 @@ pub(super) fn pair_repulsion<B: Kernels>(
         .mul(per_edge(half_charges))
         .mul(lengths.recip())
         .mul(polynomial_cutoff(ratio, config.cutoff_power));
-    <B as Kernels>::sum_rows(energy, graph.layout.edges.receivers())
+    rows::sum_rows(energy, graph.layout.edges.receivers())
 }
 
 fn inverse_screening(pair: [u8; 2]) -> f64 {

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{ContractionProblem, Kernels, RowMixing};
+use genesis_kernels::{ContractionProblem, Kernels, RowMixing, contraction, row_mixing};
 
 use super::{
     blueprint::Blueprint, degree_linear::DegreeLinear, graph::GraphLayout,
@@ -52,7 +52,7 @@ impl<B: Kernels> Product<B> {
         let terms = self.basis.terms.clone();
         let problem = ContractionProblem::new(terms, layout.species.of_atom.clone());
         let coefficients = self.coefficients(layout);
-        let products = <B as Kernels>::contraction(messages, coefficients, &problem);
+        let products = contraction::contraction(messages, coefficients, &problem);
         let y = self.linear.forward(products);
         match skip {
             Some(skip) => add_lower(y, skip),
@@ -67,7 +67,7 @@ impl<B: Kernels> Product<B> {
             tables: layout.species.present.clone(),
             num_tables: self.weights.dims()[0],
         };
-        B::mix_rows(self.weights.clone(), &mixing)
+        row_mixing::mix_rows(self.weights.clone(), &mixing)
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{Half, Kernels, Precision, RadialBasis, SiluNetwork};
+use genesis_kernels::{radial_basis, rows, silu_network, slope, Half, Kernels, Precision, RadialBasis, SiluNetwork};
 
 use super::{
     activation::SILU_SCALE,
@@ -36,7 +36,7 @@ impl<B: Kernels> RadialFeatures<B> {
     /// Of edges with these lengths, `[E, 1]`.
     pub(super) fn new(config: &MaceConfig, graph: &GraphInput<B>, lengths: Tensor<B, 2>) -> Self {
         let pairs = &graph.layout.pairs;
-        let lengths = <B as Kernels>::gather_rows(lengths, pairs);
+        let lengths = rows::gather_rows(lengths, pairs);
         // Only the uppermost graph loses them: one below still differentiates the slopes.
         let r = lengths.clone().detach();
         if config.distance_transform == DistanceTransform::None && config.cutoff_on_basis {
@@ -45,7 +45,7 @@ impl<B: Kernels> RadialFeatures<B> {
                 radius: config.r_max_angstrom,
                 power: config.cutoff_power,
             };
-            return Self { lengths, features: B::radial_basis(r, &basis), late_cutoff: None };
+            return Self { lengths, features: radial_basis::radial_basis(r, &basis), late_cutoff: None };
         }
         let radius_sums = || {
             let elements = pairs.rows().iter().map(|&e| graph.layout.edge_elements[e as usize]);
@@ -64,7 +64,7 @@ impl<B: Kernels> RadialFeatures<B> {
 
     /// The features in the graph of the lengths.
     pub(super) fn features(&self) -> Tensor<B, 2> {
-        let half = |half| B::half(self.features.clone(), half);
+        let half = |half| slope::half(self.features.clone(), half);
         self.follow(&Curve { value: half(Half::Values), slope: half(Half::Slopes) })
     }
 
@@ -75,7 +75,7 @@ impl<B: Kernels> RadialFeatures<B> {
 
     fn follow(&self, curve: &Curve<B>) -> Tensor<B, 2> {
         let Curve { value, slope } = curve.clone();
-        <B as Kernels>::follow(self.lengths.clone(), value, slope)
+        slope::follow(self.lengths.clone(), value, slope)
     }
 }
 
@@ -113,8 +113,8 @@ impl<B: Kernels> RadialNetwork<B> {
     /// lengths is a dot product with the slopes and never comes back through here.
     pub(super) fn forward(&self, radial: &RadialFeatures<B>) -> Tensor<B, 3> {
         let curve = radial.features.clone();
-        let curve = B::silu_network(curve, self.weights.clone(), &self.hidden);
-        let half = |half| self.last.forward(B::half(curve.clone(), half), Precision::Full);
+        let curve = silu_network::silu_network(curve, self.weights.clone(), &self.hidden);
+        let half = |half| self.last.forward(slope::half(curve.clone(), half), Precision::Full);
         let mut weights = Curve { value: half(Half::Values), slope: half(Half::Slopes) };
         if let Some(cutoff) = &radial.late_cutoff {
             weights = weights.times(cutoff);

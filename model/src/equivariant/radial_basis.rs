@@ -9,7 +9,7 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::radial_basis::curves::{bessel, envelope};
-use genesis_kernels::{Half, Kernels};
+use genesis_kernels::{slope, Half, Kernels};
 
 use super::{choices::DistanceTransform, config::MaceConfig};
 
@@ -35,7 +35,7 @@ pub(super) struct Curve<B: Backend> {
 impl<B: Kernels> Curve<B> {
     /// As one tensor, `[2, P, K]`.
     pub(super) fn joined(self) -> Tensor<B, 3> {
-        B::from_half(self.value, Half::Values).add(B::from_half(self.slope, Half::Slopes))
+        slope::from_half(self.value, Half::Values).add(slope::from_half(self.slope, Half::Slopes))
     }
 
     /// The product with a curve of one column.

@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{Kernels, Precision};
+use genesis_kernels::{silu, Kernels, Precision};
 
 use super::{
     activation::SILU_SCALE,
@@ -54,7 +54,7 @@ impl<B: Kernels> Readout<B> {
         match self {
             Self::Linear(weight) => heads.column(weight.forward(scalars, Precision::Full)),
             Self::Gated(first, second) => {
-                let hidden = <B as Kernels>::silu(first.forward(scalars, Precision::Full));
+                let hidden = silu::silu(first.forward(scalars, Precision::Full));
                 heads.column(second.forward(heads.units(hidden), Precision::Full))
             }
         }

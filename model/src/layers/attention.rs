@@ -1,7 +1,7 @@
 //! Self-attention inside each segment, with grouped queries and rotary positions.
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{AttentionProblem, Kernels};
+use genesis_kernels::{AttentionProblem, Kernels, attention, rotary};
 
 use super::{exit::Exit, linear::Linear, mode::Mode};
 
@@ -54,13 +54,13 @@ impl<B: Kernels> Attention<B> {
         let [n, _] = x.dims();
         let (mut query, mut key, mut value) = self.project(x, pass);
         if let Some((cos, sin)) = &pass.angles {
-            query = <B as Kernels>::rotary(query, cos.clone(), sin.clone());
-            key = <B as Kernels>::rotary(key, cos.clone(), sin.clone());
+            query = rotary::rotary(query, cos.clone(), sin.clone());
+            key = rotary::rotary(key, cos.clone(), sin.clone());
         }
         if let Some(past) = past {
             (key, value) = append(past, key, value);
         }
-        let (out, _) = <B as Kernels>::attention(query, key, value, &pass.problem);
+        let (out, _) = attention::attention(query, key, value, &pass.problem);
         let out = out.reshape([n, self.num_heads * self.head_width]);
         exit.through(&self.output, out, &pass.mode)
     }

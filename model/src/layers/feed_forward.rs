@@ -1,7 +1,7 @@
 //! The position-wise branch: GELU between two projections, or `SwiGLU` between three.
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{GeluKind, Kernels};
+use genesis_kernels::{GeluKind, Kernels, gelu, swiglu};
 
 use super::{exit::Exit, linear::Linear, mode::Mode};
 
@@ -27,8 +27,8 @@ impl<B: Kernels> FeedForward<B> {
         let precision = mode.precision;
         let up = self.up.forward(x.clone(), precision);
         let inner = match &self.nonlinearity {
-            Nonlinearity::Gelu(kind) => <B as Kernels>::gelu(up, *kind),
-            Nonlinearity::Swiglu(gate) => <B as Kernels>::swiglu(gate.forward(x, precision), up),
+            Nonlinearity::Gelu(kind) => gelu::gelu(up, *kind),
+            Nonlinearity::Swiglu(gate) => swiglu::swiglu(gate.forward(x, precision), up),
         };
         exit.through(&self.down, inner, mode)
     }

@@ -1,7 +1,7 @@
 //! `y = x W (+ b)` in either layout of the weight.
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{Kernels, Precision, WeightLayout};
+use genesis_kernels::{Kernels, Precision, WeightLayout, linear};
 
 use crate::params::Params;
 
@@ -31,7 +31,7 @@ impl<B: Kernels> Linear<B> {
 
     /// `[N, I]` to `[N, O]`.
     pub(crate) fn forward(&self, x: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
-        <B as Kernels>::linear(x, self.weight.clone(), self.bias.clone(), self.layout, precision)
+        linear::linear(x, self.weight.clone(), self.bias.clone(), self.layout, precision)
     }
 
     /// The same added to `residual [N, O]`.
@@ -42,6 +42,6 @@ impl<B: Kernels> Linear<B> {
         precision: Precision,
     ) -> Tensor<B, 2> {
         let (weight, bias) = (self.weight.clone(), self.bias.clone());
-        <B as Kernels>::linear_residual(residual, x, weight, bias, self.layout, precision)
+        linear::linear_residual(residual, x, weight, bias, self.layout, precision)
     }
 }

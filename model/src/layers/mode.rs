@@ -1,7 +1,7 @@
 //! How a forward pass is run: arithmetic, and dropout if it is a training pass.
 
 use burn::tensor::Tensor;
-use genesis_kernels::{DropoutMask, Kernels, Precision};
+use genesis_kernels::{DropoutMask, Kernels, Precision, dropout};
 use genesis_schema::Stream;
 
 /// Arithmetic and dropout of one forward pass.
@@ -54,7 +54,7 @@ impl Mode {
         match self.dropout {
             Some((stream, pass)) if rate > 0.0 => {
                 let key = stream.word(pass, site.number());
-                <B as Kernels>::dropout(x, &DropoutMask { rate, key, index: 0 })
+                dropout::dropout(x, &DropoutMask { rate, key, index: 0 })
             }
             _ => x,
         }

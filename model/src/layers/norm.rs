@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::Kernels;
+use genesis_kernels::norm;
 
 use crate::params::Params;
 
@@ -29,10 +30,8 @@ impl<B: Kernels> Norm<B> {
     /// `[N, C]` to `[N, C]`.
     pub(crate) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         match &self.bias {
-            Some(bias) => {
-                <B as Kernels>::layer_norm(x, self.weight.clone(), bias.clone(), self.epsilon)
-            }
-            None => <B as Kernels>::rms_norm(x, self.weight.clone(), self.epsilon),
+            Some(bias) => norm::layer_norm(x, self.weight.clone(), bias.clone(), self.epsilon),
+            None => norm::rms_norm(x, self.weight.clone(), self.epsilon),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use genesis_kernels::Kernels;
+use genesis_kernels::embedding;
 
 use super::{TransformerConfig, specs::Names};
 use crate::{
@@ -54,12 +55,12 @@ impl<B: Kernels> Embedding<B> {
 
     /// `[N, C]`.
     pub(crate) fn forward(&self, tokens: Tokens<'_, B>, mode: &Mode) -> Tensor<B, 2> {
-        let mut x = <B as Kernels>::embedding(self.weight.clone(), tokens.ids);
+        let mut x = embedding::embedding(self.weight.clone(), tokens.ids);
         if let Some(mask) = self.dropped_token {
             x = x * self.token_scale(&token_scale(tokens.on_host, tokens.cu_seqlens, mask));
         }
         if let Some(positions) = &self.positions {
-            x = x + <B as Kernels>::embedding(positions.clone(), tokens.position_ids);
+            x = x + embedding::embedding(positions.clone(), tokens.position_ids);
         }
         if let Some(norm) = &self.norm {
             x = norm.forward(x);

@@ -1,7 +1,9 @@
 //! From hidden states to logits and loss; ESM-2 has one more projection on the way.
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{GeluKind, Kernels, Precision, WeightLayout};
+use genesis_kernels::{
+    GeluKind, Kernels, Precision, WeightLayout, cross_entropy, embedding, gelu, linear,
+};
 
 use super::{Family, TransformerConfig, packed::Targets, specs::Names};
 use crate::{
@@ -43,7 +45,7 @@ impl<B: Kernels> Head<B> {
     pub(crate) fn logits(&self, hidden: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
         let features = self.features(hidden, precision);
         let (weight, bias) = (self.weight.clone(), self.bias.clone());
-        <B as Kernels>::linear(features, weight, bias, WeightLayout::OutIn, precision)
+        linear::linear(features, weight, bias, WeightLayout::OutIn, precision)
     }
 
     /// `[1]`: sum of nats over the labelled tokens.
@@ -55,19 +57,19 @@ impl<B: Kernels> Head<B> {
     ) -> Tensor<B, 1> {
         let hidden = match &targets.rows {
             // A gather of rows is an embedding lookup, with the same deterministic backward.
-            Some(rows) => <B as Kernels>::embedding(hidden, rows.clone()),
+            Some(rows) => embedding::embedding(hidden, rows.clone()),
             None => hidden,
         };
         let features = self.features(hidden, precision);
         let (weight, bias) = (self.weight.clone(), self.bias.clone());
         let labels = targets.labels.clone();
-        <B as Kernels>::linear_cross_entropy(features, weight, bias, labels, precision).0
+        cross_entropy::linear_cross_entropy(features, weight, bias, labels, precision).0
     }
 
     fn features(&self, hidden: Tensor<B, 2>, precision: Precision) -> Tensor<B, 2> {
         match &self.transform {
             Some((dense, norm)) => {
-                norm.forward(<B as Kernels>::gelu(dense.forward(hidden, precision), GeluKind::Erf))
+                norm.forward(gelu::gelu(dense.forward(hidden, precision), GeluKind::Erf))
             }
             None => hidden,
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::FloatDType;
 use genesis_kernels::oracle::ulp;
-use genesis_kernels::{Cpu, Kernels, registry};
+use genesis_kernels::{Cpu, Kernels, operations};
 use genesis_model::Params;
 
 use super::error::TrainError;
@@ -104,7 +104,7 @@ impl GateReport {
 
 /// Which operations have kernels of the backend, and which are the references, as a sentence.
 pub fn kernels_of<B: Kernels>(device: &B::Device) -> String {
-    let (own, all) = (B::own_kernels(), registry::operations());
+    let (own, all) = (B::own_kernels(), operations());
     let (own, references): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| own.contains(it));
     let list = |names: &[&str]| {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }

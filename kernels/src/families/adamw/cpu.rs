@@ -7,9 +7,8 @@ use burn::tensor::Tensor;
 use super::{AdamwStep, AmsgradState};
 use crate::cpu::{Elementwise, Lanes, map};
 use crate::graph::{primitive, tensor};
-use crate::shape::assert_shape;
 
-/// [`Kernels::adamw`](crate::Kernels::adamw).
+/// [`adamw`](fn@crate::families::adamw::adamw).
 pub(crate) fn step(
     param: Tensor<Flex, 1>,
     grad: Tensor<Flex, 1>,
@@ -17,25 +16,18 @@ pub(crate) fn step(
     second: Tensor<Flex, 1>,
     step: &AdamwStep,
 ) -> (Tensor<Flex, 1>, Tensor<Flex, 1>, Tensor<Flex, 1>) {
-    for (name, other) in [("grad", &grad), ("first", &first), ("second", &second)] {
-        assert_shape("adamw", name, other.dims(), param.dims(), "`param` fixes P");
-    }
     let inputs = [param, first, second, grad].map(primitive);
     let [param, first, second] = map("adamw", &Scalars::of(step), inputs);
     (tensor(param), tensor(first), tensor(second))
 }
 
-/// [`Kernels::amsgrad`](crate::Kernels::amsgrad).
+/// [`amsgrad`](fn@crate::families::adamw::amsgrad).
 pub(crate) fn amsgrad(
     state: AmsgradState<Flex>,
     grad: Tensor<Flex, 1>,
     step: &AdamwStep,
 ) -> AmsgradState<Flex> {
     let AmsgradState { param, first, second, largest } = state;
-    let others = [("grad", &grad), ("first", &first), ("second", &second), ("largest", &largest)];
-    for (name, other) in others {
-        assert_shape("amsgrad", name, other.dims(), param.dims(), "`param` fixes P");
-    }
     let inputs = [param, first, second, largest, grad].map(primitive);
     let [param, first, second, largest] = map("amsgrad", &Scalars::of(step), inputs).map(tensor);
     AmsgradState { param, first, second, largest }

@@ -34,6 +34,11 @@ mod wgpu_tests;
 
 use burn::tensor::{Tensor, backend::Backend};
 
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
+
 /// The scalars of one step.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AdamwStep {
@@ -86,4 +91,66 @@ pub struct AmsgradState<B: Backend> {
 fn power(base: f64, step: u64) -> f64 {
     assert!(step > 0, "adamw: `step` is 0 but counts from 1");
     base.powf(step as f64)
+}
+
+kernels! {
+    pub trait AdamwKernels: Backend {
+        fn adamw(
+            param: Tensor<Self, 1>,
+            grad: Tensor<Self, 1>,
+            first: Tensor<Self, 1>,
+            second: Tensor<Self, 1>,
+            step: &AdamwStep,
+        ) -> (Tensor<Self, 1>, Tensor<Self, 1>, Tensor<Self, 1>) {
+            reference::step(param, grad, first, second, step)
+        }
+        fn amsgrad(
+            state: AmsgradState<Self>,
+            grad: Tensor<Self, 1>,
+            step: &AdamwStep,
+        ) -> AmsgradState<Self> {
+            reference::amsgrad(state, grad, step)
+        }
+    }
+    cpu {
+        adamw: cpu::step,
+        amsgrad: cpu::amsgrad,
+    }
+    cuda {
+        adamw: tensors::optimizer::adamw,
+        amsgrad: tensors::optimizer::amsgrad,
+    }
+    wgpu {
+        adamw: wgpu::step,
+        amsgrad: wgpu::amsgrad,
+    }
+    autodiff {}
+}
+
+/// One step on flat buffers `[P]`: `(parameters, first moments, second moments)`.
+pub fn adamw<B: AdamwKernels>(
+    param: Tensor<B, 1>,
+    grad: Tensor<B, 1>,
+    first: Tensor<B, 1>,
+    second: Tensor<B, 1>,
+    step: &AdamwStep,
+) -> (Tensor<B, 1>, Tensor<B, 1>, Tensor<B, 1>) {
+    for (name, other) in [("grad", &grad), ("first", &first), ("second", &second)] {
+        assert_shape("adamw", name, other.dims(), param.dims(), "`param` fixes P");
+    }
+    <B as AdamwKernels>::adamw(param, grad, first, second, step)
+}
+
+/// One step of Adam with AMSGrad and coupled decay.
+pub fn amsgrad<B: AdamwKernels>(
+    state: AmsgradState<B>,
+    grad: Tensor<B, 1>,
+    step: &AdamwStep,
+) -> AmsgradState<B> {
+    let AmsgradState { param, first, second, largest } = &state;
+    let others = [("grad", &grad), ("first", first), ("second", second), ("largest", largest)];
+    for (name, other) in others {
+        assert_shape("amsgrad", name, other.dims(), param.dims(), "`param` fixes P");
+    }
+    <B as AdamwKernels>::amsgrad(state, grad, step)
 }

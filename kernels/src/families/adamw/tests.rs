@@ -3,8 +3,9 @@
 use burn::tensor::DType;
 
 use super::{AdamwStep, AmsgradState};
+use crate::Cpu;
+use crate::families::adamw;
 use crate::testing::{Real, assert_both, cast, flat, host, numbers};
-use crate::{Cpu, Kernels};
 
 pub(super) fn scalars(step: u64) -> AdamwStep {
     AdamwStep {
@@ -43,7 +44,7 @@ fn kernel(count: usize, dtype: DType) -> Vec<f64> {
     let mut state = (flat(&numbers(count, 1), dtype), flat(&zeros, dtype), flat(&zeros, dtype));
     for step in 1..=3 {
         let grad = flat::<Cpu>(&numbers(count, 10 + step), dtype);
-        state = Cpu::adamw(state.0, grad, state.1, state.2, &scalars(step));
+        state = adamw::adamw(state.0, grad, state.1, state.2, &scalars(step));
     }
     [host(state.0), host(state.1), host(state.2)].concat()
 }
@@ -61,7 +62,7 @@ fn the_first_step_moves_by_the_rate_whatever_the_gradient() {
     let step = AdamwStep { weight_decay: 0.0, epsilon: 0.0, ..scalars(1) };
     let zero = || flat::<Cpu>(&[0.0, 0.0], DType::F64);
     let grad = flat::<Cpu>(&[1e-6, -1e6], DType::F64);
-    let (p, _, _) = Cpu::adamw(zero(), grad, zero(), zero(), &step);
+    let (p, _, _) = adamw::adamw(zero(), grad, zero(), zero(), &step);
     // m / sqrt(v) is the sign of the gradient up to a dozen roundings.
     crate::oracle::assert_within(&host(p), &[-1e-2, 1e-2], |_| 12.0 * f64::EPSILON * 1e-2);
 }
@@ -70,7 +71,7 @@ fn the_first_step_moves_by_the_rate_whatever_the_gradient() {
 fn a_nan_gradient_spoils_only_its_own_parameter() {
     let zero = || flat::<Cpu>(&[0.0, 0.0], DType::F32);
     let grad = flat::<Cpu>(&[f64::NAN, 1.0], DType::F32);
-    let (p, m, v) = Cpu::adamw(zero(), grad, zero(), zero(), &scalars(1));
+    let (p, m, v) = adamw::adamw(zero(), grad, zero(), zero(), &scalars(1));
     for state in [host(p), host(m), host(v)] {
         assert!(state[0].is_nan() && state[1].is_finite());
     }
@@ -80,7 +81,7 @@ fn a_nan_gradient_spoils_only_its_own_parameter() {
 #[should_panic(expected = "adamw: `step` is 0 but counts from 1")]
 fn a_step_counted_from_zero_is_refused() {
     let zero = || flat::<Cpu>(&[0.0], DType::F32);
-    let _ = Cpu::adamw(zero(), zero(), zero(), zero(), &scalars(0));
+    let _ = adamw::adamw(zero(), zero(), zero(), zero(), &scalars(0));
 }
 
 /// The gradients shrink, so that the largest second moment differs from the last one.
@@ -115,7 +116,7 @@ fn kernel_amsgrad(count: usize, dtype: DType) -> Vec<f64> {
     let mut state = AmsgradState { param, first: zeros(), second: zeros(), largest: zeros() };
     for step in 1..=4 {
         let grad = flat::<Cpu>(&shrinking(count, step), dtype);
-        state = Cpu::amsgrad(state, grad, &scalars(step));
+        state = adamw::amsgrad(state, grad, &scalars(step));
     }
     [host(state.param), host(state.first), host(state.second), host(state.largest)].concat()
 }
@@ -149,9 +150,9 @@ fn the_scale_multiplies_the_gradient_of_both_rules() {
         let [param, first] = [1, 2].map(|seed| start(&numbers(count, seed)));
         let second = start(&vec![0.1; count]);
         let (p, m, v) =
-            Cpu::adamw(param.clone(), start(grad), first.clone(), second.clone(), &step);
+            adamw::adamw(param.clone(), start(grad), first.clone(), second.clone(), &step);
         let state = AmsgradState { param, first, second: second.clone(), largest: second };
-        let state = Cpu::amsgrad(state, start(grad), &step);
+        let state = adamw::amsgrad(state, start(grad), &step);
         [p, m, v, state.param, state.first, state.second, state.largest].map(host).concat()
     };
     assert_eq!(run(&grad, 0.5), run(&half, 1.0));
@@ -167,7 +168,7 @@ fn a_long_buffer_is_updated_as_the_reference_does() {
         let second = flat::<Cpu>(&numbers(count, 4), dtype).abs();
         let step = AdamwStep { grad_scale: 0.25, ..scalars(3) };
         let (p, m, v) = if fused {
-            Cpu::adamw(param, grad, first, second, &step)
+            adamw::adamw(param, grad, first, second, &step)
         } else {
             super::reference::step(param, grad, first, second, &step)
         };
@@ -187,7 +188,7 @@ fn a_state_held_by_the_caller_alone_is_updated_where_it_lies() {
     let step = scalars(1);
     let [param, grad, first] = [param, grad, first].map(crate::graph::tensor::<Cpu, 1>);
     let kept = grad.clone();
-    let (p, m, v) = Cpu::adamw(param, grad, first, second, &step);
+    let (p, m, v) = adamw::adamw(param, grad, first, second, &step);
     let after = [p, m, v].map(|x| at(&crate::graph::primitive(x)));
     assert_eq!(after[..2], before[..2]);
     assert_eq!(host(kept), numbers(50, 2));

@@ -54,7 +54,7 @@ fn numbers(length: usize, step: &AdamwStep) -> StepParams {
     }
 }
 
-/// [`Kernels::adamw`](crate::Kernels::adamw).
+/// [`adamw`](fn@crate::families::adamw::adamw).
 pub(crate) fn step(
     param: Tensor<Wgpu, 1>,
     grad: Tensor<Wgpu, 1>,
@@ -73,7 +73,7 @@ pub(crate) fn step(
     (param.tensor([length]), first.tensor([length]), second.tensor([length]))
 }
 
-/// [`Kernels::amsgrad`](crate::Kernels::amsgrad).
+/// [`amsgrad`](fn@crate::families::adamw::amsgrad).
 pub(crate) fn amsgrad(
     state: AmsgradState<Wgpu>,
     grad: Tensor<Wgpu, 1>,

@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::tests::scalars;
 use super::{AdamwStep, AmsgradState, reference};
+use crate::families::adamw;
 use crate::machine::wgpu::testing::{
     DIVISION_ULPS, Operation, SQRT_ULPS, adapter_is_missing, check_values,
 };
@@ -17,7 +18,7 @@ struct Amsgrad(AdamwStep);
 impl Operation for Adamw {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
         let [p, g, m, v] = [0, 1, 2, 3].map(|at| inputs[at].clone());
-        let (p, m, v) = B::adamw(p, g, m, v, &self.0);
+        let (p, m, v) = adamw::adamw(p, g, m, v, &self.0);
         vec![p, m, v]
     }
 
@@ -41,7 +42,7 @@ fn parts<B: Kernels>(state: AmsgradState<B>) -> Vec<Tensor<B, 1>> {
 
 impl Operation for Amsgrad {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
-        parts(B::amsgrad(Self::state(inputs), inputs[1].clone(), &self.0))
+        parts(adamw::amsgrad(Self::state(inputs), inputs[1].clone(), &self.0))
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
@@ -92,7 +93,7 @@ fn buffers_that_the_caller_keeps_are_left_as_they_were() {
     let [p, g, m, v] = [0, 1, 2, 3].map(|at| flat::<Wgpu>(&inputs(300)[at], DType::F32));
     // One tensor as both moments, and all of them kept.
     let kept = [p.clone(), g.clone(), m.clone(), v.clone()];
-    let _ = Wgpu::adamw(p, g, m.clone(), m, &scalars(1));
+    let _ = adamw::adamw(p, g, m.clone(), m, &scalars(1));
     for (at, kept) in kept.into_iter().enumerate() {
         let want = host(flat::<Wgpu>(&inputs(300)[at], DType::F32));
         assert_eq!(host(kept), want);

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::AttentionProblem;
-use crate::Kernels;
 
 /// Scores of one batched product, in elements: 64 MiB in f32.
 const MAX_SCORES: usize = 1 << 24;
@@ -77,7 +77,7 @@ impl Rows {
     }
 
     /// These rows of `x`.
-    pub(super) fn take<B: Kernels, const D: usize>(&self, x: &Tensor<B, D>) -> Tensor<B, D> {
+    pub(super) fn take<B: Backend, const D: usize>(&self, x: &Tensor<B, D>) -> Tensor<B, D> {
         match self {
             Self::Span { start, length } if *start == 0 && *length == x.dims()[0] => x.clone(),
             Self::Span { start, length } => x.clone().narrow(0, *start, *length),
@@ -96,7 +96,7 @@ impl Rows {
 }
 
 /// Puts the parts of the batches back in the order of the packed rows.
-pub(super) fn restore<'a, B: Kernels, const D: usize>(
+pub(super) fn restore<'a, B: Backend, const D: usize>(
     mut parts: Vec<Tensor<B, D>>,
     rows: impl Iterator<Item = &'a Rows>,
 ) -> Tensor<B, D> {
@@ -118,7 +118,7 @@ pub(super) fn restore<'a, B: Kernels, const D: usize>(
     joined.select(0, ids::<B>(place, &device))
 }
 
-fn ids<B: Kernels>(rows: Vec<i32>, device: &B::Device) -> Tensor<B, 1, Int> {
+fn ids<B: Backend>(rows: Vec<i32>, device: &B::Device) -> Tensor<B, 1, Int> {
     let count = rows.len();
     Tensor::from_data(TensorData::new(rows, [count]), device)
 }

@@ -34,9 +34,13 @@ mod wgpu_tests;
 
 use std::sync::Arc;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
 
 use crate::Precision;
+use crate::dispatch::kernels;
+use crate::families::precision::PrecisionKernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Which queries see which keys, and how the scores are scaled.
@@ -77,7 +81,7 @@ impl AttentionProblem {
     }
 
     /// Asserts everything the mathematics needs.
-    fn check(&self, q: [usize; 3], k: [usize; 3], v: [usize; 3]) -> Sizes {
+    fn check(&self, q: [usize; 3], k: [usize; 3], v: [usize; 3]) {
         let [queries, query_heads, width] = q;
         let [keys, key_heads, _] = k;
         assert_shape("attention", "k", k, [keys, key_heads, width], "`q` fixes D");
@@ -102,7 +106,13 @@ impl AttentionProblem {
                  positive and causal attention needs at least as many keys as queries"
             );
         }
-        Sizes { query_heads, key_heads, width }
+    }
+}
+
+impl Sizes {
+    /// Of queries and keys.
+    fn of([_, query_heads, width]: [usize; 3], [_, key_heads, _]: [usize; 3]) -> Self {
+        Self { query_heads, key_heads, width }
     }
 }
 
@@ -116,4 +126,73 @@ fn check_starts(name: &str, starts: &[u32], rows: usize) {
         ends.1
     );
     assert!(starts.is_sorted(), "attention: `{name}` must not decrease: {starts:?}");
+}
+
+kernels! {
+    pub trait AttentionKernels: PrecisionKernels {
+        fn attention(
+            q: Tensor<Self, 3>,
+            k: Tensor<Self, 3>,
+            v: Tensor<Self, 3>,
+            problem: &AttentionProblem,
+        ) -> (Tensor<Self, 3>, Tensor<Self, 2>) {
+            reference::forward(q, k, v, problem)
+        }
+        fn attention_backward(
+            grad: Tensor<Self, 3>,
+            q: Tensor<Self, 3>,
+            k: Tensor<Self, 3>,
+            v: Tensor<Self, 3>,
+            output: Tensor<Self, 3>,
+            log_sum_exp: Tensor<Self, 2>,
+            problem: &AttentionProblem,
+        ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 3>) {
+            reference::backward(grad, q, k, v, output, &log_sum_exp, problem)
+        }
+    }
+    cpu {
+        attention: cpu::forward,
+        attention_backward: |grad, q, k, v, output, log_sum_exp, problem| cpu::backward(grad, [q, k, v], output, log_sum_exp, problem),
+    }
+    cuda {
+        attention: tensors::attention::forward,
+        attention_backward: tensors::attention::backward,
+    }
+    wgpu {
+        attention: wgpu::forward,
+        attention_backward: |grad, q, k, v, output, log_sum_exp, problem| wgpu::backward(grad, [q, k, v], output, log_sum_exp, problem),
+    }
+    autodiff {
+        attention: op::tracked,
+    }
+}
+
+/// `q [N, H, D]`, `k`, `v [M, G, D]` to `(output [N, H, D], log_sum_exp [N, H])`. The second
+/// carries no gradient.
+pub fn attention<B: AttentionKernels>(
+    q: Tensor<B, 3>,
+    k: Tensor<B, 3>,
+    v: Tensor<B, 3>,
+    problem: &AttentionProblem,
+) -> (Tensor<B, 3>, Tensor<B, 2>) {
+    problem.check(q.dims(), k.dims(), v.dims());
+    <B as AttentionKernels>::attention(q, k, v, problem)
+}
+
+/// Gradients of `q`, `k`, `v`.
+pub fn attention_backward<B: AttentionKernels>(
+    grad: Tensor<B, 3>,
+    q: Tensor<B, 3>,
+    k: Tensor<B, 3>,
+    v: Tensor<B, 3>,
+    output: Tensor<B, 3>,
+    log_sum_exp: Tensor<B, 2>,
+    problem: &AttentionProblem,
+) -> (Tensor<B, 3>, Tensor<B, 3>, Tensor<B, 3>) {
+    let (of_q, name) = (q.dims(), "attention_backward");
+    problem.check(of_q, k.dims(), v.dims());
+    assert_shape(name, "grad", grad.dims(), of_q, "as `q`");
+    assert_shape(name, "output", output.dims(), of_q, "as `q`");
+    assert_shape(name, "log_sum_exp", log_sum_exp.dims(), [of_q[0], of_q[1]], "[N, H] of `q`");
+    <B as AttentionKernels>::attention_backward(grad, q, k, v, output, log_sum_exp, problem)
 }

@@ -9,8 +9,8 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
+use super::AttentionKernels;
 use super::AttentionProblem;
-use crate::Kernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -27,13 +27,13 @@ struct Saved<F> {
     log_sum_exp: F,
 }
 
-impl<B: Kernels> Backward<B, 3> for Attention {
+impl<B: AttentionKernels> Backward<B, 3> for Attention {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let Saved { q, k, v, output, log_sum_exp } = ops.state;
-        let (dq, dk, dv) = <B as Kernels>::attention_backward(
+        let (dq, dk, dv) = super::attention_backward::<B>(
             grad,
             tensor(q),
             tensor(k),
@@ -55,16 +55,16 @@ impl<B: Kernels> Backward<B, 3> for Attention {
     }
 }
 
-/// [`Kernels::attention`] inside a graph; the log-sum-exp comes back untracked.
+/// [`attention`](fn@crate::families::attention::attention) inside a graph; the log-sum-exp comes back untracked.
 #[expect(clippy::type_complexity, reason = "two tensors of one backend")]
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+pub(crate) fn tracked<B: AttentionKernels, C: CheckpointStrategy>(
     q: Tensor<Autodiff<B, C>, 3>,
     k: Tensor<Autodiff<B, C>, 3>,
     v: Tensor<Autodiff<B, C>, 3>,
     problem: &AttentionProblem,
 ) -> (Tensor<Autodiff<B, C>, 3>, Tensor<Autodiff<B, C>, 2>) {
     let (q, k, v) = (primitive(q), primitive(k), primitive(v));
-    let (output, lse) = <B as Kernels>::attention(
+    let (output, lse) = super::attention::<B>(
         tensor(q.primitive.clone()),
         tensor(k.primitive.clone()),
         tensor(v.primitive.clone()),

@@ -4,17 +4,16 @@ use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 
 use super::batches::{Batch, restore};
 use super::{AttentionProblem, Sizes};
-use crate::Kernels;
-use crate::families::precision::float_dtype;
+use crate::families::precision::{PrecisionKernels, float_dtype};
 
 /// `(output [N, H, D], log_sum_exp [N, H])`.
-pub fn forward<B: Kernels>(
+pub fn forward<B: PrecisionKernels>(
     q: Tensor<B, 3>,
     k: Tensor<B, 3>,
     v: Tensor<B, 3>,
     problem: &AttentionProblem,
 ) -> (Tensor<B, 3>, Tensor<B, 2>) {
-    let sizes = problem.check(q.dims(), k.dims(), v.dims());
+    let sizes = Sizes::of(q.dims(), k.dims());
     let dtype = float_dtype(q.dtype());
     let [q, k, v] = [q, k, v].map(|x| problem.precision.operand(at_least_f32(x)));
     let batches = Batch::all(problem, sizes.query_heads);
@@ -35,7 +34,7 @@ pub fn forward<B: Kernels>(
 ///
 /// `log_sum_exp` is a constant of the graph, so on a backend that differentiates this function
 /// again the softmax is recomputed from the scores instead.
-pub fn backward<B: Kernels>(
+pub fn backward<B: PrecisionKernels>(
     grad: Tensor<B, 3>,
     q: Tensor<B, 3>,
     k: Tensor<B, 3>,
@@ -44,7 +43,7 @@ pub fn backward<B: Kernels>(
     log_sum_exp: &Tensor<B, 2>,
     problem: &AttentionProblem,
 ) -> (Tensor<B, 3>, Tensor<B, 3>, Tensor<B, 3>) {
-    let sizes = problem.check(q.dims(), k.dims(), v.dims());
+    let sizes = Sizes::of(q.dims(), k.dims());
     let dtype = float_dtype(q.dtype());
     let [grad, output] = [grad, output].map(at_least_f32);
     // [N, H, 1]; taken before the rounding of the gradient.
@@ -76,7 +75,7 @@ pub fn backward<B: Kernels>(
 }
 
 /// `(output, log-sum-exp)` of scores `[S, G, R n, m]`, both unnormalised until the end.
-fn attend<B: Kernels>(
+fn attend<B: PrecisionKernels>(
     scores: Tensor<B, 4>,
     v: Tensor<B, 4>,
     problem: &AttentionProblem,
@@ -88,7 +87,7 @@ fn attend<B: Kernels>(
     (output, total.log().add(largest))
 }
 
-fn probabilities<B: Kernels>(scores: Tensor<B, 4>, lse: Tensor<B, 4>) -> Tensor<B, 4> {
+fn probabilities<B: PrecisionKernels>(scores: Tensor<B, 4>, lse: Tensor<B, 4>) -> Tensor<B, 4> {
     if B::ad_enabled(&scores.device()) {
         return burn::tensor::activation::softmax(scores, 3);
     }
@@ -119,7 +118,7 @@ impl Shape {
     }
 
     /// `[S n, H, D] -> [S, G, R n, D]`.
-    fn split_queries<B: Kernels>(&self, x: Tensor<B, 3>) -> Tensor<B, 4> {
+    fn split_queries<B: PrecisionKernels>(&self, x: Tensor<B, 3>) -> Tensor<B, 4> {
         let Self { segments, queries, key_heads, sharing, width, .. } = *self;
         x.reshape([segments, queries, key_heads, sharing, width])
             .permute([0, 2, 3, 1, 4])
@@ -127,7 +126,7 @@ impl Shape {
     }
 
     /// `[S, G, R n, D] -> [S n, H, D]`.
-    fn join_queries<B: Kernels>(&self, x: Tensor<B, 4>) -> Tensor<B, 3> {
+    fn join_queries<B: PrecisionKernels>(&self, x: Tensor<B, 4>) -> Tensor<B, 3> {
         let Self { segments, queries, key_heads, sharing, width, .. } = *self;
         x.reshape([segments, key_heads, sharing, queries, width])
             .permute([0, 3, 1, 2, 4])
@@ -135,17 +134,17 @@ impl Shape {
     }
 
     /// `[S m, G, D] -> [S, G, m, D]`, a view.
-    fn split_keys<B: Kernels>(&self, x: Tensor<B, 3>) -> Tensor<B, 4> {
+    fn split_keys<B: PrecisionKernels>(&self, x: Tensor<B, 3>) -> Tensor<B, 4> {
         x.reshape([self.segments, self.keys, self.key_heads, self.width]).permute([0, 2, 1, 3])
     }
 
     /// `[S, G, m, D] -> [S m, G, D]`.
-    fn join_keys<B: Kernels>(&self, x: Tensor<B, 4>) -> Tensor<B, 3> {
+    fn join_keys<B: PrecisionKernels>(&self, x: Tensor<B, 4>) -> Tensor<B, 3> {
         x.permute([0, 2, 1, 3]).reshape([self.segments * self.keys, self.key_heads, self.width])
     }
 
     /// `[S n, H] -> [S, G, R n, 1]`.
-    fn split_row_numbers<B: Kernels>(&self, x: Tensor<B, 2>) -> Tensor<B, 4> {
+    fn split_row_numbers<B: PrecisionKernels>(&self, x: Tensor<B, 2>) -> Tensor<B, 4> {
         let Self { segments, queries, key_heads, sharing, .. } = *self;
         x.reshape([segments, queries, key_heads * sharing]).permute([0, 2, 1]).reshape([
             segments,
@@ -156,7 +155,7 @@ impl Shape {
     }
 
     /// `[S, G, R n, 1] -> [S n, H]`.
-    fn join_row_numbers<B: Kernels>(&self, x: Tensor<B, 4>) -> Tensor<B, 2> {
+    fn join_row_numbers<B: PrecisionKernels>(&self, x: Tensor<B, 4>) -> Tensor<B, 2> {
         let Self { segments, queries, key_heads, sharing, .. } = *self;
         x.reshape([segments, key_heads * sharing, queries])
             .permute([0, 2, 1])
@@ -164,7 +163,7 @@ impl Shape {
     }
 
     /// Scaled scores `[S, G, R n, m]`, `-inf` where a query does not see a key.
-    fn scores<B: Kernels>(
+    fn scores<B: PrecisionKernels>(
         &self,
         q: Tensor<B, 4>,
         k: Tensor<B, 4>,
@@ -181,7 +180,7 @@ impl Shape {
     }
 
     /// `[1, n m]`: 0 for key `j <= m - n + i`, else `-inf`.
-    fn causal_mask<B: Kernels>(&self, like: &Tensor<B, 4>) -> Tensor<B, 2> {
+    fn causal_mask<B: PrecisionKernels>(&self, like: &Tensor<B, 4>) -> Tensor<B, 2> {
         let earlier = self.keys - self.queries;
         let row = |i: usize| {
             (0..self.keys).map(move |j| if j <= earlier + i { 0.0 } else { f32::NEG_INFINITY })
@@ -192,7 +191,7 @@ impl Shape {
     }
 }
 
-fn at_least_f32<B: Kernels, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+fn at_least_f32<B: PrecisionKernels, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     match x.dtype() {
         DType::F16 | DType::BF16 => x.cast(FloatDType::F32),
         _ => x,

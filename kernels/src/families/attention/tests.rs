@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 use proptest::prelude::*;
 
 use super::{AttentionProblem, reference};
+use crate::families::attention;
 use crate::oracle::{Oracle, assert_matches};
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, flat, host, numbers, registered_gradient, values,
@@ -74,7 +75,7 @@ impl Attention {
 impl Case for Attention {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let [q, k, v] = self.arguments(inputs);
-        <B as Kernels>::attention(q, k, v, &self.problem).0.flatten(0, 2)
+        attention::attention(q, k, v, &self.problem).0.flatten(0, 2)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -89,7 +90,7 @@ struct WithNormaliser<'a>(&'a Attention);
 impl Case for WithNormaliser<'_> {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let [q, k, v] = self.0.arguments(inputs);
-        let (output, lse) = <B as Kernels>::attention(q, k, v, &self.0.problem);
+        let (output, lse) = attention::attention(q, k, v, &self.0.problem);
         Tensor::cat(vec![output.flatten(0, 2), lse.flatten(0, 1)], 0)
     }
 

@@ -5,7 +5,6 @@ use burn::tensor::Tensor;
 
 use super::{AttentionProblem, Sizes};
 use crate::machine::wgpu::{Array, BF16, Shader, Source, count, groups_of, number, params};
-use crate::shape::assert_shape;
 use crate::{Precision, Wgpu};
 
 params! {
@@ -80,7 +79,7 @@ pub(crate) fn shaders() -> Vec<Shader> {
     forms.concat().into_iter().flat_map(all).collect()
 }
 
-/// [`Kernels::attention`](crate::Kernels::attention).
+/// [`attention`](fn@crate::families::attention::attention).
 pub(crate) fn forward(
     q: Tensor<Wgpu, 3>,
     k: Tensor<Wgpu, 3>,
@@ -88,7 +87,7 @@ pub(crate) fn forward(
     problem: &AttentionProblem,
 ) -> (Tensor<Wgpu, 3>, Tensor<Wgpu, 2>) {
     let shape = q.dims();
-    let sizes = problem.check(shape, k.dims(), v.dims());
+    let sizes = Sizes::of(shape, k.dims());
     let (q, k, v) = (Array::new(q), Array::new(k), Array::new(v));
     let (output, lse) = (q.room(shape), q.room([shape[0], sizes.query_heads]));
     let tiles = query_tiles(problem);
@@ -99,7 +98,7 @@ pub(crate) fn forward(
     (output.tensor(shape), lse.tensor([shape[0], sizes.query_heads]))
 }
 
-/// [`Kernels::attention_backward`](crate::Kernels::attention_backward).
+/// [`attention_backward`](fn@crate::families::attention::attention_backward).
 pub(crate) fn backward(
     grad: Tensor<Wgpu, 3>,
     [q, k, v]: [Tensor<Wgpu, 3>; 3],
@@ -108,9 +107,7 @@ pub(crate) fn backward(
     problem: &AttentionProblem,
 ) -> (Tensor<Wgpu, 3>, Tensor<Wgpu, 3>, Tensor<Wgpu, 3>) {
     let (of_queries, of_keys) = (q.dims(), k.dims());
-    let sizes = problem.check(of_queries, of_keys, v.dims());
-    assert_shape("attention_backward", "grad", grad.dims(), of_queries, "as `q`");
-    assert_shape("attention_backward", "output", output.dims(), of_queries, "as `q`");
+    let sizes = Sizes::of(of_queries, of_keys);
     let form = Form::of(sizes, problem);
     let [grad, q, k, v, output] = [grad, q, k, v, output].map(Array::new);
     let lse = Array::new(log_sum_exp);

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 use super::tests::Attention;
 use super::{AttentionProblem, reference};
+use crate::families::attention;
 use crate::machine::wgpu::testing::{
     DIVISION_ULPS, LOG_ULPS, Operation, adapter_is_missing, check_gradients, check_values,
     exp_ulps, values,
@@ -20,8 +21,9 @@ impl Operation for All {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
         let ([q, k, v], grad) = self.arguments(inputs);
         let problem = &self.0.problem;
-        let (o, lse) = <B as Kernels>::attention(q.clone(), k.clone(), v.clone(), problem);
-        let (dq, dk, dv) = B::attention_backward(grad, q, k, v, o.clone(), lse.clone(), problem);
+        let (o, lse) = attention::attention(q.clone(), k.clone(), v.clone(), problem);
+        let (dq, dk, dv) =
+            attention::attention_backward(grad, q, k, v, o.clone(), lse.clone(), problem);
         Self::parts([o, dq, dk, dv], lse)
     }
 

@@ -29,9 +29,13 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub(crate) use op::{Slot, tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
 use crate::RowIndex;
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// The map of one degree.
@@ -111,14 +115,14 @@ impl ChannelLinear {
         })
     }
 
-    /// Asserts the shapes of what is given; N.
-    pub(crate) fn check(
+    /// Asserts the shapes of what is given.
+    fn check(
         &self,
         operation: &str,
         x: Option<[usize; 3]>,
         weights: Option<[usize; 1]>,
         grad: Option<[usize; 3]>,
-    ) -> usize {
+    ) {
         let num_nodes = x.or(grad).map_or(0, |dims| dims[0]);
         let because = "the map fixes C and the rows, the other input N";
         if let Some([nodes, rows, channels]) = x {
@@ -136,7 +140,6 @@ impl ChannelLinear {
             let because = "a species for every node";
             assert_shape(operation, "species", [species.num_items()], [num_nodes], because);
         }
-        num_nodes
     }
 }
 
@@ -155,4 +158,87 @@ impl Block {
     fn weights(&self, num_species: usize, channels: usize) -> Range<usize> {
         self.first_weight..self.first_weight + self.inputs * num_species * channels
     }
+}
+
+kernels! {
+    pub trait ChannelLinearKernels: Backend {
+        fn channel_linear(
+            x: Tensor<Self, 3>,
+            weights: Tensor<Self, 1>,
+            map: &ChannelLinear,
+        ) -> Tensor<Self, 3> {
+            reference::forward(&x, &weights, map)
+        }
+        fn channel_linear_input(
+            grad: Tensor<Self, 3>,
+            weights: Tensor<Self, 1>,
+            num_rows: usize,
+            map: &ChannelLinear,
+        ) -> Tensor<Self, 3> {
+            reference::input(&grad, &weights, num_rows, map)
+        }
+        fn channel_linear_weight(
+            grad: Tensor<Self, 3>,
+            x: Tensor<Self, 3>,
+            map: &ChannelLinear,
+        ) -> Tensor<Self, 1> {
+            reference::weight(&grad, &x, map)
+        }
+    }
+    cpu {
+        channel_linear: cpu::forward,
+        channel_linear_input: cpu::input,
+        channel_linear_weight: cpu::weight,
+    }
+    cuda {
+        channel_linear: tensors::channel_linear::forward,
+        channel_linear_input: tensors::channel_linear::input,
+        channel_linear_weight: tensors::channel_linear::weight,
+    }
+    wgpu {}
+    autodiff {
+        channel_linear: |x: Tensor<_, 3>, weights, map| {
+            let num_rows = x.dims()[1];
+            op::tracked(op::Slot::Grad, x, weights, num_rows, map)
+        },
+        channel_linear_input: |grad, weights, num_rows, map| {
+            op::tracked(op::Slot::Input, grad, weights, num_rows, map)
+        },
+        channel_linear_weight: |grad, x: Tensor<_, 3>, map| {
+            let num_rows = x.dims()[1];
+            op::tracked(op::Slot::Weights, grad, x, num_rows, map)
+        },
+    }
+}
+
+/// `[N, M, C] -> [N, (max l + 1)^2, C]`.
+pub fn channel_linear<B: ChannelLinearKernels>(
+    x: Tensor<B, 3>,
+    weights: Tensor<B, 1>,
+    map: &ChannelLinear,
+) -> Tensor<B, 3> {
+    map.check("channel_linear", Some(x.dims()), Some(weights.dims()), None);
+    <B as ChannelLinearKernels>::channel_linear(x, weights, map)
+}
+
+/// Gradient of x, of `num_rows` rows a node.
+pub fn channel_linear_input<B: ChannelLinearKernels>(
+    grad: Tensor<B, 3>,
+    weights: Tensor<B, 1>,
+    num_rows: usize,
+    map: &ChannelLinear,
+) -> Tensor<B, 3> {
+    let (name, dims) = ("channel_linear_input", [grad.dims()[0], num_rows, map.channels]);
+    map.check(name, Some(dims), Some(weights.dims()), Some(grad.dims()));
+    <B as ChannelLinearKernels>::channel_linear_input(grad, weights, num_rows, map)
+}
+
+/// Gradient of the weights.
+pub fn channel_linear_weight<B: ChannelLinearKernels>(
+    grad: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    map: &ChannelLinear,
+) -> Tensor<B, 1> {
+    map.check("channel_linear_weight", Some(x.dims()), None, Some(grad.dims()));
+    <B as ChannelLinearKernels>::channel_linear_weight(grad, x, map)
 }

@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
 use super::ChannelLinear;
-use crate::Kernels;
+use super::ChannelLinearKernels;
 use crate::graph::{Tracked, primitive, register, tensor};
 
 /// A slot of the form `<grad, y(input, weights)>`.
@@ -49,7 +49,7 @@ struct Saved<F> {
     map: ChannelLinear,
 }
 
-impl<B: Kernels> Backward<B, 2> for Form {
+impl<B: ChannelLinearKernels> Backward<B, 2> for Form {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -67,16 +67,18 @@ impl<B: Kernels> Backward<B, 2> for Form {
 }
 
 /// The form with `open` open, of its other slots in order.
-fn form<B: Kernels>(
+fn form<B: ChannelLinearKernels>(
     open: Slot,
     [a, b]: [FloatTensor<B>; 2],
     num_rows: usize,
     map: &ChannelLinear,
 ) -> FloatTensor<B> {
     match open {
-        Slot::Grad => primitive(B::channel_linear(tensor(a), tensor(b), map)),
-        Slot::Input => primitive(B::channel_linear_input(tensor(a), tensor(b), num_rows, map)),
-        Slot::Weights => primitive(B::channel_linear_weight(tensor(a), tensor(b), map)),
+        Slot::Grad => primitive(super::channel_linear::<B>(tensor(a), tensor(b), map)),
+        Slot::Input => {
+            primitive(super::channel_linear_input::<B>(tensor(a), tensor(b), num_rows, map))
+        }
+        Slot::Weights => primitive(super::channel_linear_weight::<B>(tensor(a), tensor(b), map)),
     }
 }
 
@@ -89,7 +91,7 @@ pub(crate) fn tracked<B, C, const I: usize, const J: usize, const D: usize>(
     map: &ChannelLinear,
 ) -> Tensor<Autodiff<B, C>, D>
 where
-    B: Kernels,
+    B: ChannelLinearKernels,
     C: CheckpointStrategy,
 {
     let parents: [Tracked<B, C>; 2] = [primitive(first), primitive(second)];

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{ChannelLinear, DegreeMap, reference};
+use crate::families::channel_linear;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, host, numbers, values,
     values_with_threads,
@@ -80,13 +81,18 @@ impl Case for Linear {
         let [a, b] = [0, 1].map(|at: usize| inputs[at].clone());
         let (map, outputs) = (&self.map, self.map.num_outputs());
         match self.form {
-            Form::Output => B::channel_linear(self.rows(&a, self.num_rows), b, map).flatten(0, 2),
+            Form::Output => {
+                channel_linear::channel_linear(self.rows(&a, self.num_rows), b, map).flatten(0, 2)
+            }
             Form::Input => {
-                B::channel_linear_input(self.rows(&a, outputs), b, self.num_rows, map).flatten(0, 2)
+                channel_linear::channel_linear_input(self.rows(&a, outputs), b, self.num_rows, map)
+                    .flatten(0, 2)
             }
-            Form::Weights => {
-                B::channel_linear_weight(self.rows(&a, outputs), self.rows(&b, self.num_rows), map)
-            }
+            Form::Weights => channel_linear::channel_linear_weight(
+                self.rows(&a, outputs),
+                self.rows(&b, self.num_rows),
+                map,
+            ),
         }
     }
 
@@ -190,9 +196,9 @@ fn no_nodes_give_nothing_and_a_gradient_of_zero() {
     let map = Linear::new(Form::Output, 0, &[1, 2], 3, 2).map;
     let none = |rows| Tensor::<Cpu, 3>::zeros([0, rows, 3], &Device::<Cpu>::default());
     let weights = || Tensor::ones([map.num_weights()], &Device::<Cpu>::default());
-    assert_eq!(Cpu::channel_linear(none(7), weights(), &map).dims(), [0, 4, 3]);
-    assert_eq!(Cpu::channel_linear_input(none(4), weights(), 9, &map).dims(), [0, 9, 3]);
-    assert_eq!(host(Cpu::channel_linear_weight(none(4), none(7), &map)), vec![0.0; 54]);
+    assert_eq!(channel_linear::channel_linear(none(7), weights(), &map).dims(), [0, 4, 3]);
+    assert_eq!(channel_linear::channel_linear_input(none(4), weights(), 9, &map).dims(), [0, 9, 3]);
+    assert_eq!(host(channel_linear::channel_linear_weight(none(4), none(7), &map)), vec![0.0; 54]);
 }
 
 #[test]
@@ -220,5 +226,5 @@ fn too_few_rows_are_named() {
     let map = Linear::new(Form::Output, 2, &[1, 2], 3, 1).map;
     let x = Tensor::<Cpu, 3>::zeros([2, 6, 3], &Device::<Cpu>::default());
     let weights = Tensor::ones([map.num_weights()], &Device::<Cpu>::default());
-    let _ = Cpu::channel_linear(x, weights, &map);
+    let _ = channel_linear::channel_linear(x, weights, &map);
 }

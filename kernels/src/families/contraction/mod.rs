@@ -40,8 +40,12 @@ mod wgpu_tests;
 
 use std::sync::Arc;
 
-pub(crate) use op::{coefficients_tracked, input_tracked, tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 use crate::memo::Memo;
 use crate::shape::assert_shape;
 use tree::Tree;
@@ -133,14 +137,14 @@ impl ContractionProblem {
     }
 
     /// Asserts shapes and that every number of the problem is in range.
-    pub(crate) fn check(
+    fn check(
         &self,
         operation: &str,
         x: [usize; 3],
         grad: Option<[usize; 3]>,
         num_species: usize,
         coefficients: Option<[usize; 3]>,
-    ) -> Sizes {
+    ) {
         let terms = &self.terms;
         let (num_nodes, channels) = (self.species.len(), x[2]);
         let because = "the problem fixes N, M, O and T, `x` fixes C";
@@ -154,7 +158,11 @@ impl ContractionProblem {
             assert_shape(operation, "coefficients", got, want, because);
         }
         self.check_values(operation, num_species);
-        Sizes { num_nodes, channels, num_species }
+    }
+
+    /// Sizes of a call on `x` with so many rows of coefficients.
+    pub(crate) fn sizes(&self, x: [usize; 3], num_species: usize) -> Sizes {
+        Sizes { num_nodes: self.species.len(), channels: x[2], num_species }
     }
 
     fn check_values(&self, operation: &str, num_species: usize) {
@@ -177,4 +185,216 @@ impl ContractionProblem {
             );
         }
     }
+}
+
+kernels! {
+    pub trait ContractionKernels: Backend {
+        fn contraction(
+            x: Tensor<Self, 3>,
+            coefficients: Tensor<Self, 3>,
+            problem: &ContractionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::forward(x, coefficients, problem)
+        }
+        fn contraction_input(
+            grad: Tensor<Self, 3>,
+            x: Tensor<Self, 3>,
+            coefficients: Tensor<Self, 3>,
+            problem: &ContractionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::input(grad, x, coefficients, problem)
+        }
+        fn contraction_coefficients(
+            grad: Tensor<Self, 3>,
+            x: Tensor<Self, 3>,
+            num_species: usize,
+            problem: &ContractionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::coefficients(grad, x, num_species, problem)
+        }
+        fn contraction_tangent(
+            along: Tensor<Self, 3>,
+            x: Tensor<Self, 3>,
+            coefficients: Tensor<Self, 3>,
+            problem: &ContractionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::tangent(along, x, coefficients, problem)
+        }
+        fn contraction_input_tangent(
+            along: Tensor<Self, 3>,
+            grad: Tensor<Self, 3>,
+            x: Tensor<Self, 3>,
+            coefficients: Tensor<Self, 3>,
+            problem: &ContractionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::input_tangent(along, grad, x, coefficients, problem)
+        }
+        fn contraction_coefficients_tangent(
+            along: Tensor<Self, 3>,
+            grad: Tensor<Self, 3>,
+            x: Tensor<Self, 3>,
+            num_species: usize,
+            problem: &ContractionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::coefficients_tangent(along, grad, x, num_species, problem)
+        }
+    }
+    cpu {
+        contraction: cpu::forward,
+        contraction_input: cpu::input_gradient,
+        contraction_coefficients: cpu::coefficients,
+        contraction_tangent: cpu::tangent,
+        contraction_input_tangent: cpu::input_tangent,
+        contraction_coefficients_tangent: cpu::coefficients_tangent,
+    }
+    cuda {
+        contraction: |x, coefficients, problem| {
+            let coefficients = Some(coefficients);
+            tensors::contraction::Contraction { x, along: None, grad: None, coefficients }.outputs(problem)
+        },
+        contraction_input: |grad, x, coefficients, problem| {
+            let (grad, coefficients) = (Some(grad), Some(coefficients));
+            tensors::contraction::Contraction { x, along: None, grad, coefficients }.inputs(problem)
+        },
+        contraction_coefficients: |grad, x, num_species, problem| {
+            let call = tensors::contraction::Contraction { x, along: None, grad: Some(grad), coefficients: None };
+            call.table(num_species, problem)
+        },
+        contraction_tangent: |along, x, coefficients, problem| {
+            let (along, coefficients) = (Some(along), Some(coefficients));
+            tensors::contraction::Contraction { x, along, grad: None, coefficients }.outputs(problem)
+        },
+        contraction_input_tangent: |along, grad, x, coefficients, problem| {
+            let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
+            tensors::contraction::Contraction { x, along, grad, coefficients }.inputs(problem)
+        },
+        contraction_coefficients_tangent: |along, grad, x, num_species, problem| {
+            let (along, grad) = (Some(along), Some(grad));
+            tensors::contraction::Contraction { x, along, grad, coefficients: None }.table(num_species, problem)
+        },
+    }
+    wgpu {
+        contraction: |x, coefficients, problem| {
+            let call = wgpu::Call {
+                x,
+                along: None,
+                grad: None,
+                coefficients: Some(coefficients),
+            };
+            wgpu::outputs(call, problem)
+        },
+        contraction_input: |grad, x, coefficients, problem| {
+            let (grad, coefficients) = (Some(grad), Some(coefficients));
+            wgpu::inputs(
+                wgpu::Call { x, along: None, grad, coefficients },
+                problem,
+            )
+        },
+        contraction_coefficients: |grad, x, num_species, problem| {
+            let call = wgpu::Call { x, along: None, grad: Some(grad), coefficients: None };
+            wgpu::coefficients(call, num_species, problem)
+        },
+        contraction_tangent: |along, x, coefficients, problem| {
+            let (along, coefficients) = (Some(along), Some(coefficients));
+            wgpu::outputs(
+                wgpu::Call { x, along, grad: None, coefficients },
+                problem,
+            )
+        },
+        contraction_input_tangent: |along, grad, x, coefficients, problem| {
+            let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
+            wgpu::inputs(wgpu::Call { x, along, grad, coefficients }, problem)
+        },
+        contraction_coefficients_tangent: |along, grad, x, num_species, problem| {
+            let (along, grad) = (Some(along), Some(grad));
+            let call = wgpu::Call { x, along, grad, coefficients: None };
+            wgpu::coefficients(call, num_species, problem)
+        },
+    }
+    autodiff {
+        contraction: op::tracked,
+        contraction_input: op::input_tracked,
+        contraction_coefficients: op::coefficients_tracked,
+    }
+}
+
+/// `x [N, M, C]`, `coefficients [S, T, C]` to `[N, O, C]`.
+pub fn contraction<B: ContractionKernels>(
+    x: Tensor<B, 3>,
+    coefficients: Tensor<B, 3>,
+    problem: &ContractionProblem,
+) -> Tensor<B, 3> {
+    let of = coefficients.dims();
+    problem.check("contraction", x.dims(), None, of[0], Some(of));
+    <B as ContractionKernels>::contraction(x, coefficients, problem)
+}
+
+/// Gradient of `x`.
+pub fn contraction_input<B: ContractionKernels>(
+    grad: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    coefficients: Tensor<B, 3>,
+    problem: &ContractionProblem,
+) -> Tensor<B, 3> {
+    let of = coefficients.dims();
+    problem.check("contraction_input", x.dims(), Some(grad.dims()), of[0], Some(of));
+    <B as ContractionKernels>::contraction_input(grad, x, coefficients, problem)
+}
+
+/// Gradient of the coefficients.
+pub fn contraction_coefficients<B: ContractionKernels>(
+    grad: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    num_species: usize,
+    problem: &ContractionProblem,
+) -> Tensor<B, 3> {
+    problem.check("contraction_coefficients", x.dims(), Some(grad.dims()), num_species, None);
+    <B as ContractionKernels>::contraction_coefficients(grad, x, num_species, problem)
+}
+
+/// Change of the contraction along `along [N, M, C]`.
+pub fn contraction_tangent<B: ContractionKernels>(
+    along: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    coefficients: Tensor<B, 3>,
+    problem: &ContractionProblem,
+) -> Tensor<B, 3> {
+    let (name, of) = ("contraction_tangent", coefficients.dims());
+    problem.check(name, x.dims(), None, of[0], Some(of));
+    assert_shape(name, "along", along.dims(), x.dims(), "as `x`");
+    <B as ContractionKernels>::contraction_tangent(along, x, coefficients, problem)
+}
+
+/// Change of the gradient of `x` along `along`.
+pub fn contraction_input_tangent<B: ContractionKernels>(
+    along: Tensor<B, 3>,
+    grad: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    coefficients: Tensor<B, 3>,
+    problem: &ContractionProblem,
+) -> Tensor<B, 3> {
+    let (name, of) = ("contraction_input_tangent", coefficients.dims());
+    problem.check(name, x.dims(), Some(grad.dims()), of[0], Some(of));
+    assert_shape(name, "along", along.dims(), x.dims(), "as `x`");
+    <B as ContractionKernels>::contraction_input_tangent(along, grad, x, coefficients, problem)
+}
+
+/// Change of the coefficients' gradient along `along`.
+pub fn contraction_coefficients_tangent<B: ContractionKernels>(
+    along: Tensor<B, 3>,
+    grad: Tensor<B, 3>,
+    x: Tensor<B, 3>,
+    num_species: usize,
+    problem: &ContractionProblem,
+) -> Tensor<B, 3> {
+    let name = "contraction_coefficients_tangent";
+    problem.check(name, x.dims(), Some(grad.dims()), num_species, None);
+    assert_shape(name, "along", along.dims(), x.dims(), "as `x`");
+    <B as ContractionKernels>::contraction_coefficients_tangent(
+        along,
+        grad,
+        x,
+        num_species,
+        problem,
+    )
 }

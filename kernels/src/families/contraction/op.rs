@@ -11,8 +11,8 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
+use super::ContractionKernels;
 use super::ContractionProblem;
-use crate::Kernels;
 use crate::graph::{primitive, register, tensor};
 
 /// `P(x, K)`.
@@ -33,7 +33,7 @@ struct Saved<F, const N: usize> {
     problem: ContractionProblem,
 }
 
-impl<B: Kernels> Backward<B, 2> for Polynomial {
+impl<B: ContractionKernels> Backward<B, 2> for Polynomial {
     type State = Saved<FloatTensor<B>, 2>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -44,17 +44,17 @@ impl<B: Kernels> Backward<B, 2> for Polynomial {
         if let Some(node) = coefficients_node {
             let [num_species, _, _] = coefficients.dims();
             let (grad, x) = (grad.clone(), Tensor::clone(&x));
-            let part = B::contraction_coefficients(grad, x, num_species, &problem);
+            let part = super::contraction_coefficients::<B>(grad, x, num_species, &problem);
             grads.register::<B>(node.id, primitive(part));
         }
         if let Some(node) = x_node {
-            let part = B::contraction_input(grad, x, coefficients, &problem);
+            let part = super::contraction_input::<B>(grad, x, coefficients, &problem);
             grads.register::<B>(node.id, primitive(part));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 3> for Input {
+impl<B: ContractionKernels> Backward<B, 3> for Input {
     type State = Saved<FloatTensor<B>, 3>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -64,23 +64,25 @@ impl<B: Kernels> Backward<B, 3> for Input {
         let [grad_node, x_node, coefficients_node] = ops.parents;
         if let Some(node) = grad_node {
             let (along, x, k) = (along.clone(), x.clone(), coefficients.clone());
-            let part = B::contraction_tangent(along, x, k, &problem);
+            let part = super::contraction_tangent::<B>(along, x, k, &problem);
             grads.register::<B>(node.id, primitive(part));
         }
         if let Some(node) = coefficients_node {
             let [num_species, _, _] = coefficients.dims();
             let (along, grad, x) = (along.clone(), grad.clone(), x.clone());
-            let part = B::contraction_coefficients_tangent(along, grad, x, num_species, &problem);
+            let part =
+                super::contraction_coefficients_tangent::<B>(along, grad, x, num_species, &problem);
             grads.register::<B>(node.id, primitive(part));
         }
         if let Some(node) = x_node {
-            let part = B::contraction_input_tangent(along, grad, x, coefficients, &problem);
+            let part =
+                super::contraction_input_tangent::<B>(along, grad, x, coefficients, &problem);
             grads.register::<B>(node.id, primitive(part));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 2> for Coefficients {
+impl<B: ContractionKernels> Backward<B, 2> for Coefficients {
     type State = Saved<FloatTensor<B>, 2>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -89,18 +91,18 @@ impl<B: Kernels> Backward<B, 2> for Coefficients {
         let [grad, x] = tensors.map(tensor::<B, 3>);
         let [grad_node, x_node] = ops.parents;
         if let Some(node) = grad_node {
-            let part = B::contraction(x.clone(), weights.clone(), &problem);
+            let part = super::contraction::<B>(x.clone(), weights.clone(), &problem);
             grads.register::<B>(node.id, primitive(part));
         }
         if let Some(node) = x_node {
-            let part = B::contraction_input(grad, x, weights, &problem);
+            let part = super::contraction_input::<B>(grad, x, weights, &problem);
             grads.register::<B>(node.id, primitive(part));
         }
     }
 }
 
-/// [`Kernels::contraction`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`contraction`](fn@crate::families::contraction::contraction) inside a graph.
+pub(crate) fn tracked<B: ContractionKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 3>,
     coefficients: Tensor<Autodiff<B, C>, 3>,
     problem: &ContractionProblem,
@@ -108,13 +110,13 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
     let parents = [primitive(x), primitive(coefficients)];
     let tensors = [0, 1].map(|at: usize| parents[at].primitive.clone());
     let [x, k] = tensors.clone().map(tensor::<B, 3>);
-    let y = primitive(B::contraction(x, k, problem));
+    let y = primitive(super::contraction::<B>(x, k, problem));
     let state = || Saved { tensors, problem: problem.clone() };
     tensor(register::<B, C, _, 2>(Polynomial, parents.each_ref(), y, state))
 }
 
-/// [`Kernels::contraction_input`] inside a graph.
-pub(crate) fn input_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`contraction_input`](fn@crate::families::contraction::contraction_input) inside a graph.
+pub(crate) fn input_tracked<B: ContractionKernels, C: CheckpointStrategy>(
     grad: Tensor<Autodiff<B, C>, 3>,
     x: Tensor<Autodiff<B, C>, 3>,
     coefficients: Tensor<Autodiff<B, C>, 3>,
@@ -123,13 +125,13 @@ pub(crate) fn input_tracked<B: Kernels, C: CheckpointStrategy>(
     let parents = [primitive(grad), primitive(x), primitive(coefficients)];
     let tensors = [0, 1, 2].map(|at: usize| parents[at].primitive.clone());
     let [grad, x, k] = tensors.clone().map(tensor::<B, 3>);
-    let y = primitive(B::contraction_input(grad, x, k, problem));
+    let y = primitive(super::contraction_input::<B>(grad, x, k, problem));
     let state = || Saved { tensors, problem: problem.clone() };
     tensor(register::<B, C, _, 3>(Input, parents.each_ref(), y, state))
 }
 
-/// [`Kernels::contraction_coefficients`] inside a graph.
-pub(crate) fn coefficients_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`contraction_coefficients`](fn@crate::families::contraction::contraction_coefficients) inside a graph.
+pub(crate) fn coefficients_tracked<B: ContractionKernels, C: CheckpointStrategy>(
     grad: Tensor<Autodiff<B, C>, 3>,
     x: Tensor<Autodiff<B, C>, 3>,
     num_species: usize,
@@ -138,7 +140,7 @@ pub(crate) fn coefficients_tracked<B: Kernels, C: CheckpointStrategy>(
     let parents = [primitive(grad), primitive(x)];
     let tensors = [0, 1].map(|at: usize| parents[at].primitive.clone());
     let [grad, x] = tensors.clone().map(tensor::<B, 3>);
-    let y = primitive(B::contraction_coefficients(grad, x, num_species, problem));
+    let y = primitive(super::contraction_coefficients::<B>(grad, x, num_species, problem));
     let state = || Saved { tensors, problem: problem.clone() };
     tensor(register::<B, C, _, 2>(Coefficients, parents.each_ref(), y, state))
 }

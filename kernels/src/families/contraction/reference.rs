@@ -3,33 +3,29 @@
 //! All monomials of all nodes at once, `[N, T, C]`, with a row of ones appended to the inputs so
 //! that every monomial has three factors.
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
 use super::{ContractionProblem, Term};
-use crate::Kernels;
 use crate::families::rows::reference::numbers;
 
 /// `P(x, K)`, `[N, O, C]`.
-pub fn forward<B: Kernels>(
+pub fn forward<B: Backend>(
     x: Tensor<B, 3>,
     coefficients: Tensor<B, 3>,
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
-    let num_species = coefficients.dims()[0];
-    problem.check("contraction", x.dims(), None, num_species, Some(coefficients.dims()));
     let [a, b, c] = factors(x, problem, 1.0);
     to_outputs(of_nodes(coefficients, problem).mul(a).mul(b).mul(c), problem)
 }
 
 /// `dx`, `[N, M, C]`.
-pub fn input<B: Kernels>(
+pub fn input<B: Backend>(
     grad: Tensor<B, 3>,
     x: Tensor<B, 3>,
     coefficients: Tensor<B, 3>,
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (x.dims(), grad.dims(), coefficients.dims());
-    problem.check("contraction_input", shapes.0, Some(shapes.1), shapes.2[0], Some(shapes.2));
     let [a, b, c] = factors(x, problem, 1.0);
     let weight = of_nodes(coefficients, problem).mul(of_terms(grad, problem));
     let parts = [b.clone().mul(c.clone()), a.clone().mul(c), a.mul(b)];
@@ -37,42 +33,35 @@ pub fn input<B: Kernels>(
 }
 
 /// `dK`, `[S, T, C]`.
-pub fn coefficients<B: Kernels>(
+pub fn coefficients<B: Backend>(
     grad: Tensor<B, 3>,
     x: Tensor<B, 3>,
     num_species: usize,
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (x.dims(), grad.dims());
-    problem.check("contraction_coefficients", shapes.0, Some(shapes.1), num_species, None);
     let [a, b, c] = factors(x, problem, 1.0);
     to_species(of_terms(grad, problem).mul(a).mul(b).mul(c), num_species, problem)
 }
 
 /// `P'(x, K; v)`, `[N, O, C]`.
-pub fn tangent<B: Kernels>(
+pub fn tangent<B: Backend>(
     direction: Tensor<B, 3>,
     x: Tensor<B, 3>,
     coefficients: Tensor<B, 3>,
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
-    let num_species = coefficients.dims()[0];
-    problem.check("contraction_tangent", x.dims(), None, num_species, Some(coefficients.dims()));
     let slope = slope(factors(x, problem, 1.0), factors(direction, problem, 0.0));
     to_outputs(of_nodes(coefficients, problem).mul(slope), problem)
 }
 
 /// `dx'(g, x, K; v)`, `[N, M, C]`.
-pub fn input_tangent<B: Kernels>(
+pub fn input_tangent<B: Backend>(
     direction: Tensor<B, 3>,
     grad: Tensor<B, 3>,
     x: Tensor<B, 3>,
     coefficients: Tensor<B, 3>,
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (x.dims(), grad.dims(), coefficients.dims());
-    let name = "contraction_input_tangent";
-    problem.check(name, shapes.0, Some(shapes.1), shapes.2[0], Some(shapes.2));
     let [a, b, c] = factors(x, problem, 1.0);
     let [u, v, w] = factors(direction, problem, 0.0);
     let weight = of_nodes(coefficients, problem).mul(of_terms(grad, problem));
@@ -84,21 +73,19 @@ pub fn input_tangent<B: Kernels>(
 }
 
 /// `dK'(g, x; v)`, `[S, T, C]`.
-pub fn coefficients_tangent<B: Kernels>(
+pub fn coefficients_tangent<B: Backend>(
     direction: Tensor<B, 3>,
     grad: Tensor<B, 3>,
     x: Tensor<B, 3>,
     num_species: usize,
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (x.dims(), grad.dims());
-    problem.check("contraction_coefficients_tangent", shapes.0, Some(shapes.1), num_species, None);
     let slope = slope(factors(x, problem, 1.0), factors(direction, problem, 0.0));
     to_species(of_terms(grad, problem).mul(slope), num_species, problem)
 }
 
 /// Derivative of the product of three factors.
-fn slope<B: Kernels>(value: [Tensor<B, 3>; 3], change: [Tensor<B, 3>; 3]) -> Tensor<B, 3> {
+fn slope<B: Backend>(value: [Tensor<B, 3>; 3], change: [Tensor<B, 3>; 3]) -> Tensor<B, 3> {
     let ([a, b, c], [u, v, w]) = (value, change);
     let first = u.mul(b.clone()).mul(c.clone());
     let second = a.clone().mul(v).mul(c);
@@ -106,7 +93,7 @@ fn slope<B: Kernels>(value: [Tensor<B, 3>; 3], change: [Tensor<B, 3>; 3]) -> Ten
 }
 
 /// The three factors of every term, `[N, T, C]` each; absent factors are `unit`.
-fn factors<B: Kernels>(
+fn factors<B: Backend>(
     x: Tensor<B, 3>,
     problem: &ContractionProblem,
     unit: f64,
@@ -122,7 +109,7 @@ fn factors<B: Kernels>(
 }
 
 /// A number of every term as a tensor.
-fn indices<B: Kernels>(
+fn indices<B: Backend>(
     problem: &ContractionProblem,
     device: &B::Device,
     of: impl Fn(&Term) -> usize,
@@ -133,19 +120,19 @@ fn indices<B: Kernels>(
 }
 
 /// Coefficients of each node's species, `[N, T, C]`.
-fn of_nodes<B: Kernels>(coefficients: Tensor<B, 3>, problem: &ContractionProblem) -> Tensor<B, 3> {
+fn of_nodes<B: Backend>(coefficients: Tensor<B, 3>, problem: &ContractionProblem) -> Tensor<B, 3> {
     let species = numbers(&problem.species, &coefficients.device());
     coefficients.select(0, species)
 }
 
 /// The output's gradient for each of its terms, `[N, T, C]`.
-fn of_terms<B: Kernels>(grad: Tensor<B, 3>, problem: &ContractionProblem) -> Tensor<B, 3> {
+fn of_terms<B: Backend>(grad: Tensor<B, 3>, problem: &ContractionProblem) -> Tensor<B, 3> {
     let outputs = indices::<B>(problem, &grad.device(), |term| term.output.into());
     grad.select(1, outputs)
 }
 
 /// Sums the terms of each output.
-fn to_outputs<B: Kernels>(terms: Tensor<B, 3>, problem: &ContractionProblem) -> Tensor<B, 3> {
+fn to_outputs<B: Backend>(terms: Tensor<B, 3>, problem: &ContractionProblem) -> Tensor<B, 3> {
     let [nodes, _, channels] = terms.dims();
     let device = terms.device();
     let zeros =
@@ -155,7 +142,7 @@ fn to_outputs<B: Kernels>(terms: Tensor<B, 3>, problem: &ContractionProblem) -> 
 }
 
 /// Sums the three factors' gradients onto the inputs and drops that of the row of ones.
-fn to_inputs<B: Kernels>(parts: [Tensor<B, 3>; 3], problem: &ContractionProblem) -> Tensor<B, 3> {
+fn to_inputs<B: Backend>(parts: [Tensor<B, 3>; 3], problem: &ContractionProblem) -> Tensor<B, 3> {
     let [nodes, _, channels] = parts[0].dims();
     let inputs = problem.terms.num_inputs;
     let device = parts[0].device();
@@ -168,7 +155,7 @@ fn to_inputs<B: Kernels>(parts: [Tensor<B, 3>; 3], problem: &ContractionProblem)
 }
 
 /// Sums the nodes of each species.
-fn to_species<B: Kernels>(
+fn to_species<B: Backend>(
     terms: Tensor<B, 3>,
     num_species: usize,
     problem: &ContractionProblem,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::{ContractionProblem, Term, Terms, reference, roofline};
+use crate::families::contraction;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -119,16 +120,28 @@ impl Case for Contraction {
         let (s, problem) = (self.num_species, &self.problem);
         let at = |at: usize, shape: [usize; 3]| inputs[at].clone().reshape(shape);
         let out = match self.wanted {
-            Wanted::Output => B::contraction(at(0, x), at(1, k), problem),
-            Wanted::Input => B::contraction_input(at(0, g), at(1, x), at(2, k), problem),
-            Wanted::Coefficients => B::contraction_coefficients(at(0, g), at(1, x), s, problem),
-            Wanted::Tangent => B::contraction_tangent(at(0, x), at(1, x), at(2, k), problem),
-            Wanted::InputTangent => {
-                B::contraction_input_tangent(at(0, x), at(1, g), at(2, x), at(3, k), problem)
+            Wanted::Output => contraction::contraction(at(0, x), at(1, k), problem),
+            Wanted::Input => contraction::contraction_input(at(0, g), at(1, x), at(2, k), problem),
+            Wanted::Coefficients => {
+                contraction::contraction_coefficients(at(0, g), at(1, x), s, problem)
             }
-            Wanted::CoefficientsTangent => {
-                B::contraction_coefficients_tangent(at(0, x), at(1, g), at(2, x), s, problem)
+            Wanted::Tangent => {
+                contraction::contraction_tangent(at(0, x), at(1, x), at(2, k), problem)
             }
+            Wanted::InputTangent => contraction::contraction_input_tangent(
+                at(0, x),
+                at(1, g),
+                at(2, x),
+                at(3, k),
+                problem,
+            ),
+            Wanted::CoefficientsTangent => contraction::contraction_coefficients_tangent(
+                at(0, x),
+                at(1, g),
+                at(2, x),
+                s,
+                problem,
+            ),
         };
         out.flatten(0, 2)
     }
@@ -249,7 +262,7 @@ fn a_term_out_of_range_is_named() {
     let device = Device::<Cpu>::default();
     let ones = |shape| Tensor::<Cpu, 3>::ones(shape, &device);
     let problem = ContractionProblem::new(terms, [0].into());
-    let _ = Cpu::contraction(ones([1, 1, 1]), ones([1, 1, 1]), &problem);
+    let _ = contraction::contraction(ones([1, 1, 1]), ones([1, 1, 1]), &problem);
 }
 
 #[test]

@@ -95,13 +95,13 @@ impl Arrays {
         problem: &ContractionProblem,
     ) -> Self {
         let shape = |tensor: &Option<Tensor<Wgpu, 3>>| tensor.as_ref().map(Tensor::dims);
-        let [x, along, grad] = [Some(call.x.dims()), shape(&call.along), shape(&call.grad)];
+        let [x, along] = [Some(call.x.dims()), shape(&call.along)];
         let (x, coefficients) = (x.unwrap_or_default(), shape(&call.coefficients));
         let num_species = num_species.or(coefficients.map(|dims| dims[0])).unwrap_or_default();
         if let Some(along) = along {
             assert_shape(operation, "along", along, x, "as `x`");
         }
-        let sizes = problem.check(operation, x, grad, num_species, coefficients);
+        let sizes = problem.sizes(x, num_species);
         let moving = along.is_some();
         let tensors = [call.grad, Some(call.x), call.along, call.coefficients];
         Self { list: tensors.into_iter().flatten().map(Array::new).collect(), moving, sizes }

@@ -43,11 +43,16 @@ mod wgpu_tests;
 
 use std::sync::Arc;
 
-pub use graph::{EdgeGraph, EdgeGraphError};
-pub(crate) use op::{Slot, tracked};
-pub use paths::{Path, Paths};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
+
+pub use graph::{EdgeGraph, EdgeGraphError};
+pub use paths::{Path, Paths};
 
 /// Which paths are summed, on which edges.
 #[derive(Debug, Clone)]
@@ -74,17 +79,16 @@ impl ConvolutionProblem {
     }
 
     /// Asserts the shapes of the slots that are given; C comes from the first that has it.
-    pub(crate) fn check(
+    fn check(
         &self,
         operation: &str,
         grad: Option<[usize; 3]>,
         features: Option<[usize; 3]>,
         harmonics: Option<[usize; 2]>,
         radial: Option<[usize; 3]>,
-    ) -> Sizes {
+    ) {
         let channels = [grad, features, radial].into_iter().flatten().next().map_or(0, |s| s[2]);
-        let (num_nodes, num_edges) = (self.graph.num_nodes(), self.graph.num_edges());
-        let num_weights = self.graph.weights().num_rows();
+        let Sizes { num_nodes, num_edges, num_weights, .. } = self.sizes(channels);
         let paths = &self.paths;
         let because = "the paths, the graph and C fix it";
         if let Some(got) = grad {
@@ -103,6 +107,132 @@ impl ConvolutionProblem {
             let want = [num_weights, paths.len(), channels];
             assert_shape(operation, "radial", got, want, because);
         }
-        Sizes { num_nodes, num_edges, num_weights, channels }
     }
+
+    /// Sizes of a call with so many channels.
+    pub(crate) fn sizes(&self, channels: usize) -> Sizes {
+        Sizes {
+            num_nodes: self.graph.num_nodes(),
+            num_edges: self.graph.num_edges(),
+            num_weights: self.graph.weights().num_rows(),
+            channels,
+        }
+    }
+}
+
+kernels! {
+    pub trait ConvolutionKernels: Backend {
+        fn convolution(
+            features: Tensor<Self, 3>,
+            harmonics: Tensor<Self, 2>,
+            radial: Tensor<Self, 3>,
+            problem: &ConvolutionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::forward(features, &harmonics, &radial, problem)
+        }
+        fn convolution_features(
+            grad: Tensor<Self, 3>,
+            harmonics: Tensor<Self, 2>,
+            radial: Tensor<Self, 3>,
+            problem: &ConvolutionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::features(grad, &harmonics, &radial, problem)
+        }
+        fn convolution_harmonics(
+            grad: Tensor<Self, 3>,
+            features: Tensor<Self, 3>,
+            radial: Tensor<Self, 3>,
+            problem: &ConvolutionProblem,
+        ) -> Tensor<Self, 2> {
+            reference::harmonics(grad, features, &radial, problem)
+        }
+        fn convolution_radial(
+            grad: Tensor<Self, 3>,
+            features: Tensor<Self, 3>,
+            harmonics: Tensor<Self, 2>,
+            problem: &ConvolutionProblem,
+        ) -> Tensor<Self, 3> {
+            reference::radial(grad, features, &harmonics, problem)
+        }
+    }
+    cpu {
+        convolution: cpu::forward,
+        convolution_features: cpu::features,
+        convolution_harmonics: cpu::harmonics,
+        convolution_radial: cpu::radial,
+    }
+    cuda {
+        convolution: tensors::convolution::forward,
+        convolution_features: tensors::convolution::features,
+        convolution_harmonics: tensors::convolution::harmonics,
+        convolution_radial: tensors::convolution::radial,
+    }
+    wgpu {
+        convolution: wgpu::forward,
+        convolution_features: wgpu::features,
+        convolution_harmonics: wgpu::harmonics,
+        convolution_radial: wgpu::radial,
+    }
+    autodiff {
+        convolution: |features, harmonics, radial, problem| {
+            op::tracked(op::Slot::Grad, features, harmonics, radial, problem)
+        },
+        convolution_features: |grad, harmonics, radial, problem| {
+            op::tracked(op::Slot::Features, grad, harmonics, radial, problem)
+        },
+        convolution_harmonics: |grad, features, radial, problem| {
+            op::tracked(op::Slot::Harmonics, grad, features, radial, problem)
+        },
+        convolution_radial: |grad, features, harmonics, problem| {
+            op::tracked(op::Slot::Radial, grad, features, harmonics, problem)
+        },
+    }
+}
+
+/// `features [N, M_in, C]`, `harmonics [E, M_y]`, `radial [P, Q, C]` to `[N, M_out, C]`.
+pub fn convolution<B: ConvolutionKernels>(
+    features: Tensor<B, 3>,
+    harmonics: Tensor<B, 2>,
+    radial: Tensor<B, 3>,
+    problem: &ConvolutionProblem,
+) -> Tensor<B, 3> {
+    let (h, y, r) = (features.dims(), harmonics.dims(), radial.dims());
+    problem.check("convolution", None, Some(h), Some(y), Some(r));
+    <B as ConvolutionKernels>::convolution(features, harmonics, radial, problem)
+}
+
+/// Gradient of the features, `[N, M_in, C]`.
+pub fn convolution_features<B: ConvolutionKernels>(
+    grad: Tensor<B, 3>,
+    harmonics: Tensor<B, 2>,
+    radial: Tensor<B, 3>,
+    problem: &ConvolutionProblem,
+) -> Tensor<B, 3> {
+    let (g, y, r) = (grad.dims(), harmonics.dims(), radial.dims());
+    problem.check("convolution_features", Some(g), None, Some(y), Some(r));
+    <B as ConvolutionKernels>::convolution_features(grad, harmonics, radial, problem)
+}
+
+/// Gradient of the harmonics, `[E, M_y]`.
+pub fn convolution_harmonics<B: ConvolutionKernels>(
+    grad: Tensor<B, 3>,
+    features: Tensor<B, 3>,
+    radial: Tensor<B, 3>,
+    problem: &ConvolutionProblem,
+) -> Tensor<B, 2> {
+    let (g, h, r) = (grad.dims(), features.dims(), radial.dims());
+    problem.check("convolution_harmonics", Some(g), Some(h), None, Some(r));
+    <B as ConvolutionKernels>::convolution_harmonics(grad, features, radial, problem)
+}
+
+/// Gradient of the radial weights, `[P, Q, C]`.
+pub fn convolution_radial<B: ConvolutionKernels>(
+    grad: Tensor<B, 3>,
+    features: Tensor<B, 3>,
+    harmonics: Tensor<B, 2>,
+    problem: &ConvolutionProblem,
+) -> Tensor<B, 3> {
+    let (g, h, y) = (grad.dims(), features.dims(), harmonics.dims());
+    problem.check("convolution_radial", Some(g), Some(h), Some(y), None);
+    <B as ConvolutionKernels>::convolution_radial(grad, features, harmonics, problem)
 }

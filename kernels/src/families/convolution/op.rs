@@ -12,8 +12,8 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
+use super::ConvolutionKernels;
 use super::ConvolutionProblem;
-use crate::Kernels;
 use crate::graph::{Tracked, primitive, register, tensor};
 
 /// A slot of the form `F(grad; features, harmonics, radial)`.
@@ -48,7 +48,7 @@ struct Saved<F> {
     problem: ConvolutionProblem,
 }
 
-impl<B: Kernels> Backward<B, 3> for Form {
+impl<B: ConvolutionKernels> Backward<B, 3> for Form {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -68,20 +68,22 @@ impl<B: Kernels> Backward<B, 3> for Form {
 }
 
 /// The form with `open` open, of its other slots in order.
-fn form<B: Kernels>(
+fn form<B: ConvolutionKernels>(
     open: Slot,
     [a, b, c]: [FloatTensor<B>; 3],
     problem: &ConvolutionProblem,
 ) -> FloatTensor<B> {
     match open {
-        Slot::Grad => primitive(B::convolution(tensor(a), tensor(b), tensor(c), problem)),
+        Slot::Grad => primitive(super::convolution::<B>(tensor(a), tensor(b), tensor(c), problem)),
         Slot::Features => {
-            primitive(B::convolution_features(tensor(a), tensor(b), tensor(c), problem))
+            primitive(super::convolution_features::<B>(tensor(a), tensor(b), tensor(c), problem))
         }
         Slot::Harmonics => {
-            primitive(B::convolution_harmonics(tensor(a), tensor(b), tensor(c), problem))
+            primitive(super::convolution_harmonics::<B>(tensor(a), tensor(b), tensor(c), problem))
         }
-        Slot::Radial => primitive(B::convolution_radial(tensor(a), tensor(b), tensor(c), problem)),
+        Slot::Radial => {
+            primitive(super::convolution_radial::<B>(tensor(a), tensor(b), tensor(c), problem))
+        }
     }
 }
 
@@ -94,7 +96,7 @@ pub(crate) fn tracked<B, C, const I: usize, const J: usize, const K: usize, cons
     problem: &ConvolutionProblem,
 ) -> Tensor<Autodiff<B, C>, D>
 where
-    B: Kernels,
+    B: ConvolutionKernels,
     C: CheckpointStrategy,
 {
     let parents: [Tracked<B, C>; 3] = [primitive(first), primitive(second), primitive(third)];

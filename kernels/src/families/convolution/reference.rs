@@ -3,21 +3,19 @@
 //! Each path first contracts the harmonics with its coefficients to one small matrix per edge,
 //! `B[e, m3, m1] = sum over m2 of K[m1,m2,m3] Y[e,m2]`.
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::{ConvolutionProblem, Path};
-use crate::Kernels;
 use crate::families::rows::{self, RowIndex};
 
 /// `y`, `[N, M_out, C]`.
-pub fn forward<B: Kernels>(
+pub fn forward<B: Backend>(
     features: Tensor<B, 3>,
     harmonics: &Tensor<B, 2>,
     radial: &Tensor<B, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (Some(features.dims()), Some(harmonics.dims()), Some(radial.dims()));
-    problem.check("convolution", None, shapes.0, shapes.1, shapes.2);
     let sent = gather(features, problem.graph.senders());
     let radial = gather(radial.clone(), problem.graph.weights());
     let message = |(q, path): (usize, &Path)| {
@@ -30,14 +28,12 @@ pub fn forward<B: Kernels>(
 }
 
 /// Gradient of the features, `[N, M_in, C]`.
-pub fn features<B: Kernels>(
+pub fn features<B: Backend>(
     grad: Tensor<B, 3>,
     harmonics: &Tensor<B, 2>,
     radial: &Tensor<B, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (Some(grad.dims()), Some(harmonics.dims()), Some(radial.dims()));
-    problem.check("convolution_features", shapes.0, None, shapes.1, shapes.2);
     let received = gather(grad, problem.graph.receivers());
     let radial = gather(radial.clone(), problem.graph.weights());
     let degree = |l1: usize| {
@@ -57,14 +53,12 @@ pub fn features<B: Kernels>(
 }
 
 /// Gradient of the harmonics, `[E, M_y]`.
-pub fn harmonics<B: Kernels>(
+pub fn harmonics<B: Backend>(
     grad: Tensor<B, 3>,
     features: Tensor<B, 3>,
     radial: &Tensor<B, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 2> {
-    let shapes = (Some(grad.dims()), Some(features.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution_harmonics", shapes.0, shapes.1, None, shapes.2);
     let sent = gather(features, problem.graph.senders());
     let received = gather(grad, problem.graph.receivers());
     let radial = gather(radial.clone(), problem.graph.weights());
@@ -76,21 +70,19 @@ pub fn harmonics<B: Kernels>(
             let product = weighted.matmul(rows_of(&sent, path.inputs()).swap_dims(1, 2));
             unmixed(product, path)
         };
-        let none = Tensor::zeros([sizes.num_edges, 2 * l2 + 1], place);
+        let none = Tensor::zeros([problem.graph.num_edges(), 2 * l2 + 1], place);
         paths.map(part).reduce(Tensor::add).unwrap_or(none)
     };
     Tensor::cat((0..=problem.paths.max_degrees()[1]).map(degree).collect(), 1)
 }
 
 /// Gradient of the radial weights, `[P, Q, C]`.
-pub fn radial<B: Kernels>(
+pub fn radial<B: Backend>(
     grad: Tensor<B, 3>,
     features: Tensor<B, 3>,
     harmonics: &Tensor<B, 2>,
     problem: &ConvolutionProblem,
 ) -> Tensor<B, 3> {
-    let shapes = (Some(grad.dims()), Some(features.dims()), Some(harmonics.dims()));
-    problem.check("convolution_radial", shapes.0, shapes.1, shapes.2, None);
     let sent = gather(features, problem.graph.senders());
     let received = gather(grad, problem.graph.receivers());
     let weight = |path: &Path| {
@@ -101,7 +93,7 @@ pub fn radial<B: Kernels>(
 }
 
 /// `B`, `[E, 2 l3 + 1, 2 l1 + 1]`.
-fn mixed<B: Kernels>(harmonics: &Tensor<B, 2>, path: &Path) -> Tensor<B, 3> {
+fn mixed<B: Backend>(harmonics: &Tensor<B, 2>, path: &Path) -> Tensor<B, 3> {
     let [d1, d2, d3] = path.degrees.map(|degree| 2 * degree + 1);
     let edges = harmonics.dims()[0];
     let part = harmonics.clone().narrow(1, path.harmonics().start, d2);
@@ -109,7 +101,7 @@ fn mixed<B: Kernels>(harmonics: &Tensor<B, 2>, path: &Path) -> Tensor<B, 3> {
 }
 
 /// The adjoint of [`mixed`]: `[E, 2 l3 + 1, 2 l1 + 1]` to `[E, 2 l2 + 1]`.
-fn unmixed<B: Kernels>(product: Tensor<B, 3>, path: &Path) -> Tensor<B, 2> {
+fn unmixed<B: Backend>(product: Tensor<B, 3>, path: &Path) -> Tensor<B, 2> {
     let [edges, d3, d1] = product.dims();
     let product = product.reshape([edges, d3 * d1]);
     let matrix = coefficients(path, &product).swap_dims(0, 1);
@@ -117,7 +109,7 @@ fn unmixed<B: Kernels>(product: Tensor<B, 3>, path: &Path) -> Tensor<B, 2> {
 }
 
 /// `K`, `[2 l2 + 1, (2 l3 + 1) (2 l1 + 1)]`, on the device and in the dtype of `like`.
-fn coefficients<B: Kernels>(path: &Path, like: &Tensor<B, 2>) -> Tensor<B, 2> {
+fn coefficients<B: Backend>(path: &Path, like: &Tensor<B, 2>) -> Tensor<B, 2> {
     let [d1, d2, d3] = path.degrees.map(|degree| 2 * degree + 1);
     let mut values = vec![0.0; d1 * d2 * d3];
     for term in &path.terms {
@@ -127,18 +119,18 @@ fn coefficients<B: Kernels>(path: &Path, like: &Tensor<B, 2>) -> Tensor<B, 2> {
     Tensor::from_data(TensorData::new(values, [d2, d3 * d1]), (&like.device(), like.dtype()))
 }
 
-fn rows_of<B: Kernels>(x: &Tensor<B, 3>, rows: std::ops::Range<usize>) -> Tensor<B, 3> {
+fn rows_of<B: Backend>(x: &Tensor<B, 3>, rows: std::ops::Range<usize>) -> Tensor<B, 3> {
     x.clone().narrow(1, rows.start, rows.len())
 }
 
 /// The components of one path in a tensor of the output's layout, `[E, 2 l3 + 1, C]`.
-fn outputs<B: Kernels>(x: &Tensor<B, 3>, path: &Path) -> Tensor<B, 3> {
+fn outputs<B: Backend>(x: &Tensor<B, 3>, path: &Path) -> Tensor<B, 3> {
     let row = |m3: usize| x.clone().narrow(1, path.first_output + m3 * path.output_stride, 1);
     Tensor::cat((0..path.num_components()).map(row).collect(), 1)
 }
 
 /// The output's layout: for each degree the paths inside the components.
-fn by_degree<B: Kernels>(messages: &[(usize, Tensor<B, 3>)]) -> Tensor<B, 3> {
+fn by_degree<B: Backend>(messages: &[(usize, Tensor<B, 3>)]) -> Tensor<B, 3> {
     let mut blocks = Vec::new();
     for paths in messages.chunk_by(|a, b| a.0 == b.0) {
         let stacked = paths.iter().map(|(_, message)| message.clone().unsqueeze_dim::<4>(2));
@@ -148,13 +140,13 @@ fn by_degree<B: Kernels>(messages: &[(usize, Tensor<B, 3>)]) -> Tensor<B, 3> {
     Tensor::cat(blocks, 1)
 }
 
-fn gather<B: Kernels>(x: Tensor<B, 3>, indices: &RowIndex) -> Tensor<B, 3> {
+fn gather<B: Backend>(x: Tensor<B, 3>, indices: &RowIndex) -> Tensor<B, 3> {
     let [_, rows, channels] = x.dims();
     let gathered = rows::reference::gather(x.flatten::<2>(1, 2), indices);
     gathered.reshape([indices.num_items(), rows, channels])
 }
 
-fn sum<B: Kernels>(x: Tensor<B, 3>, indices: &RowIndex) -> Tensor<B, 3> {
+fn sum<B: Backend>(x: Tensor<B, 3>, indices: &RowIndex) -> Tensor<B, 3> {
     let [_, rows, channels] = x.dims();
     let summed = rows::reference::sum(x.flatten::<2>(1, 2), indices);
     summed.reshape([indices.num_rows(), rows, channels])

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 
 use super::{ConvolutionProblem, EdgeGraph, EdgeGraphError, Paths, reference, roofline};
+use crate::families::convolution;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -94,18 +95,22 @@ impl Case for Convolution {
         let (y, r, problem) = (self.harmonics_shape(), self.radial_shape(), &self.problem);
         match self.form {
             Form::Output => {
-                B::convolution(a.reshape(h), b.reshape(y), c.reshape(r), problem).flatten(0, 2)
-            }
-            Form::Features => {
-                B::convolution_features(a.reshape(g), b.reshape(y), c.reshape(r), problem)
+                convolution::convolution(a.reshape(h), b.reshape(y), c.reshape(r), problem)
                     .flatten(0, 2)
             }
-            Form::Harmonics => {
-                B::convolution_harmonics(a.reshape(g), b.reshape(h), c.reshape(r), problem)
-                    .flatten(0, 1)
+            Form::Features => {
+                convolution::convolution_features(a.reshape(g), b.reshape(y), c.reshape(r), problem)
+                    .flatten(0, 2)
             }
+            Form::Harmonics => convolution::convolution_harmonics(
+                a.reshape(g),
+                b.reshape(h),
+                c.reshape(r),
+                problem,
+            )
+            .flatten(0, 1),
             Form::Radial => {
-                B::convolution_radial(a.reshape(g), b.reshape(h), c.reshape(y), problem)
+                convolution::convolution_radial(a.reshape(g), b.reshape(h), c.reshape(y), problem)
                     .flatten(0, 2)
             }
         }
@@ -387,7 +392,12 @@ fn a_wrong_shape_is_named() {
     let device = burn::tensor::Device::<Cpu>::default();
     let features = Tensor::<Cpu, 3>::zeros(case.features_shape(), &device);
     let harmonics = Tensor::zeros(case.harmonics_shape(), &device);
-    let _ = Cpu::convolution(features, harmonics, Tensor::zeros([6, 4, 2], &device), &case.problem);
+    let _ = convolution::convolution(
+        features,
+        harmonics,
+        Tensor::zeros([6, 4, 2], &device),
+        &case.problem,
+    );
 }
 
 #[test]

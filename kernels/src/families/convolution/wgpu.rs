@@ -63,15 +63,14 @@ pub(crate) fn shaders() -> Vec<Shader> {
     all
 }
 
-/// [`Kernels::convolution`](crate::Kernels::convolution).
+/// [`convolution`](fn@crate::families::convolution::convolution).
 pub(crate) fn forward(
     features: Tensor<Wgpu, 3>,
     harmonics: Tensor<Wgpu, 2>,
     radial: Tensor<Wgpu, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Wgpu, 3> {
-    let shapes = (Some(features.dims()), Some(harmonics.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution", None, shapes.0, shapes.1, shapes.2);
+    let sizes = problem.sizes(features.dims()[2]);
     let shape = [sizes.num_nodes, problem.paths.num_outputs(), sizes.channels];
     if sizes.num_edges * sizes.channels == 0 {
         return Tensor::zeros(shape, &features.device());
@@ -86,15 +85,14 @@ pub(crate) fn forward(
     out.tensor(shape)
 }
 
-/// [`Kernels::convolution_features`](crate::Kernels::convolution_features).
+/// [`convolution_features`](fn@crate::families::convolution::convolution_features).
 pub(crate) fn features(
     grad: Tensor<Wgpu, 3>,
     harmonics: Tensor<Wgpu, 2>,
     radial: Tensor<Wgpu, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Wgpu, 3> {
-    let shapes = (Some(grad.dims()), Some(harmonics.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution_features", shapes.0, None, shapes.1, shapes.2);
+    let sizes = problem.sizes(grad.dims()[2]);
     let rows = problem.paths.num_inputs();
     let shape = [sizes.num_nodes, rows, sizes.channels];
     if sizes.num_edges * sizes.channels == 0 {
@@ -110,15 +108,14 @@ pub(crate) fn features(
     sum_array(&along, problem.graph.senders(), rows * sizes.channels).tensor(shape)
 }
 
-/// [`Kernels::convolution_harmonics`](crate::Kernels::convolution_harmonics).
+/// [`convolution_harmonics`](fn@crate::families::convolution::convolution_harmonics).
 pub(crate) fn harmonics(
     grad: Tensor<Wgpu, 3>,
     features: Tensor<Wgpu, 3>,
     radial: Tensor<Wgpu, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Wgpu, 2> {
-    let shapes = (Some(grad.dims()), Some(features.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution_harmonics", shapes.0, shapes.1, None, shapes.2);
+    let sizes = problem.sizes(grad.dims()[2]);
     let shape = [sizes.num_edges, problem.paths.num_harmonics()];
     if sizes.num_edges * sizes.channels == 0 {
         return Tensor::zeros(shape, &grad.device());
@@ -132,15 +129,14 @@ pub(crate) fn harmonics(
     out.tensor(shape)
 }
 
-/// [`Kernels::convolution_radial`](crate::Kernels::convolution_radial).
+/// [`convolution_radial`](fn@crate::families::convolution::convolution_radial).
 pub(crate) fn radial(
     grad: Tensor<Wgpu, 3>,
     features: Tensor<Wgpu, 3>,
     harmonics: Tensor<Wgpu, 2>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Wgpu, 3> {
-    let shapes = (Some(grad.dims()), Some(features.dims()), Some(harmonics.dims()));
-    let sizes = problem.check("convolution_radial", shapes.0, shapes.1, shapes.2, None);
+    let sizes = problem.sizes(grad.dims()[2]);
     let shape = [sizes.num_weights, problem.paths.len(), sizes.channels];
     if sizes.num_edges * sizes.channels == 0 {
         return Tensor::zeros(shape, &grad.device());

@@ -5,12 +5,12 @@ use std::ops::Range;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
 use super::{IGNORED_LABEL, MAX_LOGITS, MIN_ROWS};
-use crate::Kernels;
 use crate::families::embedding::reference::host_ids;
-use crate::shape::{assert_ids, assert_shape};
+use crate::families::precision::PrecisionKernels;
+use crate::shape::assert_ids;
 
 /// The labelled rows of one call.
-pub(super) struct Labelled<B: Kernels> {
+pub(super) struct Labelled<B: PrecisionKernels> {
     num_tokens: usize,
     /// Numbers of the labelled rows; `None` when that is every row.
     rows: Option<Tensor<B, 1, Int>>,
@@ -20,11 +20,10 @@ pub(super) struct Labelled<B: Kernels> {
     chunk: usize,
 }
 
-impl<B: Kernels> Labelled<B> {
+impl<B: PrecisionKernels> Labelled<B> {
     /// Reads the labels; asserts that they are rows of a weight of `vocabulary` rows.
-    pub(super) fn new(labels: &Tensor<B, 1, Int>, tokens: usize, vocabulary: usize) -> Self {
-        let because = "`hidden` fixes N";
-        assert_shape("linear_cross_entropy", "labels", labels.dims(), [tokens], because);
+    pub(super) fn new(labels: &Tensor<B, 1, Int>, vocabulary: usize) -> Self {
+        let [tokens] = labels.dims();
         let mut host = host_ids(labels);
         let mut rows = Vec::with_capacity(tokens);
         for (row, label) in (0_i32..).zip(&mut host) {

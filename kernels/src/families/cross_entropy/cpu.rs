@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use burn::backend::Flex;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{ElementConversion, Int, Tensor};
 
 use super::softmax::{Row, for_rows_of};
 use super::{IGNORED_LABEL, LossAndGradients, MAX_LOGITS, MIN_ROWS};
@@ -16,7 +16,7 @@ use crate::Precision;
 use crate::cpu::matmul::{Finish, Form, Matrix, Mixed, Plainly, Target, product};
 use crate::cpu::{Element, Scratch, input, is_f64, output};
 use crate::families::embedding::reference::host_ids;
-use crate::shape::{assert_ids, assert_shape};
+use crate::shape::assert_ids;
 
 /// What a call is about.
 pub(crate) struct Inputs {
@@ -27,15 +27,24 @@ pub(crate) struct Inputs {
     pub(crate) precision: Precision,
 }
 
-/// [`Kernels::linear_cross_entropy`](crate::Kernels::linear_cross_entropy).
+/// [`linear_cross_entropy`](fn@crate::families::cross_entropy::linear_cross_entropy).
 pub(crate) fn forward(inputs: Inputs) -> (Tensor<Flex, 1>, Tensor<Flex, 1>) {
     let found = inputs.run(false);
     (found.loss, found.log_sum_exp)
 }
 
-/// [`Kernels::linear_cross_entropy_gradients`](crate::Kernels::linear_cross_entropy_gradients).
+/// [`linear_cross_entropy_gradients`](fn@crate::families::cross_entropy::linear_cross_entropy_gradients).
 pub(crate) fn with_gradients(inputs: Inputs) -> LossAndGradients<Flex> {
     inputs.run(true)
+}
+
+/// [`scale_by`](fn@crate::families::cross_entropy::scale_by).
+pub(crate) fn scale_by<const D: usize>(
+    x: Tensor<Flex, D>,
+    factor: Tensor<Flex, 1>,
+) -> Tensor<Flex, D> {
+    let factor: f64 = factor.into_scalar().elem();
+    x.mul_scalar(factor)
 }
 
 impl Inputs {
@@ -52,7 +61,7 @@ impl Inputs {
 
     fn run_as<F: Form>(self, gradients: bool) -> LossAndGradients<Flex> {
         let ([tokens, width], [vocabulary, _]) = (self.hidden.dims(), self.weight.dims());
-        let labels = self.check();
+        let labels = self.known_labels();
         let (hidden, weight, bias) = (input(self.hidden), input(self.weight), self.bias.map(input));
         let rows: Vec<usize> = (0..tokens).filter(|&row| labels[row] != IGNORED_LABEL).collect();
         let labelled = |row: &usize| usize::try_from(labels[*row]).unwrap_or_default();
@@ -72,20 +81,13 @@ impl Inputs {
         found.finish(&rows, tokens, [width, vocabulary])
     }
 
-    /// The labels, after everything was checked.
-    fn check(&self) -> Vec<i64> {
-        let ([tokens, width], [vocabulary, _]) = (self.hidden.dims(), self.weight.dims());
-        let operation = "linear_cross_entropy";
-        let dims = self.weight.dims();
-        assert_shape(operation, "weight", dims, [vocabulary, width], "`hidden` fixes C");
-        if let Some(bias) = &self.bias {
-            assert_shape(operation, "bias", bias.dims(), [vocabulary], "`weight` fixes V");
-        }
-        assert_shape(operation, "labels", self.labels.dims(), [tokens], "`hidden` fixes N");
+    /// The labels, after they were checked.
+    fn known_labels(&self) -> Vec<i64> {
+        let [vocabulary, _] = self.weight.dims();
         let labels = host_ids(&self.labels);
         let known = |&label: &i64| if label == IGNORED_LABEL { 0 } else { label };
         let known: Vec<i64> = labels.iter().map(known).collect();
-        assert_ids(operation, "labels", &known, vocabulary, "the vocabulary");
+        assert_ids("linear_cross_entropy", "labels", &known, vocabulary, "the vocabulary");
         labels
     }
 }

@@ -35,11 +35,15 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Int, Tensor};
 
-pub(crate) use op::tracked;
-
-use crate::Kernels;
+use crate::dispatch::kernels;
+use crate::families::precision::Precision;
+use crate::families::precision::PrecisionKernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
 
 /// Label of a token that does not count.
 pub const IGNORED_LABEL: i64 = -100;
@@ -51,7 +55,7 @@ const MIN_ROWS: usize = 64;
 
 /// Loss, log-sum-exp, and the gradients of the loss.
 #[derive(Clone, Debug)]
-pub struct LossAndGradients<B: Kernels> {
+pub struct LossAndGradients<B: Backend> {
     /// `[1]`
     pub loss: Tensor<B, 1>,
     /// `[N]`
@@ -62,4 +66,113 @@ pub struct LossAndGradients<B: Kernels> {
     pub weight: Tensor<B, 2>,
     /// `[V]`
     pub bias: Option<Tensor<B, 1>>,
+}
+
+kernels! {
+    pub trait CrossEntropyKernels: PrecisionKernels {
+        fn linear_cross_entropy(
+            hidden: Tensor<Self, 2>,
+            weight: Tensor<Self, 2>,
+            bias: Option<Tensor<Self, 1>>,
+            labels: Tensor<Self, 1, Int>,
+            precision: Precision,
+        ) -> (Tensor<Self, 1>, Tensor<Self, 1>) {
+            reference::forward(hidden, weight, bias, &labels, precision)
+        }
+        fn linear_cross_entropy_gradients(
+            hidden: Tensor<Self, 2>,
+            weight: Tensor<Self, 2>,
+            bias: Option<Tensor<Self, 1>>,
+            labels: Tensor<Self, 1, Int>,
+            precision: Precision,
+        ) -> LossAndGradients<Self> {
+            reference::with_gradients(hidden, weight, bias, &labels, precision)
+        }
+        fn scale_by<const D: usize>(
+            x: Tensor<Self, D>,
+            factor: Tensor<Self, 1>,
+        ) -> Tensor<Self, D> {
+            x.mul(factor.unsqueeze())
+        }
+    }
+    cpu {
+        linear_cross_entropy: |hidden, weight, bias, labels, precision| {
+            let inputs = cpu::Inputs { hidden, weight, bias, labels, precision };
+            cpu::forward(inputs)
+        },
+        linear_cross_entropy_gradients: |hidden, weight, bias, labels, precision| {
+            let inputs = cpu::Inputs { hidden, weight, bias, labels, precision };
+            cpu::with_gradients(inputs)
+        },
+        scale_by: cpu::scale_by,
+    }
+    cuda {
+        linear_cross_entropy: tensors::cross_entropy::forward,
+        linear_cross_entropy_gradients: tensors::cross_entropy::with_gradients,
+    }
+    wgpu {
+        linear_cross_entropy: |hidden, weight, bias, labels, precision| {
+            let inputs = wgpu::Inputs { hidden, weight, bias, labels, precision };
+            wgpu::forward(inputs)
+        },
+        linear_cross_entropy_gradients: |hidden, weight, bias, labels, precision| {
+            let inputs = wgpu::Inputs { hidden, weight, bias, labels, precision };
+            wgpu::with_gradients(inputs)
+        },
+    }
+    autodiff {
+        linear_cross_entropy: op::tracked,
+    }
+}
+
+/// `hidden [N, C]`, `weight [V, C]`, `bias [V]`, `labels [N]` to `(loss_sum [1] in nats,
+/// log_sum_exp [N])`. The second carries no gradient.
+pub fn linear_cross_entropy<B: CrossEntropyKernels>(
+    hidden: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    labels: Tensor<B, 1, Int>,
+    precision: Precision,
+) -> (Tensor<B, 1>, Tensor<B, 1>) {
+    check("linear_cross_entropy", &hidden, &weight, bias.as_ref(), &labels);
+    <B as CrossEntropyKernels>::linear_cross_entropy(hidden, weight, bias, labels, precision)
+}
+
+/// The same with the gradients of the loss.
+pub fn linear_cross_entropy_gradients<B: CrossEntropyKernels>(
+    hidden: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    labels: Tensor<B, 1, Int>,
+    precision: Precision,
+) -> LossAndGradients<B> {
+    check("linear_cross_entropy_gradients", &hidden, &weight, bias.as_ref(), &labels);
+    <B as CrossEntropyKernels>::linear_cross_entropy_gradients(
+        hidden, weight, bias, labels, precision,
+    )
+}
+
+/// `x factor`, with one number `factor [1]` that stays where it is.
+pub fn scale_by<B: CrossEntropyKernels, const D: usize>(
+    x: Tensor<B, D>,
+    factor: Tensor<B, 1>,
+) -> Tensor<B, D> {
+    assert_shape("scale_by", "factor", factor.dims(), [1], "it is one number");
+    <B as CrossEntropyKernels>::scale_by(x, factor)
+}
+
+/// Asserts the shapes of a call.
+fn check<B: Backend>(
+    operation: &str,
+    hidden: &Tensor<B, 2>,
+    weight: &Tensor<B, 2>,
+    bias: Option<&Tensor<B, 1>>,
+    labels: &Tensor<B, 1, Int>,
+) {
+    let ([tokens, width], [vocabulary, _]) = (hidden.dims(), weight.dims());
+    assert_shape(operation, "weight", weight.dims(), [vocabulary, width], "`hidden` fixes C");
+    if let Some(bias) = bias {
+        assert_shape(operation, "bias", bias.dims(), [vocabulary], "`weight` fixes V");
+    }
+    assert_shape(operation, "labels", labels.dims(), [tokens], "`hidden` fixes N");
 }

@@ -9,8 +9,9 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Int, Tensor};
 
+use super::CrossEntropyKernels;
+use crate::Precision;
 use crate::graph::{Tracked, absent, primitive, register, tensor};
-use crate::{Kernels, Precision};
 
 #[derive(Debug)]
 struct LinearCrossEntropy;
@@ -23,14 +24,14 @@ struct Saved<F> {
     bias: Option<F>,
 }
 
-impl<B: Kernels> Backward<B, 3> for LinearCrossEntropy {
+impl<B: CrossEntropyKernels> Backward<B, 3> for LinearCrossEntropy {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let factor: Tensor<B, 1> = tensor(grads.consume::<B>(&ops.node));
         let Saved { hidden, weight, bias } = ops.state;
         let times = |x: FloatTensor<B>| {
-            primitive(<B as Kernels>::scale_by(tensor::<B, 2>(x), factor.clone()))
+            primitive(super::scale_by::<B, 2>(tensor::<B, 2>(x), factor.clone()))
         };
         let [hidden_node, weight_node, bias_node] = ops.parents;
         if let Some(node) = hidden_node {
@@ -46,9 +47,9 @@ impl<B: Kernels> Backward<B, 3> for LinearCrossEntropy {
     }
 }
 
-/// [`Kernels::linear_cross_entropy`] inside a graph; the log-sum-exp comes back untracked.
+/// [`linear_cross_entropy`](fn@crate::families::cross_entropy::linear_cross_entropy) inside a graph; the log-sum-exp comes back untracked.
 #[expect(clippy::type_complexity, reason = "two tensors of one backend")]
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+pub(crate) fn tracked<B: CrossEntropyKernels, C: CheckpointStrategy>(
     hidden: Tensor<Autodiff<B, C>, 2>,
     weight: Tensor<Autodiff<B, C>, 2>,
     bias: Option<Tensor<Autodiff<B, C>, 1>>,
@@ -62,10 +63,10 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
     let b = bias.as_ref().map(|bias| tensor(bias.primitive.clone()));
     let labels = labels.inner();
     if !is_tracked {
-        let (loss, lse) = <B as Kernels>::linear_cross_entropy(x, w, b, labels, precision);
+        let (loss, lse) = super::linear_cross_entropy::<B>(x, w, b, labels, precision);
         return (Tensor::from_inner(loss), Tensor::from_inner(lse));
     }
-    let found = <B as Kernels>::linear_cross_entropy_gradients(x, w, b, labels, precision);
+    let found = super::linear_cross_entropy_gradients::<B>(x, w, b, labels, precision);
     let saved = Saved {
         hidden: primitive(found.hidden),
         weight: primitive(found.weight),

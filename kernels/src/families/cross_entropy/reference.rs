@@ -4,21 +4,21 @@ use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
 use super::LossAndGradients;
 use super::chunks::Labelled;
-use crate::shape::assert_shape;
-use crate::{Kernels, Precision};
+use crate::Precision;
+use crate::families::precision::PrecisionKernels;
 
 /// `(loss_sum [1], log_sum_exp [N])`.
 ///
 /// # Panics
 /// When a label is neither ignored nor a row of `weight`.
-pub fn forward<B: Kernels>(
+pub fn forward<B: PrecisionKernels>(
     hidden: Tensor<B, 2>,
     weight: Tensor<B, 2>,
     bias: Option<Tensor<B, 1>>,
     labels: &Tensor<B, 1, Int>,
     precision: Precision,
 ) -> (Tensor<B, 1>, Tensor<B, 1>) {
-    let labelled = check(&hidden, &weight, bias.as_ref(), labels);
+    let labelled = Labelled::new(labels, weight.dims()[0]);
     let (device, dtype, tokens) = (hidden.device(), hidden.dtype(), hidden.dims()[0]);
     let mut loss = Tensor::zeros([1], (&device, dtype));
     if labelled.is_empty() {
@@ -41,7 +41,7 @@ pub fn forward<B: Kernels>(
 ///
 /// # Panics
 /// As [`forward`].
-pub fn with_gradients<B: Kernels>(
+pub fn with_gradients<B: PrecisionKernels>(
     hidden: Tensor<B, 2>,
     weight: Tensor<B, 2>,
     bias: Option<Tensor<B, 1>>,
@@ -50,7 +50,7 @@ pub fn with_gradients<B: Kernels>(
 ) -> LossAndGradients<B> {
     let (loss, log_sum_exp) =
         forward(hidden.clone(), weight.clone(), bias.clone(), labels, precision);
-    let labelled = check(&hidden, &weight, bias.as_ref(), labels);
+    let labelled = Labelled::new(labels, weight.dims()[0]);
     let mut dweight = Tensor::zeros(weight.dims(), (&weight.device(), weight.dtype()));
     let mut dbias = bias.clone().map(|bias| bias.zeros_like());
     if labelled.is_empty() {
@@ -73,7 +73,10 @@ pub fn with_gradients<B: Kernels>(
 }
 
 /// `softmax - one-hot`, `[rows, V]`.
-fn logit_gradient<B: Kernels>(logits: Tensor<B, 2>, labels: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+fn logit_gradient<B: PrecisionKernels>(
+    logits: Tensor<B, 2>,
+    labels: Tensor<B, 2, Int>,
+) -> Tensor<B, 2> {
     let lse = log_sum_exp(logits.clone());
     let probabilities = logits.sub(lse);
     let minus_one = Tensor::ones(labels.dims(), (&labels.device(), probabilities.dtype())).neg();
@@ -81,18 +84,18 @@ fn logit_gradient<B: Kernels>(logits: Tensor<B, 2>, labels: Tensor<B, 2, Int>) -
 }
 
 /// `[rows, V] -> [rows, 1]`, stable for any finite logits.
-fn log_sum_exp<B: Kernels>(logits: Tensor<B, 2>) -> Tensor<B, 2> {
+fn log_sum_exp<B: PrecisionKernels>(logits: Tensor<B, 2>) -> Tensor<B, 2> {
     let largest = logits.clone().max_dim(1);
     logits.sub(largest.clone()).exp().sum_dim(1).log().add(largest)
 }
 
 /// The linear map, its weight rounded once.
-struct Head<B: Kernels> {
+struct Head<B: PrecisionKernels> {
     weight: Tensor<B, 2>,
     bias: Option<Tensor<B, 2>>,
 }
 
-impl<B: Kernels> Head<B> {
+impl<B: PrecisionKernels> Head<B> {
     fn new(weight: Tensor<B, 2>, bias: Option<Tensor<B, 1>>, precision: Precision) -> Self {
         Self { weight: precision.operand(weight), bias: bias.map(Tensor::unsqueeze) }
     }
@@ -104,19 +107,4 @@ impl<B: Kernels> Head<B> {
             None => logits,
         }
     }
-}
-
-fn check<B: Kernels>(
-    hidden: &Tensor<B, 2>,
-    weight: &Tensor<B, 2>,
-    bias: Option<&Tensor<B, 1>>,
-    labels: &Tensor<B, 1, Int>,
-) -> Labelled<B> {
-    let ([tokens, width], [vocabulary, _]) = (hidden.dims(), weight.dims());
-    let operation = "linear_cross_entropy";
-    assert_shape(operation, "weight", weight.dims(), [vocabulary, width], "`hidden` fixes C");
-    if let Some(bias) = bias {
-        assert_shape(operation, "bias", bias.dims(), [vocabulary], "`weight` fixes V");
-    }
-    Labelled::new(labels, tokens, vocabulary)
 }

@@ -7,7 +7,6 @@ use super::LossAndGradients;
 use super::chunks::Labelled;
 use crate::families::reduce::wgpu::{column_sums, sum};
 use crate::machine::wgpu::{Array, Shader, Source, count, params, spread};
-use crate::shape::assert_shape;
 use crate::{Precision, Wgpu};
 
 params! {
@@ -40,9 +39,9 @@ pub(crate) struct Inputs {
     pub(crate) precision: Precision,
 }
 
-/// [`Kernels::linear_cross_entropy`](crate::Kernels::linear_cross_entropy).
+/// [`linear_cross_entropy`](fn@crate::families::cross_entropy::linear_cross_entropy).
 pub(crate) fn forward(inputs: Inputs) -> (Tensor<Wgpu, 1>, Tensor<Wgpu, 1>) {
-    let labelled = inputs.check();
+    let labelled = Labelled::new(&inputs.labels, inputs.weight.dims()[0]);
     let device = inputs.hidden.device();
     if labelled.is_empty() {
         let tokens = inputs.hidden.dims()[0];
@@ -59,9 +58,9 @@ pub(crate) fn forward(inputs: Inputs) -> (Tensor<Wgpu, 1>, Tensor<Wgpu, 1>) {
     (loss, labelled.put(log_sum_exp))
 }
 
-/// [`Kernels::linear_cross_entropy_gradients`](crate::Kernels::linear_cross_entropy_gradients).
+/// [`linear_cross_entropy_gradients`](fn@crate::families::cross_entropy::linear_cross_entropy_gradients).
 pub(crate) fn with_gradients(inputs: Inputs) -> LossAndGradients<Wgpu> {
-    let labelled = inputs.check();
+    let labelled = Labelled::new(&inputs.labels, inputs.weight.dims()[0]);
     let Inputs { hidden, weight, bias, precision, .. } = inputs;
     let device = hidden.device();
     let mut weight_sum = Tensor::zeros(weight.dims(), &device);
@@ -92,19 +91,6 @@ pub(crate) fn with_gradients(inputs: Inputs) -> LossAndGradients<Wgpu> {
         hidden: labelled.put(Tensor::cat(of_hidden, 0)),
         weight: weight_sum,
         bias: bias_sum,
-    }
-}
-
-impl Inputs {
-    /// Asserts the shapes and reads the labels.
-    fn check(&self) -> Labelled<Wgpu> {
-        let ([tokens, width], [vocabulary, _]) = (self.hidden.dims(), self.weight.dims());
-        let (operation, dims) = ("linear_cross_entropy", self.weight.dims());
-        assert_shape(operation, "weight", dims, [vocabulary, width], "`hidden` fixes C");
-        if let Some(bias) = &self.bias {
-            assert_shape(operation, "bias", bias.dims(), [vocabulary], "`weight` fixes V");
-        }
-        Labelled::new(&self.labels, tokens, vocabulary)
     }
 }
 

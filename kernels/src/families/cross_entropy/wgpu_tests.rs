@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::tests::CrossEntropy;
 use super::{LossAndGradients, reference};
+use crate::families::cross_entropy;
 use crate::machine::wgpu::testing::{
     LOG_ULPS, Operation, adapter_is_missing, check_gradients, check_values, exp_ulps, values,
 };
@@ -24,14 +25,15 @@ impl Operation for All {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
         let (hidden, weight, bias) = self.0.arguments(inputs);
         let (labels, precision) = (ints::<B>(&self.0.labels), self.0.precision);
-        let (loss, lse) = B::linear_cross_entropy(
+        let (loss, lse) = cross_entropy::linear_cross_entropy(
             hidden.clone(),
             weight.clone(),
             bias.clone(),
             labels.clone(),
             precision,
         );
-        let found = B::linear_cross_entropy_gradients(hidden, weight, bias, labels, precision);
+        let found =
+            cross_entropy::linear_cross_entropy_gradients(hidden, weight, bias, labels, precision);
         [vec![loss, lse], parts(found)].concat()
     }
 

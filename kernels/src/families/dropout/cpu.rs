@@ -8,7 +8,7 @@ use super::philox::first_words;
 use crate::cpu::{Element, Elementwise, Lanes, MOST_LANES, map};
 use crate::graph::{primitive, tensor};
 
-/// [`Kernels::dropout`](crate::Kernels::dropout).
+/// [`dropout`](fn@crate::families::dropout::dropout).
 pub(crate) fn forward(x: Tensor<Flex, 2>, mask: &DropoutMask) -> Tensor<Flex, 2> {
     let rule = Mask { of: mask, threshold: mask.threshold(), scale: mask.scale() };
     let [y] = map("dropout", &rule, [primitive(x)]);

@@ -30,7 +30,13 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+
 pub use philox::philox4x32;
 
 /// Which elements a call drops.
@@ -63,4 +69,30 @@ impl DropoutMask {
     pub fn scale(&self) -> f64 {
         1.0 / (1.0 - self.rate)
     }
+}
+
+kernels! {
+    pub trait DropoutKernels: Backend {
+        fn dropout(x: Tensor<Self, 2>, mask: &DropoutMask) -> Tensor<Self, 2> {
+            reference::forward(x, mask)
+        }
+    }
+    cpu {
+        dropout: cpu::forward,
+    }
+    cuda {
+        dropout: tensors::elementwise::dropout,
+    }
+    wgpu {
+        dropout: wgpu::forward,
+    }
+    autodiff {
+        dropout: op::tracked,
+    }
+}
+
+/// Elements of `x` kept with probability `1 - rate` and scaled up. The backward is the same
+/// function of the gradient.
+pub fn dropout<B: DropoutKernels>(x: Tensor<B, 2>, mask: &DropoutMask) -> Tensor<B, 2> {
+    <B as DropoutKernels>::dropout(x, mask)
 }

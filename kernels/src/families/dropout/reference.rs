@@ -1,13 +1,13 @@
 //! Dropout with a mask made on the host. The gradient is the same function.
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::DropoutMask;
-use crate::Kernels;
 
 /// `x` times the mask.
-pub fn forward<B: Kernels>(x: Tensor<B, 2>, mask: &DropoutMask) -> Tensor<B, 2> {
+pub fn forward<B: Backend>(x: Tensor<B, 2>, mask: &DropoutMask) -> Tensor<B, 2> {
     let [rows, columns] = x.dims();
     let scale = mask.scale();
     let factors = factors(mask, rows * columns);

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::philox::first_words;
 use super::{DropoutMask, philox4x32, reference};
 use crate::Kernels;
+use crate::families::dropout;
 use crate::testing::{Case, check_gradient, numbers, reference_values, values};
 
 pub(super) struct Dropout {
@@ -14,7 +15,7 @@ pub(super) struct Dropout {
 
 impl Case for Dropout {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
-        <B as Kernels>::dropout(inputs[0].clone().reshape(self.sizes), &self.mask).flatten(0, 1)
+        dropout::dropout(inputs[0].clone().reshape(self.sizes), &self.mask).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {

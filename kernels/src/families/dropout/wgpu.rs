@@ -31,7 +31,7 @@ pub(crate) fn shaders() -> Vec<Shader> {
     vec![shader()]
 }
 
-/// [`Kernels::dropout`](crate::Kernels::dropout).
+/// [`dropout`](fn@crate::families::dropout::dropout).
 pub(crate) fn forward(x: Tensor<Wgpu, 2>, mask: &DropoutMask) -> Tensor<Wgpu, 2> {
     let shape = x.dims();
     let x = Array::new(x);

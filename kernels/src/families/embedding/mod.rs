@@ -22,4 +22,59 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::tracked;
+use burn::tensor::Int;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
+
+kernels! {
+    pub trait EmbeddingKernels: Backend {
+        fn embedding(weight: Tensor<Self, 2>, ids: Tensor<Self, 1, Int>) -> Tensor<Self, 2> {
+            reference::forward(weight, ids)
+        }
+        fn embedding_backward(
+            grad: Tensor<Self, 2>,
+            ids: Tensor<Self, 1, Int>,
+            num_rows: usize,
+        ) -> Tensor<Self, 2> {
+            reference::backward(grad, ids, num_rows)
+        }
+    }
+    cpu {
+        embedding_backward: |grad, ids, num_rows| cpu::backward(grad, &ids, num_rows),
+    }
+    cuda {
+        embedding: tensors::embedding::forward,
+        embedding_backward: tensors::embedding::backward,
+    }
+    wgpu {
+        embedding: wgpu::forward,
+        embedding_backward: |grad, ids, num_rows| wgpu::backward(grad, &ids, num_rows),
+    }
+    autodiff {
+        embedding: op::tracked,
+    }
+}
+
+/// Rows of `weight [V, C]` at `ids [N]`.
+pub fn embedding<B: EmbeddingKernels>(
+    weight: Tensor<B, 2>,
+    ids: Tensor<B, 1, Int>,
+) -> Tensor<B, 2> {
+    <B as EmbeddingKernels>::embedding(weight, ids)
+}
+
+/// Gradient of the table of `num_rows` rows.
+pub fn embedding_backward<B: EmbeddingKernels>(
+    grad: Tensor<B, 2>,
+    ids: Tensor<B, 1, Int>,
+    num_rows: usize,
+) -> Tensor<B, 2> {
+    let [tokens, _] = grad.dims();
+    assert_shape("embedding_backward", "ids", ids.dims(), [tokens], "`grad` fixes N");
+    <B as EmbeddingKernels>::embedding_backward(grad, ids, num_rows)
+}

@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::ops::IntTensor;
 use burn::tensor::{Int, Tensor};
 
-use crate::Kernels;
+use super::EmbeddingKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -16,27 +16,27 @@ struct Embedding {
     num_rows: usize,
 }
 
-impl<B: Kernels> Backward<B, 1> for Embedding {
+impl<B: EmbeddingKernels> Backward<B, 1> for Embedding {
     type State = IntTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         if let [Some(node)] = ops.parents {
             let ids = Tensor::from_primitive(ops.state);
-            let table = <B as Kernels>::embedding_backward(grad, ids, self.num_rows);
+            let table = super::embedding_backward::<B>(grad, ids, self.num_rows);
             grads.register::<B>(node.id, primitive(table));
         }
     }
 }
 
-/// [`Kernels::embedding`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`embedding`](fn@crate::families::embedding::embedding) inside a graph.
+pub(crate) fn tracked<B: EmbeddingKernels, C: CheckpointStrategy>(
     weight: Tensor<Autodiff<B, C>, 2>,
     ids: Tensor<Autodiff<B, C>, 1, Int>,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let [num_rows, _] = weight.dims();
     let (weight, ids) = (primitive(weight), ids.inner());
-    let y = <B as Kernels>::embedding(tensor(weight.primitive.clone()), ids.clone());
+    let y = super::embedding::<B>(tensor(weight.primitive.clone()), ids.clone());
     let state = || ids.into_primitive();
     tensor(register::<B, C, _, 1>(Embedding { num_rows }, [&weight], primitive(y), state))
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Tensor};
 
 use super::reference;
+use crate::families::embedding;
 use crate::testing::{Case, check_gradient, host, ints, numbers, shaped, values};
 use crate::{Cpu, Kernels};
 
@@ -14,7 +15,7 @@ pub(super) struct Embedding {
 impl Case for Embedding {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let weight = inputs[0].clone().reshape(self.sizes);
-        <B as Kernels>::embedding(weight, ints::<B>(&self.ids)).flatten(0, 1)
+        embedding::embedding(weight, ints::<B>(&self.ids)).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -44,7 +45,7 @@ fn gradients_of_one_row_are_added_in_token_order() {
     let tiny = 2f64.powi(-24);
     let sum = |values: [f64; 3]| {
         let grad = shaped::<Cpu, 2>(&values, [3, 1], DType::F32);
-        host(<Cpu as Kernels>::embedding_backward(grad, ints::<Cpu>(&[1, 1, 1]), 2))
+        host(embedding::embedding_backward(grad, ints::<Cpu>(&[1, 1, 1]), 2))
     };
     assert_eq!(sum([1.0, tiny, tiny]), [0.0, 1.0]);
     assert_eq!(sum([tiny, tiny, 1.0]), [0.0, 1.0 + 2.0 * tiny]);

@@ -3,9 +3,10 @@
 use burn::tensor::DType;
 
 use super::tests::Embedding;
+use crate::families::embedding;
 use crate::machine::wgpu::testing::{adapter_is_missing, check_gradients, values};
 use crate::testing::{host, ints, numbers, shaped};
-use crate::{Cpu, Kernels, Wgpu};
+use crate::{Cpu, Wgpu};
 
 #[test]
 fn each_token_gets_the_row_of_its_id_on_an_adapter() {
@@ -31,8 +32,8 @@ fn both(ids: &[i32], width: usize, num_rows: usize) -> [Vec<f64>; 2] {
     let cpu = shaped::<Cpu, 2>(&grad, shape, DType::F32);
     let wgpu = shaped::<Wgpu, 2>(&grad, shape, DType::F32);
     [
-        host(<Cpu as Kernels>::embedding_backward(cpu, ints::<Cpu>(ids), num_rows)),
-        host(<Wgpu as Kernels>::embedding_backward(wgpu, ints::<Wgpu>(ids), num_rows)),
+        host(embedding::embedding_backward(cpu, ints::<Cpu>(ids), num_rows)),
+        host(embedding::embedding_backward(wgpu, ints::<Wgpu>(ids), num_rows)),
     ]
 }
 

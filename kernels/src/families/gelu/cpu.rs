@@ -10,7 +10,7 @@ use crate::cpu::functions::{erf, exp, tanh};
 use crate::cpu::{Elementwise, Lanes, map};
 use crate::graph::{primitive, tensor};
 
-/// [`Kernels::gelu`](crate::Kernels::gelu).
+/// [`gelu`](fn@crate::families::gelu::gelu).
 pub(crate) fn forward(x: Tensor<Flex, 2>, kind: GeluKind) -> Tensor<Flex, 2> {
     let inputs = [primitive(x)];
     let [y] = match kind {
@@ -20,7 +20,7 @@ pub(crate) fn forward(x: Tensor<Flex, 2>, kind: GeluKind) -> Tensor<Flex, 2> {
     tensor(y)
 }
 
-/// [`Kernels::gelu_backward`](crate::Kernels::gelu_backward).
+/// [`gelu_backward`](fn@crate::families::gelu::gelu_backward).
 pub(crate) fn backward(
     grad: Tensor<Flex, 2>,
     x: Tensor<Flex, 2>,

@@ -25,7 +25,13 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
 
 /// Which of the two published forms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,3 +47,48 @@ pub const CUBE: f64 = 0.044_715;
 
 /// `sqrt(2 / pi)`.
 const ROOT_TWO_OVER_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+
+kernels! {
+    pub trait GeluKernels: Backend {
+        fn gelu(x: Tensor<Self, 2>, kind: GeluKind) -> Tensor<Self, 2> {
+            reference::forward(x, kind)
+        }
+        fn gelu_backward(
+            grad: Tensor<Self, 2>,
+            x: Tensor<Self, 2>,
+            kind: GeluKind,
+        ) -> Tensor<Self, 2> {
+            reference::backward(grad, x, kind)
+        }
+    }
+    cpu {
+        gelu: cpu::forward,
+        gelu_backward: cpu::backward,
+    }
+    cuda {
+        gelu: tensors::elementwise::gelu,
+        gelu_backward: tensors::elementwise::gelu_backward,
+    }
+    wgpu {
+        gelu: wgpu::forward,
+        gelu_backward: wgpu::backward,
+    }
+    autodiff {
+        gelu: op::tracked,
+    }
+}
+
+/// Elementwise on `[N, C]`.
+pub fn gelu<B: GeluKernels>(x: Tensor<B, 2>, kind: GeluKind) -> Tensor<B, 2> {
+    <B as GeluKernels>::gelu(x, kind)
+}
+
+/// Gradient of `x`.
+pub fn gelu_backward<B: GeluKernels>(
+    grad: Tensor<B, 2>,
+    x: Tensor<B, 2>,
+    kind: GeluKind,
+) -> Tensor<B, 2> {
+    assert_shape("gelu_backward", "grad", grad.dims(), x.dims(), "`x` has that shape");
+    <B as GeluKernels>::gelu_backward(grad, x, kind)
+}

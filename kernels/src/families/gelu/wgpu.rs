@@ -30,7 +30,7 @@ pub(crate) fn shaders() -> Vec<Shader> {
     kinds.into_iter().flat_map(|kind| [forward_shader(kind), backward_shader(kind)]).collect()
 }
 
-/// [`Kernels::gelu`](crate::Kernels::gelu).
+/// [`gelu`](fn@crate::families::gelu::gelu).
 pub(crate) fn forward(x: Tensor<Wgpu, 2>, kind: GeluKind) -> Tensor<Wgpu, 2> {
     let shape = x.dims();
     let x = Array::new(x);
@@ -40,7 +40,7 @@ pub(crate) fn forward(x: Tensor<Wgpu, 2>, kind: GeluKind) -> Tensor<Wgpu, 2> {
     y.tensor(shape)
 }
 
-/// [`Kernels::gelu_backward`](crate::Kernels::gelu_backward).
+/// [`gelu_backward`](fn@crate::families::gelu::gelu_backward).
 pub(crate) fn backward(
     grad: Tensor<Wgpu, 2>,
     x: Tensor<Wgpu, 2>,

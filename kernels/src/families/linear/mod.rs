@@ -22,8 +22,13 @@ pub mod roofline;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use op::{residual_tracked, tracked};
+use burn::tensor::Tensor;
 
+use crate::dispatch::kernels;
+use crate::families::precision::Precision;
+use crate::families::precision::PrecisionKernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Which axis of a stored weight is the output.
@@ -64,4 +69,112 @@ pub(crate) fn check(
 pub(crate) fn check_residual(residual: [usize; 2], (tokens, _, outputs): (usize, usize, usize)) {
     let want = [tokens, outputs];
     assert_shape("linear_residual", "residual", residual, want, "`x` fixes N, `weight` fixes O");
+}
+
+kernels! {
+    pub trait LinearKernels: PrecisionKernels {
+        fn linear(
+            x: Tensor<Self, 2>,
+            weight: Tensor<Self, 2>,
+            bias: Option<Tensor<Self, 1>>,
+            layout: WeightLayout,
+            precision: Precision,
+        ) -> Tensor<Self, 2> {
+            reference::forward(x, weight, bias, layout, precision)
+        }
+        fn linear_input_backward(
+            grad: Tensor<Self, 2>,
+            weight: Tensor<Self, 2>,
+            layout: WeightLayout,
+            precision: Precision,
+        ) -> Tensor<Self, 2> {
+            reference::input_backward(grad, weight, layout, precision)
+        }
+        fn linear_residual(
+            residual: Tensor<Self, 2>,
+            x: Tensor<Self, 2>,
+            weight: Tensor<Self, 2>,
+            bias: Option<Tensor<Self, 1>>,
+            layout: WeightLayout,
+            precision: Precision,
+        ) -> Tensor<Self, 2> {
+            reference::residual(residual, x, weight, bias, layout, precision)
+        }
+        fn linear_weight_backward(
+            grad: Tensor<Self, 2>,
+            x: Tensor<Self, 2>,
+            layout: WeightLayout,
+            precision: Precision,
+        ) -> Tensor<Self, 2> {
+            reference::weight_backward(grad, x, layout, precision)
+        }
+    }
+    cpu {
+        linear: cpu::forward,
+        linear_input_backward: cpu::input_backward,
+        linear_residual: cpu::residual,
+        linear_weight_backward: cpu::weight_backward,
+    }
+    cuda {
+        linear: tensors::linear::forward,
+        linear_input_backward: tensors::linear::input_backward,
+        linear_residual: tensors::linear::residual,
+        linear_weight_backward: tensors::linear::weight_backward,
+    }
+    wgpu {}
+    autodiff {
+        linear: op::tracked,
+        linear_residual: op::residual_tracked,
+    }
+}
+
+/// `[N, I] -> [N, O]`.
+pub fn linear<B: LinearKernels>(
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<B, 2> {
+    check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
+    <B as LinearKernels>::linear(x, weight, bias, layout, precision)
+}
+
+/// Gradient of the input alone.
+pub fn linear_input_backward<B: LinearKernels>(
+    grad: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<B, 2> {
+    let ([tokens, _], (_, outputs)) = (grad.dims(), layout.inputs_outputs(weight.dims()));
+    let name = "linear_input_backward";
+    assert_shape(name, "grad", grad.dims(), [tokens, outputs], "`weight` fixes O");
+    <B as LinearKernels>::linear_input_backward(grad, weight, layout, precision)
+}
+
+/// `residual [N, O]` plus a linear map.
+pub fn linear_residual<B: LinearKernels>(
+    residual: Tensor<B, 2>,
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    bias: Option<Tensor<B, 1>>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<B, 2> {
+    let of = check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
+    check_residual(residual.dims(), of);
+    <B as LinearKernels>::linear_residual(residual, x, weight, bias, layout, precision)
+}
+
+/// Gradient of the weight alone.
+pub fn linear_weight_backward<B: LinearKernels>(
+    grad: Tensor<B, 2>,
+    x: Tensor<B, 2>,
+    layout: WeightLayout,
+    precision: Precision,
+) -> Tensor<B, 2> {
+    let ([tokens, _], [_, inputs]) = (grad.dims(), x.dims());
+    assert_shape("linear_weight_backward", "x", x.dims(), [tokens, inputs], "`grad` fixes N");
+    <B as LinearKernels>::linear_weight_backward(grad, x, layout, precision)
 }

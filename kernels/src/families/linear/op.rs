@@ -10,9 +10,10 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
+use super::LinearKernels;
 use super::WeightLayout;
+use crate::Precision;
 use crate::graph::{Tracked, absent, primitive, register, tensor};
-use crate::{Kernels, Precision};
 
 #[derive(Debug)]
 struct Linear {
@@ -32,7 +33,7 @@ struct LinearResidual(Linear);
 
 impl Linear {
     /// Gradients of x, weight and bias, where they are wanted.
-    fn register<B: Kernels>(
+    fn register<B: LinearKernels>(
         self,
         grad: Tensor<B, 2>,
         Saved { x, weight }: Saved<FloatTensor<B>>,
@@ -42,12 +43,12 @@ impl Linear {
         let Self { layout, precision } = self;
         if let (Some(id), Some(weight)) = (x_node, weight) {
             let (grad, weight) = (grad.clone(), tensor(weight));
-            let dx = <B as Kernels>::linear_input_backward(grad, weight, layout, precision);
+            let dx = super::linear_input_backward::<B>(grad, weight, layout, precision);
             grads.register::<B>(id, primitive(dx));
         }
         if let (Some(id), Some(x)) = (weight_node, x) {
             let (grad, x) = (grad.clone(), tensor(x));
-            let dw = <B as Kernels>::linear_weight_backward(grad, x, layout, precision);
+            let dw = super::linear_weight_backward::<B>(grad, x, layout, precision);
             grads.register::<B>(id, primitive(dw));
         }
         if let Some(id) = bias_node {
@@ -57,7 +58,7 @@ impl Linear {
     }
 }
 
-impl<B: Kernels> Backward<B, 3> for Linear {
+impl<B: LinearKernels> Backward<B, 3> for Linear {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -67,7 +68,7 @@ impl<B: Kernels> Backward<B, 3> for Linear {
     }
 }
 
-impl<B: Kernels> Backward<B, 4> for LinearResidual {
+impl<B: LinearKernels> Backward<B, 4> for LinearResidual {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -82,7 +83,7 @@ impl<B: Kernels> Backward<B, 4> for LinearResidual {
 }
 
 /// What the backward needs of the two operands.
-fn saved<B: Kernels, C: CheckpointStrategy>(
+fn saved<B: LinearKernels, C: CheckpointStrategy>(
     x: &Tracked<B, C>,
     weight: &Tracked<B, C>,
 ) -> Saved<FloatTensor<B>> {
@@ -92,8 +93,8 @@ fn saved<B: Kernels, C: CheckpointStrategy>(
     }
 }
 
-/// [`Kernels::linear`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`linear`](fn@crate::families::linear::linear) inside a graph.
+pub(crate) fn tracked<B: LinearKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     weight: Tensor<Autodiff<B, C>, 2>,
     bias: Option<Tensor<Autodiff<B, C>, 1>>,
@@ -101,7 +102,7 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
     precision: Precision,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let (x, weight, bias) = (primitive(x), primitive(weight), bias.map(primitive));
-    let output = <B as Kernels>::linear(
+    let output = super::linear::<B>(
         tensor(x.primitive.clone()),
         tensor(weight.primitive.clone()),
         bias.as_ref().map(|bias| tensor(bias.primitive.clone())),
@@ -114,8 +115,8 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
     tensor(register::<B, C, _, 3>(operation, parents, primitive(output), state))
 }
 
-/// [`Kernels::linear_residual`] inside a graph.
-pub(crate) fn residual_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`linear_residual`](fn@crate::families::linear::linear_residual) inside a graph.
+pub(crate) fn residual_tracked<B: LinearKernels, C: CheckpointStrategy>(
     residual: Tensor<Autodiff<B, C>, 2>,
     x: Tensor<Autodiff<B, C>, 2>,
     weight: Tensor<Autodiff<B, C>, 2>,
@@ -125,7 +126,7 @@ pub(crate) fn residual_tracked<B: Kernels, C: CheckpointStrategy>(
 ) -> Tensor<Autodiff<B, C>, 2> {
     let (x, weight, bias) = (primitive(x), primitive(weight), bias.map(primitive));
     let residual = primitive(residual);
-    let output = <B as Kernels>::linear_residual(
+    let output = super::linear_residual::<B>(
         tensor(residual.primitive.clone()),
         tensor(x.primitive.clone()),
         tensor(weight.primitive.clone()),

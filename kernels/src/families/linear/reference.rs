@@ -2,18 +2,18 @@
 
 use burn::tensor::Tensor;
 
-use super::{WeightLayout, check, check_residual};
-use crate::{Kernels, Precision};
+use super::WeightLayout;
+use crate::Precision;
+use crate::families::precision::PrecisionKernels;
 
 /// `[N, I] -> [N, O]`; the contract is in the module above.
-pub fn forward<B: Kernels>(
+pub fn forward<B: PrecisionKernels>(
     x: Tensor<B, 2>,
     weight: Tensor<B, 2>,
     bias: Option<Tensor<B, 1>>,
     layout: WeightLayout,
     precision: Precision,
 ) -> Tensor<B, 2> {
-    check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
     let x = precision.operand(x);
     let weight = precision.operand(weight);
     let y = match layout {
@@ -27,7 +27,7 @@ pub fn forward<B: Kernels>(
 }
 
 /// The same added to `residual [N, O]`.
-pub fn residual<B: Kernels>(
+pub fn residual<B: PrecisionKernels>(
     residual: Tensor<B, 2>,
     x: Tensor<B, 2>,
     weight: Tensor<B, 2>,
@@ -35,13 +35,11 @@ pub fn residual<B: Kernels>(
     layout: WeightLayout,
     precision: Precision,
 ) -> Tensor<B, 2> {
-    let of = check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
-    check_residual(residual.dims(), of);
     residual.add(forward(x, weight, bias, layout, precision))
 }
 
 /// Gradient of the input, `[N, I]`.
-pub fn input_backward<B: Kernels>(
+pub fn input_backward<B: PrecisionKernels>(
     grad: Tensor<B, 2>,
     weight: Tensor<B, 2>,
     layout: WeightLayout,
@@ -56,7 +54,7 @@ pub fn input_backward<B: Kernels>(
 }
 
 /// Gradient of the weight, in the layout of the weight.
-pub fn weight_backward<B: Kernels>(
+pub fn weight_backward<B: PrecisionKernels>(
     grad: Tensor<B, 2>,
     x: Tensor<B, 2>,
     layout: WeightLayout,

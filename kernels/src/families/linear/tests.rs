@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use proptest::prelude::*;
 
 use super::{WeightLayout, reference};
+use crate::families::linear;
 use crate::families::precision::{round_f32, round_f64};
 use crate::oracle::assert_within;
 use crate::testing::{
@@ -57,7 +58,7 @@ impl Linear {
 impl Case for Linear {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let (x, w, b) = self.arguments(inputs);
-        <B as Kernels>::linear(x, w, Some(b), self.layout, self.precision).flatten(0, 1)
+        linear::linear(x, w, Some(b), self.layout, self.precision).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -85,7 +86,7 @@ impl Case for Residual {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let Linear { sizes: [n, _, o], layout, precision } = self.0;
         let ((x, w, b), r) = (self.0.arguments(inputs), inputs[3].clone().reshape([n, o]));
-        <B as Kernels>::linear_residual(r, x, w, Some(b), layout, precision).flatten(0, 1)
+        linear::linear_residual(r, x, w, Some(b), layout, precision).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -131,7 +132,7 @@ fn a_map_of_nothing_added_to_a_residual_is_the_residual_with_the_bias() {
     let residual = Tensor::<Cpu, 2>::from_data([[1.0, 2.0], [3.0, 4.0]], &FlexDevice);
     let bias = Some(Tensor::<Cpu, 1>::from_data([0.5, -0.5], &FlexDevice));
     let (x, weight, layout) = (none([2, 0]), none([2, 0]), WeightLayout::OutIn);
-    let y = <Cpu as Kernels>::linear_residual(residual, x, weight, bias, layout, Precision::Full);
+    let y = linear::linear_residual(residual, x, weight, bias, layout, Precision::Full);
     assert_eq!(host(y), [1.5, 1.5, 3.5, 3.5]);
 }
 
@@ -169,8 +170,7 @@ fn a_frozen_weight_gets_no_gradient_and_the_input_still_does() {
     type B = crate::Autodiff<crate::Cpu>;
     let x = shaped::<B, 2>(&[1.0, 2.0], [1, 2], DType::F64).require_grad();
     let w = shaped::<B, 2>(&[3.0, 5.0], [1, 2], DType::F64);
-    let y =
-        <B as Kernels>::linear(x.clone(), w.clone(), None, WeightLayout::OutIn, Precision::Full);
+    let y = linear::linear(x.clone(), w.clone(), None, WeightLayout::OutIn, Precision::Full);
     let grads = y.sum().backward();
     assert_within(&host(x.grad(&grads).expect("tracked")), &[3.0, 5.0], |_| 0.0);
     assert!(w.grad(&grads).is_none());
@@ -192,7 +192,7 @@ fn a_nan_reaches_exactly_the_outputs_of_its_token() {
 fn a_wrong_width_is_named() {
     let x = Tensor::<crate::Cpu, 2>::zeros([2, 3], &burn::tensor::Device::<crate::Cpu>::default());
     let w = Tensor::zeros([5, 4], &x.device());
-    let _ = <crate::Cpu as Kernels>::linear(x, w, None, WeightLayout::OutIn, Precision::Full);
+    let _ = linear::linear(x, w, None, WeightLayout::OutIn, Precision::Full);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn the_backend_rounds_as_the_scalar_function_does() {
     use burn::tensor::DType;
     let x: Vec<f64> = numbers(1000, 4).into_iter().chain([f64::NAN, f64::INFINITY]).collect();
     for dtype in [DType::F32, DType::F64] {
-        let got = host(crate::Cpu::round_to_bf16(flat::<crate::Cpu>(&x, dtype)));
+        let got = host(crate::families::precision::round_to_bf16(flat::<crate::Cpu>(&x, dtype)));
         let want: Vec<f64> = x.iter().map(|&x| round_f64(x)).collect();
         assert_within(&got, &want, |_| 0.0);
     }

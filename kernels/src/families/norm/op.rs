@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
-use crate::Kernels;
+use super::NormKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -27,14 +27,14 @@ struct Saved<F> {
     weight: F,
 }
 
-impl<B: Kernels> Backward<B, 2> for RmsNorm {
+impl<B: NormKernels> Backward<B, 2> for RmsNorm {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let Saved { x, weight } = ops.state;
         let (dx, dweight) =
-            <B as Kernels>::rms_norm_backward(grad, tensor(x), tensor(weight), self.epsilon);
+            super::rms_norm_backward::<B>(grad, tensor(x), tensor(weight), self.epsilon);
         let [x_node, weight_node] = ops.parents;
         if let Some(node) = x_node {
             grads.register::<B>(node.id, primitive(dx));
@@ -45,14 +45,14 @@ impl<B: Kernels> Backward<B, 2> for RmsNorm {
     }
 }
 
-impl<B: Kernels> Backward<B, 3> for LayerNorm {
+impl<B: NormKernels> Backward<B, 3> for LayerNorm {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let Saved { x, weight } = ops.state;
         let (dx, dweight, dbias) =
-            <B as Kernels>::layer_norm_backward(grad, tensor(x), tensor(weight), self.epsilon);
+            super::layer_norm_backward::<B>(grad, tensor(x), tensor(weight), self.epsilon);
         let [x_node, weight_node, bias_node] = ops.parents;
         if let Some(node) = x_node {
             grads.register::<B>(node.id, primitive(dx));
@@ -66,14 +66,14 @@ impl<B: Kernels> Backward<B, 3> for LayerNorm {
     }
 }
 
-/// [`Kernels::rms_norm`] inside a graph.
-pub(crate) fn rms_norm_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`rms_norm`](fn@crate::families::norm::rms_norm) inside a graph.
+pub(crate) fn rms_norm_tracked<B: NormKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     weight: Tensor<Autodiff<B, C>, 1>,
     epsilon: f64,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let (x, weight) = (primitive(x), primitive(weight));
-    let y = <B as Kernels>::rms_norm(
+    let y = super::rms_norm::<B>(
         tensor(x.primitive.clone()),
         tensor(weight.primitive.clone()),
         epsilon,
@@ -82,15 +82,15 @@ pub(crate) fn rms_norm_tracked<B: Kernels, C: CheckpointStrategy>(
     tensor(register::<B, C, _, 2>(RmsNorm { epsilon }, [&x, &weight], primitive(y), state))
 }
 
-/// [`Kernels::layer_norm`] inside a graph.
-pub(crate) fn layer_norm_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`layer_norm`](fn@crate::families::norm::layer_norm) inside a graph.
+pub(crate) fn layer_norm_tracked<B: NormKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     weight: Tensor<Autodiff<B, C>, 1>,
     bias: Tensor<Autodiff<B, C>, 1>,
     epsilon: f64,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let (x, weight, bias) = (primitive(x), primitive(weight), primitive(bias));
-    let y = <B as Kernels>::layer_norm(
+    let y = super::layer_norm::<B>(
         tensor(x.primitive.clone()),
         tensor(weight.primitive.clone()),
         tensor(bias.primitive.clone()),

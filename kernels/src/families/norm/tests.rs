@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Tensor};
 
 use super::reference;
+use crate::families::norm;
 use crate::oracle::assert_within;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, host, numbers,
@@ -23,7 +24,7 @@ pub(super) struct LayerNorm {
 impl Case for RmsNorm {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape(self.sizes);
-        <B as Kernels>::rms_norm(x, inputs[1].clone(), EPSILON).flatten(0, 1)
+        norm::rms_norm(x, inputs[1].clone(), EPSILON).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -36,7 +37,7 @@ impl Case for LayerNorm {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape(self.sizes);
         let (w, b) = (inputs[1].clone(), inputs[2].clone());
-        <B as Kernels>::layer_norm(x, w, b, EPSILON).flatten(0, 1)
+        norm::layer_norm(x, w, b, EPSILON).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {

@@ -6,7 +6,6 @@ use burn::tensor::Tensor;
 use crate::Wgpu;
 use crate::families::reduce;
 use crate::machine::wgpu::{Array, Shader, Source, count, number, params, spread};
-use crate::shape::assert_shape;
 
 params! {
     /// Of all entry points.
@@ -54,14 +53,13 @@ fn sizes([rows, width]: [usize; 2], epsilon: f64) -> NormParams {
     NormParams { rows: count(rows), width: count(width), epsilon: number(epsilon) }
 }
 
-/// [`Kernels::rms_norm`](crate::Kernels::rms_norm).
+/// [`rms_norm`](fn@crate::families::norm::rms_norm).
 pub(crate) fn rms_norm(
     x: Tensor<Wgpu, 2>,
     weight: Tensor<Wgpu, 1>,
     epsilon: f64,
 ) -> Tensor<Wgpu, 2> {
     let shape = x.dims();
-    assert_shape("rms_norm", "weight", weight.dims(), [shape[1]], "`x` fixes C");
     let (x, weight) = (Array::new(x), Array::new(weight));
     let y = x.room(shape);
     let groups = rows_to_run(shape);
@@ -69,7 +67,7 @@ pub(crate) fn rms_norm(
     y.tensor(shape)
 }
 
-/// [`Kernels::layer_norm`](crate::Kernels::layer_norm).
+/// [`layer_norm`](fn@crate::families::norm::layer_norm).
 pub(crate) fn layer_norm(
     x: Tensor<Wgpu, 2>,
     weight: Tensor<Wgpu, 1>,
@@ -77,8 +75,6 @@ pub(crate) fn layer_norm(
     epsilon: f64,
 ) -> Tensor<Wgpu, 2> {
     let shape = x.dims();
-    assert_shape("layer_norm", "weight", weight.dims(), [shape[1]], "`x` fixes C");
-    assert_shape("layer_norm", "bias", bias.dims(), [shape[1]], "`x` fixes C");
     let (x, weight, bias) = (Array::new(x), Array::new(weight), Array::new(bias));
     let y = x.room(shape);
     let groups = rows_to_run(shape);
@@ -86,7 +82,7 @@ pub(crate) fn layer_norm(
     y.tensor(shape)
 }
 
-/// [`Kernels::rms_norm_backward`](crate::Kernels::rms_norm_backward).
+/// [`rms_norm_backward`](fn@crate::families::norm::rms_norm_backward).
 pub(crate) fn rms_norm_backward(
     grad: Tensor<Wgpu, 2>,
     x: Tensor<Wgpu, 2>,
@@ -98,7 +94,7 @@ pub(crate) fn rms_norm_backward(
     (dx, dweight.tensor([width]))
 }
 
-/// [`Kernels::layer_norm_backward`](crate::Kernels::layer_norm_backward).
+/// [`layer_norm_backward`](fn@crate::families::norm::layer_norm_backward).
 pub(crate) fn layer_norm_backward(
     grad: Tensor<Wgpu, 2>,
     x: Tensor<Wgpu, 2>,
@@ -121,8 +117,6 @@ fn backward(
 ) -> (Tensor<Wgpu, 2>, Array) {
     let shape = x.dims();
     let [rows, width] = shape;
-    assert_shape("norm_backward", "grad", grad.dims(), shape, "as `x`");
-    assert_shape("norm_backward", "weight", weight.dims(), [width], "`x` fixes C");
     let (grad, x, weight) = (Array::new(grad), Array::new(x), Array::new(weight));
     let numbers = sizes(shape, epsilon);
     let (dx, statistics) = (x.room(shape), x.room([rows, 2]));

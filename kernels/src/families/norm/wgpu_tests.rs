@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::reference;
 use super::tests::{EPSILON, LayerNorm, RmsNorm, inputs};
 use crate::Kernels;
+use crate::families::norm;
 use crate::machine::wgpu::testing::{
     DIVISION_ULPS, INVERSE_SQRT_ULPS, Operation, adapter_is_missing, check_gradients, check_values,
     values,
@@ -35,7 +36,7 @@ fn with_gradient(sizes: [usize; 2]) -> Vec<Vec<f64>> {
 impl Operation for RmsBackward {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
         let [x, grad] = [0, 2].map(|at| inputs[at].clone().reshape(self.sizes));
-        let (dx, dweight) = B::rms_norm_backward(grad, x, inputs[1].clone(), EPSILON);
+        let (dx, dweight) = norm::rms_norm_backward(grad, x, inputs[1].clone(), EPSILON);
         vec![dx.flatten(0, 1), dweight]
     }
 
@@ -49,7 +50,7 @@ impl Operation for RmsBackward {
 impl Operation for LayerBackward {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Vec<Tensor<B, 1>> {
         let [x, grad] = [0, 2].map(|at| inputs[at].clone().reshape(self.sizes));
-        let (dx, dweight, dbias) = B::layer_norm_backward(grad, x, inputs[1].clone(), EPSILON);
+        let (dx, dweight, dbias) = norm::layer_norm_backward(grad, x, inputs[1].clone(), EPSILON);
         vec![dx.flatten(0, 1), dweight, dbias]
     }
 

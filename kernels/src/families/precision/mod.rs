@@ -20,11 +20,14 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
+use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
 use half::bf16;
 
-use crate::Kernels;
+use crate::dispatch::kernels;
 use crate::graph::{primitive, register, tensor};
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 
 /// Precision of the matrix products of an operation, forward and backward.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,10 +40,10 @@ pub enum Precision {
 
 impl Precision {
     /// `x` as an operand of a matrix product.
-    pub fn operand<B: Kernels, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
+    pub fn operand<B: PrecisionKernels, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
         match self {
             Self::Full => x,
-            Self::Bf16Mixed => B::round_to_bf16(x),
+            Self::Bf16Mixed => round_to_bf16(x),
         }
     }
 }
@@ -74,8 +77,8 @@ fn to_f32_odd(x: f64) -> f32 {
     f32::from_bits(if away_from_zero { near.to_bits() + 1 } else { near.to_bits() - 1 })
 }
 
-/// The default of [`Kernels::round_to_bf16`]: through a tensor of dtype bf16.
-pub fn round_by_cast<B: Kernels, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+/// The reference: through a tensor of dtype bf16.
+pub fn round_by_cast<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
     let dtype = float_dtype(x.dtype());
     x.cast(FloatDType::BF16).cast(dtype)
 }
@@ -105,7 +108,7 @@ pub(crate) fn float_dtype(dtype: DType) -> FloatDType {
 #[derive(Debug)]
 struct Rounding;
 
-impl<B: Kernels> Backward<B, 1> for Rounding {
+impl<B: Backend> Backward<B, 1> for Rounding {
     type State = ();
 
     fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -117,10 +120,35 @@ impl<B: Kernels> Backward<B, 1> for Rounding {
 }
 
 /// Rounding inside a graph: the gradient passes unchanged (straight-through).
-pub(crate) fn round_tracked<B: Kernels, C: CheckpointStrategy, const D: usize>(
+pub(crate) fn round_tracked<B: PrecisionKernels, C: CheckpointStrategy, const D: usize>(
     x: Tensor<Autodiff<B, C>, D>,
 ) -> Tensor<Autodiff<B, C>, D> {
     let x = primitive(x);
-    let rounded = primitive(B::round_to_bf16(tensor::<B, D>(x.primitive.clone())));
+    let rounded = primitive(round_to_bf16(tensor::<B, D>(x.primitive.clone())));
     tensor(register::<B, C, _, 1>(Rounding, [&x], rounded, || ()))
+}
+
+kernels! {
+    pub trait PrecisionKernels: Backend {
+        fn round_to_bf16<const D: usize>(x: Tensor<Self, D>) -> Tensor<Self, D> {
+            round_by_cast(x)
+        }
+    }
+    cpu {
+        round_to_bf16: round_on_cpu,
+    }
+    cuda {
+        round_to_bf16: tensors::elementwise::round_to_bf16,
+    }
+    wgpu {
+        round_to_bf16: wgpu::round,
+    }
+    autodiff {
+        round_to_bf16: round_tracked,
+    }
+}
+
+/// Nearest bf16 of every element, ties to even, in the dtype of `x`.
+pub fn round_to_bf16<B: PrecisionKernels, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    <B as PrecisionKernels>::round_to_bf16(x)
 }

@@ -23,7 +23,7 @@ pub(crate) fn shaders() -> Vec<Shader> {
     vec![shader()]
 }
 
-/// [`Kernels::round_to_bf16`](crate::Kernels::round_to_bf16).
+/// [`round_to_bf16`](fn@crate::families::precision::round_to_bf16).
 pub(crate) fn round<const D: usize>(x: Tensor<Wgpu, D>) -> Tensor<Wgpu, D> {
     let shape = x.dims();
     let x = Array::new(x);

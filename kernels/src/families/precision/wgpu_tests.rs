@@ -3,8 +3,9 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::round_f32;
+use crate::Wgpu;
+use crate::families::precision;
 use crate::machine::wgpu::testing::adapter_is_missing;
-use crate::{Kernels, Wgpu};
 
 #[test]
 fn every_exponent_and_every_tie_rounds_as_on_the_host() {
@@ -19,7 +20,7 @@ fn every_exponent_and_every_tie_rounds_as_on_the_host() {
         TensorData::new(x.clone(), [x.len()]),
         &burn::tensor::Device::<Wgpu>::default(),
     );
-    let got: Vec<f32> = Wgpu::round_to_bf16(tensor).into_data().iter::<f32>().collect();
+    let got: Vec<f32> = precision::round_to_bf16(tensor).into_data().iter::<f32>().collect();
     for (x, got) in x.iter().zip(got) {
         let want = round_f32(*x);
         // WGSL lets a device take subnormal numbers for zero.

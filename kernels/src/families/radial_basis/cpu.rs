@@ -6,15 +6,15 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::{RadialBasis, check};
+use super::RadialBasis;
 use crate::cpu::{Element, input, is_f64, output};
 
 /// Rows that are worth a task: some ten microseconds.
 const ROWS_PER_TASK: usize = 128;
 
-/// [`Kernels::radial_basis`](crate::Kernels::radial_basis).
+/// [`radial_basis`](fn@crate::families::radial_basis::radial_basis).
 pub(crate) fn forward(lengths: Tensor<Flex, 2>, basis: &RadialBasis) -> Tensor<Flex, 3> {
-    let rows = check(lengths.dims());
+    let rows = lengths.dims()[0];
     let double = is_f64("radial_basis", &[lengths.dtype()]);
     let shape = [2, rows, basis.num];
     let lengths = input(lengths);

@@ -22,8 +22,10 @@ pub mod roofline;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
+use crate::dispatch::kernels;
 use crate::shape::assert_shape;
 
 /// Which functions.
@@ -37,8 +39,28 @@ pub struct RadialBasis {
     pub power: u32,
 }
 
-/// Asserts the shape of the lengths; P.
-fn check([rows, columns]: [usize; 2]) -> usize {
-    assert_shape("radial_basis", "lengths", [rows, columns], [rows, 1], "they are [P, 1]");
-    rows
+kernels! {
+    pub trait RadialBasisKernels: Backend {
+        fn radial_basis(lengths: Tensor<Self, 2>, basis: &RadialBasis) -> Tensor<Self, 3> {
+            reference::forward(&lengths, basis)
+        }
+    }
+    cpu {
+        radial_basis: cpu::forward,
+    }
+    cuda {}
+    wgpu {}
+    autodiff {
+        radial_basis: op::tracked,
+    }
+}
+
+/// Bessel functions under a cut-off, `[P, 1] -> [2, P, K]`.
+pub fn radial_basis<B: RadialBasisKernels>(
+    lengths: Tensor<B, 2>,
+    basis: &RadialBasis,
+) -> Tensor<B, 3> {
+    let [rows, _] = lengths.dims();
+    assert_shape("radial_basis", "lengths", lengths.dims(), [rows, 1], "they are [P, 1]");
+    <B as RadialBasisKernels>::radial_basis(lengths, basis)
 }

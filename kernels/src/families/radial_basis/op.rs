@@ -4,12 +4,12 @@ use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::tensor::Tensor;
 
+use super::RadialBasisKernels;
 use super::{RadialBasis, reference};
-use crate::Kernels;
 use crate::graph::{primitive, tensor};
 
-/// [`Kernels::radial_basis`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`radial_basis`](fn@crate::families::radial_basis::radial_basis) inside a graph.
+pub(crate) fn tracked<B: RadialBasisKernels, C: CheckpointStrategy>(
     lengths: Tensor<Autodiff<B, C>, 2>,
     basis: &RadialBasis,
 ) -> Tensor<Autodiff<B, C>, 3> {
@@ -17,5 +17,5 @@ pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
     if lengths.is_tracked() {
         return reference::forward(&tensor(lengths), basis);
     }
-    Tensor::from_inner(<B as Kernels>::radial_basis(tensor(lengths.primitive), basis))
+    Tensor::from_inner(super::radial_basis::<B>(tensor(lengths.primitive), basis))
 }

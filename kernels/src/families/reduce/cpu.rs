@@ -10,7 +10,7 @@ use crate::cpu::{Element, Job, Lanes, Set, input, is_f64, output, run};
 /// Rows below which all stay on the calling thread.
 const FEW_ROWS: usize = 8;
 
-/// [`Kernels::sum_of_squares`](crate::Kernels::sum_of_squares).
+/// [`sum_of_squares`](fn@crate::families::reduce::sum_of_squares).
 pub(crate) fn sum_of_squares(x: Tensor<Flex, 1>) -> Tensor<Flex, 1> {
     let double = is_f64("sum_of_squares", &[x.dtype()]);
     let x = input(x);

@@ -26,5 +26,35 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+
 /// Numbers summed before the partial sums are.
 pub const ROW: usize = 4096;
+
+kernels! {
+    pub trait ReduceKernels: Backend {
+        fn sum_of_squares(x: Tensor<Self, 1>) -> Tensor<Self, 1> {
+            reference::sum_of_squares(x)
+        }
+    }
+    cpu {
+        sum_of_squares: cpu::sum_of_squares,
+    }
+    cuda {
+        sum_of_squares: tensors::optimizer::sum_of_squares,
+    }
+    wgpu {
+        sum_of_squares: wgpu::sum_of_squares,
+    }
+    autodiff {}
+}
+
+/// Sum of squares of `x [P]`, `[1]`.
+pub fn sum_of_squares<B: ReduceKernels>(x: Tensor<B, 1>) -> Tensor<B, 1> {
+    <B as ReduceKernels>::sum_of_squares(x)
+}

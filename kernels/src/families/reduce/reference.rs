@@ -1,19 +1,19 @@
 //! Sum of squares in Burn operations.
 
 use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
 use super::ROW;
-use crate::Kernels;
 
 /// `sum_p x[p]^2`, `[1]`; zero for an empty buffer.
-pub fn sum_of_squares<B: Kernels>(x: Tensor<B, 1>) -> Tensor<B, 1> {
+pub fn sum_of_squares<B: Backend>(x: Tensor<B, 1>) -> Tensor<B, 1> {
     let squares = x.clone().mul(x);
     let partial = sum_rows(squares);
     partial.sum()
 }
 
 /// Sums of consecutive rows, until fewer than [`ROW`] numbers remain.
-fn sum_rows<B: Kernels>(mut x: Tensor<B, 1>) -> Tensor<B, 1> {
+fn sum_rows<B: Backend>(mut x: Tensor<B, 1>) -> Tensor<B, 1> {
     while x.dims()[0] > ROW {
         let [length] = x.dims();
         let whole = length / ROW;

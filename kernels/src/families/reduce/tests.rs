@@ -3,12 +3,13 @@
 use burn::tensor::DType;
 
 use super::ROW;
+use crate::Cpu;
+use crate::families::reduce;
 use crate::oracle::assert_within;
 use crate::testing::{flat, host, numbers};
-use crate::{Cpu, Kernels};
 
 fn sum(values: &[f64], dtype: DType) -> f64 {
-    host(Cpu::sum_of_squares(flat::<Cpu>(values, dtype)))[0]
+    host(reduce::sum_of_squares(flat::<Cpu>(values, dtype)))[0]
 }
 
 #[test]

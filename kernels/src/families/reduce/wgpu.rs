@@ -37,7 +37,7 @@ pub(crate) fn column_sums(x: &Array, [rows, columns]: [usize; 2]) -> Array {
     sums
 }
 
-/// [`Kernels::sum_of_squares`](crate::Kernels::sum_of_squares).
+/// [`sum_of_squares`](fn@crate::families::reduce::sum_of_squares).
 pub(crate) fn sum_of_squares(x: Tensor<Wgpu, 1>) -> Tensor<Wgpu, 1> {
     // An empty buffer is one row without a number.
     sums_until_one(sums_of_rows(&Array::new(x), true))

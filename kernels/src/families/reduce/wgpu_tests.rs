@@ -4,14 +4,15 @@ use burn::tensor::DType;
 
 use super::ROW;
 use super::wgpu::column_sums;
+use crate::Wgpu;
+use crate::families::reduce;
 use crate::machine::wgpu::Array;
 use crate::machine::wgpu::testing::adapter_is_missing;
 use crate::oracle::assert_within;
 use crate::testing::{flat, host, numbers, shaped};
-use crate::{Kernels, Wgpu};
 
 fn sum(values: &[f64]) -> f64 {
-    host(Wgpu::sum_of_squares(flat::<Wgpu>(values, DType::F32)))[0]
+    host(reduce::sum_of_squares(flat::<Wgpu>(values, DType::F32)))[0]
 }
 
 #[test]

@@ -8,19 +8,13 @@ use burn::tensor::Tensor;
 use crate::cpu::{
     Element, Job, Lanes, Set, filled, for_blocks, input, is_f64, rows_per_block, run, span,
 };
-use crate::shape::assert_shape;
 
-/// [`Kernels::rotary`](crate::Kernels::rotary).
+/// [`rotary`](fn@crate::families::rotary::rotary).
 pub(crate) fn forward(
     x: Tensor<Flex, 3>,
     cos: Tensor<Flex, 2>,
     sin: Tensor<Flex, 2>,
 ) -> Tensor<Flex, 3> {
-    let [tokens, _, width] = x.dims();
-    assert!(width % 2 == 0, "rotary: the head width is {width} but must be even");
-    let half = width / 2;
-    assert_shape("rotary", "cos", cos.dims(), [tokens, half], "`x` fixes N and D");
-    assert_shape("rotary", "sin", sin.dims(), [tokens, half], "`x` fixes N and D");
     if is_f64("rotary", &[x.dtype(), cos.dtype(), sin.dtype()]) {
         turned::<f64>(x, cos, sin)
     } else {

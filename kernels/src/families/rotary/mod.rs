@@ -25,4 +25,48 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
+
+kernels! {
+    pub trait RotaryKernels: Backend {
+        fn rotary(
+            x: Tensor<Self, 3>,
+            cos: Tensor<Self, 2>,
+            sin: Tensor<Self, 2>,
+        ) -> Tensor<Self, 3> {
+            reference::forward(x, cos, sin)
+        }
+    }
+    cpu {
+        rotary: cpu::forward,
+    }
+    cuda {
+        rotary: tensors::rotary::forward,
+    }
+    wgpu {
+        rotary: wgpu::forward,
+    }
+    autodiff {
+        rotary: op::tracked,
+    }
+}
+
+/// `[N, H, D] -> [N, H, D]`; `cos`, `sin` are `[N, D/2]`.
+pub fn rotary<B: RotaryKernels>(
+    x: Tensor<B, 3>,
+    cos: Tensor<B, 2>,
+    sin: Tensor<B, 2>,
+) -> Tensor<B, 3> {
+    let [tokens, _, width] = x.dims();
+    assert!(width % 2 == 0, "rotary: the head width is {width} but must be even");
+    for (name, table) in [("cos", &cos), ("sin", &sin)] {
+        assert_shape("rotary", name, table.dims(), [tokens, width / 2], "`x` fixes N and D");
+    }
+    <B as RotaryKernels>::rotary(x, cos, sin)
+}

@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
-use crate::Kernels;
+use super::RotaryKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -20,7 +20,7 @@ struct Saved<F> {
     sin: F,
 }
 
-impl<B: Kernels> Backward<B, 1> for Rotary {
+impl<B: RotaryKernels> Backward<B, 1> for Rotary {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -28,24 +28,21 @@ impl<B: Kernels> Backward<B, 1> for Rotary {
         let Saved { cos, sin } = ops.state;
         if let [Some(node)] = ops.parents {
             let back = tensor::<B, 2>(sin).neg();
-            let dx = <B as Kernels>::rotary(grad, tensor(cos), back);
+            let dx = super::rotary::<B>(grad, tensor(cos), back);
             grads.register::<B>(node.id, primitive(dx));
         }
     }
 }
 
-/// [`Kernels::rotary`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`rotary`](fn@crate::families::rotary::rotary) inside a graph.
+pub(crate) fn tracked<B: RotaryKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 3>,
     cos: Tensor<Autodiff<B, C>, 2>,
     sin: Tensor<Autodiff<B, C>, 2>,
 ) -> Tensor<Autodiff<B, C>, 3> {
     let (x, cos, sin) = (primitive(x), primitive(cos).primitive, primitive(sin).primitive);
-    let y = <B as Kernels>::rotary(
-        tensor(x.primitive.clone()),
-        tensor(cos.clone()),
-        tensor(sin.clone()),
-    );
+    let y =
+        super::rotary::<B>(tensor(x.primitive.clone()), tensor(cos.clone()), tensor(sin.clone()));
     let state = || Saved { cos, sin };
     tensor(register::<B, C, _, 1>(Rotary, [&x], primitive(y), state))
 }

@@ -1,17 +1,11 @@
 //! Rotation of halves in Burn operations. The gradient is the same function with `-sin`.
 
 use burn::tensor::Tensor;
-
-use crate::Kernels;
-use crate::shape::assert_shape;
+use burn::tensor::backend::Backend;
 
 /// `[N, H, D] -> [N, H, D]`.
-pub fn forward<B: Kernels>(x: Tensor<B, 3>, cos: Tensor<B, 2>, sin: Tensor<B, 2>) -> Tensor<B, 3> {
-    let [tokens, _, width] = x.dims();
-    assert!(width % 2 == 0, "rotary: the head width is {width} but must be even");
-    let half = width / 2;
-    assert_shape("rotary", "cos", cos.dims(), [tokens, half], "`x` fixes N and D");
-    assert_shape("rotary", "sin", sin.dims(), [tokens, half], "`x` fixes N and D");
+pub fn forward<B: Backend>(x: Tensor<B, 3>, cos: Tensor<B, 2>, sin: Tensor<B, 2>) -> Tensor<B, 3> {
+    let half = x.dims()[2] / 2;
     let cos = cos.unsqueeze_dim::<3>(1);
     let sin = sin.unsqueeze_dim::<3>(1);
     let first = x.clone().narrow(2, 0, half);

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::reference;
 use crate::Kernels;
+use crate::families::rotary;
 use crate::oracle::assert_within;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, flat, numbers, values};
 
@@ -53,7 +54,7 @@ impl Rotary {
 impl Case for Rotary {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let (x, cos, sin) = self.arguments(&inputs[0]);
-        <B as Kernels>::rotary(x, cos, sin).flatten(0, 2)
+        rotary::rotary(x, cos, sin).flatten(0, 2)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {

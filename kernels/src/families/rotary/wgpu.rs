@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 
 use crate::Wgpu;
 use crate::machine::wgpu::{Array, Shader, Source, count, groups_of, params};
-use crate::shape::assert_shape;
 
 params! {
     /// Of the one entry point.
@@ -23,18 +22,15 @@ pub(crate) fn shaders() -> Vec<Shader> {
     vec![shader()]
 }
 
-/// [`Kernels::rotary`](crate::Kernels::rotary).
+/// [`rotary`](fn@crate::families::rotary::rotary).
 pub(crate) fn forward(
     x: Tensor<Wgpu, 3>,
     cos: Tensor<Wgpu, 2>,
     sin: Tensor<Wgpu, 2>,
 ) -> Tensor<Wgpu, 3> {
     let shape = x.dims();
-    let [tokens, heads, width] = shape;
-    assert!(width % 2 == 0, "rotary: the head width is {width} but must be even");
+    let [_, heads, width] = shape;
     let half = width / 2;
-    assert_shape("rotary", "cos", cos.dims(), [tokens, half], "`x` fixes N and D");
-    assert_shape("rotary", "sin", sin.dims(), [tokens, half], "`x` fixes N and D");
     let (x, cos, sin) = (Array::new(x), Array::new(cos), Array::new(sin));
     let y = x.room(shape);
     let pairs = x.len() / 2;

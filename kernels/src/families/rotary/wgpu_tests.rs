@@ -3,9 +3,10 @@
 use burn::tensor::{Device, Tensor};
 
 use super::tests::Rotary;
+use crate::Wgpu;
+use crate::families::rotary;
 use crate::machine::wgpu::testing::{adapter_is_missing, check_gradients, check_values, values};
 use crate::testing::numbers;
-use crate::{Kernels, Wgpu};
 
 #[test]
 fn values_and_gradients_on_an_adapter_are_those_of_the_reference() {
@@ -39,6 +40,6 @@ fn no_tokens_give_nothing_on_an_adapter() {
     }
     let table = || Tensor::<Wgpu, 2>::zeros([0, 2], &Device::<Wgpu>::default());
     let x = Tensor::<Wgpu, 3>::zeros([0, 2, 4], &Device::<Wgpu>::default());
-    let y = <Wgpu as Kernels>::rotary(x, table(), table());
+    let y = rotary::rotary(x, table(), table());
     assert_eq!((y.dims(), y.into_data().num_elements()), ([0, 2, 4], 0));
 }

@@ -8,9 +8,9 @@ use crate::cpu::{
     Element, Job, Lanes, Set, input, is_f64, make_rows, output, rows_per_copy, run, span,
 };
 
-/// [`Kernels::mix_rows`](crate::Kernels::mix_rows).
+/// [`mix_rows`](fn@crate::families::row_mixing::mix_rows).
 pub(crate) fn forward(weights: Tensor<Flex, 3>, mixing: &RowMixing) -> Tensor<Flex, 3> {
-    let channels = mixing.check("mix_rows", weights.dims());
+    let channels = weights.dims()[2];
     let shape = [mixing.tables.len(), mixing.matrix.num_rows(), channels];
     let double = is_f64("mix_rows", &[weights.dtype()]);
     let weights = input(weights);
@@ -23,9 +23,9 @@ pub(crate) fn forward(weights: Tensor<Flex, 3>, mixing: &RowMixing) -> Tensor<Fl
     }
 }
 
-/// [`Kernels::mix_rows_backward`](crate::Kernels::mix_rows_backward).
+/// [`mix_rows_backward`](fn@crate::families::row_mixing::mix_rows_backward).
 pub(crate) fn backward(grad: Tensor<Flex, 3>, mixing: &RowMixing) -> Tensor<Flex, 3> {
-    let channels = mixing.check_gradient("mix_rows", grad.dims());
+    let channels = grad.dims()[2];
     let shape = [mixing.num_tables, mixing.matrix.num_columns(), channels];
     let double = is_f64("mix_rows", &[grad.dtype()]);
     let grad = input(grad);

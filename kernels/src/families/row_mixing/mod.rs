@@ -24,8 +24,10 @@ mod tests;
 
 use std::sync::Arc;
 
-pub(crate) use op::{backward_tracked, tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
+use crate::dispatch::kernels;
 use crate::shape::assert_shape;
 
 /// An entry of the matrix that is not zero: the other axis' number, and the value.
@@ -107,20 +109,18 @@ pub struct RowMixing {
 }
 
 impl RowMixing {
-    /// Asserts the shape of the tables; C.
-    fn check(&self, operation: &str, weights: [usize; 3]) -> usize {
+    /// Asserts the shape of the tables.
+    fn check(&self, operation: &str, weights: [usize; 3]) {
         let want = [self.num_tables, self.matrix.num_columns(), weights[2]];
         assert_shape(operation, "weights", weights, want, "the mixing fixes S and K");
         self.check_tables(operation);
-        weights[2]
     }
 
-    /// Asserts the shape of the gradient; C.
-    fn check_gradient(&self, operation: &str, grad: [usize; 3]) -> usize {
+    /// Asserts the shape of the gradient.
+    fn check_gradient(&self, operation: &str, grad: [usize; 3]) {
         let want = [self.tables.len(), self.matrix.num_rows(), grad[2]];
         assert_shape(operation, "grad", grad, want, "the mixing fixes S' and T");
         self.check_tables(operation);
-        grad[2]
     }
 
     fn check_tables(&self, operation: &str) {
@@ -134,4 +134,40 @@ impl RowMixing {
             );
         }
     }
+}
+
+kernels! {
+    pub trait RowMixingKernels: Backend {
+        fn mix_rows(weights: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+            reference::forward(&weights, mixing)
+        }
+        fn mix_rows_backward(grad: Tensor<Self, 3>, mixing: &RowMixing) -> Tensor<Self, 3> {
+            reference::backward(&grad, mixing)
+        }
+    }
+    cpu {
+        mix_rows: cpu::forward,
+        mix_rows_backward: cpu::backward,
+    }
+    cuda {}
+    wgpu {}
+    autodiff {
+        mix_rows: op::tracked,
+        mix_rows_backward: op::backward_tracked,
+    }
+}
+
+/// `[S, K, C] -> [S', T, C]`.
+pub fn mix_rows<B: RowMixingKernels>(weights: Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
+    mixing.check("mix_rows", weights.dims());
+    <B as RowMixingKernels>::mix_rows(weights, mixing)
+}
+
+/// Gradient of the tables.
+pub fn mix_rows_backward<B: RowMixingKernels>(
+    grad: Tensor<B, 3>,
+    mixing: &RowMixing,
+) -> Tensor<B, 3> {
+    mixing.check_gradient("mix_rows_backward", grad.dims());
+    <B as RowMixingKernels>::mix_rows_backward(grad, mixing)
 }

@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 
 use super::RowMixing;
-use crate::Kernels;
+use super::RowMixingKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -17,45 +17,45 @@ struct Mix;
 #[derive(Debug)]
 struct Unmix;
 
-impl<B: Kernels> Backward<B, 1> for Mix {
+impl<B: RowMixingKernels> Backward<B, 1> for Mix {
     type State = RowMixing;
 
     fn backward(self, ops: Ops<RowMixing, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            let part = B::mix_rows_backward(tensor(grad), &ops.state);
+            let part = super::mix_rows_backward::<B>(tensor(grad), &ops.state);
             grads.register::<B>(node.id, primitive(part));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 1> for Unmix {
+impl<B: RowMixingKernels> Backward<B, 1> for Unmix {
     type State = RowMixing;
 
     fn backward(self, ops: Ops<RowMixing, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, primitive(B::mix_rows(tensor(grad), &ops.state)));
+            grads.register::<B>(node.id, primitive(super::mix_rows::<B>(tensor(grad), &ops.state)));
         }
     }
 }
 
-/// [`Kernels::mix_rows`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`mix_rows`](fn@crate::families::row_mixing::mix_rows) inside a graph.
+pub(crate) fn tracked<B: RowMixingKernels, C: CheckpointStrategy>(
     weights: Tensor<Autodiff<B, C>, 3>,
     mixing: &RowMixing,
 ) -> Tensor<Autodiff<B, C>, 3> {
     let weights = primitive(weights);
-    let y = primitive(B::mix_rows(tensor(weights.primitive.clone()), mixing));
+    let y = primitive(super::mix_rows::<B>(tensor(weights.primitive.clone()), mixing));
     tensor(register::<B, C, _, 1>(Mix, [&weights], y, || mixing.clone()))
 }
 
-/// [`Kernels::mix_rows_backward`] inside a graph.
-pub(crate) fn backward_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`mix_rows_backward`](fn@crate::families::row_mixing::mix_rows_backward) inside a graph.
+pub(crate) fn backward_tracked<B: RowMixingKernels, C: CheckpointStrategy>(
     grad: Tensor<Autodiff<B, C>, 3>,
     mixing: &RowMixing,
 ) -> Tensor<Autodiff<B, C>, 3> {
     let grad = primitive(grad);
-    let y = primitive(B::mix_rows_backward(tensor(grad.primitive.clone()), mixing));
+    let y = primitive(super::mix_rows_backward::<B>(tensor(grad.primitive.clone()), mixing));
     tensor(register::<B, C, _, 1>(Unmix, [&grad], y, || mixing.clone()))
 }

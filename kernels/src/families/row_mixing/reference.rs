@@ -1,13 +1,13 @@
 //! The map and its gradient in Burn operations, with the whole matrix.
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::RowMixing;
-use crate::Kernels;
 
 /// `[S, K, C]` to `[S', T, C]`.
-pub fn forward<B: Kernels>(weights: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
-    let channels = mixing.check("mix_rows", weights.dims());
+pub fn forward<B: Backend>(weights: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
+    let channels = weights.dims()[2];
     let [t, k] = [mixing.matrix.num_rows(), mixing.matrix.num_columns()];
     let matrix = dense(mixing, weights);
     let table = |&table: &usize| {
@@ -22,8 +22,8 @@ pub fn forward<B: Kernels>(weights: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor
 }
 
 /// The gradient of the tables.
-pub fn backward<B: Kernels>(grad: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
-    let channels = mixing.check_gradient("mix_rows", grad.dims());
+pub fn backward<B: Backend>(grad: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
+    let channels = grad.dims()[2];
     let [t, k] = [mixing.matrix.num_rows(), mixing.matrix.num_columns()];
     let matrix = dense(mixing, grad).transpose();
     let table = |table: usize| {
@@ -36,7 +36,7 @@ pub fn backward<B: Kernels>(grad: &Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B
     Tensor::cat((0..mixing.num_tables).map(table).collect(), 0)
 }
 
-fn dense<B: Kernels>(mixing: &RowMixing, like: &Tensor<B, 3>) -> Tensor<B, 2> {
+fn dense<B: Backend>(mixing: &RowMixing, like: &Tensor<B, 3>) -> Tensor<B, 2> {
     let shape = [mixing.matrix.num_rows(), mixing.matrix.num_columns()];
     let mut values = vec![0.0; shape[0] * shape[1]];
     for (t, row) in mixing.matrix.rows.iter().enumerate() {

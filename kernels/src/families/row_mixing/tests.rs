@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::{MixingMatrix, RowMixing, reference};
+use crate::families::row_mixing;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -49,9 +50,9 @@ impl Case for Mixing {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape(self.shape());
         let y = if self.backward {
-            B::mix_rows_backward(x, &self.problem)
+            row_mixing::mix_rows_backward(x, &self.problem)
         } else {
-            B::mix_rows(x, &self.problem)
+            row_mixing::mix_rows(x, &self.problem)
         };
         y.flatten(0, 2)
     }
@@ -125,9 +126,12 @@ fn no_wanted_tables_give_nothing_and_a_gradient_of_zero() {
     let matrix = Arc::new(MixingMatrix::new(&[1.0, 2.0], 2));
     let mixing = RowMixing { matrix, tables: [].into(), num_tables: 2 };
     let device = Device::<Cpu>::default();
-    assert_eq!(Cpu::mix_rows(Tensor::zeros([2, 2, 3], &device), &mixing).dims(), [0, 1, 3]);
+    assert_eq!(
+        row_mixing::mix_rows::<Cpu>(Tensor::zeros([2, 2, 3], &device), &mixing).dims(),
+        [0, 1, 3]
+    );
     let none = || Tensor::<Cpu, 3>::zeros([0, 1, 3], &Device::<Cpu>::default());
-    assert_eq!(Cpu::mix_rows_backward(none(), &mixing).dims(), [2, 2, 3]);
+    assert_eq!(row_mixing::mix_rows_backward(none(), &mixing).dims(), [2, 2, 3]);
     assert_eq!(reference::backward(&none(), &mixing).dims(), [2, 2, 3]);
 }
 
@@ -145,5 +149,6 @@ fn the_number_of_threads_does_not_change_the_bits() {
 fn tables_that_are_not_there_are_named() {
     let matrix = Arc::new(MixingMatrix::new(&[1.0], 1));
     let mixing = RowMixing { matrix, tables: [2].into(), num_tables: 2 };
-    let _ = Cpu::mix_rows(Tensor::zeros([2, 1, 1], &Device::<Cpu>::default()), &mixing);
+    let _ =
+        row_mixing::mix_rows::<Cpu>(Tensor::zeros([2, 1, 1], &Device::<Cpu>::default()), &mixing);
 }

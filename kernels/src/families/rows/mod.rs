@@ -26,9 +26,14 @@ mod wgpu_tests;
 
 use std::sync::Arc;
 
-pub(crate) use op::{gather_tracked, sum_tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
 use crate::memo::Memo;
+use crate::shape::assert_shape;
 
 /// The row of every item, with the items of every row listed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,4 +107,45 @@ impl RowIndex {
     pub fn items_of(&self, row: usize) -> &[u32] {
         &self.items[self.starts[row] as usize..self.starts[row + 1] as usize]
     }
+}
+
+kernels! {
+    pub trait RowsKernels: Backend {
+        fn gather_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+            reference::gather(x, indices)
+        }
+        fn sum_rows(x: Tensor<Self, 2>, indices: &RowIndex) -> Tensor<Self, 2> {
+            reference::sum(x, indices)
+        }
+    }
+    cpu {
+        gather_rows: cpu::gather,
+        sum_rows: cpu::sum,
+    }
+    cuda {
+        gather_rows: tensors::rows::gather,
+        sum_rows: tensors::rows::sum,
+    }
+    wgpu {
+        gather_rows: wgpu::gather,
+        sum_rows: wgpu::sum,
+    }
+    autodiff {
+        gather_rows: op::gather_tracked,
+        sum_rows: op::sum_tracked,
+    }
+}
+
+/// Rows of `x [N, K]` at the index, `[E, K]`.
+pub fn gather_rows<B: RowsKernels>(x: Tensor<B, 2>, indices: &RowIndex) -> Tensor<B, 2> {
+    let [rows, _] = x.dims();
+    assert_shape("gather_rows", "x", [rows], [indices.num_rows()], "the index has N rows");
+    <B as RowsKernels>::gather_rows(x, indices)
+}
+
+/// Rows of `x [E, K]` summed by the index, `[N, K]`.
+pub fn sum_rows<B: RowsKernels>(x: Tensor<B, 2>, indices: &RowIndex) -> Tensor<B, 2> {
+    let [items, _] = x.dims();
+    assert_shape("sum_rows", "x", [items], [indices.num_items()], "the index has E items");
+    <B as RowsKernels>::sum_rows(x, indices)
 }

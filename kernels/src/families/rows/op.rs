@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 
 use super::RowIndex;
-use crate::Kernels;
+use super::RowsKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -17,44 +17,44 @@ struct Gather;
 #[derive(Debug)]
 struct Sum;
 
-impl<B: Kernels> Backward<B, 1> for Gather {
+impl<B: RowsKernels> Backward<B, 1> for Gather {
     type State = RowIndex;
 
     fn backward(self, ops: Ops<RowIndex, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, primitive(B::sum_rows(grad, &ops.state)));
+            grads.register::<B>(node.id, primitive(super::sum_rows::<B>(grad, &ops.state)));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 1> for Sum {
+impl<B: RowsKernels> Backward<B, 1> for Sum {
     type State = RowIndex;
 
     fn backward(self, ops: Ops<RowIndex, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, primitive(B::gather_rows(grad, &ops.state)));
+            grads.register::<B>(node.id, primitive(super::gather_rows::<B>(grad, &ops.state)));
         }
     }
 }
 
-/// [`Kernels::gather_rows`] inside a graph.
-pub(crate) fn gather_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`gather_rows`](fn@crate::families::rows::gather_rows) inside a graph.
+pub(crate) fn gather_tracked<B: RowsKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     indices: &RowIndex,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let x = primitive(x);
-    let y = B::gather_rows(tensor(x.primitive.clone()), indices);
+    let y = super::gather_rows::<B>(tensor(x.primitive.clone()), indices);
     tensor(register::<B, C, _, 1>(Gather, [&x], primitive(y), || indices.clone()))
 }
 
-/// [`Kernels::sum_rows`] inside a graph.
-pub(crate) fn sum_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`sum_rows`](fn@crate::families::rows::sum_rows) inside a graph.
+pub(crate) fn sum_tracked<B: RowsKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     indices: &RowIndex,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let x = primitive(x);
-    let y = B::sum_rows(tensor(x.primitive.clone()), indices);
+    let y = super::sum_rows::<B>(tensor(x.primitive.clone()), indices);
     tensor(register::<B, C, _, 1>(Sum, [&x], primitive(y), || indices.clone()))
 }

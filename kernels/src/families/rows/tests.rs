@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{RowIndex, reference};
 use crate::Kernels;
+use crate::families::rows;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -22,7 +23,7 @@ pub(super) struct Sum {
 impl Case for Gather {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape([self.index.num_rows(), self.width]);
-        B::gather_rows(x, &self.index).flatten(0, 1)
+        rows::gather_rows(x, &self.index).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -34,7 +35,7 @@ impl Case for Gather {
 impl Case for Sum {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let x = inputs[0].clone().reshape([self.index.num_items(), self.width]);
-        B::sum_rows(x, &self.index).flatten(0, 1)
+        rows::sum_rows(x, &self.index).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {

@@ -60,7 +60,7 @@ impl Index {
     }
 }
 
-/// [`Kernels::gather_rows`](crate::Kernels::gather_rows).
+/// [`gather_rows`](fn@crate::families::rows::gather_rows).
 pub(crate) fn gather(x: Tensor<Wgpu, 2>, indices: &RowIndex) -> Tensor<Wgpu, 2> {
     let [rows, width] = x.dims();
     assert_shape("gather_rows", "x", [rows], [indices.num_rows()], "the index has N rows");
@@ -76,7 +76,7 @@ pub(crate) fn gather(x: Tensor<Wgpu, 2>, indices: &RowIndex) -> Tensor<Wgpu, 2> 
     y.tensor(shape)
 }
 
-/// [`Kernels::sum_rows`](crate::Kernels::sum_rows).
+/// [`sum_rows`](fn@crate::families::rows::sum_rows).
 pub(crate) fn sum(x: Tensor<Wgpu, 2>, indices: &RowIndex) -> Tensor<Wgpu, 2> {
     let [items, width] = x.dims();
     assert_shape("sum_rows", "x", [items], [indices.num_items()], "the index has E items");

@@ -6,26 +6,21 @@ use burn::tensor::Tensor;
 use crate::cpu::functions::logistic;
 use crate::cpu::{Elementwise, Lanes, map};
 use crate::graph::{primitive, tensor};
-use crate::shape::assert_shape;
 
-/// [`Kernels::silu`](crate::Kernels::silu).
+/// [`silu`](fn@crate::families::silu::silu).
 pub(crate) fn forward(x: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
     let [y] = map("silu", &Silu, [primitive(x)]);
     tensor(y)
 }
 
-/// [`Kernels::silu_slope`](crate::Kernels::silu_slope).
+/// [`silu_slope`](fn@crate::families::silu::silu_slope).
 pub(crate) fn slope(along: Tensor<Flex, 2>, x: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
-    assert_shape("silu_slope", "direction", along.dims(), x.dims(), "`x` has that shape");
     let [y] = map("silu_slope", &Silu, [primitive(along), primitive(x)]);
     tensor(y)
 }
 
-/// [`Kernels::silu_bend`](crate::Kernels::silu_bend).
+/// [`silu_bend`](fn@crate::families::silu::silu_bend).
 pub(crate) fn bend(a: Tensor<Flex, 2>, b: Tensor<Flex, 2>, x: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
-    for direction in [&a, &b] {
-        assert_shape("silu_bend", "direction", direction.dims(), x.dims(), "`x` has that shape");
-    }
     let [y] = map("silu_bend", &Silu, [primitive(a), primitive(b), primitive(x)]);
     tensor(y)
 }

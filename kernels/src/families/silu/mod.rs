@@ -24,4 +24,70 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::{slope_tracked, tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
+
+kernels! {
+    pub trait SiluKernels: Backend {
+        fn silu(x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+            reference::forward(x)
+        }
+        fn silu_slope(along: Tensor<Self, 2>, x: Tensor<Self, 2>) -> Tensor<Self, 2> {
+            reference::slope(along, x)
+        }
+        fn silu_bend(
+            a: Tensor<Self, 2>,
+            b: Tensor<Self, 2>,
+            x: Tensor<Self, 2>,
+        ) -> Tensor<Self, 2> {
+            reference::bend(a, b, x)
+        }
+    }
+    cpu {
+        silu: cpu::forward,
+        silu_slope: cpu::slope,
+        silu_bend: cpu::bend,
+    }
+    cuda {
+        silu: tensors::elementwise::silu,
+        silu_slope: tensors::elementwise::silu_slope,
+        silu_bend: tensors::elementwise::silu_bend,
+    }
+    wgpu {
+        silu: wgpu::forward,
+        silu_slope: wgpu::slope,
+        silu_bend: wgpu::bend,
+    }
+    autodiff {
+        silu: op::tracked,
+        silu_slope: op::slope_tracked,
+    }
+}
+
+/// `x s(x)`, elementwise on `[N, C]`.
+pub fn silu<B: SiluKernels>(x: Tensor<B, 2>) -> Tensor<B, 2> {
+    <B as SiluKernels>::silu(x)
+}
+
+/// Change along `along`, and with a gradient in its place that of `x`.
+pub fn silu_slope<B: SiluKernels>(along: Tensor<B, 2>, x: Tensor<B, 2>) -> Tensor<B, 2> {
+    assert_shape("silu_slope", "along", along.dims(), x.dims(), "`x` has that shape");
+    <B as SiluKernels>::silu_slope(along, x)
+}
+
+/// Second derivative times both directions.
+pub fn silu_bend<B: SiluKernels>(
+    a: Tensor<B, 2>,
+    b: Tensor<B, 2>,
+    x: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    for (name, direction) in [("a", &a), ("b", &b)] {
+        assert_shape("silu_bend", name, direction.dims(), x.dims(), "`x` has that shape");
+    }
+    <B as SiluKernels>::silu_bend(a, b, x)
+}

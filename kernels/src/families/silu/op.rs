@@ -11,7 +11,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
-use crate::Kernels;
+use super::SiluKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -26,19 +26,19 @@ struct Saved<F> {
     x: F,
 }
 
-impl<B: Kernels> Backward<B, 1> for Silu {
+impl<B: SiluKernels> Backward<B, 1> for Silu {
     type State = FloatTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         if let [Some(node)] = ops.parents {
-            let dx = <B as Kernels>::silu_slope(grad, tensor(ops.state));
+            let dx = super::silu_slope::<B>(grad, tensor(ops.state));
             grads.register::<B>(node.id, primitive(dx));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 2> for Slope {
+impl<B: SiluKernels> Backward<B, 2> for Slope {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -46,35 +46,35 @@ impl<B: Kernels> Backward<B, 2> for Slope {
         let (along, x) = (tensor::<B, 2>(ops.state.along), tensor::<B, 2>(ops.state.x));
         let [along_node, x_node] = ops.parents;
         if let Some(node) = along_node {
-            let part = <B as Kernels>::silu_slope(grad.clone(), x.clone());
+            let part = super::silu_slope::<B>(grad.clone(), x.clone());
             grads.register::<B>(node.id, primitive(part));
         }
         if let Some(node) = x_node {
-            let part = <B as Kernels>::silu_bend(along, grad, x);
+            let part = super::silu_bend::<B>(along, grad, x);
             grads.register::<B>(node.id, primitive(part));
         }
     }
 }
 
-/// [`Kernels::silu`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`silu`](fn@crate::families::silu::silu) inside a graph.
+pub(crate) fn tracked<B: SiluKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let x = primitive(x);
-    let y = <B as Kernels>::silu(tensor(x.primitive.clone()));
+    let y = super::silu::<B>(tensor(x.primitive.clone()));
     let state = || x.primitive.clone();
     tensor(register::<B, C, _, 1>(Silu, [&x], primitive(y), state))
 }
 
-/// [`Kernels::silu_slope`] inside a graph.
-pub(crate) fn slope_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`silu_slope`](fn@crate::families::silu::silu_slope) inside a graph.
+pub(crate) fn slope_tracked<B: SiluKernels, C: CheckpointStrategy>(
     along: Tensor<Autodiff<B, C>, 2>,
     x: Tensor<Autodiff<B, C>, 2>,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let (along, x) = (primitive(along), primitive(x));
     let values = [&along, &x].map(|part| tensor(part.primitive.clone()));
     let [a, b] = values;
-    let y = <B as Kernels>::silu_slope(a, b);
+    let y = super::silu_slope::<B>(a, b);
     let state = || Saved { along: along.primitive.clone(), x: x.primitive.clone() };
     tensor(register::<B, C, _, 2>(Slope, [&along, &x], primitive(y), state))
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::reference;
+use crate::families::silu;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -19,9 +20,9 @@ impl Case for Silu {
         let rows: Vec<Tensor<B, 2>> = inputs.iter().map(|x| x.clone().unsqueeze()).collect();
         let [x, a, b] = [0, 1, 2].map(|at: usize| rows[at.min(self.order)].clone());
         match self.order {
-            0 => B::silu(x),
-            1 => B::silu_slope(a, x),
-            _ => B::silu_bend(a, b, x),
+            0 => silu::silu(x),
+            1 => silu::silu_slope(a, x),
+            _ => silu::silu_bend(a, b, x),
         }
         .flatten(0, 1)
     }
@@ -101,9 +102,9 @@ fn far_from_zero_nothing_overflows_and_nan_stays() {
 #[test]
 fn no_numbers_give_nothing() {
     let none = || Tensor::<Cpu, 2>::zeros([0, 3], &Device::<Cpu>::default());
-    assert_eq!(Cpu::silu(none()).dims(), [0, 3]);
-    assert_eq!(Cpu::silu_slope(none(), none()).dims(), [0, 3]);
-    assert_eq!(Cpu::silu_bend(none(), none(), none()).dims(), [0, 3]);
+    assert_eq!(silu::silu(none()).dims(), [0, 3]);
+    assert_eq!(silu::silu_slope(none(), none()).dims(), [0, 3]);
+    assert_eq!(silu::silu_bend(none(), none(), none()).dims(), [0, 3]);
 }
 
 #[test]

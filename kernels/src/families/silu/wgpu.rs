@@ -25,18 +25,18 @@ pub(crate) fn shaders() -> Vec<Shader> {
     (0..3).map(shader).collect()
 }
 
-/// [`Kernels::silu`](crate::Kernels::silu).
+/// [`silu`](fn@crate::families::silu::silu).
 pub(crate) fn forward(x: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     run(x, vec![])
 }
 
-/// [`Kernels::silu_slope`](crate::Kernels::silu_slope).
+/// [`silu_slope`](fn@crate::families::silu::silu_slope).
 pub(crate) fn slope(along: Tensor<Wgpu, 2>, x: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     assert_shape("silu_slope", "direction", along.dims(), x.dims(), "`x` has that shape");
     run(x, vec![along])
 }
 
-/// [`Kernels::silu_bend`](crate::Kernels::silu_bend).
+/// [`silu_bend`](fn@crate::families::silu::silu_bend).
 pub(crate) fn bend(a: Tensor<Wgpu, 2>, b: Tensor<Wgpu, 2>, x: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     for direction in [&a, &b] {
         assert_shape("silu_bend", "direction", direction.dims(), x.dims(), "`x` has that shape");

@@ -25,8 +25,12 @@ mod tests;
 
 use std::ops::Range;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
 
+use crate::dispatch::kernels;
+use crate::families::linear::LinearKernels;
+use crate::families::silu::SiluKernels;
+use crate::families::slope::SlopeKernels;
 use crate::shape::assert_shape;
 
 /// Widths and factors of a network.
@@ -78,17 +82,73 @@ impl SiluNetwork {
         start..start + sizes.nth(layer).unwrap_or(0)
     }
 
-    /// Asserts the shapes; `P`.
-    fn check(&self, curve: [usize; 3], weights: [usize; 1], grad: Option<[usize; 3]>) -> usize {
+    /// Asserts the shapes.
+    fn check(
+        &self,
+        operation: &str,
+        curve: [usize; 3],
+        weights: [usize; 1],
+        grad: Option<[usize; 3]>,
+    ) {
         let num_rows = curve[1];
         let [first, last] = [self.widths[0], self.widths[self.num_layers()]];
         let because = "the widths of the network fix it";
-        assert_shape("silu_network", "curve", curve, [2, num_rows, first], because);
-        assert_shape("silu_network", "weights", weights, [self.num_weights()], because);
+        assert_shape(operation, "curve", curve, [2, num_rows, first], because);
+        assert_shape(operation, "weights", weights, [self.num_weights()], because);
         if let Some(grad) = grad {
             let because = "`curve` fixes P, the network I_D";
-            assert_shape("silu_network", "grad", grad, [2, num_rows, last], because);
+            assert_shape(operation, "grad", grad, [2, num_rows, last], because);
         }
-        num_rows
     }
+}
+
+kernels! {
+    pub trait SiluNetworkKernels: LinearKernels + SiluKernels + SlopeKernels {
+        fn silu_network(
+            curve: Tensor<Self, 3>,
+            weights: Tensor<Self, 1>,
+            network: &SiluNetwork,
+        ) -> Tensor<Self, 3> {
+            reference::forward(&curve, &weights, network)
+        }
+        fn silu_network_backward(
+            grad: Tensor<Self, 3>,
+            curve: Tensor<Self, 3>,
+            weights: Tensor<Self, 1>,
+            network: &SiluNetwork,
+        ) -> (Tensor<Self, 3>, Tensor<Self, 1>) {
+            reference::backward(&grad, &curve, &weights, network)
+        }
+    }
+    cpu {
+        silu_network: cpu::forward,
+        silu_network_backward: cpu::backward,
+    }
+    cuda {}
+    wgpu {}
+    autodiff {
+        silu_network: op::tracked,
+    }
+}
+
+/// `[2, P, I_0] -> [2, P, I_D]`, values and slopes.
+pub fn silu_network<B: SiluNetworkKernels>(
+    curve: Tensor<B, 3>,
+    weights: Tensor<B, 1>,
+    network: &SiluNetwork,
+) -> Tensor<B, 3> {
+    network.check("silu_network", curve.dims(), weights.dims(), None);
+    <B as SiluNetworkKernels>::silu_network(curve, weights, network)
+}
+
+/// Gradients of the curve and the weights.
+pub fn silu_network_backward<B: SiluNetworkKernels>(
+    grad: Tensor<B, 3>,
+    curve: Tensor<B, 3>,
+    weights: Tensor<B, 1>,
+    network: &SiluNetwork,
+) -> (Tensor<B, 3>, Tensor<B, 1>) {
+    let (x, w, g) = (curve.dims(), weights.dims(), grad.dims());
+    network.check("silu_network_backward", x, w, Some(g));
+    <B as SiluNetworkKernels>::silu_network_backward(grad, curve, weights, network)
 }

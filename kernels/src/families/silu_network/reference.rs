@@ -3,22 +3,24 @@
 use burn::tensor::Tensor;
 
 use super::SiluNetwork;
-use crate::{Half, Kernels, Precision, WeightLayout};
+use super::SiluNetworkKernels;
+use crate::families::{linear, silu, slope};
+use crate::{Half, Precision, WeightLayout};
 
 /// Values and slopes `[P, I]` of one layer.
-struct Curve<B: Kernels> {
+struct Curve<B: SiluNetworkKernels> {
     value: Tensor<B, 2>,
     slope: Tensor<B, 2>,
 }
 
-impl<B: Kernels> Curve<B> {
+impl<B: SiluNetworkKernels> Curve<B> {
     fn of(curve: &Tensor<B, 3>) -> Self {
-        let half = |half| B::half(curve.clone(), half);
+        let half = |half| slope::half(curve.clone(), half);
         Self { value: half(Half::Values), slope: half(Half::Slopes) }
     }
 
     fn stacked(self) -> Tensor<B, 3> {
-        B::from_half(self.value, Half::Values).add(B::from_half(self.slope, Half::Slopes))
+        slope::from_half(self.value, Half::Values).add(slope::from_half(self.slope, Half::Slopes))
     }
 
     fn map(&self, f: impl Fn(Tensor<B, 2>) -> Tensor<B, 2>) -> Self {
@@ -27,26 +29,30 @@ impl<B: Kernels> Curve<B> {
 
     /// Behind a layer.
     fn activated(&self) -> Self {
-        let slope = B::silu_slope(self.slope.clone(), self.value.clone());
-        Self { value: B::silu(self.value.clone()), slope }
+        let slope = silu::silu_slope(self.slope.clone(), self.value.clone());
+        Self { value: silu::silu(self.value.clone()), slope }
     }
 
     /// The gradient before the activation, from that behind it.
     fn deactivated(&self, grad: Self) -> Self {
         let (u, t) = (&self.value, &self.slope);
-        let bend = B::silu_bend(t.clone(), grad.slope.clone(), u.clone());
-        let value = B::silu_slope(grad.value, u.clone()).add(bend);
-        Self { value, slope: B::silu_slope(grad.slope, u.clone()) }
+        let bend = silu::silu_bend(t.clone(), grad.slope.clone(), u.clone());
+        let value = silu::silu_slope(grad.value, u.clone()).add(bend);
+        Self { value, slope: silu::silu_slope(grad.slope, u.clone()) }
     }
 }
 
-fn weight<B: Kernels>(flat: &Tensor<B, 1>, network: &SiluNetwork, layer: usize) -> Tensor<B, 2> {
+fn weight<B: SiluNetworkKernels>(
+    flat: &Tensor<B, 1>,
+    network: &SiluNetwork,
+    layer: usize,
+) -> Tensor<B, 2> {
     let weight = flat.clone().slice(network.range_of(layer)).reshape(network.shape_of(layer));
     weight.mul_scalar(network.factors[layer])
 }
 
 /// What every layer multiplies and makes of it: the input, then `u, t` of each.
-fn layers<B: Kernels>(
+fn layers<B: SiluNetworkKernels>(
     curve: &Tensor<B, 3>,
     weights: &Tensor<B, 1>,
     network: &SiluNetwork,
@@ -56,33 +62,30 @@ fn layers<B: Kernels>(
         let x = &all[layer];
         let x = if layer == 0 { x.map(|half| half) } else { x.activated() };
         let weight = weight(weights, network, layer);
-        let times = |half| {
-            <B as Kernels>::linear(half, weight.clone(), None, WeightLayout::InOut, Precision::Full)
-        };
+        let times =
+            |half| linear::linear(half, weight.clone(), None, WeightLayout::InOut, Precision::Full);
         all.push(x.map(times));
     }
     all
 }
 
 /// `[2, P, I_0]` to `[2, P, I_D]`.
-pub fn forward<B: Kernels>(
+pub fn forward<B: SiluNetworkKernels>(
     curve: &Tensor<B, 3>,
     weights: &Tensor<B, 1>,
     network: &SiluNetwork,
 ) -> Tensor<B, 3> {
-    network.check(curve.dims(), weights.dims(), None);
     let all = layers(curve, weights, network);
     all[network.num_layers()].activated().stacked()
 }
 
 /// Gradients of the curve and of the weights.
-pub fn backward<B: Kernels>(
+pub fn backward<B: SiluNetworkKernels>(
     grad: &Tensor<B, 3>,
     curve: &Tensor<B, 3>,
     weights: &Tensor<B, 1>,
     network: &SiluNetwork,
 ) -> (Tensor<B, 3>, Tensor<B, 1>) {
-    network.check(curve.dims(), weights.dims(), Some(grad.dims()));
     let all = layers(curve, weights, network);
     let mut grad = Curve::of(grad);
     let mut of_weights = Vec::new();
@@ -90,12 +93,7 @@ pub fn backward<B: Kernels>(
         grad = all[layer + 1].deactivated(grad);
         let x = if layer == 0 { all[0].map(|half| half) } else { all[layer].activated() };
         let part = |grad: &Tensor<B, 2>, x: Tensor<B, 2>| {
-            <B as Kernels>::linear_weight_backward(
-                grad.clone(),
-                x,
-                WeightLayout::InOut,
-                Precision::Full,
-            )
+            linear::linear_weight_backward(grad.clone(), x, WeightLayout::InOut, Precision::Full)
         };
         let of_weight = part(&grad.value, x.value).add(part(&grad.slope, x.slope));
         let [inputs, outputs] = network.shape_of(layer);
@@ -103,7 +101,7 @@ pub fn backward<B: Kernels>(
         of_weights.push(of_weight.reshape([inputs * outputs]));
         let weight = weight(weights, network, layer);
         grad = grad.map(|half| {
-            <B as Kernels>::linear_input_backward(
+            linear::linear_input_backward(
                 half,
                 weight.clone(),
                 WeightLayout::InOut,

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{SiluNetwork, reference};
+use crate::families::silu_network;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, host, numbers, values,
     values_with_threads,
@@ -48,10 +49,12 @@ impl Case for Network {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let (mut curves, weights) = self.tensors(inputs);
         if !self.backward {
-            return B::silu_network(curves.remove(0), weights, &self.network).flatten(0, 2);
+            return silu_network::silu_network(curves.remove(0), weights, &self.network)
+                .flatten(0, 2);
         }
         let grad = curves.remove(1);
-        let (x, w) = B::silu_network_backward(grad, curves.remove(0), weights, &self.network);
+        let (x, w) =
+            silu_network::silu_network_backward(grad, curves.remove(0), weights, &self.network);
         Tensor::cat(vec![x.flatten(0, 2), w], 0)
     }
 
@@ -165,8 +168,11 @@ fn no_rows_give_nothing_and_a_gradient_of_zero() {
     let case = Network::new(&[2, 3, 4], true);
     let none = |width| Tensor::<Cpu, 3>::zeros([2, 0, width], &Device::<Cpu>::default());
     let weights = Tensor::ones([18], &Device::<Cpu>::default());
-    assert_eq!(Cpu::silu_network(none(2), weights.clone(), &case.network).dims(), [2, 0, 4]);
-    let (x, w) = Cpu::silu_network_backward(none(4), none(2), weights, &case.network);
+    assert_eq!(
+        silu_network::silu_network(none(2), weights.clone(), &case.network).dims(),
+        [2, 0, 4]
+    );
+    let (x, w) = silu_network::silu_network_backward(none(4), none(2), weights, &case.network);
     assert_eq!((x.dims(), host(w)), ([2, 0, 2], vec![0.0; 18]));
 }
 

@@ -8,12 +8,10 @@ use crate::cpu::{
     Element, Job, Lanes, Set, input, is_f64, make_rows, output, rows_per_copy, run, span,
 };
 use crate::graph::tensor;
-use crate::shape::assert_shape;
 
-/// [`Kernels::dot_rows`](crate::Kernels::dot_rows).
+/// [`dot_rows`](fn@crate::families::slope::dot_rows).
 pub(crate) fn dot(a: Tensor<Flex, 2>, b: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
     let [rows, width] = a.dims();
-    assert_shape("dot_rows", "b", b.dims(), [rows, width], "`a` has that shape");
     let double = is_f64("dot_rows", &[a.dtype(), b.dtype()]);
     let (a, b) = (input(a), input(b));
     if double {
@@ -23,10 +21,9 @@ pub(crate) fn dot(a: Tensor<Flex, 2>, b: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
     }
 }
 
-/// [`Kernels::scale_rows`](crate::Kernels::scale_rows).
+/// [`scale_rows`](fn@crate::families::slope::scale_rows).
 pub(crate) fn scale(scales: Tensor<Flex, 2>, a: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
     let shape = a.dims();
-    assert_shape("scale_rows", "scales", scales.dims(), [shape[0], 1], "`a` has P rows");
     let double = is_f64("scale_rows", &[scales.dtype(), a.dtype()]);
     let (scales, a) = (input(scales), input(a));
     if double {
@@ -104,14 +101,13 @@ impl<T: Element> Job for Multiple<'_, T> {
     }
 }
 
-/// [`Kernels::half`](crate::Kernels::half), without a copy.
+/// [`half`](fn@crate::families::slope::half), without a copy.
 pub(crate) fn half(curve: Tensor<Flex, 3>, half: Half) -> Tensor<Flex, 2> {
-    let [halves, rows, width] = curve.dims();
-    assert_shape("half", "curve", [halves, rows, width], [2, rows, width], "a curve has halves");
+    let [_, rows, width] = curve.dims();
     tensor(input(curve).narrow(0, half.index(), 1).reshape([rows, width].into()))
 }
 
-/// [`Kernels::from_half`](crate::Kernels::from_half).
+/// [`from_half`](fn@crate::families::slope::from_half).
 pub(crate) fn from_half(x: Tensor<Flex, 2>, half: Half) -> Tensor<Flex, 3> {
     let [rows, width] = x.dims();
     let double = is_f64("from_half", &[x.dtype()]);

@@ -35,7 +35,13 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::{dot_tracked, follow_tracked, from_half_tracked, half_tracked, scale_tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
 
 /// A half of a curve `[2, P, K]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,4 +60,84 @@ impl Half {
             Self::Slopes => 1,
         }
     }
+}
+
+kernels! {
+    pub trait SlopeKernels: Backend {
+        fn half(curve: Tensor<Self, 3>, half: Half) -> Tensor<Self, 2> {
+            reference::half(&curve, half)
+        }
+        fn from_half(x: Tensor<Self, 2>, half: Half) -> Tensor<Self, 3> {
+            reference::from_half(x, half)
+        }
+        fn follow(
+            x: Tensor<Self, 2>,
+            values: Tensor<Self, 2>,
+            slopes: Tensor<Self, 2>,
+        ) -> Tensor<Self, 2> {
+            reference::follow(&x, values, &slopes)
+        }
+        fn dot_rows(a: Tensor<Self, 2>, b: Tensor<Self, 2>) -> Tensor<Self, 2> {
+            reference::dot(a, b)
+        }
+        fn scale_rows(scales: Tensor<Self, 2>, a: Tensor<Self, 2>) -> Tensor<Self, 2> {
+            reference::scale(scales, a)
+        }
+    }
+    cpu {
+        half: cpu::half,
+        from_half: cpu::from_half,
+        dot_rows: cpu::dot,
+        scale_rows: cpu::scale,
+    }
+    cuda {
+        dot_rows: tensors::slope::dot,
+        scale_rows: tensors::slope::scale,
+    }
+    wgpu {
+        dot_rows: wgpu::dot,
+        scale_rows: wgpu::scale,
+    }
+    autodiff {
+        half: op::half_tracked,
+        from_half: op::from_half_tracked,
+        follow: op::follow_tracked,
+        dot_rows: op::dot_tracked,
+        scale_rows: op::scale_tracked,
+    }
+}
+
+/// Values or slopes of a curve, `[2, P, K] -> [P, K]`.
+pub fn half<B: SlopeKernels>(curve: Tensor<B, 3>, half: Half) -> Tensor<B, 2> {
+    let [_, rows, width] = curve.dims();
+    assert_shape("half", "curve", curve.dims(), [2, rows, width], "a curve has halves");
+    <B as SlopeKernels>::half(curve, half)
+}
+
+/// A curve with this half, the other zero.
+pub fn from_half<B: SlopeKernels>(x: Tensor<B, 2>, half: Half) -> Tensor<B, 3> {
+    <B as SlopeKernels>::from_half(x, half)
+}
+
+/// `values [P, K]` as a function of `x [P, 1]` with these slopes.
+pub fn follow<B: SlopeKernels>(
+    x: Tensor<B, 2>,
+    values: Tensor<B, 2>,
+    slopes: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    assert_shape("follow", "slopes", slopes.dims(), values.dims(), "`values` has that shape");
+    assert_shape("follow", "x", x.dims(), [values.dims()[0], 1], "`values` has P rows");
+    <B as SlopeKernels>::follow(x, values, slopes)
+}
+
+/// Dot products of rows, `[P, K]` twice to `[P, 1]`.
+pub fn dot_rows<B: SlopeKernels>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 2> {
+    assert_shape("dot_rows", "b", b.dims(), a.dims(), "`a` has that shape");
+    <B as SlopeKernels>::dot_rows(a, b)
+}
+
+/// Multiples of rows, `scales [P, 1]`, `a [P, K]`.
+pub fn scale_rows<B: SlopeKernels>(scales: Tensor<B, 2>, a: Tensor<B, 2>) -> Tensor<B, 2> {
+    assert_shape("scale_rows", "scales", scales.dims(), [a.dims()[0], 1], "`a` has P rows");
+    <B as SlopeKernels>::scale_rows(scales, a)
 }

@@ -8,8 +8,8 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
+use super::SlopeKernels;
 use super::{Half, reference};
-use crate::Kernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -27,36 +27,36 @@ struct Of(Half);
 #[derive(Debug)]
 struct From(Half);
 
-impl<B: Kernels> Backward<B, 1> for Of {
+impl<B: SlopeKernels> Backward<B, 1> for Of {
     type State = ();
 
     fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, primitive(B::from_half(tensor(grad), self.0)));
+            grads.register::<B>(node.id, primitive(super::from_half::<B>(tensor(grad), self.0)));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 1> for From {
+impl<B: SlopeKernels> Backward<B, 1> for From {
     type State = ();
 
     fn backward(self, ops: Ops<(), 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, primitive(B::half(tensor(grad), self.0)));
+            grads.register::<B>(node.id, primitive(super::half::<B>(tensor(grad), self.0)));
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 2> for Follow {
+impl<B: SlopeKernels> Backward<B, 2> for Follow {
     type State = FloatTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<B>(&ops.node);
         let [x_node, values_node] = ops.parents;
         if let Some(node) = x_node {
-            let dx = B::dot_rows(tensor(grad.clone()), tensor(ops.state));
+            let dx = super::dot_rows::<B>(tensor(grad.clone()), tensor(ops.state));
             grads.register::<B>(node.id, primitive(dx));
         }
         if let Some(node) = values_node {
@@ -65,7 +65,7 @@ impl<B: Kernels> Backward<B, 2> for Follow {
     }
 }
 
-impl<B: Kernels> Backward<B, 2> for Dot {
+impl<B: SlopeKernels> Backward<B, 2> for Dot {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -73,14 +73,14 @@ impl<B: Kernels> Backward<B, 2> for Dot {
         let [a, b] = ops.state;
         for (node, other) in ops.parents.into_iter().zip([b, a]) {
             if let Some(node) = node {
-                let part = B::scale_rows(tensor(grad.clone()), tensor(other));
+                let part = super::scale_rows::<B>(tensor(grad.clone()), tensor(other));
                 grads.register::<B>(node.id, primitive(part));
             }
         }
     }
 }
 
-impl<B: Kernels> Backward<B, 2> for Scale {
+impl<B: SlopeKernels> Backward<B, 2> for Scale {
     type State = [FloatTensor<B>; 2];
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -88,18 +88,18 @@ impl<B: Kernels> Backward<B, 2> for Scale {
         let [scales, a] = ops.state;
         let [scales_node, a_node] = ops.parents;
         if let Some(node) = scales_node {
-            let part = B::dot_rows(tensor(grad.clone()), tensor(a));
+            let part = super::dot_rows::<B>(tensor(grad.clone()), tensor(a));
             grads.register::<B>(node.id, primitive(part));
         }
         if let Some(node) = a_node {
-            let part = B::scale_rows(tensor(scales), tensor(grad));
+            let part = super::scale_rows::<B>(tensor(scales), tensor(grad));
             grads.register::<B>(node.id, primitive(part));
         }
     }
 }
 
-/// [`Kernels::follow`] inside a graph.
-pub(crate) fn follow_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`follow`](fn@crate::families::slope::follow) inside a graph.
+pub(crate) fn follow_tracked<B: SlopeKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     values: Tensor<Autodiff<B, C>, 2>,
     slopes: Tensor<Autodiff<B, C>, 2>,
@@ -111,46 +111,46 @@ pub(crate) fn follow_tracked<B: Kernels, C: CheckpointStrategy>(
     tensor(register::<B, C, _, 2>(Follow, [&x, &values], y, || slopes.primitive.clone()))
 }
 
-/// [`Kernels::dot_rows`] inside a graph.
-pub(crate) fn dot_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`dot_rows`](fn@crate::families::slope::dot_rows) inside a graph.
+pub(crate) fn dot_tracked<B: SlopeKernels, C: CheckpointStrategy>(
     a: Tensor<Autodiff<B, C>, 2>,
     b: Tensor<Autodiff<B, C>, 2>,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let parents = [a, b].map(primitive);
     let values = parents.each_ref().map(|part| part.primitive.clone());
     let [a, b] = values.clone().map(tensor);
-    let y = primitive(B::dot_rows(a, b));
+    let y = primitive(super::dot_rows::<B>(a, b));
     tensor(register::<B, C, _, 2>(Dot, parents.each_ref(), y, || values))
 }
 
-/// [`Kernels::scale_rows`] inside a graph.
-pub(crate) fn scale_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`scale_rows`](fn@crate::families::slope::scale_rows) inside a graph.
+pub(crate) fn scale_tracked<B: SlopeKernels, C: CheckpointStrategy>(
     scales: Tensor<Autodiff<B, C>, 2>,
     a: Tensor<Autodiff<B, C>, 2>,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let parents = [scales, a].map(primitive);
     let values = parents.each_ref().map(|part| part.primitive.clone());
     let [scales, a] = values.clone().map(tensor);
-    let y = primitive(B::scale_rows(scales, a));
+    let y = primitive(super::scale_rows::<B>(scales, a));
     tensor(register::<B, C, _, 2>(Scale, parents.each_ref(), y, || values))
 }
 
-/// [`Kernels::half`] inside a graph.
-pub(crate) fn half_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`half`](fn@crate::families::slope::half) inside a graph.
+pub(crate) fn half_tracked<B: SlopeKernels, C: CheckpointStrategy>(
     curve: Tensor<Autodiff<B, C>, 3>,
     half: Half,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let curve = primitive(curve);
-    let y = primitive(B::half(tensor(curve.primitive.clone()), half));
+    let y = primitive(super::half::<B>(tensor(curve.primitive.clone()), half));
     tensor(register::<B, C, _, 1>(Of(half), [&curve], y, || ()))
 }
 
-/// [`Kernels::from_half`] inside a graph.
-pub(crate) fn from_half_tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`from_half`](fn@crate::families::slope::from_half) inside a graph.
+pub(crate) fn from_half_tracked<B: SlopeKernels, C: CheckpointStrategy>(
     x: Tensor<Autodiff<B, C>, 2>,
     half: Half,
 ) -> Tensor<Autodiff<B, C>, 3> {
     let x = primitive(x);
-    let y = primitive(B::from_half(tensor(x.primitive.clone()), half));
+    let y = primitive(super::from_half::<B>(tensor(x.primitive.clone()), half));
     tensor(register::<B, C, _, 1>(From(half), [&x], y, || ()))
 }

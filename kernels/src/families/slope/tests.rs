@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use super::{Half, reference};
+use crate::families::slope;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, flat, host, numbers, shaped,
     values, values_with_threads,
@@ -24,7 +25,7 @@ fn rows<B: Kernels>(x: &Tensor<B, 1>, width: usize) -> Tensor<B, 2> {
 impl Case for Dot {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
         let [a, b] = [0, 1].map(|at: usize| rows(&inputs[at], self.width));
-        B::dot_rows(a, b).flatten(0, 1)
+        slope::dot_rows(a, b).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -35,7 +36,7 @@ impl Case for Dot {
 
 impl Case for Scale {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
-        B::scale_rows(rows(&inputs[0], 1), rows(&inputs[1], self.width)).flatten(0, 1)
+        slope::scale_rows(rows(&inputs[0], 1), rows(&inputs[1], self.width)).flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -79,7 +80,8 @@ struct From(Half);
 
 impl Case for Of {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
-        B::half(inputs[0].clone().reshape([2, inputs[0].dims()[0] / 6, 3]), self.0).flatten(0, 1)
+        slope::half(inputs[0].clone().reshape([2, inputs[0].dims()[0] / 6, 3]), self.0)
+            .flatten(0, 1)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -90,7 +92,7 @@ impl Case for Of {
 
 impl Case for From {
     fn kernel<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
-        B::from_half(rows(&inputs[0], 3), self.0).flatten(0, 2)
+        slope::from_half(rows(&inputs[0], 3), self.0).flatten(0, 2)
     }
 
     fn reference<B: Kernels>(&self, inputs: &[Tensor<B, 1>]) -> Tensor<B, 1> {
@@ -118,10 +120,10 @@ fn halves_of_a_curve_are_its_values_and_its_slopes() {
 #[test]
 fn curves_without_rows_have_halves_without_rows() {
     let none = || Tensor::<Cpu, 3>::zeros([2, 0, 3], &Device::<Cpu>::default());
-    assert_eq!(Cpu::half(none(), Half::Slopes).dims(), [0, 3]);
+    assert_eq!(slope::half(none(), Half::Slopes).dims(), [0, 3]);
     assert_eq!(reference::half(&none(), Half::Slopes).dims(), [0, 3]);
     let empty = || Tensor::<Cpu, 2>::zeros([0, 3], &Device::<Cpu>::default());
-    assert_eq!(Cpu::from_half(empty(), Half::Values).dims(), [2, 0, 3]);
+    assert_eq!(slope::from_half(empty(), Half::Values).dims(), [2, 0, 3]);
     assert_eq!(reference::from_half(empty(), Half::Values).dims(), [2, 0, 3]);
 }
 
@@ -145,7 +147,7 @@ fn values_follow_their_number_by_the_slope_and_the_slope_reaches_the_parameters(
     let slopes = phases.clone().cos().mul(parameters.clone().unsqueeze());
     let upper = Tensor::<Autodiff<Once>, 2>::from_inner(tensor(&x, 1)).require_grad();
     let [v, d] = [phases.sin(), slopes].map(Tensor::from_inner);
-    let y = <Autodiff<Once> as Kernels>::follow(upper.clone(), v, d);
+    let y = slope::follow(upper.clone(), v, d);
     let grads = y.mul(Tensor::from_inner(tensor(&g, 3))).sum().backward();
     let dx = upper.grad(&grads).expect("the values follow x");
     let grads = dx.clone().sum().backward();
@@ -168,7 +170,7 @@ fn no_rows_and_no_columns_are_valid() {
     assert!(values(&Dot { width: 3 }, &[vec![], vec![]]).0.is_empty());
     assert!(values(&Scale { width: 3 }, &[vec![], vec![]]).0.is_empty());
     let none = || Tensor::<Cpu, 2>::zeros([2, 0], &Device::<Cpu>::default());
-    assert_eq!(host(Cpu::dot_rows(none(), none())), [0.0; 2]);
+    assert_eq!(host(slope::dot_rows(none(), none())), [0.0; 2]);
 }
 
 #[test]

@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 
 use crate::Wgpu;
 use crate::machine::wgpu::{Array, Shader, Source, count, params, spread};
-use crate::shape::assert_shape;
 
 params! {
     /// Of both entry points.
@@ -34,10 +33,9 @@ pub(crate) fn shaders() -> Vec<Shader> {
     vec![dot_shader(), scale_shader()]
 }
 
-/// [`Kernels::dot_rows`](crate::Kernels::dot_rows).
+/// [`dot_rows`](fn@crate::families::slope::dot_rows).
 pub(crate) fn dot(a: Tensor<Wgpu, 2>, b: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     let [rows, width] = a.dims();
-    assert_shape("dot_rows", "b", b.dims(), [rows, width], "`a` has that shape");
     if width == 0 {
         return Tensor::zeros([rows, 1], &a.device());
     }
@@ -47,10 +45,9 @@ pub(crate) fn dot(a: Tensor<Wgpu, 2>, b: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     y.tensor([rows, 1])
 }
 
-/// [`Kernels::scale_rows`](crate::Kernels::scale_rows).
+/// [`scale_rows`](fn@crate::families::slope::scale_rows).
 pub(crate) fn scale(scales: Tensor<Wgpu, 2>, a: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     let shape = a.dims();
-    assert_shape("scale_rows", "scales", scales.dims(), [shape[0], 1], "`a` has P rows");
     let (scales, a) = (Array::new(scales), Array::new(a));
     let y = a.room(shape);
     scale_shader().launch(&[&a, &scales, &y], &sizes(shape), spread(a.len().div_ceil(THREADS)));

@@ -6,12 +6,11 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::recursion::steps;
-use super::{MAX_DEGREE, assert_degree, degree_of};
+use super::{MAX_DEGREE, degree_of};
 use crate::cpu::{
     Element, Job, Lanes, MOST_LANES, Moving, Number, Set, input, is_f64, make_rows, output, run,
     span,
 };
-use crate::shape::assert_shape;
 
 /// `(MAX_DEGREE + 1)^2`.
 const MOST: usize = (MAX_DEGREE + 1) * (MAX_DEGREE + 1);
@@ -19,10 +18,9 @@ const MOST: usize = (MAX_DEGREE + 1) * (MAX_DEGREE + 1);
 /// Packs of edges a task takes at least, some ten microseconds of work.
 const PACKS_PER_TASK: usize = 8;
 
-/// [`Kernels::spherical_harmonics`](crate::Kernels::spherical_harmonics).
+/// [`spherical_harmonics`](fn@crate::families::spherical_harmonics::spherical_harmonics).
 pub(crate) fn forward(vectors: Tensor<Flex, 2>, max_degree: usize) -> Tensor<Flex, 2> {
-    assert_degree(max_degree);
-    let edges = check("spherical_harmonics", &vectors);
+    let edges = vectors.dims()[0];
     let double = is_f64("spherical_harmonics", &[vectors.dtype()]);
     let shape = [edges, (max_degree + 1) * (max_degree + 1)];
     let vectors = input(vectors);
@@ -33,12 +31,11 @@ pub(crate) fn forward(vectors: Tensor<Flex, 2>, max_degree: usize) -> Tensor<Fle
     }
 }
 
-/// [`Kernels::spherical_harmonics_backward`](crate::Kernels::spherical_harmonics_backward).
+/// [`spherical_harmonics_backward`](fn@crate::families::spherical_harmonics::spherical_harmonics_backward).
 pub(crate) fn backward(grad: Tensor<Flex, 2>, vectors: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
     let name = "spherical_harmonics_backward";
-    let edges = check(name, &vectors);
+    let edges = vectors.dims()[0];
     let max_degree = degree_of(name, grad.dims()[1]);
-    assert_shape(name, "grad", [grad.dims()[0]], [edges], "`vectors` fixes E");
     let double = is_f64(name, &[grad.dtype(), vectors.dtype()]);
     let (grad, vectors) = (input(grad), input(vectors));
     if double {
@@ -48,18 +45,16 @@ pub(crate) fn backward(grad: Tensor<Flex, 2>, vectors: Tensor<Flex, 2>) -> Tenso
     }
 }
 
-/// [`Kernels::spherical_harmonics_second`](crate::Kernels::spherical_harmonics_second).
+/// [`spherical_harmonics_second`](fn@crate::families::spherical_harmonics::spherical_harmonics_second).
 pub(crate) fn second(
     along: Tensor<Flex, 2>,
     grad: Tensor<Flex, 2>,
     vectors: Tensor<Flex, 2>,
 ) -> (Tensor<Flex, 2>, Tensor<Flex, 2>) {
     let name = "spherical_harmonics_second";
-    let edges = check(name, &vectors);
+    let edges = vectors.dims()[0];
     let columns = grad.dims()[1];
     let max_degree = degree_of(name, columns);
-    assert_shape(name, "grad", [grad.dims()[0]], [edges], "`vectors` fixes E");
-    assert_shape(name, "along", along.dims(), [edges, 3], "`vectors` fixes E");
     let double = is_f64(name, &[along.dtype(), grad.dtype(), vectors.dtype()]);
     let (along, grad, vectors) = (input(along), input(grad), input(vectors));
     if double {
@@ -71,12 +66,6 @@ pub(crate) fn second(
         let (slopes, bends) = changes(along, grad, f32::view(&vectors), max_degree);
         (output(slopes, [edges, columns]), output(bends, [edges, 3]))
     }
-}
-
-fn check(operation: &str, vectors: &Tensor<Flex, 2>) -> usize {
-    let [edges, _] = vectors.dims();
-    assert_shape(operation, "vectors", vectors.dims(), [edges, 3], "vectors have 3 components");
-    edges
 }
 
 fn values<T: Element>(vectors: &[T], max_degree: usize) -> Vec<T> {

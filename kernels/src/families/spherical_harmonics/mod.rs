@@ -31,7 +31,13 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::{backward_tracked, tracked};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
 
 /// Highest degree.
 pub const MAX_DEGREE: usize = 6;
@@ -52,4 +58,87 @@ pub(crate) fn assert_degree(max_degree: usize) {
         max_degree <= MAX_DEGREE,
         "spherical_harmonics: degree {max_degree} is above {MAX_DEGREE}, the highest there is"
     );
+}
+
+kernels! {
+    pub trait SphericalHarmonicsKernels: Backend {
+        fn spherical_harmonics(vectors: Tensor<Self, 2>, max_degree: usize) -> Tensor<Self, 2> {
+            reference::forward(vectors, max_degree)
+        }
+        fn spherical_harmonics_backward(
+            grad: Tensor<Self, 2>,
+            vectors: Tensor<Self, 2>,
+        ) -> Tensor<Self, 2> {
+            reference::backward(&grad, vectors)
+        }
+        fn spherical_harmonics_second(
+            along: Tensor<Self, 2>,
+            grad: Tensor<Self, 2>,
+            vectors: Tensor<Self, 2>,
+        ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+            reference::second(along, &grad, vectors)
+        }
+    }
+    cpu {
+        spherical_harmonics: cpu::forward,
+        spherical_harmonics_backward: cpu::backward,
+        spherical_harmonics_second: cpu::second,
+    }
+    cuda {
+        spherical_harmonics: tensors::harmonics::forward,
+        spherical_harmonics_backward: tensors::harmonics::backward,
+        spherical_harmonics_second: tensors::harmonics::second,
+    }
+    wgpu {
+        spherical_harmonics: wgpu::forward,
+        spherical_harmonics_backward: wgpu::backward,
+        spherical_harmonics_second: wgpu::second,
+    }
+    autodiff {
+        spherical_harmonics: op::tracked,
+        spherical_harmonics_backward: op::backward_tracked,
+    }
+}
+
+/// `vectors [E, 3]` to `[E, (max_degree + 1)^2]`, degrees 0 to 6.
+pub fn spherical_harmonics<B: SphericalHarmonicsKernels>(
+    vectors: Tensor<B, 2>,
+    max_degree: usize,
+) -> Tensor<B, 2> {
+    check("spherical_harmonics", &vectors, None);
+    assert_degree(max_degree);
+    <B as SphericalHarmonicsKernels>::spherical_harmonics(vectors, max_degree)
+}
+
+/// Gradient of the vectors; the columns of `grad` say the degree.
+pub fn spherical_harmonics_backward<B: SphericalHarmonicsKernels>(
+    grad: Tensor<B, 2>,
+    vectors: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    check("spherical_harmonics_backward", &vectors, Some(&grad));
+    degree_of("spherical_harmonics_backward", grad.dims()[1]);
+    <B as SphericalHarmonicsKernels>::spherical_harmonics_backward(grad, vectors)
+}
+
+/// Change along `along [E, 3]` of the harmonics and of their gradient.
+pub fn spherical_harmonics_second<B: SphericalHarmonicsKernels>(
+    along: Tensor<B, 2>,
+    grad: Tensor<B, 2>,
+    vectors: Tensor<B, 2>,
+) -> (Tensor<B, 2>, Tensor<B, 2>) {
+    let name = "spherical_harmonics_second";
+    check(name, &vectors, Some(&grad));
+    degree_of(name, grad.dims()[1]);
+    assert_shape(name, "along", along.dims(), vectors.dims(), "as `vectors`");
+    <B as SphericalHarmonicsKernels>::spherical_harmonics_second(along, grad, vectors)
+}
+
+/// Asserts that vectors have three components, and a gradient a row for each.
+fn check<B: Backend>(operation: &str, vectors: &Tensor<B, 2>, grad: Option<&Tensor<B, 2>>) {
+    let [edges, _] = vectors.dims();
+    assert_shape(operation, "vectors", vectors.dims(), [edges, 3], "vectors have 3 components");
+    if let Some(grad) = grad {
+        let [rows, columns] = grad.dims();
+        assert_shape(operation, "grad", [rows, columns], [edges, columns], "`vectors` fixes E");
+    }
 }

@@ -3,22 +3,20 @@
 //! Written once for a tensor and for a tensor with its derivative: the latter run through the
 //! forward and the backward gives what the backward's own backward needs.
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
+use super::degree_of;
 use super::recursion::steps;
-use super::{assert_degree, degree_of};
-use crate::Kernels;
-use crate::shape::assert_shape;
 
 /// `Y`, `[E, (L + 1)^2]`.
-pub fn forward<B: Kernels>(vectors: Tensor<B, 2>, max_degree: usize) -> Tensor<B, 2> {
-    assert_degree(max_degree);
+pub fn forward<B: Backend>(vectors: Tensor<B, 2>, max_degree: usize) -> Tensor<B, 2> {
     let (unit, _) = direction(vectors);
     Tensor::cat(degrees(&unit, max_degree), 1)
 }
 
 /// `dv`, `[E, 3]`.
-pub fn backward<B: Kernels>(grad: &Tensor<B, 2>, vectors: Tensor<B, 2>) -> Tensor<B, 2> {
+pub fn backward<B: Backend>(grad: &Tensor<B, 2>, vectors: Tensor<B, 2>) -> Tensor<B, 2> {
     let max_degree = degree_of("spherical_harmonics_backward", grad.dims()[1]);
     let (unit, reciprocal) = direction(vectors);
     let grads = (0..=max_degree).map(|l| grad.clone().narrow(1, l * l, 2 * l + 1)).collect();
@@ -26,7 +24,7 @@ pub fn backward<B: Kernels>(grad: &Tensor<B, 2>, vectors: Tensor<B, 2>) -> Tenso
 }
 
 /// Along `w`: the change of `Y`, `[E, (L + 1)^2]`, and the change of `dv`, `[E, 3]`.
-pub fn second<B: Kernels>(
+pub fn second<B: Backend>(
     along: Tensor<B, 2>,
     grad: &Tensor<B, 2>,
     vectors: Tensor<B, 2>,
@@ -44,7 +42,7 @@ pub fn second<B: Kernels>(
 }
 
 /// What the recursion is made of: sums, and products through some bilinear function.
-trait Quantity<B: Kernels>: Clone {
+trait Quantity<B: Backend>: Clone {
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
     fn product(
@@ -56,7 +54,7 @@ trait Quantity<B: Kernels>: Clone {
     fn one(&self) -> Self;
 }
 
-impl<B: Kernels> Quantity<B> for Tensor<B, 2> {
+impl<B: Backend> Quantity<B> for Tensor<B, 2> {
     fn plus(self, other: Self) -> Self {
         self.add(other)
     }
@@ -76,12 +74,12 @@ impl<B: Kernels> Quantity<B> for Tensor<B, 2> {
 
 /// A value and its derivative along a direction.
 #[derive(Clone)]
-struct Moving<B: Kernels> {
+struct Moving<B: Backend> {
     value: Tensor<B, 2>,
     slope: Tensor<B, 2>,
 }
 
-impl<B: Kernels> Quantity<B> for Moving<B> {
+impl<B: Backend> Quantity<B> for Moving<B> {
     fn plus(self, other: Self) -> Self {
         Self { value: self.value.add(other.value), slope: self.slope.add(other.slope) }
     }
@@ -107,9 +105,7 @@ impl<B: Kernels> Quantity<B> for Moving<B> {
 }
 
 /// `u` and `1 / |v|`, both zero where `v` is.
-fn direction<B: Kernels>(vectors: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
-    let [edges, _] = vectors.dims();
-    assert_shape("spherical_harmonics", "vectors", vectors.dims(), [edges, 3], "vectors have 3");
+fn direction<B: Backend>(vectors: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
     let square = dot(vectors.clone(), vectors.clone());
     let zero = square.clone().equal_elem(0.0).float().cast(vectors.dtype());
     let known = zero.clone().mul_scalar(-1.0).add_scalar(1.0);
@@ -118,11 +114,10 @@ fn direction<B: Kernels>(vectors: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) 
 }
 
 /// [`direction`] with its derivative: `u' = (w - u (u . w)) / |v|`, `(1/|v|)' = -(u . w) / v^2`.
-fn moving_direction<B: Kernels>(
+fn moving_direction<B: Backend>(
     vectors: Tensor<B, 2>,
     along: Tensor<B, 2>,
 ) -> (Moving<B>, Moving<B>) {
-    assert_shape("spherical_harmonics", "along", along.dims(), vectors.dims(), "as `vectors`");
     let (unit, reciprocal) = direction(vectors);
     let radial = dot(unit.clone(), along.clone());
     let across = along.sub(unit.clone().mul(radial.clone()));
@@ -132,7 +127,7 @@ fn moving_direction<B: Kernels>(
 }
 
 /// All degrees, each `[E, 2 l + 1]`.
-fn degrees<B: Kernels, Q: Quantity<B>>(unit: &Q, max_degree: usize) -> Vec<Q> {
+fn degrees<B: Backend, Q: Quantity<B>>(unit: &Q, max_degree: usize) -> Vec<Q> {
     let mut all = vec![unit.one()];
     for l in 1..=max_degree {
         let sizes = [3, 2 * l - 1, 2 * l + 1];
@@ -143,7 +138,7 @@ fn degrees<B: Kernels, Q: Quantity<B>>(unit: &Q, max_degree: usize) -> Vec<Q> {
 }
 
 /// The recursion backwards, from the gradient of every degree to that of the vectors.
-fn pull_back<B: Kernels, Q: Quantity<B>>(
+fn pull_back<B: Backend, Q: Quantity<B>>(
     unit: &Q,
     reciprocal: &Q,
     values: &[Q],
@@ -166,7 +161,7 @@ fn pull_back<B: Kernels, Q: Quantity<B>>(
 
 /// `sum over a, b of A_l[..] x[a] y[b]`, where `order` says which of axis, lower and upper
 /// component are `a`, `b` and the result, of these sizes.
-fn couple<B: Kernels>(
+fn couple<B: Backend>(
     x: Tensor<B, 2>,
     y: Tensor<B, 2>,
     degree: usize,
@@ -186,6 +181,6 @@ fn couple<B: Kernels>(
     outer.reshape([edges, first * second]).matmul(matrix)
 }
 
-fn dot<B: Kernels>(x: Tensor<B, 2>, y: Tensor<B, 2>) -> Tensor<B, 2> {
+fn dot<B: Backend>(x: Tensor<B, 2>, y: Tensor<B, 2>) -> Tensor<B, 2> {
     x.mul(y).sum_dim(1)
 }

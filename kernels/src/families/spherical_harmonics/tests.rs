@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{MAX_DEGREE, reference};
 use crate::Kernels;
+use crate::families::spherical_harmonics;
 use crate::testing::{
     Case, check_gradient, check_values, numbers, reference_values, values, values_with_threads,
 };
@@ -49,10 +50,16 @@ impl Case for Harmonics {
         let vector = |at: usize| inputs[at].clone().reshape([self.edges, 3]);
         let grad = |at: usize| inputs[at].clone().reshape([self.edges, self.columns()]);
         let out = match self.wanted {
-            Wanted::Values => B::spherical_harmonics(vector(0), self.max_degree),
-            Wanted::Gradient => B::spherical_harmonics_backward(grad(0), vector(1)),
-            Wanted::Slope => B::spherical_harmonics_second(vector(0), grad(1), vector(2)).0,
-            Wanted::Bend => B::spherical_harmonics_second(vector(0), grad(1), vector(2)).1,
+            Wanted::Values => spherical_harmonics::spherical_harmonics(vector(0), self.max_degree),
+            Wanted::Gradient => {
+                spherical_harmonics::spherical_harmonics_backward(grad(0), vector(1))
+            }
+            Wanted::Slope => {
+                spherical_harmonics::spherical_harmonics_second(vector(0), grad(1), vector(2)).0
+            }
+            Wanted::Bend => {
+                spherical_harmonics::spherical_harmonics_second(vector(0), grad(1), vector(2)).1
+            }
         };
         out.flatten(0, 1)
     }

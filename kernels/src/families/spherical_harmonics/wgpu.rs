@@ -32,7 +32,7 @@ pub(crate) fn shaders() -> Vec<Shader> {
     SHADERS.iter().flat_map(all).collect()
 }
 
-/// [`Kernels::spherical_harmonics`](crate::Kernels::spherical_harmonics).
+/// [`spherical_harmonics`](fn@crate::families::spherical_harmonics::spherical_harmonics).
 pub(crate) fn forward(vectors: Tensor<Wgpu, 2>, max_degree: usize) -> Tensor<Wgpu, 2> {
     assert_degree(max_degree);
     let edges = check("spherical_harmonics", &vectors);
@@ -43,7 +43,7 @@ pub(crate) fn forward(vectors: Tensor<Wgpu, 2>, max_degree: usize) -> Tensor<Wgp
     out.tensor(shape)
 }
 
-/// [`Kernels::spherical_harmonics_backward`](crate::Kernels::spherical_harmonics_backward).
+/// [`spherical_harmonics_backward`](fn@crate::families::spherical_harmonics::spherical_harmonics_backward).
 pub(crate) fn backward(grad: Tensor<Wgpu, 2>, vectors: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     let name = "spherical_harmonics_backward";
     let edges = check(name, &vectors);
@@ -55,7 +55,7 @@ pub(crate) fn backward(grad: Tensor<Wgpu, 2>, vectors: Tensor<Wgpu, 2>) -> Tenso
     out.tensor([edges, 3])
 }
 
-/// [`Kernels::spherical_harmonics_second`](crate::Kernels::spherical_harmonics_second).
+/// [`spherical_harmonics_second`](fn@crate::families::spherical_harmonics::spherical_harmonics_second).
 pub(crate) fn second(
     along: Tensor<Wgpu, 2>,
     grad: Tensor<Wgpu, 2>,

@@ -6,16 +6,14 @@ use burn::tensor::Tensor;
 use crate::cpu::functions::logistic;
 use crate::cpu::{Elementwise, Lanes, map};
 use crate::graph::{primitive, tensor};
-use crate::shape::assert_shape;
 
-/// [`Kernels::swiglu`](crate::Kernels::swiglu).
+/// [`swiglu`](fn@crate::families::swiglu::swiglu).
 pub(crate) fn forward(gate: Tensor<Flex, 2>, up: Tensor<Flex, 2>) -> Tensor<Flex, 2> {
-    assert_shape("swiglu", "up", up.dims(), gate.dims(), "`gate` has that shape");
     let [y] = map("swiglu", &Forward, [primitive(gate), primitive(up)]);
     tensor(y)
 }
 
-/// [`Kernels::swiglu_backward`](crate::Kernels::swiglu_backward).
+/// [`swiglu_backward`](fn@crate::families::swiglu::swiglu_backward).
 pub(crate) fn backward(
     grad: Tensor<Flex, 2>,
     gate: Tensor<Flex, 2>,

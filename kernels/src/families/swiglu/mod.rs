@@ -23,4 +23,58 @@ pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
-pub(crate) use op::tracked;
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::dispatch::kernels;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::tensors;
+use crate::shape::assert_shape;
+
+kernels! {
+    pub trait SwigluKernels: Backend {
+        fn swiglu(gate: Tensor<Self, 2>, up: Tensor<Self, 2>) -> Tensor<Self, 2> {
+            reference::forward(gate, up)
+        }
+        fn swiglu_backward(
+            grad: Tensor<Self, 2>,
+            gate: Tensor<Self, 2>,
+            up: Tensor<Self, 2>,
+        ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+            reference::backward(grad, gate, up)
+        }
+    }
+    cpu {
+        swiglu: cpu::forward,
+        swiglu_backward: cpu::backward,
+    }
+    cuda {
+        swiglu: tensors::elementwise::swiglu,
+        swiglu_backward: tensors::elementwise::swiglu_backward,
+    }
+    wgpu {
+        swiglu: wgpu::forward,
+        swiglu_backward: wgpu::backward,
+    }
+    autodiff {
+        swiglu: op::tracked,
+    }
+}
+
+/// `silu(gate) * up`, `[N, F]`.
+pub fn swiglu<B: SwigluKernels>(gate: Tensor<B, 2>, up: Tensor<B, 2>) -> Tensor<B, 2> {
+    assert_shape("swiglu", "up", up.dims(), gate.dims(), "`gate` has that shape");
+    <B as SwigluKernels>::swiglu(gate, up)
+}
+
+/// Gradients of `gate` and `up`.
+pub fn swiglu_backward<B: SwigluKernels>(
+    grad: Tensor<B, 2>,
+    gate: Tensor<B, 2>,
+    up: Tensor<B, 2>,
+) -> (Tensor<B, 2>, Tensor<B, 2>) {
+    for (name, x) in [("up", &up), ("grad", &grad)] {
+        assert_shape("swiglu_backward", name, x.dims(), gate.dims(), "`gate` has that shape");
+    }
+    <B as SwigluKernels>::swiglu_backward(grad, gate, up)
+}

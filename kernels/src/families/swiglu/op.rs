@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
-use crate::Kernels;
+use super::SwigluKernels;
 use crate::graph::{primitive, register, tensor};
 
 #[derive(Debug)]
@@ -20,13 +20,13 @@ struct Saved<F> {
     up: F,
 }
 
-impl<B: Kernels> Backward<B, 2> for Swiglu {
+impl<B: SwigluKernels> Backward<B, 2> for Swiglu {
     type State = Saved<FloatTensor<B>>;
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = tensor(grads.consume::<B>(&ops.node));
         let Saved { gate, up } = ops.state;
-        let (dgate, dup) = <B as Kernels>::swiglu_backward(grad, tensor(gate), tensor(up));
+        let (dgate, dup) = super::swiglu_backward::<B>(grad, tensor(gate), tensor(up));
         let [gate_node, up_node] = ops.parents;
         if let Some(node) = gate_node {
             grads.register::<B>(node.id, primitive(dgate));
@@ -37,13 +37,13 @@ impl<B: Kernels> Backward<B, 2> for Swiglu {
     }
 }
 
-/// [`Kernels::swiglu`] inside a graph.
-pub(crate) fn tracked<B: Kernels, C: CheckpointStrategy>(
+/// [`swiglu`](fn@crate::families::swiglu::swiglu) inside a graph.
+pub(crate) fn tracked<B: SwigluKernels, C: CheckpointStrategy>(
     gate: Tensor<Autodiff<B, C>, 2>,
     up: Tensor<Autodiff<B, C>, 2>,
 ) -> Tensor<Autodiff<B, C>, 2> {
     let (gate, up) = (primitive(gate), primitive(up));
-    let y = <B as Kernels>::swiglu(tensor(gate.primitive.clone()), tensor(up.primitive.clone()));
+    let y = super::swiglu::<B>(tensor(gate.primitive.clone()), tensor(up.primitive.clone()));
     let state = || Saved { gate: gate.primitive.clone(), up: up.primitive.clone() };
     tensor(register::<B, C, _, 2>(Swiglu, [&gate, &up], primitive(y), state))
 }

@@ -27,7 +27,7 @@ pub(crate) fn shaders() -> Vec<Shader> {
     vec![forward_shader(), backward_shader()]
 }
 
-/// [`Kernels::swiglu`](crate::Kernels::swiglu).
+/// [`swiglu`](fn@crate::families::swiglu::swiglu).
 pub(crate) fn forward(gate: Tensor<Wgpu, 2>, up: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 2> {
     let shape = gate.dims();
     assert_shape("swiglu", "up", up.dims(), shape, "`gate` has that shape");
@@ -38,7 +38,7 @@ pub(crate) fn forward(gate: Tensor<Wgpu, 2>, up: Tensor<Wgpu, 2>) -> Tensor<Wgpu
     y.tensor(shape)
 }
 
-/// [`Kernels::swiglu_backward`](crate::Kernels::swiglu_backward).
+/// [`swiglu_backward`](fn@crate::families::swiglu::swiglu_backward).
 pub(crate) fn backward(
     grad: Tensor<Wgpu, 2>,
     gate: Tensor<Wgpu, 2>,

@@ -8,8 +8,9 @@ use burn::tensor::{DType, Tensor};
 use super::check_device;
 use super::device_tests::has_device;
 use crate::families::linear::WeightLayout;
+use crate::families::{linear, norm, precision};
 use crate::testing::{flat, host, numbers, shaped};
-use crate::{Cuda, Kernels, Precision};
+use crate::{Cuda, Precision};
 
 /// A small generator for which interleaving comes next; its bits are those of the kernels' own.
 fn choice(step: u64, among: usize) -> usize {
@@ -23,23 +24,22 @@ fn mixed(pool: &mut [Tensor<Cuda, 2>], weight: &Tensor<Cuda, 1>, step: u64) {
     let x = pool[at].clone();
     pool[at] = match step % 7 {
         0 => x.add(other).mul_scalar(0.5),
-        1 => <Cuda as Kernels>::rms_norm(x, weight.clone(), 1e-5),
+        1 => norm::rms_norm(x, weight.clone(), 1e-5),
         2 => x.mul(other).tanh(),
-        3 => <Cuda as Kernels>::layer_norm(x, weight.clone(), weight.clone(), 1e-5),
+        3 => norm::layer_norm(x, weight.clone(), weight.clone(), 1e-5),
         4 => {
-            let (dx, dweight) =
-                <Cuda as Kernels>::rms_norm_backward(other, x, weight.clone(), 1e-5);
+            let (dx, dweight) = norm::rms_norm_backward(other, x, weight.clone(), 1e-5);
             // Half of the result is dropped before the device has computed it.
             drop(dweight);
             dx
         }
-        5 => <Cuda as Kernels>::round_to_bf16(x.add(other)),
+        5 => precision::round_to_bf16(x.add(other)),
         _ => {
             let [rows, width] = x.dims();
             let square = other.slice([0..width.min(rows), 0..width]);
             let square = Tensor::cat(vec![square; width.div_ceil(rows.min(width))], 0);
             let square = square.slice([0..width, 0..width]).mul_scalar(1.0 / width as f64);
-            <Cuda as Kernels>::linear(x, square, None, WeightLayout::InOut, Precision::Full)
+            linear::linear(x, square, None, WeightLayout::InOut, Precision::Full)
         }
     };
 }
@@ -107,7 +107,7 @@ fn the_cost_of_a_crossing_is_printed() {
         check_device(0).expect("the device works");
         1e6 * start.elapsed().as_secs_f64() / f64::from(calls)
     };
-    let ours = time(&|| <Cuda as Kernels>::rms_norm(x.clone(), weight.clone(), 1e-5));
+    let ours = time(&|| norm::rms_norm(x.clone(), weight.clone(), 1e-5));
     let burns = time(&|| x.clone().mul_scalar(2.0));
     println!("a kernel of ours {ours:.2} us a call, one of Burn's {burns:.2} us");
 }

@@ -5,6 +5,7 @@
 use burn::tensor::DType;
 
 use super::device_tests::{check, has_device};
+use crate::families::{attention, cross_entropy, dropout, embedding, gelu, rotary, silu, swiglu};
 use crate::oracle::{Oracle, assert_matches, assert_within};
 use crate::testing::{flat, host, ints, numbers, shaped};
 use crate::{
@@ -27,14 +28,14 @@ fn activations<B: Kernels>(sizes: [usize; 2], dtype: DType) -> Vec<Vec<f64>> {
     let (x, up, grad) = (of(1), of(2), of(3));
     let mut results = vec![];
     for kind in [GeluKind::Erf, GeluKind::Tanh] {
-        results.push(<B as Kernels>::gelu(x.clone(), kind));
-        results.push(<B as Kernels>::gelu_backward(grad.clone(), x.clone(), kind));
+        results.push(gelu::gelu(x.clone(), kind));
+        results.push(gelu::gelu_backward(grad.clone(), x.clone(), kind));
     }
-    results.push(<B as Kernels>::swiglu(x.clone(), up.clone()));
-    let (dgate, dup) = <B as Kernels>::swiglu_backward(grad.clone(), x.clone(), up.clone());
-    results.extend([dgate, dup, <B as Kernels>::silu(x.clone())]);
-    results.push(<B as Kernels>::silu_slope(grad.clone(), x.clone()));
-    results.push(<B as Kernels>::silu_bend(grad, up, x));
+    results.push(swiglu::swiglu(x.clone(), up.clone()));
+    let (dgate, dup) = swiglu::swiglu_backward(grad.clone(), x.clone(), up.clone());
+    results.extend([dgate, dup, silu::silu(x.clone())]);
+    results.push(silu::silu_slope(grad.clone(), x.clone()));
+    results.push(silu::silu_bend(grad, up, x));
     results.into_iter().map(host).collect()
 }
 
@@ -53,7 +54,7 @@ fn activations_on_the_device_match_the_cpu() {
 fn rotated<B: Kernels>([n, h, d]: [usize; 3], dtype: DType) -> Vec<Vec<f64>> {
     let table = |seed| shaped::<B, 2>(&numbers(n * d / 2, seed), [n, d / 2], dtype);
     let x = shaped::<B, 3>(&numbers(n * h * d, 1), [n, h, d], dtype);
-    vec![host(<B as Kernels>::rotary(x, table(2), table(3)))]
+    vec![host(rotary::rotary(x, table(2), table(3)))]
 }
 
 #[test]
@@ -75,9 +76,9 @@ fn exact_operations<B: Kernels>([rows, width, tokens]: [usize; 3]) -> Vec<f64> {
     let of =
         |count, seed| shaped::<B, 2>(&numbers(count * width, seed), [count, width], DType::F32);
     let mask = DropoutMask { rate: 0.3, key: 0x0123_4567_89ab_cdef, index: 9 };
-    let dropped = <B as Kernels>::dropout(of(tokens, 1), &mask);
-    let y = <B as Kernels>::embedding(of(rows, 2), ints::<B>(&ids));
-    let table = <B as Kernels>::embedding_backward(of(tokens, 3), ints::<B>(&ids), rows);
+    let dropped = dropout::dropout(of(tokens, 1), &mask);
+    let y = embedding::embedding(of(rows, 2), ints::<B>(&ids));
+    let table = embedding::embedding_backward(of(tokens, 3), ints::<B>(&ids), rows);
     [dropped, y, table].map(host).concat()
 }
 
@@ -101,7 +102,7 @@ fn cross_entropy<B: Kernels>(
         |at: usize| if at % 5 == 3 { -100 } else { i32::try_from(at * 31 % v).expect("small") };
     let labels: Vec<i32> = (0..n).map(label).collect();
     let LossAndGradients { loss, log_sum_exp, hidden, weight, bias } =
-        <B as Kernels>::linear_cross_entropy_gradients(
+        cross_entropy::linear_cross_entropy_gradients(
             shaped::<B, 2>(&numbers(n * c, 1), [n, c], dtype),
             shaped::<B, 2>(&numbers(v * c, 2), [v, c], dtype),
             Some(flat::<B>(&numbers(v, 3), dtype)),
@@ -147,9 +148,9 @@ fn attended<B: Kernels>(
         shaped::<B, 3>(&numbers(rows * heads * d, seed), [rows, heads, d], dtype)
     };
     let (q, k, v, grad) = (of(n, h, 1), of(m, g, 2), of(m, g, 3), of(n, h, 4));
-    let (output, lse) = <B as Kernels>::attention(q.clone(), k.clone(), v.clone(), problem);
+    let (output, lse) = attention::attention(q.clone(), k.clone(), v.clone(), problem);
     let (dq, dk, dv) =
-        <B as Kernels>::attention_backward(grad, q, k, v, output.clone(), lse.clone(), problem);
+        attention::attention_backward(grad, q, k, v, output.clone(), lse.clone(), problem);
     vec![host(output), host(lse), [dq, dk, dv].map(host).concat()]
 }
 

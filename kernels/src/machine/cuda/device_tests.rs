@@ -10,6 +10,7 @@ use super::machine::Machine;
 use super::product::{Compute, Matrices, Product};
 use super::{Array, CudaError, Element, device, device_facts, driver};
 use crate::families::linear::WeightLayout;
+use crate::families::{adamw, linear, norm, precision, reduce};
 use crate::oracle::{Oracle, assert_within, ulp};
 use crate::testing::{Case, FEW_VALUES_SLACK, flat, host, numbers, shaped, tensors};
 use crate::{AdamwStep, AmsgradState, Cpu, Cuda, Kernels, Precision};
@@ -58,10 +59,10 @@ fn norms<B: Kernels>([rows, width]: [usize; 2], dtype: DType) -> Vec<f64> {
     let matrix = |seed| shaped::<B, 2>(&numbers(rows * width, seed), [rows, width], dtype);
     let vector = |seed| flat::<B>(&numbers(width, seed), dtype);
     let (x, g, w, b) = (matrix(1), matrix(2), vector(3), vector(4));
-    let (dx, dw) = <B as Kernels>::rms_norm_backward(g.clone(), x.clone(), w.clone(), 1e-5);
-    let (lx, lw, lb) = <B as Kernels>::layer_norm_backward(g, x.clone(), w.clone(), 1e-5);
-    let rms = <B as Kernels>::rms_norm(x.clone(), w.clone(), 1e-5);
-    let layer = <B as Kernels>::layer_norm(x, w, b, 1e-5);
+    let (dx, dw) = norm::rms_norm_backward(g.clone(), x.clone(), w.clone(), 1e-5);
+    let (lx, lw, lb) = norm::layer_norm_backward(g, x.clone(), w.clone(), 1e-5);
+    let rms = norm::rms_norm(x.clone(), w.clone(), 1e-5);
+    let layer = norm::layer_norm(x, w, b, 1e-5);
     [host(dx), host(dw), host(lx), host(lw), host(lb), host(rms), host(layer)].concat()
 }
 
@@ -96,13 +97,10 @@ fn optimizers<B: Kernels>(count: usize, dtype: DType) -> Vec<f64> {
         AmsgradState { param: of(1), first: of(2), second: of(3).abs(), largest: of(4).abs() };
     for number in 1..=3 {
         let grad = of(10 + number);
-        adamw = <B as Kernels>::adamw(adamw.0, grad.clone(), adamw.1, adamw.2, &step(number));
-        state = <B as Kernels>::amsgrad(state, grad, &step(number));
+        adamw = adamw::adamw(adamw.0, grad.clone(), adamw.1, adamw.2, &step(number));
+        state = adamw::amsgrad(state, grad, &step(number));
     }
-    let sum = host(<B as Kernels>::sum_of_squares(of(5)))
-        .iter()
-        .map(|x| x / count.max(1) as f64)
-        .collect();
+    let sum = host(reduce::sum_of_squares(of(5))).iter().map(|x| x / count.max(1) as f64).collect();
     let adamw = [adamw.0, adamw.1, adamw.2].map(host).concat();
     let state = [state.param, state.first, state.second, state.largest].map(host).concat();
     [adamw, state, sum].concat()
@@ -132,12 +130,12 @@ fn maps<B: Kernels>(
     let w = shaped::<B, 2>(&numbers(i * o, 2), stored, dtype);
     let b = flat::<B>(&numbers(o, 3), dtype);
     let g = shaped::<B, 2>(&numbers(n * o, 4), [n, o], dtype);
-    let y = <B as Kernels>::linear(x.clone(), w.clone(), Some(b.clone()), layout, precision);
+    let y = linear::linear(x.clone(), w.clone(), Some(b.clone()), layout, precision);
     let (r, of, by) = (g.clone(), x.clone(), w.clone());
-    let onto = <B as Kernels>::linear_residual(r, of, by, Some(b), layout, precision);
-    let bare = <B as Kernels>::linear(x.clone(), w.clone(), None, layout, precision);
-    let dx = <B as Kernels>::linear_input_backward(g.clone(), w, layout, precision);
-    let dw = <B as Kernels>::linear_weight_backward(g, x, layout, precision);
+    let onto = linear::linear_residual(r, of, by, Some(b), layout, precision);
+    let bare = linear::linear(x.clone(), w.clone(), None, layout, precision);
+    let dx = linear::linear_input_backward(g.clone(), w, layout, precision);
+    let dw = linear::linear_weight_backward(g, x, layout, precision);
     [y, onto, bare, dx, dw].map(host).concat()
 }
 
@@ -226,7 +224,7 @@ fn a_product_without_terms_is_its_bias_and_an_empty_one_is_nothing() {
     let x = Tensor::<Cuda, 2>::zeros([3, 0], &CudaDevice::default());
     let w = Tensor::<Cuda, 2>::zeros([2, 0], &CudaDevice::default());
     let b = flat::<Cuda>(&[1.5, -2.0], DType::F32);
-    let y = <Cuda as Kernels>::linear(x, w, Some(b), WeightLayout::OutIn, Precision::Full);
+    let y = linear::linear(x, w, Some(b), WeightLayout::OutIn, Precision::Full);
     assert_eq!(host(y), [1.5, -2.0, 1.5, -2.0, 1.5, -2.0]);
 }
 
@@ -236,8 +234,8 @@ fn rounding_on_the_device_has_the_bits_of_the_cpu() {
         return;
     }
     let x: Vec<f64> = numbers(5003, 4).into_iter().chain([f64::NAN, f64::INFINITY]).collect();
-    let got = host(<Cuda as Kernels>::round_to_bf16(flat::<Cuda>(&x, DType::F32)));
-    let want = host(<Cpu as Kernels>::round_to_bf16(flat::<Cpu>(&x, DType::F32)));
+    let got = host(precision::round_to_bf16(flat::<Cuda>(&x, DType::F32)));
+    let want = host(precision::round_to_bf16(flat::<Cpu>(&x, DType::F32)));
     assert_within(&got, &want, |_| 0.0);
 }
 
@@ -261,7 +259,7 @@ fn kernels_in_f64_match_the_cpu_on_the_device() {
     assert!(is_f64);
     let x = shaped::<Cpu, 2>(&values, sizes, DType::F64);
     let w = flat::<Cpu>(&weight, DType::F64);
-    let want = host(<Cpu as Kernels>::rms_norm(x, w, 1e-5));
+    let want = host(norm::rms_norm(x, w, 1e-5));
     let largest = want.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
     // As many additions, each half a spacing of the largest.
     assert_within(&host(y), &want, |_| width as f64 * ulp(largest, f64::EPSILON));

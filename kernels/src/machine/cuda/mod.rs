@@ -54,6 +54,11 @@ pub type Cuda = burn_cuda::Cuda<f32, i32>;
 pub type PlainCuda = burn_cubecl::CubeBackend<cubecl::cuda::CudaRuntime, f32, i32, u32>;
 
 #[cfg(feature = "cuda")]
+impl crate::cpu::Host for Cuda {}
+#[cfg(feature = "cuda")]
+impl crate::cpu::Host for PlainCuda {}
+
+#[cfg(feature = "cuda")]
 pub use compile::{CompileCounts, KernelStore};
 #[cfg(feature = "cuda")]
 pub use context::{DeviceFacts, check_device, compile_counts, device_facts};

@@ -5,6 +5,7 @@
 
 use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
+use genesis_kernels::reduce;
 
 /// Norms of the gradients of one step.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,7 @@ impl GradientNorm {
         if gradients.is_empty() {
             return Self { squares: Vec::new() };
         }
-        let squares = gradients.iter().map(|g| B::sum_of_squares(g.clone())).collect();
+        let squares = gradients.iter().map(|g| reduce::sum_of_squares(g.clone())).collect();
         let data = Tensor::<B, 1>::cat(squares, 0).into_data().convert::<f64>();
         Self { squares: data.into_vec().expect("converted to f64 just now") }
     }

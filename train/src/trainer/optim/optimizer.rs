@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use genesis_kernels::{AdamwStep, AmsgradState, Kernels};
+use genesis_kernels::{AdamwStep, AmsgradState, Kernels, adamw};
 use genesis_model::{ParamSpec, Params};
 
 use crate::checkpoint::HostTensor;
@@ -187,7 +187,7 @@ impl Scalars {
             Rule::Adamw(settings) => {
                 let step = self.of(&settings, decays);
                 let (first, second) = (buffer(), buffer());
-                let (param, first, second) = B::adamw(param, gradient, first, second, &step);
+                let (param, first, second) = adamw::adamw(param, gradient, first, second, &step);
                 *state = vec![first, second];
                 param
             }
@@ -195,7 +195,7 @@ impl Scalars {
                 let step = self.of(&settings, decays);
                 let (first, second, largest) = (buffer(), buffer(), buffer());
                 let old = AmsgradState { param, first, second, largest };
-                let new = B::amsgrad(old, gradient, &step);
+                let new = adamw::amsgrad(old, gradient, &step);
                 *state = vec![new.first, new.second, new.largest];
                 new.param
             }

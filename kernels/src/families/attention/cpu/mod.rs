@@ -34,7 +34,6 @@ use self::tasks::{backward_tasks, for_tasks, forward_tasks};
 use super::{AttentionProblem, Sizes};
 use crate::Precision;
 use crate::cpu::{Element, input, is_f64, output};
-use crate::shape::assert_shape;
 
 /// The inputs of a call.
 struct Call<'a, T> {
@@ -45,7 +44,7 @@ struct Call<'a, T> {
     v: &'a [T],
 }
 
-/// [`Kernels::attention`](crate::Kernels::attention).
+/// [`attention`](fn@crate::families::attention::attention).
 pub(crate) fn forward(
     q: Tensor<Flex, 3>,
     k: Tensor<Flex, 3>,
@@ -67,7 +66,7 @@ fn forward_in<N: Numerics>(
     v: Tensor<Flex, 3>,
     problem: &AttentionProblem,
 ) -> (Tensor<Flex, 3>, Tensor<Flex, 2>) {
-    let (shape, sizes) = (q.dims(), problem.check(q.dims(), k.dims(), v.dims()));
+    let (shape, sizes) = (q.dims(), Sizes::of(q.dims(), k.dims()));
     let [q, k, v] = [q, k, v].map(input);
     let [q, k, v] = [&q, &k, &v].map(N::Number::view);
     let call = Call { problem, sizes, q, k, v };
@@ -86,7 +85,7 @@ fn forward_in<N: Numerics>(
     (output(out, shape), output(lse, [rows, heads]))
 }
 
-/// [`Kernels::attention_backward`](crate::Kernels::attention_backward).
+/// [`attention_backward`](fn@crate::families::attention::attention_backward).
 pub(crate) fn backward(
     grad: Tensor<Flex, 3>,
     inputs: [Tensor<Flex, 3>; 3],
@@ -113,12 +112,7 @@ fn backward_in<N: Numerics>(
     problem: &AttentionProblem,
 ) -> (Tensor<Flex, 3>, Tensor<Flex, 3>, Tensor<Flex, 3>) {
     let [of_q, of_k, of_v] = inputs.each_ref().map(Tensor::dims);
-    let sizes = problem.check(of_q, of_k, of_v);
-    let [grad, out] = &known;
-    assert_shape("attention_backward", "grad", grad.dims(), of_q, "as `q`");
-    assert_shape("attention_backward", "output", out.dims(), of_q, "as `q`");
-    let row_shape = [of_q[0], of_q[1]];
-    assert_shape("attention_backward", "log_sum_exp", log_sum_exp.dims(), row_shape, "[N, H]");
+    let sizes = Sizes::of(of_q, of_k);
     let (known, inputs, log_sum_exp) = (known.map(input), inputs.map(input), input(log_sum_exp));
     let [grad, out] = known.each_ref().map(N::Number::view);
     let [q, k, v] = inputs.each_ref().map(N::Number::view);

@@ -39,9 +39,9 @@ pub(crate) struct Known<'a, A> {
 }
 
 impl<A: Array> Inputs<'_, A> {
-    /// Asserts shapes and starts.
-    fn check(&self) -> Sizes {
-        let sizes = self.problem.check(self.query_shape, self.key_shape, self.key_shape);
+    /// Asserts that heads fit.
+    fn sizes(&self) -> Sizes {
+        let sizes = Sizes::of(self.query_shape, self.key_shape);
         let width = sizes.width;
         assert!(
             width <= MOST_WIDTH,
@@ -80,7 +80,7 @@ pub(crate) fn forward<M: Machine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
 ) -> (M::Array, M::Array) {
-    let sizes = inputs.check();
+    let sizes = inputs.sizes();
     let output = machine.array(inputs.element(), inputs.q.len());
     let log_sum_exp = machine.array(inputs.element(), inputs.queries() * sizes.query_heads);
     if inputs.is_empty() {
@@ -100,7 +100,7 @@ pub(crate) fn backward<M: Machine>(
     inputs: &Inputs<'_, M::Array>,
     known: &Known<'_, M::Array>,
 ) -> [M::Array; 3] {
-    let sizes = inputs.check();
+    let sizes = inputs.sizes();
     let gradients = [inputs.q, inputs.k, inputs.v].map(|x| machine.array(x.element(), x.len()));
     if inputs.is_empty() {
         return gradients;

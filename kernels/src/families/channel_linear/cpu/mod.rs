@@ -15,13 +15,13 @@ use super::ChannelLinear;
 use crate::cpu::{Element, input as numbers, is_f64, output};
 use node::{Call, Direction};
 
-/// [`Kernels::channel_linear`](crate::Kernels::channel_linear).
+/// [`channel_linear`](fn@crate::families::channel_linear::channel_linear).
 pub(crate) fn forward(
     x: Tensor<Flex, 3>,
     weights: Tensor<Flex, 1>,
     map: &ChannelLinear,
 ) -> Tensor<Flex, 3> {
-    let num_nodes = map.check("channel_linear", Some(x.dims()), Some(weights.dims()), None);
+    let num_nodes = x.dims()[0];
     let rows = [x.dims()[1], map.num_outputs()];
     let shape = [num_nodes, rows[1], map.channels];
     let double = is_f64("channel_linear", &[x.dtype(), weights.dtype()]);
@@ -34,15 +34,14 @@ pub(crate) fn forward(
     }
 }
 
-/// [`Kernels::channel_linear_input`](crate::Kernels::channel_linear_input).
+/// [`channel_linear_input`](fn@crate::families::channel_linear::channel_linear_input).
 pub(crate) fn input(
     grad: Tensor<Flex, 3>,
     weights: Tensor<Flex, 1>,
     num_rows: usize,
     map: &ChannelLinear,
 ) -> Tensor<Flex, 3> {
-    let shapes = (Some(weights.dims()), Some(grad.dims()));
-    let num_nodes = map.check("channel_linear_input", None, shapes.0, shapes.1);
+    let num_nodes = grad.dims()[0];
     let rows = [map.num_outputs(), num_rows];
     let shape = [num_nodes, num_rows, map.channels];
     let double = is_f64("channel_linear_input", &[grad.dtype(), weights.dtype()]);
@@ -55,13 +54,12 @@ pub(crate) fn input(
     }
 }
 
-/// [`Kernels::channel_linear_weight`](crate::Kernels::channel_linear_weight).
+/// [`channel_linear_weight`](fn@crate::families::channel_linear::channel_linear_weight).
 pub(crate) fn weight(
     grad: Tensor<Flex, 3>,
     x: Tensor<Flex, 3>,
     map: &ChannelLinear,
 ) -> Tensor<Flex, 1> {
-    map.check("channel_linear_weight", Some(x.dims()), None, Some(grad.dims()));
     let rows = x.dims()[1];
     let double = is_f64("channel_linear_weight", &[grad.dtype(), x.dtype()]);
     let (grad, x) = (numbers(grad), numbers(x));

@@ -15,9 +15,8 @@ use species::per_species;
 
 use super::{ContractionProblem, Sizes};
 use crate::cpu::{Element, input, is_f64, output};
-use crate::shape::assert_shape;
 
-/// [`Kernels::contraction`](crate::Kernels::contraction).
+/// [`contraction`](fn@crate::families::contraction::contraction).
 pub(crate) fn forward(
     x: Tensor<Flex, 3>,
     coefficients: Tensor<Flex, 3>,
@@ -28,7 +27,7 @@ pub(crate) fn forward(
     tensors.compute("contraction", Wanted::Output, num_species, problem)
 }
 
-/// [`Kernels::contraction_input`](crate::Kernels::contraction_input).
+/// [`contraction_input`](fn@crate::families::contraction::contraction_input).
 pub(crate) fn input_gradient(
     grad: Tensor<Flex, 3>,
     x: Tensor<Flex, 3>,
@@ -40,7 +39,7 @@ pub(crate) fn input_gradient(
     tensors.compute("contraction_input", Wanted::Input, num_species, problem)
 }
 
-/// [`Kernels::contraction_coefficients`](crate::Kernels::contraction_coefficients).
+/// [`contraction_coefficients`](fn@crate::families::contraction::contraction_coefficients).
 pub(crate) fn coefficients(
     grad: Tensor<Flex, 3>,
     x: Tensor<Flex, 3>,
@@ -51,7 +50,7 @@ pub(crate) fn coefficients(
     tensors.compute("contraction_coefficients", Wanted::Coefficients, num_species, problem)
 }
 
-/// [`Kernels::contraction_tangent`](crate::Kernels::contraction_tangent).
+/// [`contraction_tangent`](fn@crate::families::contraction::contraction_tangent).
 pub(crate) fn tangent(
     along: Tensor<Flex, 3>,
     x: Tensor<Flex, 3>,
@@ -63,7 +62,7 @@ pub(crate) fn tangent(
     tensors.compute("contraction_tangent", Wanted::Output, num_species, problem)
 }
 
-/// [`Kernels::contraction_input_tangent`](crate::Kernels::contraction_input_tangent).
+/// [`contraction_input_tangent`](fn@crate::families::contraction::contraction_input_tangent).
 pub(crate) fn input_tangent(
     along: Tensor<Flex, 3>,
     grad: Tensor<Flex, 3>,
@@ -77,7 +76,7 @@ pub(crate) fn input_tangent(
     tensors.compute("contraction_input_tangent", Wanted::Input, num_species, problem)
 }
 
-/// [`Kernels::contraction_coefficients_tangent`](crate::Kernels::contraction_coefficients_tangent).
+/// [`contraction_coefficients_tangent`](fn@crate::families::contraction::contraction_coefficients_tangent).
 pub(crate) fn coefficients_tangent(
     along: Tensor<Flex, 3>,
     grad: Tensor<Flex, 3>,
@@ -106,16 +105,7 @@ impl Tensors {
         num_species: usize,
         problem: &ContractionProblem,
     ) -> Tensor<Flex, 3> {
-        let sizes = problem.check(
-            operation,
-            self.x.dims(),
-            self.grad.as_ref().map(Tensor::dims),
-            num_species,
-            self.coefficients.as_ref().map(Tensor::dims),
-        );
-        if let Some(along) = &self.along {
-            assert_shape(operation, "along", along.dims(), self.x.dims(), "as `x`");
-        }
+        let sizes = problem.sizes(self.x.dims(), num_species);
         let others = [&self.along, &self.grad, &self.coefficients].into_iter().flatten();
         let dtypes: Vec<_> = std::iter::once(&self.x).chain(others).map(Tensor::dtype).collect();
         if is_f64(operation, &dtypes) {

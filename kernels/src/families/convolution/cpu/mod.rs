@@ -14,63 +14,60 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use super::{ConvolutionProblem, Sizes, Slot};
+use super::op::Slot;
+use super::{ConvolutionProblem, Sizes};
 use crate::cpu::{Element, input, is_f64, output};
 
-/// [`Kernels::convolution`](crate::Kernels::convolution).
+/// [`convolution`](fn@crate::families::convolution::convolution).
 pub(crate) fn forward(
     features: Tensor<Flex, 3>,
     harmonics: Tensor<Flex, 2>,
     radial: Tensor<Flex, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Flex, 3> {
-    let shapes = (Some(features.dims()), Some(harmonics.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution", None, shapes.0, shapes.1, shapes.2);
+    let sizes = problem.sizes(features.dims()[2]);
     let double = is_f64("convolution", &[features.dtype(), harmonics.dtype(), radial.dtype()]);
     let shape = [sizes.num_nodes, problem.paths.num_outputs(), sizes.channels];
     let others = [input(features), input(harmonics), input(radial)];
     form(Slot::Grad, &others, double, problem, sizes, shape)
 }
 
-/// [`Kernels::convolution_features`](crate::Kernels::convolution_features).
+/// [`convolution_features`](fn@crate::families::convolution::convolution_features).
 pub(crate) fn features(
     grad: Tensor<Flex, 3>,
     harmonics: Tensor<Flex, 2>,
     radial: Tensor<Flex, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Flex, 3> {
-    let shapes = (Some(grad.dims()), Some(harmonics.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution_features", shapes.0, None, shapes.1, shapes.2);
+    let sizes = problem.sizes(grad.dims()[2]);
     let double = is_f64("convolution_features", &[grad.dtype(), harmonics.dtype(), radial.dtype()]);
     let shape = [sizes.num_nodes, problem.paths.num_inputs(), sizes.channels];
     let others = [input(grad), input(harmonics), input(radial)];
     form(Slot::Features, &others, double, problem, sizes, shape)
 }
 
-/// [`Kernels::convolution_harmonics`](crate::Kernels::convolution_harmonics).
+/// [`convolution_harmonics`](fn@crate::families::convolution::convolution_harmonics).
 pub(crate) fn harmonics(
     grad: Tensor<Flex, 3>,
     features: Tensor<Flex, 3>,
     radial: Tensor<Flex, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Flex, 2> {
-    let shapes = (Some(grad.dims()), Some(features.dims()), Some(radial.dims()));
-    let sizes = problem.check("convolution_harmonics", shapes.0, shapes.1, None, shapes.2);
+    let sizes = problem.sizes(grad.dims()[2]);
     let double = is_f64("convolution_harmonics", &[grad.dtype(), features.dtype(), radial.dtype()]);
     let shape = [sizes.num_edges, problem.paths.num_harmonics()];
     let others = [input(grad), input(features), input(radial)];
     form(Slot::Harmonics, &others, double, problem, sizes, shape)
 }
 
-/// [`Kernels::convolution_radial`](crate::Kernels::convolution_radial).
+/// [`convolution_radial`](fn@crate::families::convolution::convolution_radial).
 pub(crate) fn radial(
     grad: Tensor<Flex, 3>,
     features: Tensor<Flex, 3>,
     harmonics: Tensor<Flex, 2>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Flex, 3> {
-    let shapes = (Some(grad.dims()), Some(features.dims()), Some(harmonics.dims()));
-    let sizes = problem.check("convolution_radial", shapes.0, shapes.1, shapes.2, None);
+    let sizes = problem.sizes(grad.dims()[2]);
     let double = is_f64("convolution_radial", &[grad.dtype(), features.dtype(), harmonics.dtype()]);
     let shape = [sizes.num_weights, problem.paths.len(), sizes.channels];
     let others = [input(grad), input(features), input(harmonics)];

@@ -22,13 +22,12 @@ const ROWS_PER_PART: usize = 192;
 /// Parts whose gradients are kept apart.
 const MOST_PARTS: usize = 16;
 
-/// [`Kernels::silu_network`](crate::Kernels::silu_network).
+/// [`silu_network`](fn@crate::families::silu_network::silu_network).
 pub(crate) fn forward(
     curve: Tensor<Flex, 3>,
     weights: Tensor<Flex, 1>,
     network: &SiluNetwork,
 ) -> Tensor<Flex, 3> {
-    network.check(curve.dims(), weights.dims(), None);
     if is_f64("silu_network", &[curve.dtype(), weights.dtype()]) {
         forward_as::<f64>(curve, weights, network)
     } else {
@@ -54,14 +53,13 @@ fn forward_as<T: Round + Plain>(
     output(out, [2, num_rows, width])
 }
 
-/// [`Kernels::silu_network_backward`](crate::Kernels::silu_network_backward).
+/// [`silu_network_backward`](fn@crate::families::silu_network::silu_network_backward).
 pub(crate) fn backward(
     grad: Tensor<Flex, 3>,
     curve: Tensor<Flex, 3>,
     weights: Tensor<Flex, 1>,
     network: &SiluNetwork,
 ) -> (Tensor<Flex, 3>, Tensor<Flex, 1>) {
-    network.check(curve.dims(), weights.dims(), Some(grad.dims()));
     if is_f64("silu_network", &[grad.dtype(), curve.dtype(), weights.dtype()]) {
         backward_as::<f64>(grad, curve, weights, network)
     } else {

@@ -27,44 +27,41 @@ fn mapped<const D: usize>(
     })
 }
 
-/// [`Kernels::channel_linear`](crate::Kernels::channel_linear).
+/// [`channel_linear`](fn@crate::families::channel_linear::channel_linear).
 pub(crate) fn forward(
     x: Tensor<Cuda, 3>,
     weights: Tensor<Cuda, 1>,
     map: &ChannelLinear,
 ) -> Tensor<Cuda, 3> {
-    let dims = x.dims();
-    let num_nodes = map.check("channel_linear", Some(dims), Some(weights.dims()), None);
+    let [num_nodes, num_rows, _] = x.dims();
     let shape = [num_nodes, map.num_outputs(), map.channels];
-    mapped(map, &x.device(), [num_nodes, dims[1]], shape, |call| {
+    mapped(map, &x.device(), [num_nodes, num_rows], shape, |call| {
         call.forward(&call.machine.input(x), &call.machine.input(weights))
     })
 }
 
-/// [`Kernels::channel_linear_input`](crate::Kernels::channel_linear_input).
+/// [`channel_linear_input`](fn@crate::families::channel_linear::channel_linear_input).
 pub(crate) fn input(
     grad: Tensor<Cuda, 3>,
     weights: Tensor<Cuda, 1>,
     num_rows: usize,
     map: &ChannelLinear,
 ) -> Tensor<Cuda, 3> {
-    let (dims, grads) = (Some(weights.dims()), Some(grad.dims()));
-    let num_nodes = map.check("channel_linear_input", None, dims, grads);
+    let num_nodes = grad.dims()[0];
     let shape = [num_nodes, num_rows, map.channels];
     mapped(map, &grad.device(), [num_nodes, num_rows], shape, |call| {
         call.input(&call.machine.input(grad), &call.machine.input(weights))
     })
 }
 
-/// [`Kernels::channel_linear_weight`](crate::Kernels::channel_linear_weight).
+/// [`channel_linear_weight`](fn@crate::families::channel_linear::channel_linear_weight).
 pub(crate) fn weight(
     grad: Tensor<Cuda, 3>,
     x: Tensor<Cuda, 3>,
     map: &ChannelLinear,
 ) -> Tensor<Cuda, 1> {
-    let dims = x.dims();
-    let num_nodes = map.check("channel_linear_weight", Some(dims), None, Some(grad.dims()));
-    mapped(map, &x.device(), [num_nodes, dims[1]], [map.num_weights()], |call| {
+    let [num_nodes, num_rows, _] = x.dims();
+    mapped(map, &x.device(), [num_nodes, num_rows], [map.num_weights()], |call| {
         call.weight(&call.machine.input(grad), &call.machine.input(x))
     })
 }

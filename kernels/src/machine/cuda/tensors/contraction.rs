@@ -38,7 +38,7 @@ impl Contraction {
             assert_shape(operation, "along", along, x, "as `x`");
         }
         let num_species = num_species.or(coefficients.map(|dims| dims[0])).unwrap_or_default();
-        let sizes = problem.check(operation, x, shape(&self.grad), num_species, coefficients);
+        let sizes = problem.sizes(x, num_species);
         let [first, second] = rows(sizes.num_nodes);
         on(&self.x.device(), |machine| {
             let given =

@@ -24,15 +24,14 @@ fn convolved<const D: usize>(
     })
 }
 
-/// [`Kernels::convolution`](crate::Kernels::convolution).
+/// [`convolution`](fn@crate::families::convolution::convolution).
 pub(crate) fn forward(
     features: Tensor<Cuda, 3>,
     harmonics: Tensor<Cuda, 2>,
     radial: Tensor<Cuda, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Cuda, 3> {
-    let (h, y, r) = (features.dims(), harmonics.dims(), radial.dims());
-    let sizes = problem.check("convolution", None, Some(h), Some(y), Some(r));
+    let sizes = problem.sizes(features.dims()[2]);
     let shape = [sizes.num_nodes, problem.paths.num_outputs(), sizes.channels];
     convolved(problem, &features.device(), sizes.channels, shape, |call| {
         let machine = call.machine;
@@ -41,15 +40,14 @@ pub(crate) fn forward(
     })
 }
 
-/// [`Kernels::convolution_features`](crate::Kernels::convolution_features).
+/// [`convolution_features`](fn@crate::families::convolution::convolution_features).
 pub(crate) fn features(
     grad: Tensor<Cuda, 3>,
     harmonics: Tensor<Cuda, 2>,
     radial: Tensor<Cuda, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Cuda, 3> {
-    let (g, y, r) = (grad.dims(), harmonics.dims(), radial.dims());
-    let sizes = problem.check("convolution_features", Some(g), None, Some(y), Some(r));
+    let sizes = problem.sizes(grad.dims()[2]);
     let shape = [sizes.num_nodes, problem.paths.num_inputs(), sizes.channels];
     convolved(problem, &grad.device(), sizes.channels, shape, |call| {
         let machine = call.machine;
@@ -58,15 +56,14 @@ pub(crate) fn features(
     })
 }
 
-/// [`Kernels::convolution_harmonics`](crate::Kernels::convolution_harmonics).
+/// [`convolution_harmonics`](fn@crate::families::convolution::convolution_harmonics).
 pub(crate) fn harmonics(
     grad: Tensor<Cuda, 3>,
     features: Tensor<Cuda, 3>,
     radial: Tensor<Cuda, 3>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Cuda, 2> {
-    let (g, h, r) = (grad.dims(), features.dims(), radial.dims());
-    let sizes = problem.check("convolution_harmonics", Some(g), Some(h), None, Some(r));
+    let sizes = problem.sizes(grad.dims()[2]);
     let shape = [sizes.num_edges, problem.paths.num_harmonics()];
     convolved(problem, &grad.device(), sizes.channels, shape, |call| {
         let machine = call.machine;
@@ -75,15 +72,14 @@ pub(crate) fn harmonics(
     })
 }
 
-/// [`Kernels::convolution_radial`](crate::Kernels::convolution_radial).
+/// [`convolution_radial`](fn@crate::families::convolution::convolution_radial).
 pub(crate) fn radial(
     grad: Tensor<Cuda, 3>,
     features: Tensor<Cuda, 3>,
     harmonics: Tensor<Cuda, 2>,
     problem: &ConvolutionProblem,
 ) -> Tensor<Cuda, 3> {
-    let (g, h, y) = (grad.dims(), features.dims(), harmonics.dims());
-    let sizes = problem.check("convolution_radial", Some(g), Some(h), Some(y), None);
+    let sizes = problem.sizes(grad.dims()[2]);
     let shape = [sizes.num_weights, problem.paths.len(), sizes.channels];
     convolved(problem, &grad.device(), sizes.channels, shape, |call| {
         let machine = call.machine;

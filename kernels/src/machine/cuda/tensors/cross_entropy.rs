@@ -4,10 +4,9 @@ use burn::tensor::{Int, Tensor};
 
 use crate::families::cross_entropy::cuda;
 use crate::machine::cuda::device::{DeviceArray, DeviceMachine, on};
-use crate::shape::assert_shape;
 use crate::{Cuda, LossAndGradients, Precision};
 
-/// [`Kernels::linear_cross_entropy`](crate::Kernels::linear_cross_entropy).
+/// [`linear_cross_entropy`](fn@crate::families::cross_entropy::linear_cross_entropy).
 pub(crate) fn forward(
     hidden: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
@@ -23,7 +22,7 @@ pub(crate) fn forward(
     })
 }
 
-/// [`Kernels::linear_cross_entropy_gradients`](crate::Kernels::linear_cross_entropy_gradients).
+/// [`linear_cross_entropy_gradients`](fn@crate::families::cross_entropy::linear_cross_entropy_gradients).
 pub(crate) fn with_gradients(
     hidden: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
@@ -66,13 +65,6 @@ impl CrossEntropy {
         precision: Precision,
     ) -> Self {
         let ([tokens, width], [vocabulary, _]) = (hidden.dims(), weight.dims());
-        let operation = "linear_cross_entropy";
-        let dims = weight.dims();
-        assert_shape(operation, "weight", dims, [vocabulary, width], "`hidden` fixes C");
-        if let Some(bias) = &bias {
-            assert_shape(operation, "bias", bias.dims(), [vocabulary], "`weight` fixes V");
-        }
-        assert_shape(operation, "labels", labels.dims(), [tokens], "`hidden` fixes N");
         let sizes = [width, vocabulary];
         Self { hidden, weight, bias, labels, precision, tokens, sizes }
     }

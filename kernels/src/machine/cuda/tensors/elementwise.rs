@@ -7,7 +7,7 @@ use crate::machine::cuda::device::{DeviceArray, DeviceMachine, on};
 use crate::shape::assert_shape;
 use crate::{Cuda, DropoutMask, GeluKind};
 
-/// [`Kernels::round_to_bf16`](crate::Kernels::round_to_bf16).
+/// [`round_to_bf16`](fn@crate::families::precision::round_to_bf16).
 pub(crate) fn round_to_bf16<const D: usize>(x: Tensor<Cuda, D>) -> Tensor<Cuda, D> {
     let shape = x.dims();
     on(&x.device(), |machine| {
@@ -16,13 +16,13 @@ pub(crate) fn round_to_bf16<const D: usize>(x: Tensor<Cuda, D>) -> Tensor<Cuda, 
     })
 }
 
-/// [`Kernels::gelu`](crate::Kernels::gelu).
+/// [`gelu`](fn@crate::families::gelu::gelu).
 pub(crate) fn gelu(x: Tensor<Cuda, 2>, kind: GeluKind) -> Tensor<Cuda, 2> {
     let [y] = elementwise([x], |machine, [x]| [gelu::cuda::forward(machine, x, kind)]);
     y
 }
 
-/// [`Kernels::gelu_backward`](crate::Kernels::gelu_backward).
+/// [`gelu_backward`](fn@crate::families::gelu::gelu_backward).
 pub(crate) fn gelu_backward(
     grad: Tensor<Cuda, 2>,
     x: Tensor<Cuda, 2>,
@@ -33,7 +33,7 @@ pub(crate) fn gelu_backward(
     y
 }
 
-/// [`Kernels::swiglu`](crate::Kernels::swiglu).
+/// [`swiglu`](fn@crate::families::swiglu::swiglu).
 pub(crate) fn swiglu(gate: Tensor<Cuda, 2>, up: Tensor<Cuda, 2>) -> Tensor<Cuda, 2> {
     assert_shape("swiglu", "up", up.dims(), gate.dims(), "`gate` has that shape");
     let [y] =
@@ -41,7 +41,7 @@ pub(crate) fn swiglu(gate: Tensor<Cuda, 2>, up: Tensor<Cuda, 2>) -> Tensor<Cuda,
     y
 }
 
-/// [`Kernels::swiglu_backward`](crate::Kernels::swiglu_backward).
+/// [`swiglu_backward`](fn@crate::families::swiglu::swiglu_backward).
 pub(crate) fn swiglu_backward(
     grad: Tensor<Cuda, 2>,
     gate: Tensor<Cuda, 2>,
@@ -51,19 +51,19 @@ pub(crate) fn swiglu_backward(
     (gate, up)
 }
 
-/// [`Kernels::silu`](crate::Kernels::silu).
+/// [`silu`](fn@crate::families::silu::silu).
 pub(crate) fn silu(x: Tensor<Cuda, 2>) -> Tensor<Cuda, 2> {
     let [y] = elementwise([x], |machine, [x]| [silu::cuda::forward(machine, x)]);
     y
 }
 
-/// [`Kernels::silu_slope`](crate::Kernels::silu_slope).
+/// [`silu_slope`](fn@crate::families::silu::silu_slope).
 pub(crate) fn silu_slope(along: Tensor<Cuda, 2>, x: Tensor<Cuda, 2>) -> Tensor<Cuda, 2> {
     let [y] = elementwise([along, x], |machine, inputs| [silu::cuda::slope(machine, inputs)]);
     y
 }
 
-/// [`Kernels::silu_bend`](crate::Kernels::silu_bend).
+/// [`silu_bend`](fn@crate::families::silu::silu_bend).
 pub(crate) fn silu_bend(
     a: Tensor<Cuda, 2>,
     b: Tensor<Cuda, 2>,
@@ -73,7 +73,7 @@ pub(crate) fn silu_bend(
     y
 }
 
-/// [`Kernels::dropout`](crate::Kernels::dropout).
+/// [`dropout`](fn@crate::families::dropout::dropout).
 pub(crate) fn dropout(x: Tensor<Cuda, 2>, mask: &DropoutMask) -> Tensor<Cuda, 2> {
     let [y] = elementwise([x], |machine, [x]| [dropout::cuda::forward(machine, x, mask)]);
     y

@@ -15,7 +15,7 @@ fn num_edges(operation: &str, vectors: &Tensor<Cuda, 2>) -> usize {
     edges
 }
 
-/// [`Kernels::spherical_harmonics`](crate::Kernels::spherical_harmonics).
+/// [`spherical_harmonics`](fn@crate::families::spherical_harmonics::spherical_harmonics).
 pub(crate) fn forward(vectors: Tensor<Cuda, 2>, max_degree: usize) -> Tensor<Cuda, 2> {
     assert_degree(max_degree);
     let edges = num_edges("spherical_harmonics", &vectors);
@@ -25,7 +25,7 @@ pub(crate) fn forward(vectors: Tensor<Cuda, 2>, max_degree: usize) -> Tensor<Cud
     })
 }
 
-/// [`Kernels::spherical_harmonics_backward`](crate::Kernels::spherical_harmonics_backward).
+/// [`spherical_harmonics_backward`](fn@crate::families::spherical_harmonics::spherical_harmonics_backward).
 pub(crate) fn backward(grad: Tensor<Cuda, 2>, vectors: Tensor<Cuda, 2>) -> Tensor<Cuda, 2> {
     let name = "spherical_harmonics_backward";
     let (edges, [rows, columns]) = (num_edges(name, &vectors), grad.dims());
@@ -38,7 +38,7 @@ pub(crate) fn backward(grad: Tensor<Cuda, 2>, vectors: Tensor<Cuda, 2>) -> Tenso
     })
 }
 
-/// [`Kernels::spherical_harmonics_second`](crate::Kernels::spherical_harmonics_second).
+/// [`spherical_harmonics_second`](fn@crate::families::spherical_harmonics::spherical_harmonics_second).
 pub(crate) fn second(
     along: Tensor<Cuda, 2>,
     grad: Tensor<Cuda, 2>,

@@ -4,10 +4,9 @@ use burn::tensor::Tensor;
 
 use crate::families::linear::{self, WeightLayout};
 use crate::machine::cuda::device::on;
-use crate::shape::assert_shape;
 use crate::{Cuda, Precision};
 
-/// [`Kernels::linear`](crate::Kernels::linear).
+/// [`linear`](fn@crate::families::linear::linear).
 pub(crate) fn forward(
     x: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
@@ -15,11 +14,11 @@ pub(crate) fn forward(
     layout: WeightLayout,
     precision: Precision,
 ) -> Tensor<Cuda, 2> {
-    let of = linear::check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
-    mapped([x, weight], bias, None, shape(of, layout, precision))
+    let shape = shape(&x, &weight, layout, precision);
+    mapped([x, weight], bias, None, shape)
 }
 
-/// [`Kernels::linear_residual`](crate::Kernels::linear_residual).
+/// [`linear_residual`](fn@crate::families::linear::linear_residual).
 pub(crate) fn residual(
     residual: Tensor<Cuda, 2>,
     x: Tensor<Cuda, 2>,
@@ -28,20 +27,21 @@ pub(crate) fn residual(
     layout: WeightLayout,
     precision: Precision,
 ) -> Tensor<Cuda, 2> {
-    let of = linear::check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
-    linear::check_residual(residual.dims(), of);
-    if of.1 == 0 {
+    let shape = shape(&x, &weight, layout, precision);
+    if shape.inputs == 0 {
         // Nothing is summed, so no product adds the residual.
-        return residual.add(mapped([x, weight], bias, None, shape(of, layout, precision)));
+        return residual.add(mapped([x, weight], bias, None, shape));
     }
-    mapped([x, weight], bias, Some(residual), shape(of, layout, precision))
+    mapped([x, weight], bias, Some(residual), shape)
 }
 
 fn shape(
-    (tokens, inputs, outputs): (usize, usize, usize),
+    x: &Tensor<Cuda, 2>,
+    weight: &Tensor<Cuda, 2>,
     layout: WeightLayout,
     precision: Precision,
 ) -> linear::cuda::Shape {
+    let ([tokens, _], (inputs, outputs)) = (x.dims(), layout.inputs_outputs(weight.dims()));
     linear::cuda::Shape { tokens, inputs, outputs, layout, precision }
 }
 
@@ -61,7 +61,7 @@ fn mapped(
     })
 }
 
-/// [`Kernels::linear_input_backward`](crate::Kernels::linear_input_backward).
+/// [`linear_input_backward`](fn@crate::families::linear::linear_input_backward).
 pub(crate) fn input_backward(
     grad: Tensor<Cuda, 2>,
     weight: Tensor<Cuda, 2>,
@@ -69,7 +69,6 @@ pub(crate) fn input_backward(
     precision: Precision,
 ) -> Tensor<Cuda, 2> {
     let ([tokens, _], (inputs, outputs)) = (grad.dims(), layout.inputs_outputs(weight.dims()));
-    assert_shape("linear", "grad", grad.dims(), [tokens, outputs], "`weight` fixes O");
     let shape = linear::cuda::Shape { tokens, inputs, outputs, layout, precision };
     on(&grad.device(), |machine| {
         let (grad, weight) = (machine.input(grad), machine.input(weight));
@@ -78,7 +77,7 @@ pub(crate) fn input_backward(
     })
 }
 
-/// [`Kernels::linear_weight_backward`](crate::Kernels::linear_weight_backward).
+/// [`linear_weight_backward`](fn@crate::families::linear::linear_weight_backward).
 pub(crate) fn weight_backward(
     grad: Tensor<Cuda, 2>,
     x: Tensor<Cuda, 2>,
@@ -86,7 +85,6 @@ pub(crate) fn weight_backward(
     precision: Precision,
 ) -> Tensor<Cuda, 2> {
     let ([tokens, outputs], [_, inputs]) = (grad.dims(), x.dims());
-    assert_shape("linear", "x", x.dims(), [tokens, inputs], "`grad` fixes N");
     let shape = linear::cuda::Shape { tokens, inputs, outputs, layout, precision };
     let stored = match layout {
         WeightLayout::OutIn => [outputs, inputs],

@@ -7,7 +7,7 @@ use crate::families::{adamw, reduce};
 use crate::machine::cuda::device::{DeviceArray, DeviceMachine, on};
 use crate::{AdamwStep, AmsgradState, Cuda};
 
-/// [`Kernels::adamw`](crate::Kernels::adamw).
+/// [`adamw`](fn@crate::families::adamw::adamw).
 pub(crate) fn adamw(
     param: Tensor<Cuda, 1>,
     grad: Tensor<Cuda, 1>,
@@ -23,7 +23,7 @@ pub(crate) fn adamw(
     (param, first, second)
 }
 
-/// [`Kernels::amsgrad`](crate::Kernels::amsgrad).
+/// [`amsgrad`](fn@crate::families::adamw::amsgrad).
 pub(crate) fn amsgrad(
     state: AmsgradState<Cuda>,
     grad: Tensor<Cuda, 1>,
@@ -39,7 +39,7 @@ pub(crate) fn amsgrad(
     AmsgradState { param, first, second, largest }
 }
 
-/// [`Kernels::sum_of_squares`](crate::Kernels::sum_of_squares).
+/// [`sum_of_squares`](fn@crate::families::reduce::sum_of_squares).
 pub(crate) fn sum_of_squares(x: Tensor<Cuda, 1>) -> Tensor<Cuda, 1> {
     on(&x.device(), |machine| {
         let sum = reduce::cuda::sum_of_squares(machine, &machine.input(x));

@@ -17,7 +17,7 @@ fn index(machine: &DeviceMachine, device: &CudaDevice, of: &RowIndex) -> Arc<Ind
     of.memo().get(key(device), || Index::upload(machine, of))
 }
 
-/// [`Kernels::gather_rows`](crate::Kernels::gather_rows).
+/// [`gather_rows`](fn@crate::families::rows::gather_rows).
 pub(crate) fn gather(x: Tensor<Cuda, 2>, indices: &RowIndex) -> Tensor<Cuda, 2> {
     let ([rows, width], device) = (x.dims(), x.device());
     assert_shape("gather_rows", "x", [rows], [indices.num_rows()], "the index fixes N");
@@ -28,7 +28,7 @@ pub(crate) fn gather(x: Tensor<Cuda, 2>, indices: &RowIndex) -> Tensor<Cuda, 2> 
     })
 }
 
-/// [`Kernels::sum_rows`](crate::Kernels::sum_rows).
+/// [`sum_rows`](fn@crate::families::rows::sum_rows).
 pub(crate) fn sum(x: Tensor<Cuda, 2>, indices: &RowIndex) -> Tensor<Cuda, 2> {
     let ([items, width], device) = (x.dims(), x.device());
     assert_shape("sum_rows", "x", [items], [indices.num_items()], "the index fixes E");

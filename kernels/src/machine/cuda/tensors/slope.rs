@@ -5,22 +5,19 @@ use burn::tensor::Tensor;
 use crate::Cuda;
 use crate::families::slope;
 use crate::machine::cuda::device::on;
-use crate::shape::assert_shape;
 
-/// [`Kernels::dot_rows`](crate::Kernels::dot_rows).
+/// [`dot_rows`](fn@crate::families::slope::dot_rows).
 pub(crate) fn dot(a: Tensor<Cuda, 2>, b: Tensor<Cuda, 2>) -> Tensor<Cuda, 2> {
     let [rows, width] = a.dims();
-    assert_shape("dot_rows", "b", b.dims(), [rows, width], "`a` has that shape");
     on(&a.device(), |machine| {
         let [a, b] = [a, b].map(|x| machine.input(x));
         machine.tensor(slope::cuda::dot(machine, [&a, &b], [rows, width]), [rows, 1])
     })
 }
 
-/// [`Kernels::scale_rows`](crate::Kernels::scale_rows).
+/// [`scale_rows`](fn@crate::families::slope::scale_rows).
 pub(crate) fn scale(scales: Tensor<Cuda, 2>, a: Tensor<Cuda, 2>) -> Tensor<Cuda, 2> {
     let [rows, width] = a.dims();
-    assert_shape("scale_rows", "scales", scales.dims(), [rows, 1], "`a` has P rows");
     on(&a.device(), |machine| {
         let [scales, a] = [scales, a].map(|x| machine.input(x));
         machine.tensor(slope::cuda::scale(machine, [&scales, &a], width), [rows, width])

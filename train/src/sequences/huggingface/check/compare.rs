@@ -8,7 +8,7 @@ use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
 use burn::tensor::Tensor;
-use genesis_kernels::{AdamwStep, Autodiff, Cpu, Kernels, Precision};
+use genesis_kernels::{AdamwStep, Autodiff, Cpu, Precision, adamw};
 use genesis_model::Params;
 use genesis_model::transformer::hugging_face::{Canonical, canonical_name};
 use genesis_model::transformer::{Mode, Packed, Transformer, TransformerConfig};
@@ -264,7 +264,7 @@ impl<'a> Steps<'a> {
             };
             let (first, second) = (self.first[i].clone(), self.second[i].clone());
             let value = self.params.values()[i].clone();
-            let (value, first, second) = Cpu::adamw(value, gradient, first, second, &step);
+            let (value, first, second) = adamw::adamw(value, gradient, first, second, &step);
             values.push(value);
             (self.first[i], self.second[i]) = (first, second);
         }
