@@ -65,22 +65,22 @@ macro_rules! kernels_with {
             )+
         }
 
-        impl $family for $crate::cpu::Cpu {
+        impl $family for $crate::backends::Cpu {
             const OWN: &'static [&'static str] = &[$(stringify!($cpu)),*];
             $(own!($cpu, $on_cpu);)*
         }
 
         #[cfg(feature = "cuda")]
-        impl $family for $crate::machine::cuda::Cuda {
+        impl $family for $crate::backends::Cuda {
             const OWN: &'static [&'static str] = &[$(stringify!($cuda)),*];
             $(own!($cuda, $on_cuda);)*
         }
 
         #[cfg(feature = "cuda")]
-        impl $family for $crate::machine::cuda::PlainCuda {}
+        impl $family for $crate::backends::PlainCuda {}
 
         #[cfg(feature = "wgpu")]
-        impl $family for $crate::machine::wgpu::Wgpu {
+        impl $family for $crate::backends::Wgpu {
             const OWN: &'static [&'static str] = &[$(stringify!($wgpu)),*];
             $(own!($wgpu, $on_wgpu);)*
         }

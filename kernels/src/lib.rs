@@ -2,10 +2,12 @@
 //! contract (`mod.rs`), the reference in Burn operations (`reference.rs`), the autodiff node
 //! (`op.rs`), the cost model (`roofline.rs`) and the tests.
 //!
-//! [`Kernels`] is the one trait a backend implements. Every method has the reference as its
-//! default body, so a backend is correct on day one and a kernel written for it is an override.
+//! A family's operations are the functions of its module, which check shapes and ask the backend:
+//! its own kernel where it has one, else the reference. [`Kernels`] stands for all families, so a
+//! network is written for `B: Kernels`.
 //! Not here: networks (`genesis_model`), files, process groups, random streams.
 
+mod backends;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
 mod dispatch;
@@ -28,8 +30,13 @@ pub use machine::cuda;
 #[cfg(feature = "wgpu")]
 pub use machine::wgpu;
 
+pub use backends::Cpu;
+#[cfg(feature = "wgpu")]
+pub use backends::Wgpu;
+#[cfg(feature = "cuda")]
+pub use backends::{Cuda, PlainCuda};
 pub use burn::backend::Autodiff;
-pub use cpu::{Awake, Cpu, Host};
+pub use cpu::{Awake, Host};
 pub use families::adamw::{AdamwStep, AmsgradState};
 pub use families::attention::AttentionProblem;
 pub use families::channel_linear::{ChannelLinear, DegreeMap};
@@ -45,10 +52,4 @@ pub use families::row_mixing::{MixingMatrix, RowMixing};
 pub use families::rows::RowIndex;
 pub use families::silu_network::SiluNetwork;
 pub use families::slope::Half;
-#[cfg(feature = "cuda")]
-pub use machine::cuda::Cuda;
-#[cfg(feature = "cuda")]
-pub use machine::cuda::PlainCuda;
-#[cfg(feature = "wgpu")]
-pub use machine::wgpu::Wgpu;
 pub use roofline::Work;

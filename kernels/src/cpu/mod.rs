@@ -29,9 +29,6 @@ mod vectors;
 
 pub use awake::{Awake, Host};
 
-/// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
-pub type Cpu = burn::backend::Flex;
-
 pub(crate) use arithmetic::{Arithmetic, Full, MOST_TILE_ROWS, Round, Rounded};
 #[cfg(test)]
 pub(crate) use dispatch::run_everywhere;

@@ -28,7 +28,8 @@ pub mod slope;
 pub mod spherical_harmonics;
 pub mod swiglu;
 
-use crate::cpu::{Cpu, Host};
+use crate::backends::Cpu;
+use crate::cpu::Host;
 
 /// A family is its `mod` line and its line here.
 macro_rules! families {

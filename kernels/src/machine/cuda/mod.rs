@@ -43,20 +43,10 @@ pub(crate) mod signature;
 #[cfg(feature = "cuda")]
 pub(crate) mod tensors;
 
-/// The backend of CUDA: Burn's, without fusion, so that a tensor is device memory.
 #[cfg(feature = "cuda")]
-pub type Cuda = burn_cuda::Cuda<f32, i32>;
-/// CUDA without a kernel of ours, composed of Burn operations: what our kernels are measured against.
-///
-/// It is Burn's backend as [`Cuda`], with masks of 32 bits instead of 8, which makes it a type of its
-/// own. No reference has a mask anywhere but in attention and the loss.
+impl crate::cpu::Host for crate::Cuda {}
 #[cfg(feature = "cuda")]
-pub type PlainCuda = burn_cubecl::CubeBackend<cubecl::cuda::CudaRuntime, f32, i32, u32>;
-
-#[cfg(feature = "cuda")]
-impl crate::cpu::Host for Cuda {}
-#[cfg(feature = "cuda")]
-impl crate::cpu::Host for PlainCuda {}
+impl crate::cpu::Host for crate::PlainCuda {}
 
 #[cfg(feature = "cuda")]
 pub use compile::{CompileCounts, KernelStore};

@@ -31,10 +31,7 @@ mod shader_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 
-/// The backend of wgpu: Burn's, without fusion, so that tensors are buffers of one queue.
-pub type Wgpu = burn_wgpu::Wgpu<f32, i32, u32>;
-
-impl crate::cpu::Host for Wgpu {}
+impl crate::cpu::Host for crate::Wgpu {}
 
 pub use adapter::{Adapter, AdapterKind, adapters, default_adapter};
 pub(crate) use array::Array;
