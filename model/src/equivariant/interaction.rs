@@ -10,7 +10,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{convolution, rows, ConvolutionProblem, Kernels, Precision};
+use genesis_kernels::{ConvolutionProblem, Kernels, Precision, convolution, rows};
 
 use super::{
     blueprint::Blueprint, choices::InteractionKind, degree_linear::DegreeLinear,

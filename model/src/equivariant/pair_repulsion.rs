@@ -9,9 +9,9 @@
 //! ```
 
 use burn::tensor::Tensor;
-use genesis_kernels::rows;
 use genesis_kernels::Kernels;
 use genesis_kernels::radial_basis::curves::polynomial_cutoff;
+use genesis_kernels::rows;
 
 use super::{
     config::MaceConfig,

@@ -8,7 +8,9 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{radial_basis, rows, silu_network, slope, Half, Kernels, Precision, RadialBasis, SiluNetwork};
+use genesis_kernels::{
+    Half, Kernels, Precision, RadialBasis, SiluNetwork, radial_basis, rows, silu_network, slope,
+};
 
 use super::{
     activation::SILU_SCALE,
@@ -45,7 +47,11 @@ impl<B: Kernels> RadialFeatures<B> {
                 radius: config.r_max_angstrom,
                 power: config.cutoff_power,
             };
-            return Self { lengths, features: radial_basis::radial_basis(r, &basis), late_cutoff: None };
+            return Self {
+                lengths,
+                features: radial_basis::radial_basis(r, &basis),
+                late_cutoff: None,
+            };
         }
         let radius_sums = || {
             let elements = pairs.rows().iter().map(|&e| graph.layout.edge_elements[e as usize]);

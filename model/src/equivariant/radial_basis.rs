@@ -9,7 +9,7 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 use genesis_kernels::radial_basis::curves::{bessel, envelope};
-use genesis_kernels::{slope, Half, Kernels};
+use genesis_kernels::{Half, Kernels, slope};
 
 use super::{choices::DistanceTransform, config::MaceConfig};
 

@@ -8,7 +8,7 @@
 //! ```
 
 use burn::tensor::{Tensor, backend::Backend};
-use genesis_kernels::{silu, Kernels, Precision};
+use genesis_kernels::{Kernels, Precision, silu};
 
 use super::{
     activation::SILU_SCALE,
