@@ -1,6 +1,9 @@
 //! The families of models, one line each: `model.kind` decides which one a run file is of, and a
 //! checkpoint says it by name.
 
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
 use crate::family::{Example, Family};
 use crate::keys::{ConfigProblems, Lookup, RunFile, nearest, to_text};
 use crate::report::Declaration;
@@ -22,6 +25,7 @@ pub struct Listed {
     /// What it declares to the report.
     pub figures: &'static Declaration,
     written: fn(RunFile, Lookup<'_>) -> Result<String, ConfigProblems>,
+    schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl Listed {
@@ -32,6 +36,7 @@ impl Listed {
             examples: F::EXAMPLES,
             figures: F::FIGURES,
             written: written::<F>,
+            schema: SchemaGenerator::subschema_for::<F::Config>,
         }
     }
 
@@ -49,6 +54,18 @@ pub fn declarations() -> Vec<&'static Declaration> {
     FAMILIES.iter().map(|family| family.figures).collect()
 }
 
+/// What may be written in a run file of any family, as a JSON schema.
+pub fn schema() -> Value {
+    let mut generator = SchemaGenerator::default();
+    let files: Vec<Schema> = FAMILIES.iter().map(|it| (it.schema)(&mut generator)).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A run file of Genesis",
+        "anyOf": files,
+        "$defs": generator.take_definitions(true),
+    })
+}
+
 fn written<F: Family>(file: RunFile, lookup: Lookup<'_>) -> Result<String, ConfigProblems> {
     to_text(&file.check::<F::Config>(lookup)?)
 }
@@ -64,6 +81,8 @@ pub fn of(file: &RunFile) -> &'static Listed {
 
 #[cfg(test)]
 mod figures_tests;
+#[cfg(test)]
+mod keys_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,11 @@
 //! `genesis plan`: what a run will cost, without starting it.
 
+use genesis_train::families::schema;
+use genesis_train::keys::page;
+
 use super::settings::Settings;
 use crate::exit::Code;
-use crate::families;
+use crate::{console, families};
 
 /// Check a config and print what the run would cost.
 ///
@@ -18,9 +21,35 @@ pub(crate) struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Print what a run file may say, of any family, and stop
+    #[arg(long, value_enum, value_name = "FORM", exclusive = true)]
+    keys: Option<Keys>,
+}
+
+/// How the keys of run files are printed.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Keys {
+    /// Markdown
+    Page,
+    /// A JSON schema, from which an editor completes and checks keys
+    Schema,
+}
+
+impl Keys {
+    fn text(self) -> anyhow::Result<String> {
+        let schema = schema();
+        Ok(match self {
+            Self::Page => page(&schema).trim_end().to_owned(),
+            Self::Schema => serde_json::to_string_pretty(&schema)?,
+        })
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
+    if let Some(keys) = args.keys {
+        console::result(keys.text()?);
+        return Ok(Code::Done);
+    }
     let file = args.settings.read()?;
     families::of_file(&file)?.plan(file, args.json)?;
     Ok(Code::Done)

@@ -1,12 +1,13 @@
 //! Data that the program makes itself, so that a first run needs no download.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ingest::TokenizerChoice;
 use super::molecules::molecule;
 
 /// A built-in generator. The same values give the same records, on any machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum GenerateSequences {
     /// Small organic molecules as SMILES strings.

@@ -1,7 +1,9 @@
 //! The choices a [`MaceConfig`](super::MaceConfig) makes between named alternatives.
 
 /// The interaction blocks of mace-torch that Genesis has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum InteractionKind {
     /// Messages mixed by an element-dependent map; nothing skips the layer.
@@ -35,7 +37,9 @@ impl InteractionKind {
 }
 
 /// What happens to a distance `r` of the atoms `i`, `j` before the radial functions see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DistanceTransform {
     /// Nothing.
@@ -62,7 +66,9 @@ pub enum EnergyKind {
 }
 
 /// Which couplings of products of messages have a parameter each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductBasisKind {
     /// Every way to couple, as in mace-torch, though many give the same polynomial.
@@ -73,7 +79,9 @@ pub enum ProductBasisKind {
 
 /// Signs of the coupling coefficients: those of e3nn changed between 0.4.4 and 0.5.0, and
 /// mace-torch pins 0.4.4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CouplingSigns {
     /// The constants that e3nn 0.4.4 ships: what mace-torch models are trained with.

@@ -24,7 +24,9 @@ pub enum Family {
 }
 
 /// Nonlinearity of the feed-forward branch, under the name transformers gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// `x * Phi(x)` by the error function.

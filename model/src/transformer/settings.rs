@@ -6,8 +6,8 @@
 use super::{Activation, Family, Rotary, RotaryScaling, TransformerConfig};
 use crate::ConfigProblems;
 
-/// The `[model]` table; `kind` names the family.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+/// `[model]`: `kind` names the family.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ModelConfig {
     /// Causal, learned positions.
@@ -19,17 +19,17 @@ pub enum ModelConfig {
 }
 
 /// A GPT-2: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gpt2Config {
-    /// Rows of the embedding; the dataset's tokenizer decides when absent.
+    /// Rows of the embedding, at least the tokenizer's; its number when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocab_size: Option<usize>,
     /// Longest segment, tokens.
     pub context: usize,
     /// Blocks.
     pub num_layers: usize,
-    /// Attention heads.
+    /// Attention heads; divides `width`.
     pub num_heads: usize,
     /// Width of the residual stream.
     pub width: usize,
@@ -45,7 +45,7 @@ pub struct Gpt2Config {
     /// Whether the head reuses the embedding.
     #[serde(default = "yes")]
     pub tied_head: bool,
-    /// Dropout of embeddings and residual branches while training.
+    /// Dropout of embeddings and residual branches while training, in [0, 1).
     #[serde(default)]
     pub dropout: f64,
     /// Standard deviation of first weights; residual projections get this over sqrt(2 layers).
@@ -54,22 +54,22 @@ pub struct Gpt2Config {
 }
 
 /// A Llama: Touvron et al., arXiv:2302.13971 and arXiv:2307.09288.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LlamaConfig {
-    /// Rows of the embedding; the dataset's tokenizer decides when absent.
+    /// Rows of the embedding, at least the tokenizer's; its number when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocab_size: Option<usize>,
     /// Longest segment, tokens.
     pub context: usize,
     /// Blocks.
     pub num_layers: usize,
-    /// Query heads.
+    /// Query heads; divides `width`.
     pub num_heads: usize,
-    /// Key and value heads; as many as query heads when absent.
+    /// Key and value heads, which divides `num_heads`; as many as query heads when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_key_heads: Option<usize>,
-    /// Width of one head; `width / num_heads` when absent.
+    /// Width of one head, even; `width / num_heads` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_width: Option<usize>,
     /// Width of the residual stream.
@@ -96,7 +96,7 @@ pub struct LlamaConfig {
     /// Whether the head reuses the embedding.
     #[serde(default)]
     pub tied_head: bool,
-    /// Dropout of embeddings and residual branches while training.
+    /// Dropout of embeddings and residual branches while training, in [0, 1).
     #[serde(default)]
     pub dropout: f64,
     /// Standard deviation of first weights.
@@ -105,17 +105,17 @@ pub struct LlamaConfig {
 }
 
 /// An ESM-2: Lin et al., doi:10.1126/science.ade2574.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Esm2Config {
-    /// Rows of the embedding; the dataset's tokenizer decides when absent.
+    /// Rows of the embedding, at least the tokenizer's; its number when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocab_size: Option<usize>,
     /// Longest segment, tokens.
     pub context: usize,
     /// Blocks.
     pub num_layers: usize,
-    /// Attention heads.
+    /// Attention heads; divides `width`.
     pub num_heads: usize,
     /// Width of the residual stream.
     pub width: usize,
@@ -143,7 +143,7 @@ pub struct Esm2Config {
     /// Id of the padding token; the dataset's tokenizer decides when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pad_token: Option<u32>,
-    /// Dropout of residual branches while training; ESM-2 drops no embeddings.
+    /// Dropout of residual branches while training, in [0, 1); ESM-2 drops no embeddings.
     #[serde(default)]
     pub dropout: f64,
     /// Standard deviation of first weights.

@@ -2,9 +2,11 @@
 //!
 //! Not here: whether there is such a device ([`super::dispatch`]).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -44,6 +46,16 @@ impl fmt::Display for DeviceChoice {
             Self::Wgpu { ordinal: None } => f.write_str("wgpu"),
             Self::Wgpu { ordinal: Some(ordinal) } => write!(f, "wgpu:{ordinal}"),
         }
+    }
+}
+
+impl JsonSchema for DeviceChoice {
+    fn schema_name() -> Cow<'static, str> {
+        "DeviceChoice".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": Self::ALLOWED })
     }
 }
 

@@ -4,6 +4,7 @@
 //! here and nowhere else in the crate. Not here: which family a file is of; `model.kind`, which
 //! [`RunFile::kind`] gives, says it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Value;
@@ -19,7 +20,7 @@ use super::tables::RunTable;
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What a run file as a whole can be.
-pub trait Root: Serialize + DeserializeOwned {
+pub trait Root: Serialize + DeserializeOwned + JsonSchema {
     /// Keys whose text, or items of text, are paths.
     const PATHS: &'static [&'static str];
 

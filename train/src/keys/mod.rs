@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`tables`] (what every family has), [`mod@load`] (a file to a checked [`Root`]),
 //! `source` and `path` (text to a tree that knows its lines), `repair` (every problem of it at once),
-//! [`problem`] (what the user reads), `check` (ranges). Not here: what a family adds, which stands in
+//! [`problem`] (what the user reads), `check` (ranges), `schema` and `page` (every key as a page). Not here: what a family adds, which stands in
 //! its settings.
 
 pub mod load;
@@ -11,14 +11,18 @@ pub mod tables;
 
 mod check;
 mod environment;
+mod page;
 mod path;
 mod repair;
+mod schema;
 mod source;
 mod structure;
 
 pub(crate) use check::Found;
 pub use load::{Lookup, Root, RunFile, environment, to_text};
+pub use page::page;
 pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
+pub(crate) use schema::may_change;
 pub use tables::{
     AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
 };

@@ -5,29 +5,33 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
 
 /// `[run]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunTable {
     /// Folder that holds everything of the run. `${NAME}` is expanded from the environment.
+    #[schemars(extend("x-may-change-on-resume" = "where the run lies"))]
     pub dir: PathBuf,
     /// Root of every random number of the run.
     #[serde(default = "defaults::seed")]
     pub seed: u64,
     /// CPU threads; absent means all cores. Results are the same bits for the same number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-may-change-on-resume" = "the same samples, not the same bits"))]
     pub threads: Option<usize>,
     /// Where it is computed: `cpu`, `cuda:0`, `wgpu`, or another number after the colon.
     #[serde(default)]
+    #[schemars(extend("x-may-change-on-resume" = "the same samples, not the same bits"))]
     pub device: DeviceChoice,
 }
 
 /// `[optimizer]`: how gradients become updates.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum OptimizerConfig {
     /// Adam with decoupled decay of matrices (Loshchilov and Hutter, arXiv:1711.05101).
@@ -90,7 +94,7 @@ impl OptimizerConfig {
 
 /// `[average]`: an exponential average of the parameters, which is what the run evaluates and
 /// exports; the parameters that are trained are kept in the checkpoint too.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AverageConfig {
     /// Largest memory of the average, in [0, 1): 0.99 averages over about 100 steps.
@@ -109,9 +113,13 @@ impl Default for OptimizerConfig {
     }
 }
 
-/// `[schedule]`: linear warm-up, plateau, decay. See `trainer::schedule`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// `[schedule]`: linear warm-up, plateau, decay.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "x-may-change-on-resume" = "as long as every rate already used stays the same: a plateau can \
+                                be prolonged, a cosine cannot be stretched"
+))]
 pub struct ScheduleConfig {
     /// Optimizer steps of the run.
     pub steps: u64,
@@ -126,7 +134,7 @@ pub struct ScheduleConfig {
 
 /// `[schedule.decay]`. `steps` counts the last steps of the run; absent, the decay begins where
 /// warm-up ends. `floor_ratio` is the final rate over the peak rate, in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DecayConfig {
     /// The peak rate is kept to the end.
@@ -156,8 +164,7 @@ pub enum DecayConfig {
         /// Rate after over rate before a fall, in (0, 1].
         factor: f64,
     },
-    /// A factor whenever `patience` evaluations did not lower the validation loss
-    /// (`trainer::plateau`).
+    /// A factor whenever `patience` evaluations did not lower the validation loss.
     Plateau {
         /// Rate after over rate before a fall, in (0, 1].
         factor: f64,
@@ -176,8 +183,9 @@ pub enum DecayConfig {
 }
 
 /// `[checkpoint]`. The last step is always saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "what is kept"))]
 pub struct CheckpointConfig {
     /// Steps between checkpoints; absent means only after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,7 +204,7 @@ impl Default for CheckpointConfig {
     }
 }
 
-/// Values of keys that may be left out; each is named in `configs/README.md`.
+/// Values of keys that may be left out.
 mod defaults {
     pub(super) fn seed() -> u64 {
         1

@@ -10,7 +10,7 @@ use genesis_model::{TransformerConfig, specs};
 use super::Sequences;
 use super::settings::{ObjectiveConfig, SequencesConfig};
 use crate::family::Family;
-use crate::keys::{ConfigProblem, ConfigProblems};
+use crate::keys::{ConfigProblem, ConfigProblems, may_change};
 use crate::report::{grouped, scaled};
 use crate::trainer::{Course, Plan, TrainError, available_threads, to_json};
 
@@ -149,10 +149,6 @@ fn tokens_per_step(config: &SequencesConfig, card: &SequencesCard) -> u64 {
     per_sequence * config.batch.sequences as u64
 }
 
-/// Keys of a run of sequences that may change on resume: sums in another order, the same samples but
-/// not the same bits.
-const FREE_KEYS: [&str; 1] = ["batch.accumulation"];
-
 impl Plan for SequencesPlan {
     type Config = SequencesConfig;
 
@@ -203,7 +199,7 @@ impl Plan for SequencesPlan {
             config: to_json(config)?,
             dataset_digest: self.dataset_digest.clone(),
             tokenizer_kind: self.tokenizer_kind.clone(),
-            free_keys: &FREE_KEYS,
+            may_change: may_change::<SequencesConfig>(),
         })
     }
 }

@@ -9,7 +9,7 @@ use super::Structures;
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
 use super::statistics::Statistics;
 use crate::family::Family;
-use crate::keys::{ConfigProblem, ConfigProblems};
+use crate::keys::{ConfigProblem, ConfigProblems, may_change};
 use crate::report::grouped;
 use crate::trainer::{Course, Plan, StageTwo, TrainError, available_threads, to_json};
 
@@ -31,10 +31,6 @@ pub struct StructuresPlan {
     /// Root digest of the dataset.
     pub dataset_digest: String,
 }
-
-/// Keys of a run on atoms that may change on resume: sums in another order, the same structures
-/// but not the same bits.
-const FREE_KEYS: [&str; 2] = ["batch.max_atoms", "batch.max_edges"];
 
 /// What the manifest calls the tokenizer of a model that has none.
 pub const NO_TOKENIZER: &str = "atoms";
@@ -196,7 +192,7 @@ impl Plan for StructuresPlan {
             config: to_json(config)?,
             dataset_digest: self.dataset_digest.clone(),
             tokenizer_kind: NO_TOKENIZER.to_owned(),
-            free_keys: &FREE_KEYS,
+            may_change: may_change::<StructuresConfig>(),
         })
     }
 }

@@ -40,8 +40,8 @@ pub struct Course {
     pub dataset_digest: String,
     /// Kind of the tokenizer; `atoms` where there is none.
     pub tokenizer_kind: String,
-    /// Keys of this family that may change on resume, beside those of every run.
-    pub free_keys: &'static [&'static str],
+    /// Keys, and tables with all their keys, that may change on resuming.
+    pub may_change: Vec<String>,
 }
 
 /// The part of a run with another loss and another, constant rate.

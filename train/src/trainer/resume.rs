@@ -2,8 +2,8 @@
 //!
 //! [`prepare`] looks before anything is written: it refuses a folder that holds a run, picks the
 //! newest valid checkpoint, and compares the configuration key by key with the one it was trained
-//! with. What may differ is in `MAY_CHANGE`; the schedule may change as long as every rate
-//! already used stays the same, so that a plateau can be prolonged but a cosine cannot be stretched.
+//! with. What may differ says each key where it is read; the schedule may change as long as every
+//! rate already used stays the same, so that a plateau can be prolonged but a cosine cannot be stretched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,22 +17,6 @@ use crate::checkpoint::format::OPTIMIZER_FILE;
 use crate::checkpoint::save::{set_aside_after, sweep};
 use crate::checkpoint::{self, Checkpoint, Latest, RealDisk};
 use crate::keys::{DecayConfig, ScheduleConfig};
-
-/// Keys, and tables with all their keys, that do not change what is learned from here on. The
-/// location of the data is free because its digest is compared.
-const MAY_CHANGE: [&str; 9] = [
-    "run.dir",
-    // Sums in another order: what is learned is the same, its bits are not.
-    "run.device",
-    "run.threads",
-    "data",
-    "evaluation",
-    "checkpoint",
-    "report",
-    // Compared rate by rate.
-    "schedule",
-    "stage_two.rate",
-];
 
 /// Keys of the model that a new training of imported weights may choose afresh.
 const FREE_OF_WEIGHTS: [&str; 3] =
@@ -148,9 +132,8 @@ fn compare(course: &Course, mut start: Start) -> Result<Start, TrainError> {
 fn config_changes(course: &Course, checkpoint: &Checkpoint) -> (Vec<String>, Vec<String>) {
     let description = &checkpoint.manifest.description;
     let changes = differences("", &description.config, &course.config);
-    let may_change =
-        |change: &String| is_listed(change, &MAY_CHANGE) || is_listed(change, course.free_keys);
-    let (allowed, mut forbidden): (Vec<_>, Vec<_>) = changes.into_iter().partition(may_change);
+    let (allowed, mut forbidden): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| is_listed(change, &course.may_change));
     if description.dataset_digest != course.dataset_digest {
         forbidden.push(format!(
             "the dataset was {} and is now {}",
@@ -210,9 +193,11 @@ fn changed_rate(course: &Course, steps_done: u64, old: &Value) -> Option<String>
 }
 
 /// Whether a sentence of [`differences`] is about one of `keys` or a key below it.
-fn is_listed(change: &str, keys: &[&str]) -> bool {
+fn is_listed(change: &str, keys: &[impl AsRef<str>]) -> bool {
     keys.iter().any(|key| {
-        change.strip_prefix(key).is_some_and(|rest| rest.starts_with('.') || rest.starts_with(' '))
+        change
+            .strip_prefix(key.as_ref())
+            .is_some_and(|rest| rest.starts_with('.') || rest.starts_with(' '))
     })
 }
 
@@ -283,11 +268,12 @@ mod tests {
 
     #[test]
     fn only_listed_keys_may_change() {
-        assert!(is_listed("run.dir was 1 and is now 2", &MAY_CHANGE));
-        assert!(is_listed("data.source.inputs was 1 and is now 2", &MAY_CHANGE));
-        assert!(!is_listed("run.seed was 1 and is now 2", &MAY_CHANGE));
-        assert!(!is_listed("run.directory was 1 and is now 2", &MAY_CHANGE));
-        assert!(is_listed("stage_two.rate was 1 and is now 2", &MAY_CHANGE));
-        assert!(!is_listed("batch.sequences was 1 and is now 2", &MAY_CHANGE));
+        let listed = |change| is_listed(change, &["run.dir", "data", "stage_two.rate"]);
+        assert!(listed("run.dir was 1 and is now 2"));
+        assert!(listed("data.source.inputs was 1 and is now 2"));
+        assert!(!listed("run.seed was 1 and is now 2"));
+        assert!(!listed("run.directory was 1 and is now 2"));
+        assert!(listed("stage_two.rate was 1 and is now 2"));
+        assert!(!listed("batch.sequences was 1 and is now 2"));
     }
 }

@@ -15,6 +15,7 @@ mod artifacts;
 mod claims;
 mod docs;
 mod families;
+mod keys;
 mod sources;
 mod words;
 
@@ -32,6 +33,7 @@ fn findings(tree: &Tree) -> Vec<Finding> {
         artifacts::findings(tree),
         docs::findings(tree),
         claims::findings(tree),
+        keys::findings(tree),
     ]
     .concat()
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
@@ -13,7 +14,7 @@ pub const DEFAULT_MAX_RECORD_BYTES: u64 = 64 << 20;
 pub const DEFAULT_PIECE_BYTES: u64 = 4096;
 
 /// What to read, how, and where the dataset goes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SequencesIngest {
     /// Files and folders; a folder stands for all files in it, sorted by name.
@@ -72,7 +73,7 @@ pub struct SequencesIngest {
 }
 
 /// How a file is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FormatChoice {
     /// By the extension of its name.
@@ -93,7 +94,7 @@ pub enum FormatChoice {
 }
 
 /// What a document of plain text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DocumentRule {
     /// The whole file.
@@ -116,7 +117,7 @@ impl Default for DocumentRule {
 }
 
 /// What makes tokens of text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum TokenizerChoice {
     /// One token a byte.

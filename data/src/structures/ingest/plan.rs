@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::units::Units;
@@ -12,7 +13,7 @@ use crate::structures::GenerateStructures;
 use crate::structures::elements::atomic_number;
 
 /// What to read, how, and where the dataset goes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StructuresIngest {
     /// Files and folders to learn from.
@@ -26,9 +27,9 @@ pub struct StructuresIngest {
     pub generate: Option<GenerateStructures>,
     /// Format of the inputs; guessed from each name by default. gzip is recognised in text.
     pub format: StructuresFormat,
-    /// Under which keys labels stand.
+    /// Under which keys labels stand; one that is not given is searched under its usual names.
     pub keys: LabelKeys,
-    /// Units of the inputs.
+    /// Units of the inputs; everything is converted once, at ingest, to Å, eV, eV/Å, eV/Å^3.
     pub units: Units,
     /// Labels that every structure must have (stress: every structure periodic in all directions).
     pub labels: Vec<Label>,
@@ -72,7 +73,7 @@ pub struct StructuresIngest {
 }
 
 /// How a file is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StructuresFormat {
     /// By the extension of its name.
@@ -102,7 +103,7 @@ impl StructuresFormat {
 }
 
 /// Under which keys labels stand; one that is not given is searched under its usual names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabelKeys {
     /// Total energy: `REF_energy`, `energy`, `dft_energy`, `total_energy`.
@@ -120,7 +121,9 @@ pub struct LabelKeys {
 }
 
 /// A label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     /// Total energy.
@@ -143,7 +146,7 @@ impl Label {
 }
 
 /// Where the energies of isolated atoms (E0) come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AtomicEnergiesChoice {
     /// Isolated atoms if the inputs hold one of every element, else least squares; the card says
@@ -170,7 +173,7 @@ impl Default for AtomicEnergiesChoice {
 }
 
 /// Which structures are held out while training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ValidationChoice {
     /// About this fraction of the inputs, by a hash of atoms and cell.

@@ -3,6 +3,7 @@
 //! Constants: CODATA 2018 (Tiesinga et al., Rev. Mod. Phys. 93, 025010, 2021); the electron volt,
 //! Avogadro's number and the calorie (4.184 J) are exact.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Hartree in eV.
@@ -15,7 +16,7 @@ const BOHR: f64 = 0.529_177_210_903;
 const GPA_PER_EV_PER_A3: f64 = 160.217_663_4;
 
 /// Unit of energy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnergyUnit {
     /// Electron volt.
@@ -60,7 +61,7 @@ impl EnergyUnit {
 }
 
 /// Unit of length.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LengthUnit {
     /// Ångström.
@@ -81,7 +82,7 @@ impl LengthUnit {
 }
 
 /// Unit of stress.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StressUnit {
     /// eV/Å^3.
@@ -105,7 +106,7 @@ impl StressUnit {
 }
 
 /// Sign of stress.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StressSign {
     /// `dE/dε / volume`: positive when the structure wants to shrink (ASE, MACE).
@@ -116,7 +117,7 @@ pub enum StressSign {
 }
 
 /// Units of the inputs; everything is converted once, at ingest, to Å, eV, eV/Å, eV/Å^3.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Units {
     /// Of energies and virials.

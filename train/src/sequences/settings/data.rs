@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use genesis_data::sequences::{GenerateSequences, SequencesIngest};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::trainer::DATASET_FOLDER;
 
 /// `[data]`: exactly one of the three keys.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "where the data lie; their digest must be the same"))]
 pub struct SequencesData {
     /// A dataset folder made by `genesis ingest`. `${NAME}` is expanded from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]

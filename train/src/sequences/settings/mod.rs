@@ -12,6 +12,7 @@ mod check;
 mod tests;
 
 use genesis_model::ModelConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
@@ -21,7 +22,7 @@ pub use data::SequencesData;
 pub use precision::{Compute, PrecisionConfig};
 
 /// A whole run file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SequencesConfig {
     /// Where the run lives and what makes it repeatable.
@@ -57,7 +58,7 @@ pub struct SequencesConfig {
 }
 
 /// `[objective]`: what is predicted from what.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ObjectiveConfig {
     /// Every token from those before it, in blocks of exactly `context` tokens.
@@ -85,7 +86,7 @@ impl ObjectiveConfig {
 }
 
 /// `[batch]`: data of one optimizer step, over all ranks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchConfig {
     /// Sequences per optimizer step, over all ranks and accumulation slices.
@@ -93,12 +94,14 @@ pub struct BatchConfig {
     /// Slices whose gradients are summed before an update; divides `sequences`. Saves memory,
     /// changes nothing else.
     #[serde(default = "defaults::one")]
+    #[schemars(extend("x-may-change-on-resume" = "the same samples, sums in another order"))]
     pub accumulation: usize,
 }
 
 /// `[evaluation]`. The last step is always evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "what is measured, not the interval that a plateau listens to"))]
 pub struct EvaluationConfig {
     /// Steps between evaluations; absent means only after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,8 +115,9 @@ pub struct EvaluationConfig {
 }
 
 /// `[report]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "what is shown"))]
 pub struct ReportConfig {
     /// Whether TensorBoard event files are written.
     #[serde(default = "defaults::yes")]
@@ -130,7 +134,7 @@ impl Default for ReportConfig {
 }
 
 /// `[report.sample]`: what is generated for the report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SampleConfig {
     /// Texts to continue; an empty one starts from the tokenizer's begin token.
@@ -153,7 +157,7 @@ pub struct SampleConfig {
     pub top_p: Option<f64>,
 }
 
-/// Values of keys that may be left out; each is named in `configs/README.md`.
+/// Values of keys that may be left out.
 mod defaults {
     pub(super) fn mask_rate() -> f64 {
         0.15

@@ -1,9 +1,10 @@
 //! `[precision]` of a run on sequences: the arithmetic of its matrix products.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[precision]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrecisionConfig {
     /// Arithmetic of matrix products; weights, moments and sums are always f32.
@@ -12,7 +13,7 @@ pub struct PrecisionConfig {
 }
 
 /// Arithmetic of matrix products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Compute {
     /// 32-bit operands and sums.

@@ -15,6 +15,7 @@ use genesis_data::structures::GenerateStructures;
 use genesis_data::structures::StructuresIngest;
 use genesis_data::structures::ingest::ValidationChoice;
 use genesis_model::equivariant::{LossConfig, Penalty};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
@@ -24,7 +25,7 @@ use crate::trainer::DATASET_FOLDER;
 pub use model::{MaceModel, StructuresNetwork};
 
 /// A whole run file of a model of atoms.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StructuresConfig {
     /// Where the run lives and what makes it repeatable.
@@ -63,8 +64,9 @@ pub struct StructuresConfig {
 }
 
 /// `[data]`: exactly one of the three keys.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "where the data lie; their digest must be the same"))]
 pub struct StructuresData {
     /// A dataset folder made by `genesis ingest`. `${NAME}` is expanded from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,9 +100,8 @@ impl StructuresData {
     }
 }
 
-/// `[objective]`: weighted errors of energies per atom, forces and stress. Formulas:
-/// [`genesis_model::equivariant::loss`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// `[objective]`: weighted errors of energies per atom, forces and stress.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StructuresObjective {
     /// What an error costs: its square, or less than that when it is large.
@@ -129,12 +130,13 @@ impl StructuresObjective {
 
 /// `[stage_two]`: the last part of a run, with energies weighing more and a small, constant rate.
 /// The best checkpoint is looked for anew, because losses of different weights do not compare.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageTwoConfig {
     /// Steps done before it starts.
     pub start_step: u64,
     /// Its learning rate.
+    #[schemars(extend("x-may-change-on-resume" = "as long as it has not been used"))]
     pub rate: f64,
     /// Weight of energies per atom from then on.
     pub energy_weight: f64,
@@ -147,21 +149,23 @@ pub struct StageTwoConfig {
 
 /// `[batch]`: data of one optimizer step, over all ranks. The budgets bound memory alone: a step
 /// that exceeds them is split into slices whose gradients are summed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StructuresBatch {
     /// Structures per optimizer step.
     pub frames: usize,
     /// Atoms of one slice at most.
     #[serde(default = "max_atoms")]
+    #[schemars(extend("x-may-change-on-resume" = "the same structures, sums in another order"))]
     pub max_atoms: usize,
     /// Directed edges of one slice at most.
     #[serde(default = "max_edges")]
+    #[schemars(extend("x-may-change-on-resume" = "the same structures, sums in another order"))]
     pub max_edges: usize,
 }
 
 /// `[precision]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StructuresPrecision {
     /// Type of weights, activations, gradients and moments. Energies of isolated atoms are added
@@ -171,7 +175,7 @@ pub struct StructuresPrecision {
 }
 
 /// Floating-point types of models of atoms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StructuresDtype {
     /// 32 bits: for speed.
@@ -182,8 +186,9 @@ pub enum StructuresDtype {
 }
 
 /// `[evaluation]`. The last step is always evaluated, on the whole validation split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "what is measured, not the interval that a plateau listens to"))]
 pub struct StructuresEvaluation {
     /// Steps between evaluations; absent means only after the last step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,8 +196,9 @@ pub struct StructuresEvaluation {
 }
 
 /// `[report]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "what is shown"))]
 pub struct StructuresReport {
     /// Whether TensorBoard event files are written.
     #[serde(default = "yes")]

@@ -3,12 +3,13 @@
 use genesis_model::equivariant::{
     CouplingSigns, DistanceTransform, EnergyKind, InteractionKind, MaceConfig, ProductBasisKind,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::structures::statistics::Statistics;
 
-/// The `[model]` table; `kind` names the family.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// `[model]`: `kind` names the family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StructuresNetwork {
     /// Equivariant messages of many-body products.
@@ -17,7 +18,7 @@ pub enum StructuresNetwork {
 
 /// A MACE (arXiv:2206.07697). What is absent is measured on the training split: elements and
 /// energies of isolated atoms always, heads, neighbours, scale and shift unless they are given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MaceModel {
     /// Channels of every degree.
