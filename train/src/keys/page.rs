@@ -111,6 +111,11 @@ fn keys(table: &Node<'_>, path: &str, tag: &str, rows: &mut Vec<String>) {
         match key.shape() {
             Shape::Table => keys(&key, &path, "", rows),
             Shape::Kinds(tag, kinds) => keys_of_kinds(&kinds, &path, tag, rows),
+            Shape::Choices(_) => {
+                for (name, table) in key.tables_to_choose() {
+                    keys(&table, &format!("{path}.{name}"), "", rows);
+                }
+            }
             _ => {}
         }
     }

@@ -65,6 +65,13 @@ impl<'a> Node<'a> {
         properties.map(|(name, at)| (name.as_str(), self.inside(at, is_required(name)))).collect()
     }
 
+    /// Tables with keys of their own among choices.
+    pub(super) fn tables_to_choose(&self) -> Vec<(&'a str, Node<'a>)> {
+        let variants = self.what["oneOf"].as_array().into_iter().flatten();
+        let keys = variants.flat_map(|variant| self.inside(variant, true).keys());
+        keys.filter(|(_, key)| matches!(key.shape(), Shape::Table)).collect()
+    }
+
     /// The default, unless it is that nothing is there.
     pub(super) fn default(&self) -> Option<&'a Value> {
         self.at.get("default").filter(|value| !value.is_null())
