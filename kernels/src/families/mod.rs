@@ -28,6 +28,9 @@ pub mod slope;
 pub mod spherical_harmonics;
 pub mod swiglu;
 
+#[cfg(test)]
+mod refusals_tests;
+
 use crate::backends::Cpu;
 use crate::cpu::Host;
 

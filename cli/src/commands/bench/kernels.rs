@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use clap::builder::PossibleValuesParser;
 use genesis_benches::ceiling::Ceilings;
 use genesis_benches::kernels::{
-    FAMILIES, Report, ShapeSet, cases, heading, judge, line, remarks, svg, time,
+    Report, ShapeSet, cases, families, heading, judge, line, remarks, svg, time,
 };
 use genesis_kernels::{Cpu, Kernels};
 use genesis_train::device::{KernelChoice, OnDevice, on_device};
@@ -36,7 +36,7 @@ use crate::threads;
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Only kernels of this family; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(FAMILIES))]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(families()))]
     family: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
