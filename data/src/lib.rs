@@ -6,7 +6,7 @@
 pub mod dataset;
 pub mod error;
 mod files;
-mod formats;
+pub mod formats;
 pub mod ingest;
 pub mod sequences;
 pub mod structures;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use genesis_data::ingest::Silent;
 use genesis_data::sequences::{Objective, SequencesDataset, SequencesLoader, SequencesLoaderPlan};
-use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest};
+use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest_sequences};
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::TransformerConfig;
 use genesis_model::transformer::{Activation, Family, Rotary};
@@ -66,7 +66,7 @@ impl ProteinsCase {
     fn batches(&self, folder: &Path) -> Result<Vec<TokenBatch>, CaseError> {
         let tokenizer = TokenizerChoice::AminoAcid;
         let plan = SequencesIngest::new(self.inputs.clone(), tokenizer, folder.to_path_buf());
-        ingest(&plan, &Silent)?;
+        ingest_sequences(&plan, &Silent)?;
         let plan = SequencesLoaderPlan {
             objective: Objective::Masked { context: CONTEXT, rate: MASK_RATE },
             sequences_per_step: self.batch,

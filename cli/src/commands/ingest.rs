@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use genesis_data::sequences::ingest::{DocumentRule, FormatChoice};
-use genesis_data::sequences::{GenerateSequences, SequencesIngest, TokenizerChoice, ingest};
-use genesis_data::structures::StructuresIngest;
+use genesis_data::formats::{DocumentRule, FORMATS, FormatChoice};
+use genesis_data::sequences::{
+    GenerateSequences, SequencesIngest, TokenizerChoice, ingest_sequences,
+};
+use genesis_data::structures::{GenerateStructures, StructuresIngest};
+use toml::Value;
 
 use super::structures::{self, are_structures};
 use crate::console::{self, IngestMeter};
@@ -36,13 +39,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Format of the inputs [default: by the extension of each name]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
+    #[arg(long, value_parser = format)]
+    format: Option<FormatChoice>,
     /// byte, amino-acid, nucleotide, smiles, or the path of a Hugging Face tokenizer.json
     #[arg(long, value_name = "NAME|FILE")]
     tokenizer: Option<String>,
     /// The inputs are structures of atoms; understood by itself of .xyz, .extxyz and .npz
-    #[arg(long, conflicts_with_all = ["tokenizer", "train_bpe", "generate", "column", "format"])]
+    #[arg(long)]
     structures: bool,
     /// Structures only: an option of [data.source], such as units.energy=hartree,
     /// keys.forces=dft_forces or validation='{ by = "count", frames = 50 }'; may be repeated
@@ -55,34 +58,34 @@ pub(crate) struct Args {
     #[arg(long, visible_alias = "field", value_name = "NAME")]
     column: Option<String>,
     /// Plain text only, what a document is: file, line, paragraph, or pieces:BYTES (pieces of at
-    /// least that many bytes, ended at a line end)
-    #[arg(long, value_name = "RULE", default_value = "pieces:4096", value_parser = document_rule)]
-    document: DocumentRule,
-    /// Fraction of documents held out for validation, chosen by a hash of their text: stable when
-    /// data are added
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.05)]
-    validation: f64,
-    /// Make data instead of reading any: molecules:COUNT
+    /// least that many bytes, ended at a line end) [default: pieces:4096]
+    #[arg(long, value_name = "RULE", value_parser = document_rule)]
+    document: Option<DocumentRule>,
+    /// Fraction held out for validation, chosen by a hash of the text (structures: of atoms and
+    /// cell): stable when data are added [default: 0.05]
+    #[arg(long, value_name = "FRACTION")]
+    validation: Option<f64>,
+    /// Make data instead of reading any: molecules:COUNT, or silicon:COUNT for structures
     #[arg(long, value_name = "KIND:COUNT", conflicts_with_all = ["inputs", "tokenizer"], value_parser = generator)]
-    generate: Option<GenerateSequences>,
-    /// Keep exact duplicates of documents
+    generate: Option<Generator>,
+    /// Keep exact duplicates
     #[arg(long)]
     keep_duplicates: bool,
-    /// Fail when a larger fraction of the records is rejected
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.1)]
-    max_rejected: f64,
-    /// Reject longer records without reading them into memory
-    #[arg(long, value_name = "BYTES", default_value_t = genesis_data::sequences::ingest::DEFAULT_MAX_RECORD_BYTES)]
-    max_record_bytes: u64,
-    /// Bytes of tokens after which a shard ends
+    /// Fail when a larger fraction of the records is rejected [default: 0.1]
+    #[arg(long, value_name = "FRACTION")]
+    max_rejected: Option<f64>,
+    /// Reject longer records without reading them into memory [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    max_record_bytes: Option<u64>,
+    /// Bytes after which a shard ends (of its tokens; structures: of the shard)
     #[arg(long, value_name = "BYTES")]
     shard_bytes: Option<u64>,
     /// Short name of the dataset [default: that of the first input]
     #[arg(long)]
     name: Option<String>,
     /// A sentence about the data, kept in dataset.json
-    #[arg(long, default_value = "")]
-    description: String,
+    #[arg(long)]
+    description: Option<String>,
     /// Licence of the data, kept in dataset.json
     #[arg(long)]
     licence: Option<String>,
@@ -97,27 +100,18 @@ pub(crate) struct Args {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Format {
-    Text,
-    Jsonl,
-    Fasta,
-    Csv,
-    Tsv,
-    Parquet,
+/// What the program can make itself.
+#[derive(Debug, Clone)]
+enum Generator {
+    Sequences(GenerateSequences),
+    Structures(GenerateStructures),
 }
 
-impl From<Format> for FormatChoice {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Text => Self::Text,
-            Format::Jsonl => Self::Jsonl,
-            Format::Fasta => Self::Fasta,
-            Format::Csv => Self::Csv,
-            Format::Tsv => Self::Tsv,
-            Format::Parquet => Self::Parquet,
-        }
-    }
+fn format(text: &str) -> Result<FormatChoice, String> {
+    FormatChoice::named(text).ok_or_else(|| {
+        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+        format!("must be one of {}", names.join(", "))
+    })
 }
 
 fn document_rule(text: &str) -> Result<DocumentRule, String> {
@@ -133,13 +127,20 @@ fn document_rule(text: &str) -> Result<DocumentRule, String> {
     }
 }
 
-fn generator(text: &str) -> Result<GenerateSequences, String> {
-    match text.split_once(':') {
-        Some(("molecules", count)) => match count.parse() {
-            Ok(count) => Ok(GenerateSequences::Molecules { count, seed: 0 }),
-            Err(error) => Err(format!("`{count}` is not a number of molecules: {error}")),
-        },
-        _ => Err("must be molecules:COUNT".to_owned()),
+fn generator(text: &str) -> Result<Generator, String> {
+    let (kind, count) = text.split_once(':').unwrap_or((text, ""));
+    let number =
+        || count.parse().map_err(|error| format!("`{count}` is not a number of {kind}: {error}"));
+    match kind {
+        "molecules" => {
+            let generate = GenerateSequences::Molecules { count: number()?, seed: 0 };
+            Ok(Generator::Sequences(generate))
+        }
+        "silicon" => {
+            let generate = GenerateStructures::Silicon { frames: number()?, seed: 0 };
+            Ok(Generator::Structures(generate))
+        }
+        _ => Err("must be molecules:COUNT or silicon:COUNT".to_owned()),
     }
 }
 
@@ -169,19 +170,68 @@ impl Args {
         })
     }
 
+    /// Whether structures of atoms are asked for.
+    fn are_structures(&self) -> bool {
+        let only_structures = |choice| match choice {
+            FormatChoice::Is(format) => !format.holds_documents(),
+            FormatChoice::Guess => false,
+        };
+        self.structures
+            || matches!(self.generate, Some(Generator::Structures(_)))
+            || self.format.is_some_and(only_structures)
+            || are_structures(&self.inputs)
+    }
+
+    /// Refuses what says how text becomes tokens.
+    fn refuse_text_options(&self) -> anyhow::Result<()> {
+        let of_text = [
+            ("--tokenizer", self.tokenizer.is_some()),
+            ("--train-bpe", self.train_bpe.is_some()),
+            ("--column", self.column.is_some()),
+            ("--document", self.document.is_some()),
+            ("--generate molecules", matches!(self.generate, Some(Generator::Sequences(_)))),
+        ];
+        let Some((flag, _)) = of_text.into_iter().find(|&(_, given)| given) else { return Ok(()) };
+        let message = format!(
+            "{flag}: the inputs are structures of atoms, which take no such option; leave it out \
+             (keys of labels are set by --set keys.energy=NAME)"
+        );
+        Err(Failure::error(Code::Usage, message))
+    }
+
     fn structure_plan(self) -> anyhow::Result<StructuresIngest> {
-        let plan = structures::with_options(&self.inputs, &self.out, &self.options)?;
-        Ok(StructuresIngest {
-            max_shard_bytes: self.shard_bytes.or(plan.max_shard_bytes),
-            keep_duplicates: self.keep_duplicates || plan.keep_duplicates,
-            overwrite: self.overwrite,
-            threads: Some(rayon::current_num_threads()),
-            name: self.name.or(plan.name),
-            description: self.description,
-            licence: self.licence,
-            classification: self.classification,
-            ..plan
-        })
+        self.refuse_text_options()?;
+        let generate = match self.generate {
+            Some(Generator::Structures(generate)) => Some(generate),
+            _ => None,
+        };
+        let held_out = |fraction| {
+            let by = [("by", Value::from("fraction")), ("fraction", Value::from(fraction))];
+            Value::Table(by.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
+        };
+        let bytes = |count: u64| i64::try_from(count).map(Value::from);
+        let format = self.format.map(Value::try_from).transpose()?;
+        let flags = [
+            ("--format", "format", format),
+            ("--validation", "validation", self.validation.map(held_out)),
+            ("--max-rejected", "max_reject_fraction", self.max_rejected.map(Value::from)),
+            (
+                "--max-record-bytes",
+                "max_record_bytes",
+                self.max_record_bytes.map(bytes).transpose()?,
+            ),
+            ("--shard-bytes", "max_shard_bytes", self.shard_bytes.map(bytes).transpose()?),
+            ("--keep-duplicates", "keep_duplicates", self.keep_duplicates.then(|| true.into())),
+            ("--name", "name", self.name.map(Value::from)),
+            ("--description", "description", self.description.map(Value::from)),
+            ("--licence", "licence", self.licence.map(Value::from)),
+            ("--classification", "classification", self.classification.map(Value::from)),
+        ];
+        let flags = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?)));
+        let base = structures::base(&self.inputs, &self.out, generate);
+        let plan = structures::with_options(&base, &self.options, flags.collect())?;
+        let threads = Some(rayon::current_num_threads());
+        Ok(StructuresIngest { overwrite: self.overwrite, threads, ..plan })
     }
 
     fn plan(self) -> anyhow::Result<SequencesIngest> {
@@ -189,25 +239,25 @@ impl Args {
             let message = format!("--set {option}: only for structures of atoms; see --help");
             return Err(Failure::error(Code::Usage, message));
         }
-
-        let base = if let Some(generate) = &self.generate {
-            SequencesIngest::of_generated(generate.clone(), self.out.clone())
-        } else {
-            SequencesIngest::new(self.inputs.clone(), self.tokenizer()?, self.out.clone())
+        let base = match &self.generate {
+            Some(Generator::Sequences(generate)) => {
+                SequencesIngest::of_generated(generate.clone(), self.out.clone())
+            }
+            _ => SequencesIngest::new(self.inputs.clone(), self.tokenizer()?, self.out.clone()),
         };
         Ok(SequencesIngest {
-            format: self.format.map_or(FormatChoice::Guess, Into::into),
-            documents: self.document,
+            format: self.format.unwrap_or(base.format),
+            documents: self.document.unwrap_or(base.documents),
             column: self.column,
-            validation_fraction: self.validation,
+            validation_fraction: self.validation.unwrap_or(base.validation_fraction),
             max_shard_bytes: self.shard_bytes,
-            max_record_bytes: self.max_record_bytes,
-            max_reject_fraction: self.max_rejected,
+            max_record_bytes: self.max_record_bytes.unwrap_or(base.max_record_bytes),
+            max_reject_fraction: self.max_rejected.unwrap_or(base.max_reject_fraction),
             keep_duplicates: self.keep_duplicates,
             overwrite: self.overwrite,
             threads: Some(rayon::current_num_threads()),
             name: self.name,
-            description: self.description,
+            description: self.description.unwrap_or_default(),
             licence: self.licence,
             classification: self.classification,
             ..base
@@ -217,11 +267,11 @@ impl Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<Code> {
     let json = args.json;
-    if args.structures || are_structures(&args.inputs) {
+    if args.are_structures() {
         return structures::run(&args.structure_plan()?, json);
     }
     let plan = args.plan()?;
-    let summary = ingest(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
+    let summary = ingest_sequences(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
     summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));
     if json {
         let card =

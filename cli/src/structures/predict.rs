@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use genesis_data::structures::ingest::StructuresFormat;
+use genesis_data::formats::FormatChoice;
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
 use genesis_train::structures::{PredictOptions, PredictReport, StructuresModel, predict_file};
@@ -67,7 +67,7 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
     let options = PredictOptions {
         inputs: args.inputs.clone(),
         output: args.out.clone(),
-        format: StructuresFormat::Guess,
+        format: FormatChoice::Guess,
         max_atoms: args.max_atoms as usize,
         head: args.head.clone(),
     };

@@ -1,12 +1,23 @@
 //! FASTA: a header line beginning with `>`, then the sequence on any number of lines.
 
+use super::growing::Growing;
 use super::lines::{Line, Lines};
-use super::text::Growing;
-use super::{Record, RecordReader};
+use super::{Format, Opened, Reader, Record, Refusal, Text, open_lines};
 use crate::error::Result;
-use crate::ingest::rejects::Refusal;
 
-pub(crate) struct FastaReader {
+pub(super) static FORMAT: Format = Format {
+    name: "fasta",
+    about: "`>` headers and sequences",
+    extensions: &["fasta", "fa", "fna", "faa", "ffn", "frn", "fas"],
+    takes: &[],
+    documents: Some(|path, options| {
+        let (lines, tally) = open_lines(path, options)?;
+        Ok(Opened::new(FastaReader::new(lines), tally))
+    }),
+    structures: None,
+};
+
+struct FastaReader {
     lines: Lines,
     buffer: Vec<u8>,
     /// Line of the header that was read last, if its record is not yet given out.
@@ -15,7 +26,7 @@ pub(crate) struct FastaReader {
 }
 
 impl FastaReader {
-    pub(crate) fn new(lines: Lines) -> Self {
+    fn new(lines: Lines) -> Self {
         Self { lines, buffer: Vec::new(), header: None, ended: false }
     }
 
@@ -44,8 +55,8 @@ impl FastaReader {
     }
 }
 
-impl RecordReader for FastaReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Text> for FastaReader {
+    fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         loop {
             if self.ended {
                 return Ok(None);
@@ -53,15 +64,15 @@ impl RecordReader for FastaReader {
             let sequence = self.sequence()?;
             let headed = sequence.first_line.is_some();
             let record = sequence.into_record();
-            if headed || record.text != Ok(Vec::new()) {
+            if headed || record.content != Ok(Vec::new()) {
                 return Ok(Some(judge(record, headed)));
             }
         }
     }
 }
 
-fn judge(record: Record, headed: bool) -> Record {
-    let text = match record.text {
+fn judge(record: Record<Text>, headed: bool) -> Record<Text> {
+    let content = match record.content {
         Ok(_) if !headed => Err(Refusal::new(
             "no_header",
             "sequence data before the first header line; a FASTA header begins with `>`",
@@ -69,7 +80,7 @@ fn judge(record: Record, headed: bool) -> Record {
         Ok(text) if text.is_empty() => {
             Err(Refusal::new("empty", "the header has no sequence after it"))
         }
-        text => text,
+        content => content,
     };
-    Record { text, ..record }
+    Record { content, ..record }
 }

@@ -1,96 +1,287 @@
-//! Raw files to records: one reader a format, all streaming, none trusting the file.
+//! File formats: what a raw file holds, record by record.
 //!
-//! A record that cannot be read is a refusal and reading goes on; what makes the whole file
-//! unreadable (a broken gzip stream, a missing column) is an error.
+//! A format is one [`Format`]: its name, the extensions by which it is known, the options it takes,
+//! and how it is opened, for documents, for structures, or for both. It has a file here and a line
+//! in [`FORMATS`]. Readers stream and trust nothing: a record that cannot be read is a [`Refusal`]
+//! and reading goes on; what makes the whole file unreadable (a broken gzip stream, a missing
+//! column) is an error.
+//!
+//! Shared by formats: `open` (gzip, digests), `lines`, `growing` (a record below its limit),
+//! `table_columns`, `named_lists` and `raw_frame` (a structure, units and meaning still open).
 
-pub(crate) mod extxyz;
+mod extxyz;
 mod fasta;
-pub(crate) mod jsonl;
-pub(crate) mod lines;
-pub(crate) mod named_lists;
-pub(crate) mod npz;
-pub(crate) mod open;
-pub(crate) mod parquet;
+mod growing;
+mod jsonl;
+mod lines;
+mod named_lists;
+mod npz;
+mod open;
+mod parquet;
 pub(crate) mod raw_frame;
+mod refusal;
 mod table;
+mod table_columns;
 mod text;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::ingest::inputs::Source;
-use crate::ingest::rejects::Refusal;
-use crate::sequences::ingest::{FormatChoice, SequencesIngest};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::json;
 
+use crate::error::{DataError, Result};
+use lines::Lines;
 pub(crate) use open::Tally;
+use raw_frame::RawFrame;
+pub(crate) use refusal::Refusal;
+pub use text::{DEFAULT_PIECE_BYTES, DocumentRule};
+
+/// Every format. A name may be guessed from an extension; the first that claims it wins.
+pub static FORMATS: &[&Format] = &[
+    &text::FORMAT,
+    &jsonl::FORMAT,
+    &fasta::FORMAT,
+    &table::CSV,
+    &table::TSV,
+    &parquet::FORMAT,
+    &extxyz::FORMAT,
+    &npz::FORMAT,
+];
+
+/// A file format.
+#[derive(Debug)]
+pub struct Format {
+    /// In a config, on the command line and in a card.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// Extensions of its files, lower-case, without `.gz`.
+    pub extensions: &'static [&'static str],
+    /// Options of a plan that it takes and others may not.
+    pub takes: &'static [&'static str],
+    /// How its documents are read; `None` if it has none.
+    pub(crate) documents: Option<Opener<Text>>,
+    /// How its structures of atoms are read.
+    pub(crate) structures: Option<Opener<Unparsed>>,
+}
+
+impl Format {
+    /// Whether its files hold documents of text.
+    pub fn holds_documents(&self) -> bool {
+        self.documents.is_some()
+    }
+
+    /// Whether its files hold structures of atoms.
+    pub fn holds_structures(&self) -> bool {
+        self.structures.is_some()
+    }
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Format {}
+
+/// Opens a file of one format.
+pub(crate) type Opener<T> = fn(&Path, &ReadOptions<'_>) -> Result<Opened<T>>;
+
+/// What readers are told; which of it shapes a format is in [`Format::takes`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadOptions<'p> {
+    /// What a document of plain text is.
+    pub(crate) documents: DocumentRule,
+    /// The column, or field, that is the text.
+    pub(crate) column: Option<&'p str>,
+    /// A longer record is refused without being kept.
+    pub(crate) max_record_bytes: u64,
+}
+
+/// What a record holds before it is understood.
+pub(crate) trait Content: Send {
+    /// Bytes that it takes, for cutting pieces and for the limit of a record.
+    fn bytes(&self) -> usize;
+}
 
 /// The text of a document as it stands in the file; not yet known to be UTF-8.
+pub(crate) type Text = Vec<u8>;
+
+impl Content for Text {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// A structure whose text is taken apart later, in parallel.
+pub(crate) struct Unparsed {
+    bytes: usize,
+    parse: Box<dyn FnOnce() -> std::result::Result<RawFrame, Refusal> + Send>,
+}
+
+impl Unparsed {
+    fn new<F>(bytes: usize, parse: F) -> Self
+    where
+        F: FnOnce() -> std::result::Result<RawFrame, Refusal> + Send + 'static,
+    {
+        Self { bytes, parse: Box::new(parse) }
+    }
+
+    /// Of a format that gives numbers, refused when they take more than `limit` bytes.
+    pub(crate) fn of_frame(frame: RawFrame, limit: u64) -> std::result::Result<Self, Refusal> {
+        let bytes = frame.bytes();
+        if bytes as u64 > limit {
+            return Err(Refusal::too_long(bytes as u64, limit));
+        }
+        Ok(Self::new(bytes, || Ok(frame)))
+    }
+
+    /// Takes it apart.
+    pub(crate) fn parse(self) -> std::result::Result<RawFrame, Refusal> {
+        (self.parse)()
+    }
+}
+
+impl Content for Unparsed {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// One record of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    /// Its first line (Parquet: its row), from 1.
+pub(crate) struct Record<T> {
+    /// Its first line (binary formats: its row), from 1.
     pub(crate) line: u64,
-    pub(crate) text: std::result::Result<Vec<u8>, Refusal>,
+    /// What it holds, or why it cannot be read.
+    pub(crate) content: std::result::Result<T, Refusal>,
 }
 
 /// Yields the records of one file in order.
-pub(crate) trait RecordReader: Send {
-    fn next_record(&mut self) -> Result<Option<Record>>;
+pub(crate) trait Reader<T>: Send {
+    fn next_record(&mut self) -> Result<Option<Record<T>>>;
 }
 
 /// A file being read, and what was read of it so far.
-pub(crate) struct Opened {
-    pub(crate) reader: Box<dyn RecordReader>,
+pub(crate) struct Opened<T> {
+    pub(crate) reader: Box<dyn Reader<T>>,
     pub(crate) tally: Arc<Tally>,
 }
 
-/// Opens a source by its format.
-pub(crate) fn open(source: &Source, plan: &SequencesIngest) -> Result<Opened> {
-    if let Some(generate) = &plan.generate {
-        return Ok(crate::sequences::ingest::generated::open(generate.clone()));
+impl<T> Opened<T> {
+    fn new(reader: impl Reader<T> + 'static, tally: Arc<Tally>) -> Self {
+        Self { reader: Box::new(reader), tally }
     }
-    if source.format == FormatChoice::Parquet {
-        return parquet::open(&source.path, plan);
-    }
-    let (input, tally) = open::open(&source.path)?;
-    let lines = lines::Lines::new(input, &source.path, plan.max_record_bytes);
-    let reader: Box<dyn RecordReader> = match source.format {
-        FormatChoice::Jsonl => Box::new(jsonl::JsonlReader::new(lines, plan.column.as_deref())),
-        FormatChoice::Fasta => Box::new(fasta::FastaReader::new(lines)),
-        FormatChoice::Csv => Box::new(table::TableReader::new(lines, b',', plan)?),
-        FormatChoice::Tsv => Box::new(table::TableReader::new(lines, b'\t', plan)?),
-        FormatChoice::Text | FormatChoice::Guess | FormatChoice::Parquet => {
-            Box::new(text::TextReader::new(lines, plan.documents))
+}
+
+/// The lines of a text file, unpacked.
+fn open_lines(path: &Path, options: &ReadOptions<'_>) -> Result<(Lines, Arc<Tally>)> {
+    let (input, tally) = open::open(path)?;
+    Ok((Lines::new(input, path, options.max_record_bytes), tally))
+}
+
+/// How files are read: each by the extension of its name, or all as one format.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FormatChoice {
+    /// By the extension of its name.
+    #[default]
+    Guess,
+    /// As this one.
+    Is(&'static Format),
+}
+
+/// The choices of a plan for documents, as its schema shows them.
+pub(crate) fn schema_of_documents(_: &mut SchemaGenerator) -> Schema {
+    schema(Format::holds_documents)
+}
+
+/// The choices of a plan for structures, as its schema shows them.
+pub(crate) fn schema_of_structures(_: &mut SchemaGenerator) -> Schema {
+    schema(Format::holds_structures)
+}
+
+fn schema(holds: fn(&Format) -> bool) -> Schema {
+    let guess = (GUESS, "By the extension of its name");
+    let formats = FORMATS.iter().filter(|format| holds(format));
+    let choices = [guess].into_iter().chain(formats.map(|format| (format.name, format.about)));
+    let choices: Vec<_> = choices
+        .map(|(name, about)| json!({ "type": "string", "const": name, "description": about }))
+        .collect();
+    json_schema!({ "oneOf": choices })
+}
+
+impl FormatChoice {
+    /// The choice of this name: `guess` or that of a format.
+    pub fn named(name: &str) -> Option<Self> {
+        if name == GUESS {
+            return Some(Self::Guess);
         }
+        FORMATS.iter().find(|format| format.name == name).map(|format| Self::Is(format))
+    }
+}
+
+const GUESS: &str = "guess";
+
+impl Serialize for FormatChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Guess => GUESS,
+            Self::Is(format) => format.name,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for FormatChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        static NAMES: std::sync::LazyLock<Vec<&'static str>> = std::sync::LazyLock::new(|| {
+            [GUESS].into_iter().chain(FORMATS.iter().map(|format| format.name)).collect()
+        });
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| de::Error::unknown_variant(&name, &NAMES))
+    }
+}
+
+/// What files must hold: its name, and whether a format has it.
+pub(crate) type Wanted = (&'static str, fn(&Format) -> bool);
+
+/// The format of the file at `path` among those that hold what is wanted: the one chosen, else the
+/// one of its extension.
+pub(crate) fn format_of(
+    path: &Path,
+    choice: FormatChoice,
+    (what, holds): Wanted,
+) -> Result<&'static Format> {
+    let names = || {
+        let names = FORMATS.iter().filter(|format| holds(format)).map(|format| format.name);
+        let names: Vec<&str> = names.collect();
+        let (last, others) = names.split_last().expect("every kind has formats");
+        format!("{} or {last}", others.join(", "))
     };
-    Ok(Opened { reader, tally })
+    if let FormatChoice::Is(format) = choice {
+        if holds(format) {
+            return Ok(format);
+        }
+        let problem = format!("{} files hold no {what}", format.name);
+        return Err(DataError::invalid("format", problem, format!("choose one of {}", names())));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy();
+    let known = |format: &&&Format| holds(format) && format.extensions.contains(&&*extension);
+    FORMATS.iter().find(known).copied().ok_or_else(|| {
+        DataError::invalid(
+            path.display().to_string(),
+            format!("no format can be guessed from the extension `{extension}`"),
+            format!("state the format: {}", names()),
+        )
+    })
 }
 
 /// Bytes that are not UTF-8, with the place of the first.
 pub(crate) fn not_utf8(error: &std::str::Utf8Error) -> Refusal {
     let offset = error.valid_up_to();
     Refusal::new("not_utf8", format!("invalid UTF-8 at byte {offset} of the record"))
-}
-
-/// The column to read: the one asked for, else the only one, else one with a telling name.
-fn choose_column(file: &str, names: &[String], asked: Option<&str>) -> Result<usize> {
-    const TELLING: [&str; 5] = ["text", "sequence", "seq", "smiles", "content"];
-    let place = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-    let found = match asked {
-        Some(asked) => names.iter().position(|name| name == asked),
-        None if names.len() == 1 => Some(0),
-        None => TELLING.into_iter().find_map(place),
-    };
-    found.ok_or_else(|| {
-        let shown: Vec<&str> = names.iter().take(30).map(String::as_str).collect();
-        let problem = match asked {
-            Some(asked) => format!("there is no column `{asked}`"),
-            None => "it is not clear which column holds the text".to_owned(),
-        };
-        crate::error::DataError::Input {
-            path: file.into(),
-            place: String::new(),
-            problem,
-            fix: format!("set `column` to one of: {}", shown.join(", ")),
-        }
-    })
 }

@@ -14,10 +14,10 @@
 use std::collections::BTreeMap;
 
 use genesis_schema::atoms::{Matrix, Vector};
+use genesis_schema::elements::atomic_number;
 
+use super::Refusal;
 use super::raw_frame::{RawFrame, Value};
-use crate::ingest::rejects::Refusal;
-use crate::structures::elements::atomic_number;
 
 /// A value, lists flattened.
 #[derive(Debug, Clone, PartialEq)]

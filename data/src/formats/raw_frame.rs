@@ -18,6 +18,13 @@ pub(crate) struct RawFrame {
     pub(crate) vectors: BTreeMap<String, Vec<Vector>>,
 }
 
+impl RawFrame {
+    /// About what its numbers take: an element, a position and one vector for each atom.
+    pub(super) fn bytes(&self) -> usize {
+        49 * self.atomic_numbers.len()
+    }
+}
+
 /// A value of the whole structure.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {

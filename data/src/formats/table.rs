@@ -1,17 +1,41 @@
 //! CSV and TSV with a header line: one column is the text. Quotes and quoted line ends work.
 
+use std::path::Path;
+
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::lines::Lines;
-use super::{Record, RecordReader, choose_column};
+use super::table_columns::choose_column;
+use super::{Format, Opened, ReadOptions, Reader as Records, Record, Refusal, Text, open_lines};
 use crate::error::{DataError, Result};
-use crate::ingest::rejects::Refusal;
-use crate::sequences::SequencesIngest;
+
+pub(super) static CSV: Format = Format {
+    name: "csv",
+    about: "Comma-separated values with a header line",
+    extensions: &["csv"],
+    takes: &["column"],
+    documents: Some(|path, options| open(path, options, b',')),
+    structures: None,
+};
+
+pub(super) static TSV: Format = Format {
+    name: "tsv",
+    about: "Tab-separated values with a header line",
+    extensions: &["tsv", "tab"],
+    takes: &["column"],
+    documents: Some(|path, options| open(path, options, b'\t')),
+    structures: None,
+};
+
+fn open(path: &Path, options: &ReadOptions<'_>, delimiter: u8) -> Result<Opened<Text>> {
+    let (lines, tally) = open_lines(path, options)?;
+    Ok(Opened::new(TableReader::new(lines, delimiter, options)?, tally))
+}
 
 /// More fields than any table has; a binary file may well "have" more.
 const MAX_COLUMNS: usize = 1 << 16;
 
-pub(crate) struct TableReader {
+struct TableReader {
     lines: Lines,
     parser: Reader,
     column: usize,
@@ -29,7 +53,7 @@ enum Row {
 }
 
 impl TableReader {
-    pub(crate) fn new(lines: Lines, delimiter: u8, plan: &SequencesIngest) -> Result<Self> {
+    fn new(lines: Lines, delimiter: u8, options: &ReadOptions<'_>) -> Result<Self> {
         let parser = ReaderBuilder::new().delimiter(delimiter).build();
         let (row, ends) = (vec![0; 1 << 12], vec![0; 64]);
         let mut reader = Self { lines, parser, column: 0, num_columns: 0, row, ends };
@@ -42,7 +66,7 @@ impl TableReader {
                     .map(|i| String::from_utf8_lossy(reader.field(i)).trim().to_owned())
                     .collect();
                 let file = reader.lines.path().display().to_string();
-                reader.column = choose_column(&file, &names, plan.column.as_deref())?;
+                reader.column = choose_column(&file, &names, options.column)?;
                 reader.num_columns = count;
             }
         }
@@ -94,7 +118,7 @@ impl TableReader {
         }
     }
 
-    fn text(&self, count: usize) -> Result<Vec<u8>, Refusal> {
+    fn text(&self, count: usize) -> Result<Text, Refusal> {
         if count != self.num_columns {
             let problem =
                 format!("the row has {count} columns, the header has {}", self.num_columns);
@@ -104,14 +128,14 @@ impl TableReader {
     }
 }
 
-impl RecordReader for TableReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Records<Text> for TableReader {
+    fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         let line = self.parser.line();
-        let text = match self.read_row()? {
+        let content = match self.read_row()? {
             Row::End => return Ok(None),
             Row::TooLong(bytes) => Err(Refusal::too_long(bytes, self.lines.limit())),
             Row::Fields(count) => self.text(count),
         };
-        Ok(Some(Record { line, text }))
+        Ok(Some(Record { line, content }))
     }
 }

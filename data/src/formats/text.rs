@@ -1,19 +1,59 @@
 //! Plain text: documents by rule.
 
-use super::lines::{Line, Lines, without_end};
-use super::{Record, RecordReader};
-use crate::error::Result;
-use crate::ingest::rejects::Refusal;
-use crate::sequences::ingest::DocumentRule;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-pub(crate) struct TextReader {
+use super::growing::Growing;
+use super::lines::{Line, Lines, without_end};
+use super::{Format, Opened, Reader, Record, Text, open_lines};
+use crate::error::Result;
+
+/// Pieces into which plain text is cut by default: 4 KiB, ended at the next line end.
+pub const DEFAULT_PIECE_BYTES: u64 = 4096;
+
+pub(super) static FORMAT: Format = Format {
+    name: "text",
+    about: "Plain text",
+    extensions: &["txt", "text", "md"],
+    takes: &["documents"],
+    documents: Some(|path, options| {
+        let (lines, tally) = open_lines(path, options)?;
+        Ok(Opened::new(TextReader::new(lines, options.documents), tally))
+    }),
+    structures: None,
+};
+
+/// What a document of plain text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DocumentRule {
+    /// The whole file.
+    File,
+    /// A line; blank ones are skipped.
+    Line,
+    /// Lines up to a blank one.
+    Paragraph,
+    /// At least `min_bytes` bytes, ended at the next line end; together they are the file.
+    Pieces {
+        /// Bytes after which a piece ends with its line.
+        min_bytes: u64,
+    },
+}
+
+impl Default for DocumentRule {
+    fn default() -> Self {
+        Self::Pieces { min_bytes: DEFAULT_PIECE_BYTES }
+    }
+}
+
+struct TextReader {
     lines: Lines,
     rule: DocumentRule,
     buffer: Vec<u8>,
 }
 
 impl TextReader {
-    pub(crate) fn new(lines: Lines, rule: DocumentRule) -> Self {
+    fn new(lines: Lines, rule: DocumentRule) -> Self {
         Self { lines, rule, buffer: Vec::new() }
     }
 
@@ -38,8 +78,8 @@ impl TextReader {
     }
 }
 
-impl RecordReader for TextReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Text> for TextReader {
+    fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         let mut document = Growing::new(self.lines.limit());
         loop {
             let kind = self.lines.next(&mut self.buffer)?;
@@ -64,56 +104,5 @@ impl RecordReader for TextReader {
             document.trim_end();
         }
         Ok(if document.is_empty() { None } else { Some(document.into_record()) })
-    }
-}
-
-/// A document that grows line by line, up to a limit.
-pub(crate) struct Growing {
-    text: Vec<u8>,
-    length: u64,
-    limit: u64,
-    pub(crate) first_line: Option<u64>,
-}
-
-impl Growing {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { text: Vec::new(), length: 0, limit, first_line: None }
-    }
-
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.length += bytes.len() as u64;
-        if self.length <= self.limit {
-            self.text.extend_from_slice(bytes);
-        } else {
-            self.text = Vec::new();
-        }
-    }
-
-    /// Counts bytes that were not even read into memory.
-    pub(crate) fn skip(&mut self, bytes: u64) {
-        self.length += bytes.max(self.limit + 1);
-        self.text = Vec::new();
-    }
-
-    fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    fn is_blank(&self) -> bool {
-        self.length <= self.limit && self.text.trim_ascii().is_empty()
-    }
-
-    fn trim_end(&mut self) {
-        let kept = without_end(&self.text).len();
-        self.text.truncate(kept);
-    }
-
-    pub(crate) fn into_record(self) -> Record {
-        let text = if self.length > self.limit {
-            Err(Refusal::too_long(self.length, self.limit))
-        } else {
-            Ok(self.text)
-        };
-        Record { line: self.first_line.unwrap_or(1), text }
     }
 }

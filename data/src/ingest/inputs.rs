@@ -3,44 +3,89 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::dataset::Split;
 use crate::error::{DataError, Result};
-use crate::sequences::ingest::{FormatChoice, SequencesIngest};
+use crate::formats::{FORMATS, Format, FormatChoice, Wanted, format_of};
 
 /// One file, or the built-in generator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Source {
     /// As given, or as found below a folder that was given.
     pub(crate) path: PathBuf,
-    pub(crate) format: FormatChoice,
+    /// `None`: the program makes its records itself.
+    pub(crate) format: Option<&'static Format>,
     /// The format follows from the name alone.
     pub(crate) guessed: bool,
     pub(crate) bytes: u64,
+    /// Where its samples go; those for training may be held out.
+    pub(crate) split: Split,
 }
 
 impl Source {
+    /// The built-in generator of this name.
+    pub(crate) fn generated(name: &str) -> Self {
+        let path = PathBuf::from(format!("generated:{name}"));
+        Self { path, format: None, guessed: false, bytes: 0, split: Split::Train }
+    }
+
     pub(crate) fn shown(&self) -> String {
         self.path.display().to_string()
     }
+
+    pub(crate) fn format_name(&self) -> &'static str {
+        self.format.map_or("generated", |format| format.name)
+    }
 }
 
-/// The sources of a plan in reading order; their formats are known.
-pub(crate) fn sources(plan: &SequencesIngest) -> Result<Vec<Source>> {
-    if let Some(generate) = &plan.generate {
-        let path = PathBuf::from(format!("generated:{}", generate.name()));
-        return Ok(vec![Source { path, format: FormatChoice::Text, guessed: false, bytes: 0 }]);
-    }
+/// The files of `inputs`, folders opened, in reading order, as sources for `split`.
+pub(crate) fn files(
+    inputs: &[PathBuf],
+    split: Split,
+    choice: FormatChoice,
+    wanted: Wanted,
+) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    walk(&plan.inputs, &mut |path, metadata| {
-        sources.push(source(path, metadata, plan.format)?);
+    walk(inputs, &mut |path, metadata| {
+        check_regular(path, metadata)?;
+        let format = Some(format_of(path, choice, wanted)?);
+        let (path, guessed) = (path.to_path_buf(), choice == FormatChoice::Guess);
+        sources.push(Source { path, format, guessed, bytes: metadata.len(), split });
         Ok(())
     })?;
     Ok(sources)
 }
 
+/// Refuses a format that was chosen although there is no file to read.
+pub(crate) fn check_format(sources: &[Source], choice: FormatChoice) -> Result<()> {
+    if choice == FormatChoice::Guess || sources.iter().any(|source| source.format.is_some()) {
+        return Ok(());
+    }
+    let problem = "it is given, but the program makes the data itself";
+    Err(DataError::invalid("format", problem, "leave it out, or name input files"))
+}
+
+/// Refuses an option that was given although no source takes it. `option` is its name in a plan.
+pub(crate) fn check_taken(sources: &[Source], option: &'static str, given: bool) -> Result<()> {
+    let takes = |source: &Source| source.format.is_some_and(|f| f.takes.contains(&option));
+    if !given || sources.iter().any(takes) {
+        return Ok(());
+    }
+    let mut read: Vec<&str> = sources.iter().map(Source::format_name).collect();
+    read.sort_unstable();
+    read.dedup();
+    let takers = FORMATS.iter().filter(|format| format.takes.contains(&option));
+    let takers: Vec<&str> = takers.map(|format| format.name).collect();
+    Err(DataError::invalid(
+        option,
+        format!("it is given, but the inputs are read as {}, which takes none", read.join(", ")),
+        format!("leave it out; it is for {}", takers.join(", ")),
+    ))
+}
+
 type Found<'f> = &'f mut dyn FnMut(&Path, &fs::Metadata) -> Result<()>;
 
 /// Calls `found` for every file of `inputs`, folders opened, in reading order.
-pub(crate) fn walk(inputs: &[PathBuf], found: Found<'_>) -> Result<()> {
+fn walk(inputs: &[PathBuf], found: Found<'_>) -> Result<()> {
     for input in inputs {
         let metadata = fs::metadata(input).map_err(DataError::io("read", input))?;
         if !metadata.is_dir() {
@@ -86,39 +131,13 @@ fn list_folder(folder: &Path, found: Found<'_>) -> Result<()> {
 }
 
 /// A file is read more than once and its digest recorded, so it must stay as it is.
-pub(crate) fn check_regular(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+fn check_regular(path: &Path, metadata: &fs::Metadata) -> Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
     let shown = path.display().to_string();
     let fix = "write the data to a file first: it is read twice and its digest recorded";
     Err(DataError::invalid(shown, "it is not a regular file", fix))
-}
-
-fn source(path: &Path, metadata: &fs::Metadata, format: FormatChoice) -> Result<Source> {
-    check_regular(path, metadata)?;
-    let guessed = format == FormatChoice::Guess;
-    let format = if guessed { guess(path)? } else { format };
-    Ok(Source { path: path.to_path_buf(), format, guessed, bytes: metadata.len() })
-}
-
-fn guess(path: &Path) -> Result<FormatChoice> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy();
-    match extension.as_ref() {
-        "txt" | "text" | "md" => Ok(FormatChoice::Text),
-        "jsonl" | "ndjson" => Ok(FormatChoice::Jsonl),
-        "fasta" | "fa" | "fna" | "faa" | "ffn" | "frn" | "fas" => Ok(FormatChoice::Fasta),
-        "csv" => Ok(FormatChoice::Csv),
-        "tsv" | "tab" => Ok(FormatChoice::Tsv),
-        "parquet" | "pq" => Ok(FormatChoice::Parquet),
-        _ => Err(DataError::invalid(
-            path.display().to_string(),
-            format!("no format can be guessed from the extension `{extension}`"),
-            "state the format: text, jsonl, fasta, csv, tsv or parquet",
-        )),
-    }
 }
 
 pub(crate) fn total_bytes(sources: &[Source]) -> u64 {

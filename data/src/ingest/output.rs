@@ -8,7 +8,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::IngestError;
+use super::inputs::total_bytes;
+use super::{IngestError, Request};
 use crate::dataset::card::{CARD_FILE, SourceCard};
 use crate::dataset::card_file::CardFile;
 use crate::error::{DataError, Result};
@@ -27,16 +28,6 @@ pub(crate) enum Existing {
     Damaged,
 }
 
-/// What an ingest is about to make.
-pub(crate) struct Request<'r> {
-    pub(crate) path: &'r Path,
-    pub(crate) overwrite: bool,
-    /// Size of all inputs; `None` when the program makes its data itself.
-    pub(crate) input_bytes: Option<u64>,
-    /// The options that shape the dataset.
-    pub(crate) options: serde_json::Value,
-}
-
 /// What cards of any kind say of how they were made.
 #[derive(serde::Deserialize)]
 struct Origin {
@@ -46,7 +37,7 @@ struct Origin {
 
 /// Refuses early what the end could not replace.
 pub(crate) fn look(request: &Request<'_>) -> std::result::Result<Existing, IngestError> {
-    let path = request.path;
+    let path = request.output;
     if !path.exists() {
         return Ok(Existing::Nothing);
     }
@@ -64,7 +55,8 @@ pub(crate) fn look(request: &Request<'_>) -> std::result::Result<Existing, Inges
         Ok((_, digest)) if request.overwrite => Ok(Existing::Dataset { digest }),
         Ok((origin, digest)) => {
             let bytes: u64 = origin.sources.iter().map(|source| source.bytes).sum();
-            let same_size = request.input_bytes.is_none_or(|wanted| wanted == bytes);
+            let generated = request.sources.iter().any(|source| source.format.is_none());
+            let same_size = generated || total_bytes(request.sources) == bytes;
             if same_size && origin.options == request.options {
                 return Ok(Existing::Dataset { digest });
             }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::card::RejectsCard;
 use crate::error::{DataError, Result};
 use crate::files::write_durably;
-use crate::sequences::tokenize::EncodeError;
+use crate::formats::Refusal;
 
 /// Name of the list in a dataset folder.
 pub const REJECTS_FILE: &str = "rejects.jsonl";
@@ -32,30 +32,6 @@ pub struct Reject {
 impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.line, self.detail)
-    }
-}
-
-/// Why one record is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) reason: &'static str,
-    pub(crate) detail: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
-    }
-
-    /// `bytes` is what was seen of the record; it was skipped, not stored.
-    pub(crate) fn too_long(bytes: u64, limit: u64) -> Self {
-        Self::new("too_long", format!("the record has {bytes} bytes, max_record_bytes is {limit}"))
-    }
-}
-
-impl From<EncodeError> for Refusal {
-    fn from(error: EncodeError) -> Self {
-        Self::new(error.reason(), error.to_string())
     }
 }
 

@@ -16,6 +16,6 @@ pub mod tokenize;
 pub use card::SequencesCard;
 pub use dataset::{Document, Segment, SequencesDataset};
 pub use generate::GenerateSequences;
-pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest};
+pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest_sequences};
 pub use loader::{Objective, SequencesLoader, SequencesLoaderPlan};
 pub use molecules::molecule;

@@ -6,7 +6,6 @@
 
 pub mod card;
 pub mod dataset;
-pub mod elements;
 mod generate;
 pub(crate) mod geometry;
 pub mod ingest;

@@ -8,7 +8,7 @@ use genesis_data::dataset::Split;
 use genesis_data::ingest::{IngestError, Silent};
 use genesis_data::sequences::ingest::{DocumentRule, FormatChoice};
 use genesis_data::sequences::{
-    GenerateSequences, SequencesIngest, TokenizerChoice, ingest, molecule,
+    GenerateSequences, SequencesIngest, TokenizerChoice, ingest_sequences, molecule,
 };
 
 fn plan(folder: &Folder, input: &str, tokenizer: TokenizerChoice) -> SequencesIngest {
@@ -27,19 +27,19 @@ fn text_is_cut_by_rule_and_default_pieces_add_up_to_the_file() {
     folder.write("a.txt", &text);
     let base = train_only(plan(&folder, "a.txt", TokenizerChoice::Byte));
 
-    ingest(&base, &Silent).unwrap();
+    ingest_sequences(&base, &Silent).unwrap();
     let pieces = texts(&base.output, Split::Train);
     assert_eq!(pieces.concat(), text);
     assert!(pieces[..pieces.len() - 1].iter().all(|p| p.len() >= 4096 && p.ends_with('\n')));
 
     let by = |documents| SequencesIngest { documents, overwrite: true, ..base.clone() };
-    ingest(&by(DocumentRule::File), &Silent).unwrap();
+    ingest_sequences(&by(DocumentRule::File), &Silent).unwrap();
     assert_eq!(texts(&base.output, Split::Train), [text]);
-    ingest(&by(DocumentRule::Line), &Silent).unwrap();
+    ingest_sequences(&by(DocumentRule::Line), &Silent).unwrap();
     assert_eq!(texts(&base.output, Split::Train)[..2], ["line number 0", "line number 1"]);
 
     folder.write("a.txt", "one\ntwo\n\n \n\nthree\r\n\nfour");
-    ingest(&by(DocumentRule::Paragraph), &Silent).unwrap();
+    ingest_sequences(&by(DocumentRule::Paragraph), &Silent).unwrap();
     assert_eq!(texts(&base.output, Split::Train), ["one\ntwo", "three", "four"]);
 }
 
@@ -53,7 +53,7 @@ fn jsonl_takes_a_dotted_field_and_rejects_lines_without_it() {
         column: Some("meta.body".into()),
         ..train_only(plan(&folder, "a.jsonl", TokenizerChoice::Byte))
     };
-    let summary = ingest(&plan, &Silent).unwrap();
+    let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(texts(&plan.output, Split::Train)[49], "text 49 é");
     let reasons: Vec<&str> = summary.card.rejects.reasons.keys().map(String::as_str).collect();
     assert_eq!(reasons, ["no_field", "not_json", "not_text"]);
@@ -71,7 +71,7 @@ fn fasta_joins_lines_folds_case_and_rejects_headers_without_sequence() {
     fasta += &lines(0..20, |i| format!(">p{i}\nM{}\n", repeated("A", i + 1)));
     folder.write("a.faa", &fasta);
     let plan = train_only(plan(&folder, "a.faa", TokenizerChoice::AminoAcid));
-    let summary = ingest(&plan, &Silent).unwrap();
+    let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(texts(&plan.output, Split::Train)[..2], ["MKVLAG", "M"]);
     assert_eq!(summary.card.splits.train.documents, 22);
     assert_eq!((summary.rejected[0].line, summary.rejected[0].reason.as_str()), (7, "empty"));
@@ -85,7 +85,7 @@ fn gzip_is_recognised_by_its_first_bytes_whatever_the_name() {
     packed.write_all(b">a\nACGT\n>b\nacgu\n").unwrap();
     folder.write_bytes("a.fa", &packed.finish().unwrap());
     let plan = train_only(plan(&folder, "a.fa", TokenizerChoice::Nucleotide));
-    let summary = ingest(&plan, &Silent).unwrap();
+    let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(texts(&plan.output, Split::Train), ["ACGT", "ACGT"], "the texts differ, not equal");
     let on_disk = fs::read(folder.path("a.fa")).unwrap();
     assert_eq!(summary.card.sources[0].bytes, on_disk.len() as u64);
@@ -102,7 +102,7 @@ fn csv_takes_a_quoted_column_and_rejects_rows_of_another_width() {
     csv += &lines(0..30, |i| format!("x{i},{}O\n", repeated("C", i + 3)));
     folder.write("a.csv", &csv);
     let smiles = train_only(plan(&folder, "a.csv", TokenizerChoice::Smiles));
-    let summary = ingest(&smiles, &Silent).unwrap();
+    let summary = ingest_sequences(&smiles, &Silent).unwrap();
     assert_eq!(texts(&smiles.output, Split::Train)[..2], ["CCO", "C[Na]"]);
     assert_eq!(summary.card.rejects.reasons["columns"], 1);
     assert_eq!(summary.rejected[0].line, 5);
@@ -113,12 +113,12 @@ fn csv_takes_a_quoted_column_and_rejects_rows_of_another_width() {
         overwrite: true,
         ..smiles.clone()
     };
-    ingest(&names, &Silent).unwrap();
+    ingest_sequences(&names, &Silent).unwrap();
     assert_eq!(texts(&names.output, Split::Train)[..2], ["a, \"b\"", "two\nlines"]);
 
     let wrong = SequencesIngest { column: Some("smile".into()), ..smiles };
     let wrong = SequencesIngest { output: folder.path("other"), ..wrong };
-    let message = ingest(&wrong, &Silent).unwrap_err().to_string();
+    let message = ingest_sequences(&wrong, &Silent).unwrap_err().to_string();
     assert!(message.contains("`smile`") && message.contains("name, smiles"), "{message}");
 }
 
@@ -127,7 +127,7 @@ fn parquet_reads_one_string_column_and_rejects_nulls() {
     let folder = Folder::new();
     crate::support::write_parquet(&folder.path("a.parquet"), 3000);
     let plan = train_only(plan(&folder, "a.parquet", TokenizerChoice::Smiles));
-    let summary = ingest(&plan, &Silent).unwrap();
+    let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(summary.card.splits.train.documents, 2999);
     assert_eq!((summary.rejected[0].line, summary.rejected[0].reason.as_str()), (6, "null"));
     assert_eq!(texts(&plan.output, Split::Train)[6].len(), "CO".len() + 7);
@@ -142,7 +142,7 @@ fn a_folder_is_read_in_the_order_of_its_names_and_formats_may_differ() {
     folder.write("in/sub/c.txt", "from c\n");
     folder.write("in/.hidden", "no");
     let plan = train_only(plan(&folder, "in", TokenizerChoice::Byte));
-    let summary = ingest(&plan, &Silent).unwrap();
+    let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(texts(&plan.output, Split::Train), ["from a", "from b\n", "from c\n"]);
     let formats: Vec<&str> = summary.card.sources.iter().map(|s| s.format.as_str()).collect();
     assert_eq!(formats, ["jsonl", "text", "text"]);
@@ -161,7 +161,7 @@ fn the_bytes_are_the_same_for_one_two_and_five_threads() {
         plan.threads = Some(threads);
         plan.max_shard_bytes = Some(1 << 19);
         plan.overwrite = true;
-        ingest(&plan, &Silent).unwrap();
+        ingest_sequences(&plan, &Silent).unwrap();
         folder_bytes(&plan.output)
     };
     let bpe = || TokenizerChoice::TrainBpe { vocab_size: 400 };
@@ -181,13 +181,13 @@ fn documents_stay_in_their_split_when_data_are_added() {
     let mut plan = plan(&folder, "a.txt", TokenizerChoice::Byte);
     plan.documents = DocumentRule::Line;
     plan.validation_fraction = 0.2;
-    ingest(&plan, &Silent).unwrap();
+    ingest_sequences(&plan, &Silent).unwrap();
     let before = texts(&plan.output, Split::Validation);
     assert!((120..280).contains(&before.len()), "{}", before.len());
 
     folder.write("a.txt", &documents(0..3000));
     plan.overwrite = true;
-    ingest(&plan, &Silent).unwrap();
+    ingest_sequences(&plan, &Silent).unwrap();
     let after = texts(&plan.output, Split::Validation);
     let train = texts(&plan.output, Split::Train);
     assert!(before.iter().all(|text| after.contains(text) && !train.contains(text)));
@@ -199,12 +199,12 @@ fn exact_duplicates_are_dropped_and_counted_unless_kept() {
     folder.write("a.txt", "same\nother\nsame\nsame\n");
     let mut plan = train_only(plan(&folder, "a.txt", TokenizerChoice::Byte));
     plan.documents = DocumentRule::Line;
-    let summary = ingest(&plan, &Silent).unwrap();
+    let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(texts(&plan.output, Split::Train), ["same", "other"]);
     assert_eq!(summary.card.duplicates_dropped, 2);
     plan.keep_duplicates = true;
     plan.overwrite = true;
-    assert_eq!(ingest(&plan, &Silent).unwrap().card.splits.train.documents, 4);
+    assert_eq!(ingest_sequences(&plan, &Silent).unwrap().card.splits.train.documents, 4);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn the_card_holds_no_place_of_this_machine_and_its_counts_are_right() {
     let mut plan = train_only(plan(&folder, "a.txt", TokenizerChoice::Byte));
     plan.documents = DocumentRule::Line;
     plan.licence = Some("CC0-1.0".into());
-    let card = ingest(&plan, &Silent).unwrap().card;
+    let card = ingest_sequences(&plan, &Silent).unwrap().card;
     assert!(!card.to_json().unwrap().contains("/out"), "the output folder is not recorded");
     assert_eq!((card.splits.train.tokens, card.splits.train.source_bytes), (7, 5));
     assert_eq!(card.splits.train.token_counts[0], 2, "end tokens");
@@ -228,22 +228,22 @@ fn an_existing_folder_is_kept_unless_it_is_the_same_or_overwrite_is_set() {
     let folder = Folder::new();
     folder.write("a.txt", "one\ntwo\n");
     let base = train_only(plan(&folder, "a.txt", TokenizerChoice::Byte));
-    assert!(!ingest(&base, &Silent).unwrap().unchanged);
-    assert!(ingest(&base, &Silent).unwrap().unchanged, "the same again is fine");
+    assert!(!ingest_sequences(&base, &Silent).unwrap().unchanged);
+    assert!(ingest_sequences(&base, &Silent).unwrap().unchanged, "the same again is fine");
 
     folder.write("a.txt", "one\ntwX\n");
     let before = folder_bytes(&base.output);
-    let message = ingest(&base, &Silent).unwrap_err().to_string();
+    let message = ingest_sequences(&base, &Silent).unwrap_err().to_string();
     assert!(message.contains("overwrite"), "{message}");
     assert_eq!(folder_bytes(&base.output), before);
     let replace = SequencesIngest { overwrite: true, ..base.clone() };
-    ingest(&replace, &Silent).unwrap();
+    ingest_sequences(&replace, &Silent).unwrap();
     assert_eq!(texts(&base.output, Split::Train), ["one\ntwX\n"]);
 
     fs::create_dir(folder.path("mine")).unwrap();
     folder.write("mine/thesis.doc", "precious");
     let other = SequencesIngest { output: folder.path("mine"), ..replace };
-    assert!(matches!(ingest(&other, &Silent), Err(IngestError::Output { .. })));
+    assert!(matches!(ingest_sequences(&other, &Silent), Err(IngestError::Output { .. })));
     assert!(folder.path("mine/thesis.doc").exists());
     assert_eq!(folder.names(), ["a.txt", "mine", "out"]);
 }
@@ -255,10 +255,10 @@ fn what_a_killed_ingest_left_is_cleared_but_foreign_folders_are_not() {
     let plan = train_only(plan(&folder, "a.txt", TokenizerChoice::Byte));
     fs::create_dir(folder.path("out.tmp")).unwrap();
     folder.write("out.tmp/train-00000.arrow", "half");
-    let message = ingest(&plan, &Silent).unwrap_err().to_string();
+    let message = ingest_sequences(&plan, &Silent).unwrap_err().to_string();
     assert!(message.contains("out.tmp"), "{message}");
     folder.write("out.tmp/.genesis-ingest", "");
-    ingest(&plan, &Silent).unwrap();
+    ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(folder.names(), ["a.txt", "out"]);
 }
 
@@ -267,7 +267,7 @@ fn generated_molecules_make_a_dataset_without_any_input() {
     let folder = Folder::new();
     let generate = GenerateSequences::Molecules { count: 1000, seed: 4 };
     let plan = SequencesIngest::of_generated(generate, folder.path("out"));
-    let card = ingest(&plan, &Silent).unwrap().card;
+    let card = ingest_sequences(&plan, &Silent).unwrap().card;
     let documents = card.splits.train.documents + card.splits.validation.documents;
     assert_eq!(documents + card.duplicates_dropped, 1000);
     assert!(card.splits.validation.documents > 0 && card.tokenizer.vocab_size < 40);
@@ -283,7 +283,7 @@ fn the_plan_is_a_config_table_that_rejects_unknown_keys() {
     .unwrap();
     assert_eq!(plan.tokenizer, TokenizerChoice::TrainBpe { vocab_size: 512 });
     assert_eq!(plan.documents, DocumentRule::Pieces { min_bytes: 9 });
-    assert_eq!(plan.format, FormatChoice::Text);
+    assert_eq!(plan.format, FormatChoice::named("text").unwrap());
     let again: SequencesIngest =
         serde_json::from_value(serde_json::to_value(&plan).unwrap()).unwrap();
     assert_eq!(again, plan);
@@ -296,12 +296,12 @@ fn a_saved_dataset_gives_its_tokenizer_back() {
     let folder = Folder::new();
     folder.write("a.txt", "the cat and the hat and the cat\n");
     let plan = train_only(plan(&folder, "a.txt", TokenizerChoice::TrainBpe { vocab_size: 300 }));
-    ingest(&plan, &Silent).unwrap();
+    ingest_sequences(&plan, &Silent).unwrap();
     let again = SequencesIngest {
         tokenizer: TokenizerChoice::File(plan.output.clone()),
         output: folder.path("second"),
         ..plan.clone()
     };
-    ingest(&again, &Silent).unwrap();
+    ingest_sequences(&again, &Silent).unwrap();
     assert_eq!(texts(&again.output, Split::Train), texts(&plan.output, Split::Train));
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use crate::support::{Folder, lines};
 use genesis_data::ingest::{IngestError, Silent};
 use genesis_data::sequences::ingest::DocumentRule;
-use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest};
+use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest_sequences};
 
 fn plan(folder: &Folder, input: &str, tokenizer: TokenizerChoice) -> SequencesIngest {
     let plan = SequencesIngest::new(vec![folder.path(input)], tokenizer, folder.path("out"));
@@ -17,7 +17,7 @@ fn plan(folder: &Folder, input: &str, tokenizer: TokenizerChoice) -> SequencesIn
 fn failure(folder: &Folder, plan: &SequencesIngest) -> String {
     let before: Vec<String> =
         folder.names().into_iter().filter(|name| !name.starts_with("out")).collect();
-    let error = ingest(plan, &Silent).unwrap_err();
+    let error = ingest_sequences(plan, &Silent).unwrap_err();
     assert_eq!(folder.names(), before, "nothing half-written remains");
     let message = error.to_string();
     assert!(message.contains("fix:"), "{message}");
@@ -70,7 +70,7 @@ fn random_bytes_in_any_format_never_panic() {
         let bytes: Vec<u8> = (0..3000).map(mix).collect();
         for name in ["a.txt", "a.fasta", "a.jsonl", "a.csv", "a.tsv", "a.parquet", "a.fa.gz"] {
             folder.write_bytes(name, &bytes);
-            let _ = ingest(&plan(&folder, name, TokenizerChoice::Nucleotide), &Silent);
+            let _ = ingest_sequences(&plan(&folder, name, TokenizerChoice::Nucleotide), &Silent);
         }
     }
 }
@@ -88,7 +88,7 @@ fn a_damaged_parquet_file_is_an_error_not_a_panic() {
             overwrite: true,
             ..plan(&folder, "a.parquet", TokenizerChoice::Smiles)
         };
-        let _ = ingest(&plan, &Silent);
+        let _ = ingest_sequences(&plan, &Silent);
     }
     folder.write_bytes("a.parquet", &whole[..whole.len() / 2]);
     fs::remove_dir_all(folder.path("out")).unwrap_or_default();
@@ -138,7 +138,7 @@ fn records_beyond_the_limit_are_rejected_and_the_others_kept() {
         ("a.jsonl", TokenizerChoice::Byte, 1, vec![1]),
         ("a.fasta", TokenizerChoice::Nucleotide, 1, vec![1, 5]),
     ] {
-        let summary = ingest(&limited(name, tokenizer), &Silent).unwrap();
+        let summary = ingest_sequences(&limited(name, tokenizer), &Silent).unwrap();
         assert_eq!(summary.card.splits.train.documents, kept, "{name}");
         assert_eq!(summary.card.rejects.reasons["too_long"], lines.len() as u64, "{name}");
         let places: Vec<u64> = summary.rejected.iter().map(|r| r.line).collect();
@@ -154,7 +154,7 @@ fn invalid_utf8_is_rejected_with_its_byte_offset() {
     folder.write_bytes("a.txt", &bytes);
     let mut plan = plan(&folder, "a.txt", TokenizerChoice::Byte);
     plan.documents = DocumentRule::Line;
-    let reject = &ingest(&plan, &Silent).unwrap().rejected[0];
+    let reject = &ingest_sequences(&plan, &Silent).unwrap().rejected[0];
     assert_eq!((reject.line, reject.reason.as_str()), (31, "not_utf8"));
     assert_names(&reject.detail, &["byte 4"]);
 }
@@ -171,7 +171,7 @@ fn more_rejects_than_allowed_end_the_ingest_and_the_first_three_are_named() {
     );
     assert!(!message.contains("a.fasta:15"));
     plan.max_reject_fraction = 0.5;
-    ingest(&plan, &Silent).unwrap();
+    ingest_sequences(&plan, &Silent).unwrap();
 }
 
 #[test]
@@ -206,7 +206,10 @@ fn one_document_that_falls_into_validation_leaves_nothing_to_train_on() {
             overwrite: true,
             ..plan(&folder, "a.txt", TokenizerChoice::Byte)
         };
-        matches!(ingest(&plan, &Silent), Err(IngestError::NothingToTrainOn { documents: 1 }))
+        matches!(
+            ingest_sequences(&plan, &Silent),
+            Err(IngestError::NothingToTrainOn { documents: 1 })
+        )
     });
     assert!(held_out.is_some());
 }
@@ -266,7 +269,7 @@ fn a_full_disk_is_named_and_the_temporary_folder_removed() {
         max_shard_bytes: Some(1 << 16),
         ..plan(&disk.0, "a.txt", TokenizerChoice::Byte)
     };
-    let message = ingest(&plan, &Silent).unwrap_err().to_string();
+    let message = ingest_sequences(&plan, &Silent).unwrap_err().to_string();
     assert_names(&message, &["disk/out.tmp", "disk is full", "fix: free space"]);
     assert_eq!(crate::support::folder_names(&disk.0.path("disk")), Vec::<String>::new());
 }

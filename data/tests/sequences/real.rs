@@ -7,7 +7,7 @@ use genesis_data::dataset::Split;
 use genesis_data::ingest::Silent;
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::ingest::DocumentRule;
-use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest};
+use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest_sequences};
 
 /// A file of the shared data, or nothing and a line that says so.
 fn shared(file: &str) -> Option<PathBuf> {
@@ -28,7 +28,7 @@ fn card(folder: &Folder, file: &str, tokenizer: TokenizerChoice) -> Option<Seque
     plan.keep_duplicates = true;
     plan.overwrite = true;
     let start = std::time::Instant::now();
-    let card = ingest(&plan, &Silent).unwrap().card;
+    let card = ingest_sequences(&plan, &Silent).unwrap().card;
     let megabytes = card.splits.train.source_bytes as f64 / 1e6;
     println!("{file}: {:.1} MB of text/s", megabytes / start.elapsed().as_secs_f64());
     Some(card)
@@ -95,7 +95,7 @@ fn bpe_learned_from_shakespeare_shortens_it_and_loses_nothing() {
     let mut plan = SequencesIngest::new(vec![path.clone()], tokenizer, folder.path("out"));
     plan.validation_fraction = 0.0;
     plan.documents = DocumentRule::File;
-    let card = ingest(&plan, &Silent).unwrap().card;
+    let card = ingest_sequences(&plan, &Silent).unwrap().card;
     assert_eq!(card.tokenizer.vocab_size, 1024);
     assert!(card.splits.train.tokens < 1_115_394 / 2, "{}", card.splits.train.tokens);
     assert!(

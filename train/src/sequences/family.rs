@@ -8,7 +8,7 @@ use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::SequencesDataset;
-use genesis_data::sequences::{SequencesIngest, SequencesSummary, ingest};
+use genesis_data::sequences::{SequencesIngest, SequencesSummary, ingest_sequences};
 use genesis_kernels::Kernels;
 use serde_json::Value;
 

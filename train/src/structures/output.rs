@@ -12,9 +12,9 @@ use arrow_array::builder::{
     Float64Builder, ListBuilder, StringBuilder, UInt8Builder, UInt64Builder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
-use genesis_data::structures::elements::symbol;
 use genesis_schema::Frame;
 use genesis_schema::atoms::{Matrix, Vector};
+use genesis_schema::elements::symbol;
 use parquet::arrow::ArrowWriter;
 
 use super::error::StructuresError;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use genesis_data::formats::FormatChoice;
 use genesis_data::ingest::Reject;
-use genesis_data::structures::ingest::{Structure, StructuresFormat};
+use genesis_data::structures::ingest::Structure;
 use genesis_data::structures::neighbor_list;
 use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Kernels;
@@ -24,7 +25,7 @@ pub struct PredictOptions {
     /// Where predictions go: `.parquet` makes a table, anything else extended XYZ.
     pub output: PathBuf,
     /// Format of the inputs.
-    pub format: StructuresFormat,
+    pub format: FormatChoice,
     /// Atoms of one batch at most; changes memory and speed only.
     pub max_atoms: usize,
     /// Head to use for structures that name none.

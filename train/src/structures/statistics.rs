@@ -12,8 +12,8 @@
 use genesis_data::dataset::Split;
 use genesis_data::error::DataError;
 use genesis_data::structures::StructuresDataset;
-use genesis_data::structures::elements::atomic_number;
 use genesis_schema::Frame;
+use genesis_schema::elements::atomic_number;
 
 use super::settings::MaceModel;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use genesis_data::structures::ingest::StructuresFormat;
+use genesis_data::formats::FormatChoice;
 use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Cpu;
 use genesis_train::structures::md::{Ensemble, MdOptions, run as simulate};
@@ -32,7 +32,7 @@ fn options(dir: &Path, output: &str) -> PredictOptions {
     PredictOptions {
         inputs: vec![dir.join("two.xyz")],
         output: dir.join(output),
-        format: StructuresFormat::Guess,
+        format: FormatChoice::Guess,
         max_atoms: 1000,
         head: None,
     }

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::ingest::rejects::Refusal;
+use crate::formats::Refusal;
 
 /// The pairs of a comment line; values are text, still to be understood.
-pub(crate) fn pairs(line: &str) -> Result<BTreeMap<String, String>, Refusal> {
+pub(super) fn pairs(line: &str) -> Result<BTreeMap<String, String>, Refusal> {
     let mut rest = Rest { line, at: 0 };
     let mut pairs = BTreeMap::new();
     loop {
@@ -41,7 +41,7 @@ pub(crate) fn numbers(value: &str) -> Option<Vec<f64>> {
 }
 
 /// Truth values: `T`, `True`, `1` and their opposites.
-pub(crate) fn truths(value: &str) -> Option<Vec<bool>> {
+pub(super) fn truths(value: &str) -> Option<Vec<bool>> {
     let truth = |word: &str| match word.to_ascii_lowercase().as_str() {
         "t" | "true" | "1" => Some(true),
         "f" | "false" | "0" => Some(false),

@@ -3,9 +3,34 @@
 //! `scan` finds where structures begin and end, in order; `comment` and `parse` take one structure
 //! apart, in parallel. Source of the grammar: github.com/libAtoms/extxyz, README.
 
-pub(crate) mod comment;
+pub(super) mod comment;
 mod parse;
 mod scan;
 
-pub(crate) use parse::parse;
-pub(crate) use scan::{FrameText, Scanned, Scanner};
+use super::{Format, Opened, Reader, Record, Unparsed, open_lines};
+use crate::error::Result;
+use parse::parse;
+use scan::{Scanned, Scanner};
+
+pub(super) static FORMAT: Format = Format {
+    name: "extxyz",
+    about: "Extended XYZ",
+    extensions: &["xyz", "extxyz"],
+    takes: &[],
+    documents: None,
+    structures: Some(|path, options| {
+        let (lines, tally) = open_lines(path, options)?;
+        Ok(Opened::new(Scanner::new(lines), tally))
+    }),
+};
+
+impl Reader<Unparsed> for Scanner {
+    fn next_record(&mut self) -> Result<Option<Record<Unparsed>>> {
+        let Some(Scanned { line, text }) = self.next()? else { return Ok(None) };
+        let content = text.map(|text| {
+            let bytes = text.comment.len() + text.body.len();
+            Unparsed::new(bytes, move || parse(&text, line))
+        });
+        Ok(Some(Record { line, content }))
+    }
+}

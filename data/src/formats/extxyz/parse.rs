@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use genesis_schema::atoms::{Matrix, Vector};
+use genesis_schema::elements::atomic_number;
 
 use super::comment;
 use super::scan::FrameText;
+use crate::formats::Refusal;
 use crate::formats::not_utf8;
 use crate::formats::raw_frame::{RawFrame, Value};
-use crate::ingest::rejects::Refusal;
-use crate::structures::elements::atomic_number;
 
 /// What an xyz file without `Properties` holds.
 const PLAIN: &str = "species:S:1:pos:R:3";
@@ -17,7 +17,7 @@ const PLAIN: &str = "species:S:1:pos:R:3";
 const SPECIES: [&str; 3] = ["species", "element", "elements"];
 
 /// Understands the lines of a structure whose count stands on line `line`.
-pub(crate) fn parse(text: &FrameText, line: u64) -> Result<RawFrame, Refusal> {
+pub(super) fn parse(text: &FrameText, line: u64) -> Result<RawFrame, Refusal> {
     let head = std::str::from_utf8(&text.comment).map_err(|e| not_utf8(&e))?;
     let body = std::str::from_utf8(&text.body).map_err(|e| not_utf8(&e))?;
     let mut pairs = comment::pairs(head)?;

@@ -5,25 +5,25 @@
 //! goes on with the next structure.
 
 use crate::error::Result;
+use crate::formats::Refusal;
 use crate::formats::lines::{Line, Lines};
-use crate::ingest::rejects::Refusal;
 
 /// The lines of one structure, not yet understood.
 #[derive(Debug)]
-pub(crate) struct Scanned {
+pub(super) struct Scanned {
     /// Line of the count, from 1.
-    pub(crate) line: u64,
-    pub(crate) text: std::result::Result<FrameText, Refusal>,
+    pub(super) line: u64,
+    pub(super) text: std::result::Result<FrameText, Refusal>,
 }
 
 /// Bytes of the comment line, and of the lines of atoms.
 #[derive(Debug, Default)]
-pub(crate) struct FrameText {
-    pub(crate) comment: Vec<u8>,
-    pub(crate) body: Vec<u8>,
+pub(super) struct FrameText {
+    pub(super) comment: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
-pub(crate) struct Scanner {
+pub(super) struct Scanner {
     lines: Lines,
     buffer: Vec<u8>,
     /// The buffer holds a line that was looked at and not used.
@@ -32,12 +32,12 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    pub(crate) fn new(lines: Lines) -> Self {
+    pub(super) fn new(lines: Lines) -> Self {
         Self { lines, buffer: Vec::new(), held: false, ended: false }
     }
 
     /// The next structure; `None` at the end of the file.
-    pub(crate) fn next(&mut self) -> Result<Option<Scanned>> {
+    pub(super) fn next(&mut self) -> Result<Option<Scanned>> {
         while self.advance()? && words(&self.buffer) == 0 {
             self.held = false;
         }

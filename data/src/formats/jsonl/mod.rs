@@ -1,30 +1,44 @@
-//! JSON lines: one object a line, the text under a field name.
+//! JSON lines: one object a line, a document under a field name or a whole structure.
 
-pub(crate) mod structure;
+mod structure;
 
 use serde_json::Value;
 
+use super::lines::{Line, Lines};
+use super::{Format, Opened, Reader, Record, Refusal, Text, not_utf8, open_lines};
 use crate::error::Result;
-use crate::formats::lines::{Line, Lines};
-use crate::formats::{Record, RecordReader};
-use crate::ingest::rejects::Refusal;
+
+pub(super) static FORMAT: Format = Format {
+    name: "jsonl",
+    about: "One JSON object a line",
+    extensions: &["jsonl", "ndjson"],
+    takes: &["column"],
+    documents: Some(|path, options| {
+        let (lines, tally) = open_lines(path, options)?;
+        Ok(Opened::new(JsonlReader::new(lines, options.column), tally))
+    }),
+    structures: Some(|path, options| {
+        let (lines, tally) = open_lines(path, options)?;
+        Ok(Opened::new(structure::Structures::new(lines), tally))
+    }),
+};
 
 const DEFAULT_FIELD: &str = "text";
 
-pub(crate) struct JsonlReader {
+struct JsonlReader {
     lines: Lines,
     field: String,
     buffer: Vec<u8>,
 }
 
 impl JsonlReader {
-    pub(crate) fn new(lines: Lines, field: Option<&str>) -> Self {
+    fn new(lines: Lines, field: Option<&str>) -> Self {
         Self { lines, field: field.unwrap_or(DEFAULT_FIELD).to_owned(), buffer: Vec::new() }
     }
 
-    fn text(&self) -> Result<Vec<u8>, Refusal> {
+    fn text(&self) -> Result<Text, Refusal> {
         if let Err(e) = std::str::from_utf8(&self.buffer) {
-            return Err(crate::formats::not_utf8(&e));
+            return Err(not_utf8(&e));
         }
         let mut object: Value = serde_json::from_slice(&self.buffer)
             .map_err(|e| Refusal::new("not_json", format!("not JSON: {e}")))?;
@@ -42,16 +56,16 @@ impl JsonlReader {
     }
 }
 
-impl RecordReader for JsonlReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Text> for JsonlReader {
+    fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         loop {
-            let text = match self.lines.next(&mut self.buffer)? {
+            let content = match self.lines.next(&mut self.buffer)? {
                 Line::End => return Ok(None),
                 Line::TooLong(bytes) => Err(Refusal::too_long(bytes, self.lines.limit())),
                 Line::Text if self.buffer.trim_ascii().is_empty() => continue,
                 Line::Text => self.text(),
             };
-            return Ok(Some(Record { line: self.lines.line(), text }));
+            return Ok(Some(Record { line: self.lines.line(), content }));
         }
     }
 }

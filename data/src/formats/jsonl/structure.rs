@@ -10,36 +10,38 @@ use crate::error::Result;
 use crate::formats::lines::{Line, Lines};
 use crate::formats::named_lists::{Cell, assemble};
 use crate::formats::raw_frame::RawFrame;
-use crate::ingest::rejects::Refusal;
-use crate::structures::ingest::read::{Raw, Record, StructuresReader};
+use crate::formats::{Reader, Record, Refusal, Unparsed};
 
-pub(crate) struct JsonlReader {
+pub(super) struct Structures {
     lines: Lines,
     buffer: Vec<u8>,
 }
 
-impl JsonlReader {
-    pub(crate) fn new(lines: Lines) -> Self {
+impl Structures {
+    pub(super) fn new(lines: Lines) -> Self {
         Self { lines, buffer: Vec::new() }
     }
 }
 
-impl StructuresReader for JsonlReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Unparsed> for Structures {
+    fn next_record(&mut self) -> Result<Option<Record<Unparsed>>> {
         loop {
-            let raw = match self.lines.next(&mut self.buffer)? {
+            let content = match self.lines.next(&mut self.buffer)? {
                 Line::End => return Ok(None),
                 Line::TooLong(bytes) => Err(Refusal::too_long(bytes, self.lines.limit())),
                 Line::Text if self.buffer.trim_ascii().is_empty() => continue,
-                Line::Text => Ok(Raw::Json(self.buffer.clone())),
+                Line::Text => {
+                    let line = self.buffer.clone();
+                    Ok(Unparsed::new(line.len(), move || parse(&line)))
+                }
             };
-            return Ok(Some(Record { line: self.lines.line(), raw }));
+            return Ok(Some(Record { line: self.lines.line(), content }));
         }
     }
 }
 
 /// The structure of one line.
-pub(crate) fn parse(line: &[u8]) -> Result<RawFrame, Refusal> {
+fn parse(line: &[u8]) -> Result<RawFrame, Refusal> {
     let object: BTreeMap<String, Json> = serde_json::from_slice(line)
         .map_err(|e| Refusal::new("not_json", format!("not a JSON object: {e}")))?;
     let mut cells = BTreeMap::new();

@@ -22,14 +22,21 @@ use std::sync::Arc;
 use genesis_schema::atoms::Vector;
 use zip::ZipArchive;
 
+use super::named_lists::{element, vectors};
+use super::raw_frame::{RawFrame, Value};
+use super::{Format, Opened, ReadOptions, Reader, Record, Refusal, Tally, Unparsed};
 use crate::error::{DataError, Result};
 use crate::files::sha256_of_file;
-use crate::formats::Tally;
-use crate::formats::named_lists::{element, vectors};
-use crate::formats::raw_frame::{RawFrame, Value};
-use crate::ingest::rejects::Refusal;
-use crate::structures::ingest::read::{Opened, Raw, Record, StructuresReader};
 use npy::{Array, read_array};
+
+pub(super) static FORMAT: Format = Format {
+    name: "npz",
+    about: "Arrays of one molecule in many geometries, as in rMD17",
+    extensions: &["npz"],
+    takes: &[],
+    documents: None,
+    structures: Some(open),
+};
 
 /// Largest array that is unpacked, 8 GiB: a zip file may claim any size.
 const MAX_ARRAY_BYTES: u64 = 8 << 30;
@@ -47,14 +54,16 @@ struct NpzReader {
     forces: Option<Array>,
     frames: usize,
     next: usize,
+    limit: u64,
 }
 
 /// Reads the arrays of the file.
-pub(crate) fn open(path: &Path) -> Result<Opened> {
+fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Unparsed>> {
     let (bytes, digest) = sha256_of_file(path, |_| ())?;
     let mut arrays = arrays(path).map_err(|problem| broken(path, problem))?;
-    let reader = NpzReader::new(&mut arrays).map_err(|problem| broken(path, problem))?;
-    Ok(Opened { reader: Box::new(reader), tally: Arc::new(Tally::known(bytes, digest)) })
+    let reader = NpzReader::new(&mut arrays, options.max_record_bytes)
+        .map_err(|problem| broken(path, problem))?;
+    Ok(Opened::new(reader, Arc::new(Tally::known(bytes, digest))))
 }
 
 fn broken(path: &Path, problem: String) -> DataError {
@@ -95,7 +104,10 @@ fn arrays(path: &Path) -> std::result::Result<BTreeMap<&'static str, Array>, Str
 }
 
 impl NpzReader {
-    fn new(arrays: &mut BTreeMap<&'static str, Array>) -> std::result::Result<Self, String> {
+    fn new(
+        arrays: &mut BTreeMap<&'static str, Array>,
+        limit: u64,
+    ) -> std::result::Result<Self, String> {
         let numbers = arrays.remove("atomic numbers").ok_or("it has no array `nuclear_charges`")?;
         let positions = arrays.remove("positions").ok_or("it has no array `coords`")?;
         let elements: Option<Vec<u8>> = numbers.values.iter().map(|&z| element(z)).collect();
@@ -122,7 +134,7 @@ impl NpzReader {
         {
             return Err(format!("forces have shape {:?}, not {:?}", forces.shape, positions.shape));
         }
-        Ok(Self { atomic_numbers, positions, energies, forces, frames, next: 0 })
+        Ok(Self { atomic_numbers, positions, energies, forces, frames, next: 0, limit })
     }
 
     fn rows(&self, array: &Array) -> Vec<Vector> {
@@ -132,8 +144,8 @@ impl NpzReader {
     }
 }
 
-impl StructuresReader for NpzReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Unparsed> for NpzReader {
+    fn next_record(&mut self) -> Result<Option<Record<Unparsed>>> {
         if self.next >= self.frames {
             return Ok(None);
         }
@@ -150,11 +162,11 @@ impl StructuresReader for NpzReader {
             frame.vectors.insert("forces".to_owned(), self.rows(forces));
         }
         self.next += 1;
-        let raw = if frame.positions.is_empty() {
+        let content = if frame.positions.is_empty() {
             Err(Refusal::new("no_atoms", "the structure has no atoms"))
         } else {
-            Ok(Raw::Frame(Box::new(frame)))
+            Unparsed::of_frame(frame, self.limit)
         };
-        Ok(Some(Record { line: self.next as u64, raw }))
+        Ok(Some(Record { line: self.next as u64, content }))
     }
 }

@@ -1,6 +1,6 @@
-//! Parquet: one string column, read batch by batch; no other column is decoded.
+//! Parquet, read batch by batch: one string column of which no other is decoded, or structures.
 
-pub(crate) mod structure;
+mod structure;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,19 @@ use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::table_columns::choose_column;
+use super::{Format, Opened, ReadOptions, Reader, Record, Refusal, Tally, Text};
 use crate::error::{DataError, Result};
 use crate::files::sha256_of_file;
-use crate::formats::{Opened, Record, RecordReader, Tally, choose_column};
-use crate::ingest::rejects::Refusal;
-use crate::sequences::SequencesIngest;
+
+pub(super) static FORMAT: Format = Format {
+    name: "parquet",
+    about: "Apache Parquet",
+    extensions: &["parquet", "pq"],
+    takes: &["column"],
+    documents: Some(open),
+    structures: Some(structure::open),
+};
 
 const BATCH_ROWS: usize = 1024;
 
@@ -31,7 +39,7 @@ struct ParquetReader {
 }
 
 /// Opens the file; its digest is taken in a pass of its own, as Parquet is not read in order.
-pub(crate) fn open(path: &Path, plan: &SequencesIngest) -> Result<Opened> {
+fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
     let (bytes, digest) = sha256_of_file(path, |_| ())?;
     let file = File::open(path).map_err(DataError::io("open", path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
@@ -39,8 +47,7 @@ pub(crate) fn open(path: &Path, plan: &SequencesIngest) -> Result<Opened> {
     let fields = builder.schema().fields();
     let strings: Vec<String> =
         fields.iter().filter(|f| is_string(f.data_type())).map(|f| f.name().clone()).collect();
-    let chosen =
-        &strings[choose_column(&path.display().to_string(), &strings, plan.column.as_deref())?];
+    let chosen = &strings[choose_column(&path.display().to_string(), &strings, options.column)?];
     let root = fields.iter().position(|f| f.name() == chosen).expect("chosen among these");
     let mask = ProjectionMask::roots(builder.parquet_schema(), [root]);
     let batches = builder
@@ -54,9 +61,9 @@ pub(crate) fn open(path: &Path, plan: &SequencesIngest) -> Result<Opened> {
         column: None,
         next: 0,
         row: 0,
-        limit: plan.max_record_bytes,
+        limit: options.max_record_bytes,
     };
-    Ok(Opened { reader: Box::new(reader), tally: Arc::new(Tally::known(bytes, digest)) })
+    Ok(Opened::new(reader, Arc::new(Tally::known(bytes, digest))))
 }
 
 fn is_string(kind: &DataType) -> bool {
@@ -84,8 +91,8 @@ fn value(column: &ArrayRef, row: usize) -> Option<&str> {
     })
 }
 
-impl RecordReader for ParquetReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Text> for ParquetReader {
+    fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         while self.column.as_ref().is_none_or(|column| self.next >= column.len()) {
             let Some(batch) = self.batches.next() else { return Ok(None) };
             let place = format!(" after row {}", self.row);
@@ -94,7 +101,7 @@ impl RecordReader for ParquetReader {
             self.next = 0;
         }
         let column = self.column.as_ref().expect("the loop filled it");
-        let text = match value(column, self.next) {
+        let content = match value(column, self.next) {
             None => Err(Refusal::new("null", "the value is null")),
             Some(text) if text.len() as u64 > self.limit => {
                 Err(Refusal::too_long(text.len() as u64, self.limit))
@@ -103,6 +110,6 @@ impl RecordReader for ParquetReader {
         };
         self.next += 1;
         self.row += 1;
-        Ok(Some(Record { line: self.row, text }))
+        Ok(Some(Record { line: self.row, content }))
     }
 }

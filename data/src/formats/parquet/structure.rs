@@ -1,4 +1,4 @@
-//! Parquet: one structure a row, list columns with the names of `columns`.
+//! Parquet: one structure a row, list columns with the names of `named_lists`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,13 +11,12 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::broken;
 use crate::error::{DataError, Result};
 use crate::files::sha256_of_file;
-use crate::formats::Tally;
 use crate::formats::named_lists::{Cell, assemble};
 use crate::formats::raw_frame::RawFrame;
-use crate::ingest::rejects::Refusal;
-use crate::structures::ingest::read::{Opened, Raw, Record, StructuresReader};
+use crate::formats::{Opened, ReadOptions, Reader, Record, Refusal, Tally, Unparsed};
 
 const BATCH_ROWS: usize = 256;
 
@@ -28,31 +27,24 @@ struct ParquetReader {
     /// Next row of the batch, and rows of the file given out so far.
     next: usize,
     row: u64,
+    limit: u64,
 }
 
 /// Opens the file; its digest is taken in a pass of its own, as Parquet is not read in order.
-pub(crate) fn open(path: &Path) -> Result<Opened> {
+pub(super) fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Unparsed>> {
     let (bytes, digest) = sha256_of_file(path, |_| ())?;
     let file = File::open(path).map_err(DataError::io("open", path))?;
     let batches = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
         .map_err(|e| broken(path, "", &e.to_string()))?;
     let path = path.to_path_buf();
-    let reader = ParquetReader { path, batches, batch: None, next: 0, row: 0 };
-    Ok(Opened { reader: Box::new(reader), tally: Arc::new(Tally::known(bytes, digest)) })
+    let limit = options.max_record_bytes;
+    let reader = ParquetReader { path, batches, batch: None, next: 0, row: 0, limit };
+    Ok(Opened::new(reader, Arc::new(Tally::known(bytes, digest))))
 }
 
-fn broken(path: &Path, place: &str, problem: &str) -> DataError {
-    DataError::Input {
-        path: path.to_path_buf(),
-        place: place.to_owned(),
-        problem: format!("not readable as Parquet: {problem}"),
-        fix: "check the file, or state its true format".to_owned(),
-    }
-}
-
-impl StructuresReader for ParquetReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Unparsed> for ParquetReader {
+    fn next_record(&mut self) -> Result<Option<Record<Unparsed>>> {
         while self.batch.as_ref().is_none_or(|batch| self.next >= batch.num_rows()) {
             let Some(batch) = self.batches.next() else { return Ok(None) };
             let place = format!(" after row {}", self.row);
@@ -60,10 +52,11 @@ impl StructuresReader for ParquetReader {
             self.next = 0;
         }
         let batch = self.batch.as_ref().expect("the loop filled it");
-        let raw = frame(batch, self.next).map(|frame| Raw::Frame(Box::new(frame)));
+        let frame = frame(batch, self.next);
+        let content = frame.and_then(|frame| Unparsed::of_frame(frame, self.limit));
         self.next += 1;
         self.row += 1;
-        Ok(Some(Record { line: self.row, raw }))
+        Ok(Some(Record { line: self.row, content }))
     }
 }
 

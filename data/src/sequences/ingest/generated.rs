@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::formats::{Opened, Record, RecordReader, Tally};
+use crate::formats::{Opened, Reader, Record, Tally, Text};
 use crate::sequences::GenerateSequences;
 
 struct GeneratedReader {
@@ -12,18 +12,18 @@ struct GeneratedReader {
     tally: Arc<Tally>,
 }
 
-pub(crate) fn open(generate: GenerateSequences) -> Opened {
+pub(super) fn open(generate: GenerateSequences) -> Opened<Text> {
     let tally = Arc::new(Tally::default());
     let reader = GeneratedReader { generate, next: 0, tally: Arc::clone(&tally) };
     Opened { reader: Box::new(reader), tally }
 }
 
-impl RecordReader for GeneratedReader {
-    fn next_record(&mut self) -> Result<Option<Record>> {
+impl Reader<Text> for GeneratedReader {
+    fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         let Some(text) = self.generate.record(self.next) else { return Ok(None) };
         self.next += 1;
         self.tally.add(text.as_bytes());
         self.tally.add(b"\n");
-        Ok(Some(Record { line: self.next, text: Ok(text.into_bytes()) }))
+        Ok(Some(Record { line: self.next, content: Ok(text.into_bytes()) }))
     }
 }

@@ -1,84 +1,101 @@
-//! From raw files to a dataset folder, in one streaming pass and bounded memory.
+//! From raw files to a dataset of tokens, in one streaming pass and bounded memory.
 //!
-//! Read in this order: [`SequencesIngest`] (what is asked for), `pipeline` (records to documents, in
-//! parallel, in order), `sink` (documents to shards).
-//! The same inputs and options give the same bytes, whatever the number of threads: records are
-//! read in order, encoded in bounded chunks, and written in order.
+//! Read in this order: [`SequencesIngest`] (what is asked for), `vocabulary` (the tokenizer),
+//! `document` (records to documents), `sink` (documents to shards).
+//! The same inputs and options give the same bytes, whatever the number of threads.
 //!
-//! Memory: two chunks of text and their tokens, and 16 bytes (32 with the table's slack) for
+//! Memory: three pieces of text and their tokens, and 16 bytes (32 with the table's slack) for
 //! every document, by which exact duplicates are found; `keep_duplicates` does without those.
 
-pub(crate) mod generated;
-mod pipeline;
+mod document;
+mod generated;
 mod plan;
 mod sink;
 mod vocabulary;
 
 use std::path::Path;
 
-use crate::ingest::output::{self, TemporaryFolder};
-use crate::ingest::{IngestError, Progress, REJECTS_FILE, Reject, inputs};
+use crate::dataset::Split;
+use crate::error::Result;
+pub use crate::formats::{DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice};
+use crate::formats::{Format, Opened, ReadOptions, Text, Wanted};
+use crate::ingest::inputs::{self, Source, check_format, check_taken};
+use crate::ingest::pipeline::{self, Records};
+use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, REJECTS_FILE, Request};
 use crate::sequences::SequencesCard;
-use pipeline::ChunkReader;
-pub use plan::{
-    DEFAULT_MAX_RECORD_BYTES, DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice, SequencesIngest,
-    TokenizerChoice,
-};
+pub use plan::{SequencesIngest, TokenizerChoice};
 use sink::Sink;
 
-/// What an ingest did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SequencesSummary {
-    /// The card of the dataset, as it lies in the output folder.
-    pub card: SequencesCard,
-    /// SHA-256 of the card: the identity of the dataset.
-    pub digest: String,
-    /// The output folder held this very dataset already and was left as it was.
-    pub unchanged: bool,
-    /// The first rejected records.
-    pub rejected: Vec<Reject>,
-    /// Remarks that a user should see, such as an empty validation split.
-    pub notes: Vec<String>,
-}
+const WANTED: Wanted = ("documents", Format::holds_documents);
+
+/// What an ingest of documents did.
+pub type SequencesSummary = IngestSummary<SequencesCard>;
 
 /// Reads the inputs of `plan` and writes its dataset folder.
 ///
 /// # Errors
 /// [`IngestError`]; the output folder is then as it was before, and no temporary folder remains.
-pub fn ingest(
+pub fn ingest_sequences(
     plan: &SequencesIngest,
     progress: &dyn Progress,
 ) -> Result<SequencesSummary, IngestError> {
     plan.check()?;
-    let pool = plan.thread_pool()?;
-    pool.install(|| ingest_here(plan, progress))
+    let sources = sources(plan)?;
+    let request = Request {
+        output: &plan.output,
+        overwrite: plan.overwrite,
+        threads: plan.threads,
+        sources: &sources,
+        options: plan.recorded_options()?,
+    };
+    ingest::make(&request, |root| fill(root, plan, &sources, progress), SequencesCard::save)
 }
 
-fn ingest_here(
+fn fill(
+    root: &Path,
     plan: &SequencesIngest,
+    sources: &[Source],
     progress: &dyn Progress,
-) -> Result<SequencesSummary, IngestError> {
-    let sources = inputs::sources(plan)?;
-    let existing = output::look(&output::Request {
-        path: &plan.output,
-        overwrite: plan.overwrite,
-        input_bytes: plan.generate.is_none().then(|| inputs::total_bytes(&sources)),
-        options: plan.recorded_options()?,
-    })?;
-    let temporary = TemporaryFolder::create(&plan.output)?;
-    let tokenizer = vocabulary::tokenizer(plan, &sources, progress)?;
-    tokenizer.save(temporary.path())?;
-
-    progress.phase("ingest", inputs::total_bytes(&sources));
-    let mut reader = ChunkReader::new(&sources, plan);
-    let mut sink = Sink::create(temporary.path(), plan, &sources, &tokenizer)?;
-    pipeline::run(&mut reader, &tokenizer, plan, &mut sink, progress)?;
-
-    let (card, rejected) = sink.finish(reader.into_cards(), plan, &sources)?;
-    let digest = card.save(temporary.path())?;
+) -> Result<Filled<SequencesCard>, IngestError> {
+    let open = |source: &Source| open(source, plan);
+    let records = Records { sources, open: &open, per_piece: 1 << 14, noun: "records" };
+    let tokenizer = vocabulary::tokenizer(plan, &records, progress)?;
+    tokenizer.save(root)?;
+    progress.phase("ingest", inputs::total_bytes(sources));
+    let mut sink = Sink::create(root, plan, sources, &tokenizer)?;
+    let understand = |placed: pipeline::Placed<Text>| {
+        let text = placed.record.content?;
+        document::document(&text, &tokenizer, plan.validation_fraction)
+    };
+    let cards = pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
+    let (card, rejected) = sink.finish(cards)?;
     let notes = notes(&card, plan);
-    let unchanged = temporary.settle(&existing, &digest, plan.overwrite)?;
-    Ok(SequencesSummary { card, digest, unchanged, rejected, notes })
+    Ok(Filled { card, rejected, notes })
+}
+
+/// The sources of a plan in reading order; an option that none of them takes is refused.
+fn sources(plan: &SequencesIngest) -> Result<Vec<Source>> {
+    let mut sources = match &plan.generate {
+        Some(generate) => vec![Source::generated(generate.name())],
+        None => Vec::new(),
+    };
+    sources.extend(inputs::files(&plan.inputs, Split::Train, plan.format, WANTED)?);
+    check_format(&sources, plan.format)?;
+    check_taken(&sources, "column", plan.column.is_some())?;
+    check_taken(&sources, "documents", plan.documents != DocumentRule::default())?;
+    Ok(sources)
+}
+
+fn open(source: &Source, plan: &SequencesIngest) -> Result<Opened<Text>> {
+    let options = ReadOptions {
+        documents: plan.documents,
+        column: plan.column.as_deref(),
+        max_record_bytes: plan.max_record_bytes,
+    };
+    match (&plan.generate, source.format.and_then(|format| format.documents)) {
+        (Some(generate), None) => Ok(generated::open(generate.clone())),
+        (_, open) => open.expect("formats of sources hold documents")(&source.path, &options),
+    }
 }
 
 fn notes(card: &SequencesCard, plan: &SequencesIngest) -> Vec<String> {
@@ -98,11 +115,4 @@ fn notes(card: &SequencesCard, plan: &SequencesIngest) -> Vec<String> {
         notes.push(format!("{rejected} records were rejected; {REJECTS_FILE} lists them"));
     }
     notes
-}
-
-/// Whether `path` holds a dataset whose recorded options are those of `plan`: a quick look before
-/// an ingest. The inputs are not compared.
-pub fn is_made_by(plan: &SequencesIngest, path: &Path) -> bool {
-    let Ok((card, _)) = SequencesCard::load(path) else { return false };
-    plan.recorded_options().is_ok_and(|options| options == card.options)
 }

@@ -6,12 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
+use crate::formats::{DocumentRule, FormatChoice};
+use crate::ingest::DEFAULT_MAX_RECORD_BYTES;
 use crate::sequences::GenerateSequences;
-
-/// Longest record that is read into memory, 64 MiB.
-pub const DEFAULT_MAX_RECORD_BYTES: u64 = 64 << 20;
-/// Pieces into which plain text is cut by default: 4 KiB, ended at the next line end.
-pub const DEFAULT_PIECE_BYTES: u64 = 4096;
 
 /// What to read, how, and where the dataset goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +22,7 @@ pub struct SequencesIngest {
     pub generate: Option<GenerateSequences>,
     /// Format of the inputs; guessed from each name by default. gzip is recognised in any.
     #[serde(default)]
+    #[schemars(schema_with = "crate::formats::schema_of_documents")]
     pub format: FormatChoice,
     /// What a document of plain text is.
     #[serde(default)]
@@ -70,50 +68,6 @@ pub struct SequencesIngest {
     /// Handling classification of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classification: Option<String>,
-}
-
-/// How a file is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FormatChoice {
-    /// By the extension of its name.
-    #[default]
-    Guess,
-    /// Plain text.
-    Text,
-    /// One JSON object a line.
-    Jsonl,
-    /// `>` headers and sequences.
-    Fasta,
-    /// Comma-separated values with a header line.
-    Csv,
-    /// Tab-separated values with a header line.
-    Tsv,
-    /// Apache Parquet.
-    Parquet,
-}
-
-/// What a document of plain text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum DocumentRule {
-    /// The whole file.
-    File,
-    /// A line; blank ones are skipped.
-    Line,
-    /// Lines up to a blank one.
-    Paragraph,
-    /// At least `min_bytes` bytes, ended at the next line end; together they are the file.
-    Pieces {
-        /// Bytes after which a piece ends with its line.
-        min_bytes: u64,
-    },
-}
-
-impl Default for DocumentRule {
-    fn default() -> Self {
-        Self::Pieces { min_bytes: DEFAULT_PIECE_BYTES }
-    }
 }
 
 /// What makes tokens of text.
@@ -224,13 +178,6 @@ impl SequencesIngest {
         let first = self.inputs.first().and_then(|path| path.file_name()).unwrap_or_default();
         let first = first.to_string_lossy();
         first.split('.').next().unwrap_or_default().to_owned()
-    }
-
-    pub(crate) fn thread_pool(&self) -> Result<rayon::ThreadPool> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.unwrap_or(0))
-            .build()
-            .map_err(|e| DataError::invalid("threads", e.to_string(), "ask for fewer threads"))
     }
 
     /// The options that shape the dataset; where it lies and how fast it is made do not.

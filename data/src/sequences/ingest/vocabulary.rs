@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::pipeline::{ChunkReader, checked_text};
+use super::document::checked_text;
 use super::{SequencesIngest, TokenizerChoice};
 use crate::error::{DataError, Result};
-use crate::ingest::inputs::{Source, total_bytes};
+use crate::formats::Text;
+use crate::ingest::inputs::total_bytes;
+use crate::ingest::pipeline::{Pieces, Records};
 use crate::ingest::{IngestError, Progress};
 use crate::sequences::tokenize::{Tokenizer, smiles_tokens, train_bpe};
 
@@ -19,7 +21,7 @@ const MAX_BPE_BYTES: usize = 256 << 20;
 
 pub(crate) fn tokenizer(
     plan: &SequencesIngest,
-    sources: &[Source],
+    records: &Records<'_, Text>,
     progress: &dyn Progress,
 ) -> std::result::Result<Tokenizer, IngestError> {
     Ok(match &plan.tokenizer {
@@ -29,20 +31,22 @@ pub(crate) fn tokenizer(
         TokenizerChoice::File(path) if path.is_dir() => Tokenizer::load(path)?,
         TokenizerChoice::File(path) => Tokenizer::from_file(path)?,
         TokenizerChoice::Smiles => {
-            progress.phase("vocabulary", total_bytes(sources));
-            smiles(&mut ChunkReader::new(sources, plan), progress)?
+            progress.phase("vocabulary", total_bytes(records.sources));
+            smiles(&mut Pieces::new(records), progress)?
         }
         TokenizerChoice::TrainBpe { vocab_size } => {
-            progress.phase("train tokenizer", total_bytes(sources).min(MAX_BPE_BYTES as u64));
-            bpe(ChunkReader::new(sources, plan), *vocab_size, progress)?
+            progress
+                .phase("train tokenizer", total_bytes(records.sources).min(MAX_BPE_BYTES as u64));
+            bpe(Pieces::new(records), *vocab_size, progress)?
         }
     })
 }
 
-fn smiles(reader: &mut ChunkReader<'_>, progress: &dyn Progress) -> Result<Tokenizer> {
+fn smiles(reader: &mut Pieces<'_, Text>, progress: &dyn Progress) -> Result<Tokenizer> {
     let mut vocabulary = BTreeSet::new();
-    while let Some(chunk) = reader.next_chunk()? {
-        let texts = chunk.records.par_iter().filter_map(|placed| placed.record.text.as_ref().ok());
+    while let Some(piece) = reader.next_piece()? {
+        let texts =
+            piece.records.par_iter().filter_map(|placed| placed.record.content.as_ref().ok());
         let found = texts.fold(BTreeSet::new, |found, text| add_tokens(found, text)).reduce(
             BTreeSet::new,
             |mut a, b| {
@@ -55,7 +59,7 @@ fn smiles(reader: &mut ChunkReader<'_>, progress: &dyn Progress) -> Result<Token
             let found = format!("the data hold over {MAX_SMILES_TOKENS} different SMILES tokens");
             return Err(DataError::invalid("tokenizer", found, "check that they are SMILES"));
         }
-        progress.advance(chunk.file_bytes, chunk.records.len() as u64);
+        progress.advance(piece.file_bytes, piece.records.len() as u64);
     }
     Ok(Tokenizer::smiles(vocabulary))
 }
@@ -69,7 +73,7 @@ fn add_tokens<'t>(mut vocabulary: BTreeSet<&'t str>, text: &'t [u8]) -> BTreeSet
     vocabulary
 }
 
-fn bpe(reader: ChunkReader<'_>, vocab_size: u32, progress: &dyn Progress) -> Result<Tokenizer> {
+fn bpe(reader: Pieces<'_, Text>, vocab_size: u32, progress: &dyn Progress) -> Result<Tokenizer> {
     let failure = Mutex::new(None);
     let texts =
         Texts { reader, records: Vec::new(), left: MAX_BPE_BYTES, progress, failure: &failure };
@@ -80,9 +84,9 @@ fn bpe(reader: ChunkReader<'_>, vocab_size: u32, progress: &dyn Progress) -> Res
     }
 }
 
-/// Chunks of readable texts; a failure to read ends them and is kept aside.
+/// Pieces of readable texts; a failure to read ends them and is kept aside.
 struct Texts<'r, 'p> {
-    reader: ChunkReader<'p>,
+    reader: Pieces<'p, Text>,
     records: Vec<String>,
     left: usize,
     progress: &'r dyn Progress,
@@ -96,13 +100,13 @@ impl Iterator for Texts<'_, '_> {
         if self.left == 0 {
             return None;
         }
-        let chunk = self.reader.next_chunk().unwrap_or_else(|error| {
+        let piece = self.reader.next_piece().unwrap_or_else(|error| {
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             None
         })?;
-        self.progress.advance(chunk.file_bytes, chunk.records.len() as u64);
-        for placed in &chunk.records {
-            let Ok(bytes) = &placed.record.text else { continue };
+        self.progress.advance(piece.file_bytes, piece.records.len() as u64);
+        for placed in &piece.records {
+            let Ok(bytes) = &placed.record.content else { continue };
             let Ok(text) = checked_text(bytes) else { continue };
             self.left = self.left.saturating_sub(text.len());
             self.records.push(text.to_owned());

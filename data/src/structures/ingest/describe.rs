@@ -18,8 +18,8 @@ use crate::ingest::{REJECTS_FILE, Reject};
 use crate::structures::card::{
     AtomicEnergies, NeighborCard, Range, StructuresCard, StructuresShardCard,
 };
-use crate::structures::elements::symbol;
 use crate::structures::shards::StructuresShardReader;
+use genesis_schema::elements::symbol;
 
 /// Ends the shards, solves for E0s and judges the labels; the card, what was refused, and remarks.
 pub(crate) fn describe(
@@ -32,10 +32,10 @@ pub(crate) fn describe(
     let solved = sink.energies.solve(&plan.atomic_energies, &elements)?;
     let mut warnings = sink.warnings();
     warnings.extend(sink.energies.unused_atoms(&solved, &elements));
-    let Finished { shards, splits, rejects, listed, totals } = sink.finish()?;
+    let Finished { shards, splits, rejects, listed, duplicates, totals } = sink.finish()?;
     let (residual_per_atom, judged) = judge(plan, root, &shards, &solved)?;
     warnings.extend(judged);
-    let notes = notes(&warnings, &totals, &rejects.reasons, &solved);
+    let notes = notes(&warnings, (&totals, duplicates), &rejects.reasons, &solved);
     let files =
         if rejects.listed > 0 { vec![FileCard::measure(root, REJECTS_FILE)?] } else { Vec::new() };
     let mean =
@@ -63,7 +63,7 @@ pub(crate) fn describe(
         label_keys: totals.keys,
         warnings,
         rejects,
-        duplicates_dropped: totals.duplicates,
+        duplicates_dropped: duplicates,
         held_out_seen_in_training: totals.seen_in_training,
         sources,
         options: plan.recorded_options()?,
@@ -127,7 +127,7 @@ fn split_rule(plan: &StructuresIngest) -> String {
 
 fn notes(
     warnings: &[String],
-    totals: &Totals,
+    (totals, duplicates): (&Totals, u64),
     reasons: &BTreeMap<String, u64>,
     solved: &Solved,
 ) -> Vec<String> {
@@ -139,8 +139,8 @@ fn notes(
         ),
         source => format!("E0s are by {}", source.replace('_', " ")),
     });
-    if totals.duplicates > 0 {
-        notes.push(format!("{} exact duplicates were dropped", totals.duplicates));
+    if duplicates > 0 {
+        notes.push(format!("{duplicates} exact duplicates were dropped"));
     }
     let rejected: u64 = reasons.values().sum();
     if rejected > 0 {

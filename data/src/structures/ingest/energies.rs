@@ -11,7 +11,7 @@ use genesis_schema::Frame;
 
 use super::plan::AtomicEnergiesChoice;
 use crate::error::{DataError, Result};
-use crate::structures::elements::{atomic_number, symbol};
+use genesis_schema::elements::{atomic_number, symbol};
 
 /// Eigenvalues of the scaled equations below this are taken for zero: far above the rounding of
 /// sums over any number of structures, far below what two different formulas give.

@@ -11,11 +11,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::plan::{LabelKeys, StructuresIngest};
 use super::units::Units;
+use crate::formats::Refusal;
 use crate::formats::raw_frame::{RawFrame, Value};
-use crate::ingest::rejects::Refusal;
-use crate::structures::elements::symbol;
 use crate::structures::geometry::{add_scaled, determinant, dot, scaled, subtract, translation};
 use crate::structures::neighbors::neighbor_list;
+use genesis_schema::elements::symbol;
 
 /// Atoms closer than this are one atom written twice, or a unit mistaken: the shortest bond there
 /// is, of H2, has 0.74 Å.

@@ -1,63 +1,45 @@
 //! From raw files of structures to a dataset folder, in one streaming pass and bounded memory.
 //!
-//! Read in this order: [`StructuresIngest`] (what is asked for), `sources` (which files), `read` (files to
-//! records; `extxyz`, `npz`, `jsonl`, `parquet`), `interpret` (records to structures with labels
-//! in eV and Å), `pipeline` (in parallel, in order), `sink` (structures to shards), `energies`
-//! (E0s) and `plausible` (are these the units that were declared?).
+//! Read in this order: [`StructuresIngest`] (what is asked for), `interpret` (records to structures
+//! with labels in eV and Å), `division` (what is held out), `sink` (structures to shards),
+//! `energies` (E0s), `plausible` (are these the units that were declared?), `describe` (the card).
 //! The same inputs and options give the same bytes, whatever the number of threads.
 //!
 //! Memory: three pieces of text and their structures, a table of the hashes of structures (16
 //! bytes each, twice), and for a validation set by count 24 bytes a structure in a first pass.
 
 mod describe;
+mod division;
 mod energies;
+mod generated;
 mod interpret;
-mod pipeline;
 mod plan;
 mod plausible;
-pub(crate) mod read;
 mod read_structures;
 mod sink;
-mod sources;
 mod statistics;
 pub mod units;
 
-use std::collections::HashSet;
-
-use genesis_schema::Seeds;
+use std::path::{Path, PathBuf};
 
 use crate::dataset::Split;
-use crate::error::{DataError, Result};
-use crate::ingest::output::{self, TemporaryFolder};
-use crate::ingest::{IngestError, Progress, Reject};
-use crate::structures::card::StructuresCard;
-use describe::describe;
-use pipeline::Done;
-pub use plan::{
-    AtomicEnergiesChoice, Label, LabelKeys, StructuresFormat, StructuresIngest, ValidationChoice,
-};
+use crate::error::Result;
+pub use crate::formats::FormatChoice;
+use crate::formats::{DocumentRule, Format, Opened, ReadOptions, Refusal, Unparsed, Wanted};
+use crate::ingest::inputs::{self, Source, check_format};
+use crate::ingest::pipeline::{self, Placed, Records};
+use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request};
+use crate::structures::StructuresCard;
+use interpret::{Accepted, interpret};
+pub use plan::{AtomicEnergiesChoice, Label, LabelKeys, StructuresIngest, ValidationChoice};
 pub use read_structures::{Structure, read_structures};
-use sink::{Division, Sink};
-use sources::StructuresSource;
+use sink::Sink;
 pub use units::{EnergyUnit, LengthUnit, StressSign, StressUnit, Units};
 
-/// Rejects that an error message shows.
-const SHOWN: usize = 3;
+const WANTED: Wanted = ("structures", Format::holds_structures);
 
-/// What an ingest did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StructuresSummary {
-    /// The card of the dataset, as it lies in the output folder.
-    pub card: StructuresCard,
-    /// SHA-256 of the card: the identity of the dataset.
-    pub digest: String,
-    /// The output folder held this very dataset already and was left as it was.
-    pub unchanged: bool,
-    /// The first rejected records.
-    pub rejected: Vec<Reject>,
-    /// Remarks that a user should see: the warnings of the card, and counts.
-    pub notes: Vec<String>,
-}
+/// What an ingest of structures did.
+pub type StructuresSummary = IngestSummary<StructuresCard>;
 
 /// Reads the inputs of `plan` and writes its dataset folder.
 ///
@@ -68,85 +50,74 @@ pub fn ingest_structures(
     progress: &dyn Progress,
 ) -> Result<StructuresSummary, IngestError> {
     plan.check()?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|e| DataError::invalid("threads", e.to_string(), "ask for fewer"))?;
-    pool.install(|| ingest_here(plan, progress))
-}
-
-fn ingest_here(
-    plan: &StructuresIngest,
-    progress: &dyn Progress,
-) -> Result<StructuresSummary, IngestError> {
-    let sources = sources::sources(plan)?;
-    let input_bytes = sources.iter().map(|source| source.bytes).sum();
-    let existing = output::look(&output::Request {
-        path: &plan.output,
+    let sources = sources(plan)?;
+    let request = Request {
+        output: &plan.output,
         overwrite: plan.overwrite,
-        input_bytes: plan.generate.is_none().then_some(input_bytes),
+        threads: plan.threads,
+        sources: &sources,
         options: plan.recorded_options()?,
-    })?;
-    let temporary = TemporaryFolder::create(&plan.output)?;
-    let division = division(plan, &sources, progress)?;
-    progress.phase("ingest", input_bytes);
-    let mut sink = Sink::create(temporary.path(), plan, &sources, division);
-    let mut store = |piece| sink.store(piece);
-    let cards = pipeline::run(&sources, plan, progress, &mut store)?;
-    check(&sink, plan)?;
-    let (card, rejected, notes) = describe(plan, temporary.path(), sink, cards)?;
-    let digest = card.save(temporary.path())?;
-    let unchanged = temporary.settle(&existing, &digest, plan.overwrite)?;
-    Ok(StructuresSummary { card, digest, unchanged, rejected, notes })
+    };
+    ingest::make(&request, |root| fill(root, plan, &sources, progress), StructuresCard::save)
 }
 
-/// How the inputs are divided; a count takes a pass of its own.
-fn division(
+fn fill(
+    root: &Path,
     plan: &StructuresIngest,
-    sources: &[StructuresSource],
+    sources: &[Source],
     progress: &dyn Progress,
-) -> Result<Division> {
-    let (frames, seed) = match plan.validation {
-        ValidationChoice::Fraction { fraction } => return Ok(Division::Fraction(fraction)),
-        ValidationChoice::Files { .. } => return Ok(Division::Nothing),
-        ValidationChoice::Count { frames, seed } => (frames, seed),
-    };
-    progress.phase("choose validation", sources.iter().map(|source| source.bytes).sum());
-    let stream = Seeds::new(seed).stream("ingest/validation");
-    let mut seen = HashSet::new();
-    let mut drawn: Vec<(u64, u64)> = Vec::new();
-    let mut draw = |piece: Vec<Done>| {
-        for done in piece {
-            let Ok(accepted) = done.outcome else { continue };
-            let input = sources[done.source].split == Split::Train && !accepted.isolated;
-            if input && (plan.keep_duplicates || seen.insert(accepted.identity)) {
-                drawn.push((stream.word(done.number, 0), done.number));
-            }
-        }
-        Ok(())
-    };
-    pipeline::run(sources, plan, progress, &mut draw)?;
-    if frames >= drawn.len() as u64 {
-        return Err(DataError::invalid(
-            "validation.frames",
-            format!("{frames} of {} structures would be held out", drawn.len()),
-            "leave some to train on",
-        ));
-    }
-    drawn.sort_unstable();
-    let held_out = usize::try_from(frames).expect("fewer than there are");
-    Ok(Division::Numbers(drawn[..held_out].iter().map(|&(_, number)| number).collect()))
+) -> Result<Filled<StructuresCard>, IngestError> {
+    let open = |source: &Source| open(source, plan);
+    let records = records(sources, &open);
+    let division = division::of(plan, &records, progress)?;
+    progress.phase("ingest", inputs::total_bytes(sources));
+    let mut sink = Sink::create(root, plan, sources, division);
+    let understand = |placed| understand(placed, plan);
+    let cards = pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
+    sink.check()?;
+    let (card, rejected, notes) = describe::describe(plan, root, sink, cards)?;
+    Ok(Filled { card, rejected, notes })
 }
 
-/// Refuses a dataset made of rejects, without labels, or without anything to train on.
-fn check(sink: &Sink<'_>, plan: &StructuresIngest) -> Result<(), IngestError> {
-    let (rejected, total) = (sink.rejects.total(), sink.totals.records);
-    let limit = plan.max_reject_fraction;
-    if rejected == total || rejected as f64 > limit * total as f64 {
-        let listed = sink.rejects.listed();
-        let first = listed[..listed.len().min(SHOWN)].to_vec();
-        return Err(IngestError::Rejected { rejected, total, limit, first, hint: None });
+/// The sources of a plan in reading order: inputs, validation, test.
+fn sources(plan: &StructuresIngest) -> Result<Vec<Source>> {
+    let mut sources = match &plan.generate {
+        Some(generate) => vec![Source::generated(generate.name())],
+        None => Vec::new(),
+    };
+    let validation: &[PathBuf] = match &plan.validation {
+        ValidationChoice::Files { paths } => paths,
+        _ => &[],
+    };
+    for (split, paths) in Split::ALL.into_iter().zip([&plan.inputs, validation, &plan.test]) {
+        sources.extend(inputs::files(paths, split, plan.format, WANTED)?);
     }
-    if sink.num_train() == 0 {
-        return Err(IngestError::NothingToTrainOn { documents: sink.num_held_out() });
+    check_format(&sources, plan.format)?;
+    Ok(sources)
+}
+
+fn open(source: &Source, plan: &StructuresIngest) -> Result<Opened<Unparsed>> {
+    let max_record_bytes = plan.max_record_bytes;
+    let documents = DocumentRule::default();
+    let options = ReadOptions { documents, column: None, max_record_bytes };
+    match (&plan.generate, source.format.and_then(|format| format.structures)) {
+        (Some(generate), None) => Ok(generated::open(generate, max_record_bytes)),
+        (_, open) => open.expect("formats of sources hold structures")(&source.path, &options),
     }
-    Ok(sink.check_labels()?)
+}
+
+fn records<'p>(
+    sources: &'p [Source],
+    open: &'p (dyn Fn(&Source) -> Result<Opened<Unparsed>> + Sync),
+) -> Records<'p, Unparsed> {
+    Records { sources, open, per_piece: 1 << 10, noun: "structures" }
+}
+
+fn understand(
+    Placed { in_file, record, .. }: Placed<Unparsed>,
+    plan: &StructuresIngest,
+) -> Result<Accepted, Refusal> {
+    let raw = record.content.and_then(Unparsed::parse);
+    raw.and_then(|raw| interpret(&raw, plan))
+        .map_err(|e| Refusal::new(e.reason, format!("structure {in_file}: {}", e.detail)))
 }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::units::Units;
 use crate::error::{DataError, Result};
-use crate::sequences::ingest::DEFAULT_MAX_RECORD_BYTES;
+use crate::formats::FormatChoice;
+use crate::ingest::DEFAULT_MAX_RECORD_BYTES;
 use crate::structures::GenerateStructures;
-use crate::structures::elements::atomic_number;
+use genesis_schema::elements::atomic_number;
 
 /// What to read, how, and where the dataset goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +27,8 @@ pub struct StructuresIngest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generate: Option<GenerateStructures>,
     /// Format of the inputs; guessed from each name by default. gzip is recognised in text.
-    pub format: StructuresFormat,
+    #[schemars(schema_with = "crate::formats::schema_of_structures")]
+    pub format: FormatChoice,
     /// Under which keys labels stand; one that is not given is searched under its usual names.
     pub keys: LabelKeys,
     /// Units of the inputs; everything is converted once, at ingest, to Å, eV, eV/Å, eV/Å^3.
@@ -70,36 +72,6 @@ pub struct StructuresIngest {
     /// Handling classification of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classification: Option<String>,
-}
-
-/// How a file is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StructuresFormat {
-    /// By the extension of its name.
-    #[default]
-    Guess,
-    /// Extended XYZ.
-    Extxyz,
-    /// Arrays of one molecule in many geometries, as in rMD17.
-    Npz,
-    /// One JSON object a line.
-    Jsonl,
-    /// Apache Parquet with list columns.
-    Parquet,
-}
-
-impl StructuresFormat {
-    /// As it is written in a config.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Guess => "guess",
-            Self::Extxyz => "extxyz",
-            Self::Npz => "npz",
-            Self::Jsonl => "jsonl",
-            Self::Parquet => "parquet",
-        }
-    }
 }
 
 /// Under which keys labels stand; one that is not given is searched under its usual names.
@@ -202,7 +174,7 @@ impl Default for StructuresIngest {
             inputs: Vec::new(),
             test: Vec::new(),
             generate: None,
-            format: StructuresFormat::Guess,
+            format: FormatChoice::Guess,
             keys: LabelKeys::default(),
             units: Units::default(),
             labels: vec![Label::Energy, Label::Forces],

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use genesis_schema::Frame;
 
-use super::pipeline::{self, Done};
-use super::plan::StructuresIngest;
-use super::sources;
+use super::interpret::Accepted;
+use super::{StructuresIngest, open, records, sources, understand};
 use crate::error::Result;
+use crate::ingest::inputs::Source;
+use crate::ingest::pipeline::{self, Done};
 use crate::ingest::{Reject, Silent};
 
 /// A structure and where it stands.
@@ -29,9 +30,9 @@ pub struct Structure {
 /// # Errors
 /// Files that cannot be read; single structures that cannot are in the second list.
 pub fn read_structures(plan: &StructuresIngest) -> Result<(Vec<Structure>, Vec<Reject>)> {
-    let sources = sources::sources(plan)?;
+    let sources = sources(plan)?;
     let (mut structures, mut rejects) = (Vec::new(), Vec::new());
-    let mut keep = |piece: Vec<Done>| {
+    let mut keep = |piece: Vec<Done<Accepted>>| {
         for Done { source, line, outcome, .. } in piece {
             let file = &sources[source].path;
             match outcome {
@@ -48,6 +49,8 @@ pub fn read_structures(plan: &StructuresIngest) -> Result<(Vec<Structure>, Vec<R
         }
         Ok(())
     };
-    pipeline::run(&sources, plan, &Silent, &mut keep)?;
+    let open = |source: &Source| open(source, plan);
+    let understand = |placed| understand(placed, plan);
+    pipeline::run(&records(&sources, &open), &understand, &mut keep, &Silent)?;
     Ok((structures, rejects))
 }

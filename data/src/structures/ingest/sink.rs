@@ -1,86 +1,58 @@
-//! Structures to shards, in order: duplicates dropped, rejects logged, everything counted.
+//! Structures to shards, in order, everything counted.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::division::Division;
 use super::energies::EnergySums;
 use super::interpret::Accepted;
-use super::pipeline::Done;
 use super::plan::{Label, StructuresIngest};
-use super::sources::StructuresSource;
 use super::statistics::SplitTally;
 use crate::dataset::Split;
 use crate::error::{DataError, Result};
-use crate::ingest::rejects::RejectLog;
+use crate::ingest::IngestError;
+use crate::ingest::books::Books;
+use crate::ingest::inputs::Source;
+use crate::ingest::pipeline::Done;
 use crate::structures::card::StructuresShardCard;
-use crate::structures::elements::symbol;
 use crate::structures::shards::{StoredFrame, StructuresShardLimits, StructuresShardWriter};
+use genesis_schema::elements::symbol;
 
-/// Divides inputs between training and validation.
-#[derive(Debug)]
-pub(crate) enum Division {
-    /// Held out when the hash of atoms and cell is below this fraction of 2^64.
-    Fraction(f64),
-    /// Held out by the number of the record.
-    Numbers(HashSet<u64>),
-    /// Nothing is held out.
-    Nothing,
-}
-
-impl Division {
-    fn holds_out(&self, number: u64, geometry: u128) -> bool {
-        match self {
-            Self::Fraction(fraction) => hash(geometry) < *fraction,
-            Self::Numbers(numbers) => numbers.contains(&number),
-            Self::Nothing => false,
-        }
-    }
-}
-
-/// 0 to 1, the same for equal atoms and cell.
-fn hash(geometry: u128) -> f64 {
-    let high = u64::try_from(geometry >> 64).expect("half of 128 bits");
-    high as f64 / 2f64.powi(64)
-}
-
-pub(crate) struct Sink<'p> {
+pub(super) struct Sink<'p> {
     plan: &'p StructuresIngest,
-    sources: &'p [StructuresSource],
+    sources: &'p [Source],
     root: PathBuf,
     division: Division,
     writers: [StructuresShardWriter; 3],
     tallies: [SplitTally; 3],
-    pub(crate) totals: Totals,
-    pub(crate) rejects: RejectLog,
-    pub(crate) energies: EnergySums,
-    /// Only asked whether they hold a structure, never walked: their order reaches no result.
-    seen: HashSet<u128>,
+    pub(super) totals: Totals,
+    books: Books<'p>,
+    pub(super) energies: EnergySums,
+    /// Only asked whether it holds a structure, never walked: its order reaches no result.
     learned: HashSet<u128>,
 }
 
 /// What is counted over all splits.
 #[derive(Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) records: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) isolated: u64,
-    pub(crate) seen_in_training: u64,
+pub(super) struct Totals {
+    pub(super) isolated: u64,
+    pub(super) seen_in_training: u64,
     /// Atoms by atomic number.
-    pub(crate) elements: BTreeMap<u8, u64>,
-    pub(crate) train_elements: BTreeMap<u8, u64>,
-    pub(crate) keys: BTreeMap<String, u64>,
+    pub(super) elements: BTreeMap<u8, u64>,
+    pub(super) train_elements: BTreeMap<u8, u64>,
+    pub(super) keys: BTreeMap<String, u64>,
     /// By label: structures that should have it, and that do.
-    pub(crate) labels: BTreeMap<Label, (u64, u64)>,
-    pub(crate) edges: u64,
-    pub(crate) receiving: u64,
-    pub(crate) most_edges: u64,
+    pub(super) labels: BTreeMap<Label, (u64, u64)>,
+    pub(super) edges: u64,
+    pub(super) receiving: u64,
+    pub(super) most_edges: u64,
 }
 
 impl<'p> Sink<'p> {
-    pub(crate) fn create(
+    pub(super) fn create(
         root: &Path,
         plan: &'p StructuresIngest,
-        sources: &'p [StructuresSource],
+        sources: &'p [Source],
         division: Division,
     ) -> Self {
         let mut limits = StructuresShardLimits::default();
@@ -93,22 +65,16 @@ impl<'p> Sink<'p> {
             writers: Split::ALL.map(|split| StructuresShardWriter::create(root, split, limits)),
             tallies: Default::default(),
             totals: Totals::default(),
-            rejects: RejectLog::default(),
+            books: Books::new(sources, plan.keep_duplicates),
             energies: EnergySums::default(),
-            seen: HashSet::new(),
             learned: HashSet::new(),
         }
     }
 
-    pub(crate) fn store(&mut self, piece: Vec<Done>) -> Result<()> {
-        for done in piece {
-            self.totals.records += 1;
-            match done.outcome {
-                Ok(accepted) => self.push(accepted, (done.source, done.number, done.line))?,
-                Err(refusal) => {
-                    let file = self.sources[done.source].shown();
-                    self.rejects.add(&file, done.line, refusal);
-                }
+    pub(super) fn store(&mut self, done: Vec<Done<Accepted>>) -> Result<()> {
+        for Done { source, number, line, outcome } in done {
+            if let Some(accepted) = self.books.enter((source, line), outcome) {
+                self.push(accepted, (source, number, line))?;
             }
         }
         Ok(())
@@ -123,11 +89,7 @@ impl<'p> Sink<'p> {
         if accepted.isolated {
             return self.isolated(&accepted, given);
         }
-        if !self.plan.keep_duplicates
-            && given == Split::Train
-            && !self.seen.insert(accepted.identity)
-        {
-            self.totals.duplicates += 1;
+        if given == Split::Train && !self.books.is_new(accepted.identity) {
             return Ok(());
         }
         let held_out = given == Split::Train && self.division.holds_out(number, accepted.geometry);
@@ -183,18 +145,15 @@ impl<'p> Sink<'p> {
         }
     }
 
-    /// Structures of the training split.
-    pub(crate) fn num_train(&self) -> u64 {
-        self.tallies[0].frames()
-    }
-
-    /// Held-out structures.
-    pub(crate) fn num_held_out(&self) -> u64 {
-        self.tallies[1].frames() + self.tallies[2].frames()
+    /// Refuses a dataset made of rejects, without labels, or without anything to train on.
+    pub(super) fn check(&self) -> std::result::Result<(), IngestError> {
+        let [train, validation, test] = [0, 1, 2].map(|split| self.tallies[split].frames());
+        self.books.check(self.plan.max_reject_fraction, (train, validation + test))?;
+        Ok(self.check_labels()?)
     }
 
     /// Refuses data that lacks what was asked for.
-    pub(crate) fn check_labels(&self) -> Result<()> {
+    fn check_labels(&self) -> Result<()> {
         let lacking = |label: &&Label| {
             self.totals
                 .labels
@@ -221,7 +180,7 @@ impl<'p> Sink<'p> {
     }
 
     /// Remarks on what was counted.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for label in ["energy", "forces", "stress"] {
             let keys = self.totals.keys.iter().filter(|(key, _)| key.starts_with(label));
@@ -251,28 +210,30 @@ impl<'p> Sink<'p> {
     }
 
     /// Ends the shards; the rest is for the card.
-    pub(crate) fn finish(self) -> Result<Finished> {
+    pub(super) fn finish(self) -> Result<Finished> {
         let mut shards = Vec::new();
         for writer in self.writers {
             shards.extend(writer.finish()?);
         }
         let [train, validation, test] = self.tallies.map(SplitTally::card);
-        let (rejects, listed) = self.rejects.save(&self.root)?;
+        let (rejects, listed) = self.books.rejects.save(&self.root)?;
         Ok(Finished {
             shards,
             splits: crate::structures::card::StructuresSplits { train, validation, test },
             rejects,
             listed,
+            duplicates: self.books.duplicates,
             totals: self.totals,
         })
     }
 }
 
 /// What a finished sink leaves.
-pub(crate) struct Finished {
-    pub(crate) shards: Vec<StructuresShardCard>,
-    pub(crate) splits: crate::structures::card::StructuresSplits,
-    pub(crate) rejects: crate::dataset::card::RejectsCard,
-    pub(crate) listed: Vec<crate::ingest::Reject>,
-    pub(crate) totals: Totals,
+pub(super) struct Finished {
+    pub(super) shards: Vec<StructuresShardCard>,
+    pub(super) splits: crate::structures::card::StructuresSplits,
+    pub(super) rejects: crate::dataset::card::RejectsCard,
+    pub(super) listed: Vec<crate::ingest::Reject>,
+    pub(super) duplicates: u64,
+    pub(super) totals: Totals,
 }
