@@ -1,7 +1,7 @@
 //! From raw files to batches: ingest, Arrow shards, loaders. No Burn, no GPU.
 //!
 //! Reading order: [`dataset`] (what every kind shares), [`mod@formats`] and [`mod@ingest`] (raw
-//! files to shards), then the kinds: [`sequences`] of tokens, [`structures`] of atoms.
+//! files to shards), then the kinds: [`sequences`] of tokens, [`structures`] of atoms; last [`mod@verify`].
 
 pub mod dataset;
 pub mod error;
@@ -10,6 +10,7 @@ pub mod formats;
 pub mod ingest;
 pub mod sequences;
 pub mod structures;
+pub mod verify;
 
 pub use dataset::Split;
 pub use error::DataError;

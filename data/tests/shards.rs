@@ -88,7 +88,7 @@ proptest! {
             let _ = read_all(&dataset);
             let _ = dataset.segments(Split::Train, 0, dataset.num_tokens(Split::Train));
         }
-        let _ = genesis_data::dataset::verify::verify(root.path(), &mut |_| ());
+        let _ = genesis_data::verify::verify(root.path(), &mut |_| ());
     }
 }
 

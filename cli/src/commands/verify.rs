@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use genesis_data::dataset::card::CARD_FILE;
-use genesis_data::dataset::verify::{bytes_to_verify, verify};
+use genesis_data::verify::{bytes_to_verify, verify};
 use genesis_data::dataset::{DatasetKind, kind_of};
-use genesis_data::sequences::SequencesCard;
 use genesis_train::checkpoint::format::MANIFEST_FILE;
 use genesis_train::checkpoint::naming::{self, FolderName};
 use serde::Serialize;
@@ -58,8 +57,7 @@ struct Findings {
 }
 
 fn verify_dataset(root: &Path) -> anyhow::Result<Findings> {
-    let total = SequencesCard::load(root).map_or(0, |(card, _)| bytes_to_verify(&card));
-    let meter = Meter::start("verify", total, Unit::Bytes);
+    let meter = Meter::start("verify", bytes_to_verify(root), Unit::Bytes);
     let report = verify(root, &mut |bytes| meter.advance(bytes)).or_exit(Code::Data)?;
     let mut findings = Findings { problems: report.problems.clone(), ..Findings::default() };
     if report.is_whole() {

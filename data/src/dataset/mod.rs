@@ -2,7 +2,7 @@
 //! where a run is in it, steps made ahead of time, and the proof that all bytes are as written.
 //!
 //! Reading order: [`card`], [`shards`], [`order`] (which sample comes when), [`cursor`] (which
-//! part of a step is ours), [`prefetch`], [`mod@verify`].
+//! part of a step is ours), [`prefetch`], `verify`.
 
 pub mod card;
 pub(crate) mod card_file;
@@ -11,7 +11,7 @@ pub mod feistel;
 pub mod order;
 pub mod prefetch;
 pub mod shards;
-pub mod verify;
+pub(crate) mod verify;
 
 pub use card::{DatasetKind, Split, kind_of};
 pub use prefetch::Prefetch;

@@ -12,6 +12,7 @@ pub mod loader;
 mod molecules;
 pub mod shards;
 pub mod tokenize;
+mod verify;
 
 pub use card::SequencesCard;
 pub use dataset::{Document, Segment, SequencesDataset};

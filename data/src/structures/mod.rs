@@ -13,7 +13,7 @@ pub mod loader;
 pub mod neighbors;
 pub mod shards;
 mod silicon;
-pub(crate) mod verify;
+mod verify;
 
 pub use card::StructuresCard;
 pub use dataset::StructuresDataset;

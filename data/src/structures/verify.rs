@@ -1,64 +1,73 @@
-//! The same proof for datasets of structures: digests, contents, counts.
+//! What a dataset of structures is proven to hold: its structures and their atoms.
 
 use std::path::Path;
 
 use crate::dataset::Split;
 use crate::dataset::card::{CARD_FILE, FileCard};
-use crate::dataset::verify::{VerifyReport, check_digest, unlisted};
+use crate::dataset::verify::{Contents, VerifyReport};
 use crate::error::{DataError, Result};
-use crate::structures::StructuresDataset;
 use crate::structures::card::{StructuresCard, StructuresShardCard};
 use crate::structures::shards::StructuresShardReader;
+use crate::structures::StructuresDataset;
 
-/// Checks the dataset of structures in `root`.
-pub(crate) fn verify(root: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
-    let mut report = VerifyReport::default();
-    let Some((card, digest)) = report.note(StructuresCard::load(root)) else { return Ok(report) };
-    report.digest = digest;
-    for file in &card.files {
-        check_digest(root, file, &mut report, progress);
-    }
-    let mut counted = [(0u64, 0u64); 3];
-    for shard in &card.shards {
-        let file =
-            FileCard { file: shard.file.clone(), bytes: shard.bytes, sha256: shard.sha256.clone() };
-        check_digest(root, &file, &mut report, progress);
-        if let Some(reader) = report.note(StructuresShardReader::open(root, shard)) {
-            count(&reader, shard, card.sources.len(), (&mut counted, &mut report));
-        }
-    }
-    report.documents = counted.iter().map(|counts| counts.0).sum();
-    report.tokens = counted.iter().map(|counts| counts.1).sum();
-    if report.is_whole() {
-        report.note(StructuresDataset::open(root));
-        check_counts(root, &card, counted, &mut report);
-    }
-    report.unlisted = unlisted(root, &card.files, card.shards.iter().map(|shard| &shard.file))?;
-    Ok(report)
-}
+impl Contents for StructuresCard {
+    /// Structures and atoms of each split.
+    type Counted = [(u64, u64); 3];
 
-/// Batches are visited even when the file's digest is wrong: they say where the damage is.
-fn count(
-    reader: &StructuresShardReader,
-    shard: &StructuresShardCard,
-    sources: usize,
-    (counted, report): (&mut [(u64, u64); 3], &mut VerifyReport),
-) {
-    let counts = &mut counted[shard.split as usize];
-    for (batch, card) in shard.batches.iter().enumerate() {
-        for row in 0..usize::try_from(card.rows).unwrap_or(0) {
-            let Some(stored) = report.note(reader.frame(batch, row)) else { break };
-            counts.0 += 1;
-            counts.1 += stored.frame.atomic_numbers.len() as u64;
-            if stored.source as usize >= sources {
-                let problem = format!(
-                    "{} batch {batch}, structure {row}: source {} is not among the {sources} of \
-                     the card",
-                    shard.file, stored.source
-                );
-                report.problems.push(problem);
+    fn load(root: &Path) -> Result<(Self, String)> {
+        Self::load(root)
+    }
+
+    fn files(&self) -> &[FileCard] {
+        &self.files
+    }
+
+    fn shards(&self) -> Vec<FileCard> {
+        let file = |shard: &StructuresShardCard| FileCard {
+            file: shard.file.clone(),
+            bytes: shard.bytes,
+            sha256: shard.sha256.clone(),
+        };
+        self.shards.iter().map(file).collect()
+    }
+
+    fn nothing(&self) -> Self::Counted {
+        Self::Counted::default()
+    }
+
+    fn count(
+        &self,
+        root: &Path,
+        index: usize,
+        counted: &mut Self::Counted,
+        report: &mut VerifyReport,
+    ) {
+        let (shard, sources) = (&self.shards[index], self.sources.len());
+        let Some(reader) = report.note(StructuresShardReader::open(root, shard)) else { return };
+        let counts = &mut counted[shard.split as usize];
+        for (batch, card) in shard.batches.iter().enumerate() {
+            for row in 0..usize::try_from(card.rows).unwrap_or(0) {
+                let Some(stored) = report.note(reader.frame(batch, row)) else { break };
+                counts.0 += 1;
+                counts.1 += stored.frame.atomic_numbers.len() as u64;
+                if stored.source as usize >= sources {
+                    report.problems.push(format!(
+                        "{} batch {batch}, structure {row}: source {} is not among the {sources} \
+                         of the card",
+                        shard.file, stored.source
+                    ));
+                }
             }
         }
+    }
+
+    fn totals(counted: &Self::Counted) -> (u64, u64) {
+        counted.iter().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+    }
+
+    fn compare(&self, root: &Path, counted: &Self::Counted, report: &mut VerifyReport) {
+        report.note(StructuresDataset::open(root));
+        check_counts(root, self, *counted, report);
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use super::support::{Folder, failure, folder_bytes, frames, run, waters};
 use genesis_data::dataset::Split;
-use genesis_data::dataset::verify::verify;
+use genesis_data::verify::verify;
 use genesis_data::dataset::{DatasetKind, kind_of};
 use genesis_data::structures::GenerateStructures;
 use genesis_data::structures::StructuresCard;

@@ -1,0 +1,33 @@
+//! The proof of a dataset of any kind: [`dataset::verify`](crate::dataset::verify) with the contents
+//! that its card promises.
+
+use std::path::Path;
+
+use crate::dataset::{DatasetKind, kind_of};
+pub use crate::dataset::verify::VerifyReport;
+use crate::dataset::verify::{bytes_of, prove};
+use crate::error::Result;
+use crate::sequences::SequencesCard;
+use crate::structures::StructuresCard;
+
+/// Bytes that [`verify`] will read: the total for a progress bar. 0 if the card cannot be read.
+pub fn bytes_to_verify(root: &Path) -> u64 {
+    match kind_of(root) {
+        Ok(DatasetKind::Sequences) => bytes_of::<SequencesCard>(root),
+        Ok(DatasetKind::Structures) => bytes_of::<StructuresCard>(root),
+        Err(_) => 0,
+    }
+}
+
+/// Checks the dataset in `root`; `progress` hears of bytes as they are hashed.
+///
+/// # Errors
+/// [`DataError::NotADataset`](crate::DataError::NotADataset) when there is no card. Everything else
+/// is in the report.
+pub fn verify(root: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
+    match kind_of(root) {
+        Ok(DatasetKind::Structures) => prove::<StructuresCard>(root, progress),
+        // A card that cannot be read is reported as one of sequences.
+        _ => prove::<SequencesCard>(root, progress),
+    }
+}
