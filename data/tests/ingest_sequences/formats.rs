@@ -305,3 +305,32 @@ fn a_saved_dataset_gives_its_tokenizer_back() {
     ingest_sequences(&again, &Silent).unwrap();
     assert_eq!(texts(&again.output, Split::Train), texts(&plan.output, Split::Train));
 }
+
+#[test]
+fn an_option_that_no_input_takes_is_refused_with_its_name_and_what_takes_it() {
+    let folder = Folder::new();
+    folder.write("a.fasta", ">a\nACGT\n");
+    folder.write("b.csv", "text\nACGT\n");
+    let of = |file: &str| {
+        SequencesIngest::new(vec![folder.path(file)], TokenizerChoice::Byte, folder.path("out"))
+    };
+    let column = Some("text".to_owned());
+    let generate = GenerateSequences::Molecules { count: 4, seed: 0 };
+    let made = SequencesIngest::of_generated(generate, folder.path("out"));
+    let format = FormatChoice::named("extxyz").unwrap();
+    let cases = [
+        (SequencesIngest { column: column.clone(), ..of("a.fasta") }, "column: it is given", "csv"),
+        (SequencesIngest { documents: DocumentRule::Line, ..of("b.csv") }, "documents: it", "text"),
+        (SequencesIngest { column, ..made.clone() }, "column: it is given", "generated"),
+        (SequencesIngest { format, ..made }, "format: it is given", "makes the data itself"),
+        (SequencesIngest { format, ..of("a.fasta") }, "extxyz files hold no documents", "fasta"),
+    ];
+    for (plan, named, way) in cases {
+        let message = ingest_sequences(&plan, &Silent).unwrap_err().to_string();
+        assert!(message.contains(named) && message.contains(way), "{message}");
+    }
+    let tokens = vec![folder.path("a.fasta"), folder.path("b.csv")];
+    let mixed = SequencesIngest { inputs: tokens, column: Some("text".into()), ..of("a.fasta") };
+    let mixed = SequencesIngest { validation_fraction: 0.0, keep_duplicates: true, ..mixed };
+    assert_eq!(ingest_sequences(&mixed, &Silent).unwrap().card.splits.train.documents, 2);
+}

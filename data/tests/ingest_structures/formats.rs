@@ -7,7 +7,6 @@ use std::io::Write as _;
 
 use super::support::{Folder, failure, folder_bytes, frames, run, waters};
 use genesis_data::dataset::Split;
-use genesis_data::verify::verify;
 use genesis_data::dataset::{DatasetKind, kind_of};
 use genesis_data::structures::GenerateStructures;
 use genesis_data::structures::StructuresCard;
@@ -15,6 +14,7 @@ use genesis_data::structures::StructuresIngest;
 use genesis_data::structures::ingest::{
     AtomicEnergiesChoice, EnergyUnit, Label, StressSign, StressUnit, ValidationChoice,
 };
+use genesis_data::verify::verify;
 
 const CELL: &str = "Lattice=\"5 0 0 0.5 6 0 0.2 0.3 7\"";
 

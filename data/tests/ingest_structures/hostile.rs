@@ -1,6 +1,6 @@
 //! Files that are wrong: refused with file, line and reason, and what is right around them stays.
 
-use super::support::{Folder, failure, frames, run, waters};
+use super::support::{Folder, failure, frames, run, waters, write_npz};
 use genesis_data::dataset::Split;
 use genesis_data::structures::StructuresIngest;
 use genesis_data::structures::ingest::Label;
@@ -141,4 +141,21 @@ fn json_that_is_no_structure_is_refused_line_by_line() {
     let reasons: Vec<&str> = rejected.iter().map(|reject| reject.reason.as_str()).collect();
     assert_eq!(reasons, bad.map(|(reason, _)| reason));
     assert_eq!(rejected[0].line, 40);
+}
+
+#[test]
+fn the_longest_record_is_bounded_in_binary_formats_too_and_other_formats_are_refused_by_name() {
+    let folder = Folder::new();
+    folder.write("a.xyz", &waters(0..4));
+    run(&folder.plan(&["a.xyz"]));
+    let stored = frames(&folder.path("out"), genesis_data::Split::Train);
+    let stored: Vec<_> = stored.into_iter().map(|stored| stored.frame).collect();
+    write_npz(&folder.path("a.npz"), &stored);
+    let small = StructuresIngest { max_record_bytes: 100, ..folder.plan(&["a.npz"]) };
+    let message = failure(&small).to_string();
+    assert!(message.contains("147 bytes") && message.contains("max_record_bytes"), "{message}");
+    let format = genesis_data::formats::FormatChoice::named("fasta").unwrap();
+    let message = failure(&StructuresIngest { format, ..folder.plan(&["a.xyz"]) }).to_string();
+    assert!(message.contains("fasta files hold no structures"), "{message}");
+    assert!(message.contains("jsonl, parquet, extxyz or npz"), "{message}");
 }
