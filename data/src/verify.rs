@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use crate::dataset::{DatasetKind, kind_of};
 pub use crate::dataset::verify::VerifyReport;
 use crate::dataset::verify::{bytes_of, prove};
+use crate::dataset::{DatasetKind, kind_of};
 use crate::error::Result;
 use crate::sequences::SequencesCard;
 use crate::structures::StructuresCard;

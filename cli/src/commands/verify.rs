@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use genesis_data::dataset::card::CARD_FILE;
-use genesis_data::verify::{bytes_to_verify, verify};
 use genesis_data::dataset::{DatasetKind, kind_of};
+use genesis_data::verify::{bytes_to_verify, verify};
 use genesis_train::checkpoint::format::MANIFEST_FILE;
 use genesis_train::checkpoint::naming::{self, FolderName};
 use serde::Serialize;

@@ -11,6 +11,7 @@
 
 mod extxyz;
 mod fasta;
+mod fastq;
 mod growing;
 mod jsonl;
 mod lines;
@@ -43,6 +44,7 @@ pub static FORMATS: &[&Format] = &[
     &text::FORMAT,
     &jsonl::FORMAT,
     &fasta::FORMAT,
+    &fastq::FORMAT,
     &table::CSV,
     &table::TSV,
     &parquet::FORMAT,

@@ -6,9 +6,9 @@ use crate::dataset::Split;
 use crate::dataset::card::{CARD_FILE, FileCard};
 use crate::dataset::verify::{Contents, VerifyReport};
 use crate::error::{DataError, Result};
+use crate::sequences::SequencesDataset;
 use crate::sequences::card::{SequencesCard, SplitCard, Splits};
 use crate::sequences::shards::ShardReader;
-use crate::sequences::SequencesDataset;
 
 impl Contents for SequencesCard {
     type Counted = Counted;

@@ -6,9 +6,9 @@ use crate::dataset::Split;
 use crate::dataset::card::{CARD_FILE, FileCard};
 use crate::dataset::verify::{Contents, VerifyReport};
 use crate::error::{DataError, Result};
+use crate::structures::StructuresDataset;
 use crate::structures::card::{StructuresCard, StructuresShardCard};
 use crate::structures::shards::StructuresShardReader;
-use crate::structures::StructuresDataset;
 
 impl Contents for StructuresCard {
     /// Structures and atoms of each split.
