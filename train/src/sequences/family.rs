@@ -50,7 +50,7 @@ impl Family for Sequences {
         source: &SequencesIngest,
         progress: &dyn Progress,
     ) -> Result<SequencesSummary, IngestError> {
-        ingest(source, progress)
+        ingest_sequences(source, progress)
     }
 
     fn options(source: &SequencesIngest) -> Result<Value, DataError> {
