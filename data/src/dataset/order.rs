@@ -82,3 +82,9 @@ impl Order {
         if self.start(slot + 1) <= position { slot + 1 } else { slot }
     }
 }
+
+/// The `i`-th of `wanted` places spread evenly over `total`.
+pub(crate) fn spread(i: u64, wanted: u64, total: u64) -> u64 {
+    let place = u128::from(i) * u128::from(total) / u128::from(wanted);
+    u64::try_from(place).expect("below the total")
+}

@@ -10,6 +10,7 @@ use crate::error::Result;
 
 pub(super) static FORMAT: Format = Format {
     name: "fastq",
+    about: "Sequences with a quality for each letter",
     extensions: &["fastq", "fq"],
     takes: &[],
     documents: Some(|path, options| {

@@ -6,6 +6,7 @@
 use genesis_schema::TokenBatch;
 
 use crate::dataset::Split;
+use crate::dataset::order::spread;
 use crate::error::Result;
 use crate::sequences::SequencesLoader;
 use crate::sequences::loader::Samples;
@@ -47,12 +48,6 @@ impl<'a> Validation<'a> {
         }
         Ok(batch)
     }
-}
-
-/// The `i`-th of `wanted` places spread evenly over `total`.
-pub(crate) fn spread(i: u64, wanted: u64, total: u64) -> u64 {
-    let place = u128::from(i) * u128::from(total) / u128::from(wanted);
-    u64::try_from(place).expect("below the total")
 }
 
 impl Iterator for Validation<'_> {

@@ -5,8 +5,8 @@ use genesis_schema::{Edges, Frame, GraphBatch};
 use super::StructuresLoader;
 use super::budgets::Packer;
 use crate::dataset::Split;
+use crate::dataset::order::spread;
 use crate::error::Result;
-use crate::sequences::loader::validation::spread;
 
 /// Iterator over the batches of a split.
 #[derive(Debug)]
