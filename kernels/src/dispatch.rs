@@ -19,7 +19,7 @@
 /// }
 /// ```
 ///
-/// A table may hold a closure where the arguments of a kernel are others. What is in no table is the
+/// Where both kinds of GPU have the same functions, `gpu { … }` stands for both tables. A table may hold a closure where the arguments of a kernel are others. What is in no table is the
 /// reference; inside a graph that is Burn operations, which differentiate by themselves.
 macro_rules! kernels {
     ($($declaration:tt)*) => {
@@ -29,6 +29,22 @@ macro_rules! kernels {
 
 /// [`kernels!`] with the dollar that the macro it writes needs.
 macro_rules! kernels_with {
+    (
+        ($d:tt)
+        pub trait $family:ident: $above:ident $(+ $more:ident)* { $($operations:tt)* }
+        cpu { $($cpu:tt)* }
+        gpu { $($gpu:tt)* }
+        autodiff { $($autodiff:tt)* }
+    ) => {
+        $crate::dispatch::kernels_with! {
+            ($d)
+            pub trait $family: $above $(+ $more)* { $($operations)* }
+            cpu { $($cpu)* }
+            cuda { $($gpu)* }
+            wgpu { $($gpu)* }
+            autodiff { $($autodiff)* }
+        }
+    };
     (
         ($d:tt)
         pub trait $family:ident: $above:ident $(+ $more:ident)* {

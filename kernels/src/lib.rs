@@ -13,7 +13,6 @@ mod cpu;
 mod dispatch;
 mod families;
 mod graph;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 mod machine;
 mod memo;
 pub mod oracle;

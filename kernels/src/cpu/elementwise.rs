@@ -13,12 +13,77 @@ use burn::tensor::{Shape, TensorData, TensorMetadata};
 use rayon::prelude::*;
 
 use super::storage::contiguous;
-use super::{Element, Job, Lanes, Set, is_f64, run};
+use super::{Element, Job, Lanes, Set, functions, is_f64, run};
+use crate::machine::formula::{Formula, Term};
 
 /// `O` numbers out of `I` numbers, at every place.
 pub(crate) trait Elementwise<const I: usize, const O: usize>: Sync {
     /// Outputs at the places from `at` on. Must be `#[inline(always)]`, as [`Job`] says.
     fn apply<P: Lanes>(&self, at: usize, x: [P; I]) -> [P; O];
+}
+
+impl<F: Formula<I, O>, const I: usize, const O: usize> Elementwise<I, O> for F {
+    #[inline(always)]
+    fn apply<P: Lanes>(&self, _: usize, x: [P; I]) -> [P; O] {
+        F::apply(x)
+    }
+}
+
+impl<P: Lanes> Term for P {
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        Lanes::of(value)
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Lanes::add(self, other)
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Lanes::sub(self, other)
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Lanes::mul(self, other)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Lanes::mul_add(self, factor, term)
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Lanes::min(self, other)
+    }
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        functions::exp(self)
+    }
+
+    #[inline(always)]
+    fn logistic(self) -> Self {
+        functions::logistic(self)
+    }
+
+    #[inline(always)]
+    fn erf(self) -> Self {
+        functions::erf(self)
+    }
+
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        functions::tanh(self)
+    }
+
+    #[inline(always)]
+    fn tanh_slope(self, tanh: Self) -> Self {
+        Lanes::sub(<Self as Lanes>::of(1.0), Lanes::mul(tanh, tanh))
+    }
 }
 
 /// Numbers of a task. Less than two tasks stay on the calling thread: handing one over costs

@@ -1,8 +1,8 @@
 //! AdamW and AMSGrad on CUDA: one launch, in place where the caller passes the same arrays twice.
 
 use super::AdamwStep;
-use crate::machine::cuda::launch::Number;
 use crate::machine::cuda::{Array, Launch, Machine, Source};
+use crate::machine::launch::Number;
 
 static SOURCE: Source = Source::of("families/adamw/adamw.cu", include_str!("adamw.cu"));
 const THREADS: u32 = 256;

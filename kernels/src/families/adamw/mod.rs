@@ -25,6 +25,8 @@ pub(crate) mod cpu;
 pub(crate) mod cuda;
 pub mod reference;
 pub mod roofline;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "wgpu")]
@@ -35,8 +37,6 @@ mod wgpu_tests;
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// The scalars of one step.
@@ -117,8 +117,8 @@ kernels! {
         amsgrad: cpu::amsgrad,
     }
     cuda {
-        adamw: tensors::optimizer::adamw,
-        amsgrad: tensors::optimizer::amsgrad,
+        adamw: tensors::adamw,
+        amsgrad: tensors::amsgrad,
     }
     wgpu {
         adamw: wgpu::step,

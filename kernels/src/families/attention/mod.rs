@@ -25,6 +25,8 @@ pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "wgpu")]
@@ -39,8 +41,6 @@ use burn::tensor::Tensor;
 use crate::Precision;
 use crate::dispatch::kernels;
 use crate::families::precision::PrecisionKernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Which queries see which keys, and how the scores are scaled.
@@ -155,8 +155,8 @@ kernels! {
         attention_backward: |grad, q, k, v, output, log_sum_exp, problem| cpu::backward(grad, [q, k, v], output, log_sum_exp, problem),
     }
     cuda {
-        attention: tensors::attention::forward,
-        attention_backward: tensors::attention::backward,
+        attention: tensors::forward,
+        attention_backward: tensors::backward,
     }
     wgpu {
         attention: wgpu::forward,

@@ -4,10 +4,10 @@
 
 use super::{Block, ChannelLinear};
 use crate::RowIndex;
-use crate::families::rows::cuda::{Index, gather, sum};
-use crate::machine::cuda::launch::Number;
+use crate::families::rows::gpu::{Index, gather, sum};
 use crate::machine::cuda::product::{Matrices, Product};
-use crate::machine::cuda::{Array, Launch, Machine, Source};
+use crate::machine::cuda::{Array, CudaMachine, Launch, Source};
+use crate::machine::launch::Number;
 
 static SOURCE: Source =
     Source::of("families/channel_linear/channel_linear.cu", include_str!("channel_linear.cu"));
@@ -20,7 +20,7 @@ const THREADS: usize = 256;
 pub(crate) struct Order<A>(Index<A>);
 
 impl<A> Order<A> {
-    pub(crate) fn upload<M: Machine<Array = A>>(machine: &M, species: &RowIndex) -> Self {
+    pub(crate) fn upload<M: CudaMachine<Array = A>>(machine: &M, species: &RowIndex) -> Self {
         let order = RowIndex::new(species.items(), species.num_items());
         Self(Index::upload(machine, &order))
     }
@@ -29,7 +29,7 @@ impl<A> Order<A> {
 /// A call: the map with the order of its nodes, where it has species, and the number of nodes and of rows
 /// that x has for each.
 #[derive(Debug)]
-pub(crate) struct Call<'a, M: Machine> {
+pub(crate) struct Call<'a, M: CudaMachine> {
     pub(crate) machine: &'a M,
     pub(crate) map: &'a ChannelLinear,
     pub(crate) order: Option<&'a Order<M::Array>>,
@@ -45,7 +45,7 @@ struct Run {
     count: usize,
 }
 
-impl<M: Machine> Call<'_, M> {
+impl<M: CudaMachine> Call<'_, M> {
     /// `[N, (max l + 1)^2, C]`
     pub(crate) fn forward(&self, x: &M::Array, weights: &M::Array) -> M::Array {
         let x = self.sorted(x, self.num_rows);

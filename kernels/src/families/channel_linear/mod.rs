@@ -23,6 +23,8 @@ pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +36,6 @@ use burn::tensor::backend::Backend;
 
 use crate::RowIndex;
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// The map of one degree.
@@ -191,9 +191,9 @@ kernels! {
         channel_linear_weight: cpu::weight,
     }
     cuda {
-        channel_linear: tensors::channel_linear::forward,
-        channel_linear_input: tensors::channel_linear::input,
-        channel_linear_weight: tensors::channel_linear::weight,
+        channel_linear: tensors::forward,
+        channel_linear_input: tensors::input,
+        channel_linear_weight: tensors::weight,
     }
     wgpu {}
     autodiff {

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 
 use super::super::tests::{Contraction, KERNELS, Wanted};
-use super::Call;
+use super::{Call, Form};
 use crate::Cpu;
 use crate::machine::cuda::Element;
 #[cfg(feature = "cuda")]
@@ -28,15 +28,17 @@ fn emulated(
     let moving =
         matches!(case.wanted, Wanted::Tangent | Wanted::InputTangent | Wanted::CoefficientsTangent);
     let (along, a) = if moving { (Some(&a[0]), &a[1..]) } else { (None, &a[..]) };
-    let call = Call { machine, problem: &case.problem, channels: case.channels, along };
-    let result = match case.wanted {
-        Wanted::Output | Wanted::Tangent => call.outputs([&a[0], &a[1]]),
-        Wanted::Input | Wanted::InputTangent => call.inputs([&a[0], &a[1], &a[2]]),
+    let (x, form) = match case.wanted {
+        Wanted::Output | Wanted::Tangent => (&a[0], Form::Outputs { coefficients: &a[1] }),
+        Wanted::Input | Wanted::InputTangent => {
+            (&a[1], Form::Inputs { grad: &a[0], coefficients: &a[2] })
+        }
         Wanted::Coefficients | Wanted::CoefficientsTangent => {
-            call.coefficients([&a[0], &a[1]], case.num_species)
+            (&a[1], Form::Coefficients { grad: &a[0], num_species: case.num_species })
         }
     };
-    result.values()
+    let call = Call { machine, problem: &case.problem, channels: case.channels, x, along };
+    call.run(form).values()
 }
 
 fn check(machine: &Emulator, case: &Contraction) {

@@ -21,10 +21,10 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
@@ -33,8 +33,6 @@ mod slices;
 #[cfg(test)]
 mod tests;
 mod tree;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -43,9 +41,9 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+use self::gpu::Form;
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::memo::Memo;
 use crate::shape::assert_shape;
 use tree::Tree;
@@ -247,68 +245,25 @@ kernels! {
         contraction_input_tangent: cpu::input_tangent,
         contraction_coefficients_tangent: cpu::coefficients_tangent,
     }
-    cuda {
+    gpu {
         contraction: |x, coefficients, problem| {
-            let coefficients = Some(coefficients);
-            tensors::contraction::Contraction { x, along: None, grad: None, coefficients }.outputs(problem)
+            gpu::contraction(Form::Outputs { coefficients }, x, None, problem)
         },
         contraction_input: |grad, x, coefficients, problem| {
-            let (grad, coefficients) = (Some(grad), Some(coefficients));
-            tensors::contraction::Contraction { x, along: None, grad, coefficients }.inputs(problem)
+            gpu::contraction(Form::Inputs { grad, coefficients }, x, None, problem)
         },
         contraction_coefficients: |grad, x, num_species, problem| {
-            let call = tensors::contraction::Contraction { x, along: None, grad: Some(grad), coefficients: None };
-            call.table(num_species, problem)
+            gpu::contraction(Form::Coefficients { grad, num_species }, x, None, problem)
         },
         contraction_tangent: |along, x, coefficients, problem| {
-            let (along, coefficients) = (Some(along), Some(coefficients));
-            tensors::contraction::Contraction { x, along, grad: None, coefficients }.outputs(problem)
+            gpu::contraction(Form::Outputs { coefficients }, x, Some(along), problem)
         },
         contraction_input_tangent: |along, grad, x, coefficients, problem| {
-            let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
-            tensors::contraction::Contraction { x, along, grad, coefficients }.inputs(problem)
+            gpu::contraction(Form::Inputs { grad, coefficients }, x, Some(along), problem)
         },
         contraction_coefficients_tangent: |along, grad, x, num_species, problem| {
-            let (along, grad) = (Some(along), Some(grad));
-            tensors::contraction::Contraction { x, along, grad, coefficients: None }.table(num_species, problem)
-        },
-    }
-    wgpu {
-        contraction: |x, coefficients, problem| {
-            let call = wgpu::Call {
-                x,
-                along: None,
-                grad: None,
-                coefficients: Some(coefficients),
-            };
-            wgpu::outputs(call, problem)
-        },
-        contraction_input: |grad, x, coefficients, problem| {
-            let (grad, coefficients) = (Some(grad), Some(coefficients));
-            wgpu::inputs(
-                wgpu::Call { x, along: None, grad, coefficients },
-                problem,
-            )
-        },
-        contraction_coefficients: |grad, x, num_species, problem| {
-            let call = wgpu::Call { x, along: None, grad: Some(grad), coefficients: None };
-            wgpu::coefficients(call, num_species, problem)
-        },
-        contraction_tangent: |along, x, coefficients, problem| {
-            let (along, coefficients) = (Some(along), Some(coefficients));
-            wgpu::outputs(
-                wgpu::Call { x, along, grad: None, coefficients },
-                problem,
-            )
-        },
-        contraction_input_tangent: |along, grad, x, coefficients, problem| {
-            let (along, grad, coefficients) = (Some(along), Some(grad), Some(coefficients));
-            wgpu::inputs(wgpu::Call { x, along, grad, coefficients }, problem)
-        },
-        contraction_coefficients_tangent: |along, grad, x, num_species, problem| {
-            let (along, grad) = (Some(along), Some(grad));
-            let call = wgpu::Call { x, along, grad, coefficients: None };
-            wgpu::coefficients(call, num_species, problem)
+            let form = Form::Coefficients { grad, num_species };
+            gpu::contraction(form, x, Some(along), problem)
         },
     }
     autodiff {

@@ -24,10 +24,10 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod graph;
 mod op;
 mod paths;
@@ -36,8 +36,6 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -47,8 +45,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 pub use graph::{EdgeGraph, EdgeGraphError};
@@ -161,17 +157,11 @@ kernels! {
         convolution_harmonics: cpu::harmonics,
         convolution_radial: cpu::radial,
     }
-    cuda {
-        convolution: tensors::convolution::forward,
-        convolution_features: tensors::convolution::features,
-        convolution_harmonics: tensors::convolution::harmonics,
-        convolution_radial: tensors::convolution::radial,
-    }
-    wgpu {
-        convolution: wgpu::forward,
-        convolution_features: wgpu::features,
-        convolution_harmonics: wgpu::harmonics,
-        convolution_radial: wgpu::radial,
+    gpu {
+        convolution: gpu::forward,
+        convolution_features: gpu::features,
+        convolution_harmonics: gpu::harmonics,
+        convolution_radial: gpu::radial,
     }
     autodiff {
         convolution: |features, harmonics, radial, problem| {

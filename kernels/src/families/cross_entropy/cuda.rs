@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use super::MIN_ROWS;
 use crate::Precision;
-use crate::machine::cuda::launch::Number;
 use crate::machine::cuda::product::{Matrices, Product};
 use crate::machine::cuda::rounding::{round_to_bf16, to_bf16};
-use crate::machine::cuda::{Array, Element, Launch, Machine, Source};
+use crate::machine::cuda::{Array, CudaMachine, Element, Launch, Source};
+use crate::machine::launch::Number;
 
 static SOURCE: Source =
     Source::of("families/cross_entropy/cross_entropy.cu", include_str!("cross_entropy.cu"));
@@ -48,7 +48,7 @@ pub(crate) struct Gradients<A> {
 }
 
 /// `(loss [1], log_sum_exp [N])`.
-pub(crate) fn forward<M: Machine>(
+pub(crate) fn forward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
 ) -> (M::Array, M::Array) {
@@ -57,7 +57,7 @@ pub(crate) fn forward<M: Machine>(
 }
 
 /// The same with the gradients of the loss.
-pub(crate) fn with_gradients<M: Machine>(
+pub(crate) fn with_gradients<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
 ) -> (M::Array, M::Array, Gradients<M::Array>) {
@@ -68,7 +68,7 @@ fn rows_per_chunk(vocabulary: usize) -> usize {
     (MOST_LOGITS / vocabulary.max(1)).max(MIN_ROWS)
 }
 
-fn run<M: Machine>(
+fn run<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
     chunk: usize,
@@ -84,7 +84,7 @@ fn run<M: Machine>(
 }
 
 /// The arrays of a call.
-struct Call<'a, M: Machine> {
+struct Call<'a, M: CudaMachine> {
     machine: &'a M,
     inputs: &'a Inputs<'a, M::Array>,
     /// Type of the numbers, and of the operands of products.
@@ -104,7 +104,7 @@ struct Call<'a, M: Machine> {
     gradients: Gradients<M::Array>,
 }
 
-impl<'a, M: Machine> Call<'a, M> {
+impl<'a, M: CudaMachine> Call<'a, M> {
     fn new(
         machine: &'a M,
         inputs: &'a Inputs<'a, M::Array>,

@@ -28,6 +28,8 @@ pub mod reference;
 pub mod roofline;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod softmax;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "wgpu")]
@@ -41,8 +43,6 @@ use burn::tensor::{Int, Tensor};
 use crate::dispatch::kernels;
 use crate::families::precision::Precision;
 use crate::families::precision::PrecisionKernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Label of a token that does not count.
@@ -107,8 +107,8 @@ kernels! {
         scale_by: cpu::scale_by,
     }
     cuda {
-        linear_cross_entropy: tensors::cross_entropy::forward,
-        linear_cross_entropy_gradients: tensors::cross_entropy::with_gradients,
+        linear_cross_entropy: tensors::forward,
+        linear_cross_entropy_gradients: tensors::with_gradients,
     }
     wgpu {
         linear_cross_entropy: |hidden, weight, bias, labels, precision| {

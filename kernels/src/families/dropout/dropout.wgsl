@@ -10,11 +10,11 @@ override THREADS: u32 = 256;
 
 struct Params {
     count: u32,      // offset 0
-    threshold: u32,  // offset 4
-    key_low: u32,    // offset 8
-    key_high: u32,   // offset 12
-    index_low: u32,  // offset 16
-    index_high: u32, // offset 20
+    key_low: u32,    // offset 4
+    key_high: u32,   // offset 8
+    index_low: u32,  // offset 12
+    index_high: u32, // offset 16
+    threshold: u32,  // offset 20
     scale: f32,      // offset 24
 }
 

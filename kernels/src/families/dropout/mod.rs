@@ -16,8 +16,8 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod philox;
@@ -25,8 +25,6 @@ pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -34,8 +32,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 
 pub use philox::philox4x32;
 
@@ -80,11 +76,8 @@ kernels! {
     cpu {
         dropout: cpu::forward,
     }
-    cuda {
-        dropout: tensors::elementwise::dropout,
-    }
-    wgpu {
-        dropout: wgpu::forward,
+    gpu {
+        dropout: gpu::forward,
     }
     autodiff {
         dropout: op::tracked,

@@ -1,7 +1,7 @@
 //! Lookup of rows and the sum of their gradients on CUDA.
 
-use crate::machine::cuda::launch::Number;
 use crate::machine::cuda::{Array, Launch, Machine, Source};
+use crate::machine::launch::Number;
 
 static SOURCE: Source = Source::of("families/embedding/embedding.cu", include_str!("embedding.cu"));
 const THREADS: usize = 256;

@@ -15,6 +15,8 @@ pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "wgpu")]
@@ -27,8 +29,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 kernels! {
@@ -48,8 +48,8 @@ kernels! {
         embedding_backward: |grad, ids, num_rows| cpu::backward(grad, &ids, num_rows),
     }
     cuda {
-        embedding: tensors::embedding::forward,
-        embedding_backward: tensors::embedding::backward,
+        embedding: tensors::forward,
+        embedding_backward: tensors::backward,
     }
     wgpu {
         embedding: wgpu::forward,

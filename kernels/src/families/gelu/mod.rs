@@ -11,17 +11,16 @@
 //! source    Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415
 //! ```
 
-#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+mod formula;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -29,8 +28,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Which of the two published forms.
@@ -65,13 +62,9 @@ kernels! {
         gelu: cpu::forward,
         gelu_backward: cpu::backward,
     }
-    cuda {
-        gelu: tensors::elementwise::gelu,
-        gelu_backward: tensors::elementwise::gelu_backward,
-    }
-    wgpu {
-        gelu: wgpu::forward,
-        gelu_backward: wgpu::backward,
+    gpu {
+        gelu: gpu::forward,
+        gelu_backward: gpu::backward,
     }
     autodiff {
         gelu: op::tracked,

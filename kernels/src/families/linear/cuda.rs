@@ -6,7 +6,7 @@
 use super::WeightLayout;
 use crate::Precision;
 use crate::machine::cuda::product::{Matrices, Product};
-use crate::machine::cuda::{Array, Element, Machine, rounding};
+use crate::machine::cuda::{Array, CudaMachine, Element, rounding};
 
 /// `[N, I, O]` and how the weight is stored.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ impl Shape {
 }
 
 /// An operand of a product in this precision.
-pub(crate) fn operand<M: Machine>(machine: &M, x: &M::Array, precision: Precision) -> M::Array {
+pub(crate) fn operand<M: CudaMachine>(machine: &M, x: &M::Array, precision: Precision) -> M::Array {
     match (precision, x.element()) {
         (Precision::Full, _) => x.clone(),
         (Precision::Bf16Mixed, Element::F64) => rounding::round_to_bf16(machine, x),
@@ -43,7 +43,7 @@ pub(crate) fn operand<M: Machine>(machine: &M, x: &M::Array, precision: Precisio
 }
 
 /// `y [N, O]`, added to a residual of that shape where there is one, which takes inputs.
-pub(crate) fn forward<M: Machine>(
+pub(crate) fn forward<M: CudaMachine>(
     machine: &M,
     [x, weight]: [&M::Array; 2],
     bias: Option<&M::Array>,
@@ -66,7 +66,7 @@ pub(crate) fn forward<M: Machine>(
 }
 
 /// Gradient of x, `[N, I]`.
-pub(crate) fn input_backward<M: Machine>(
+pub(crate) fn input_backward<M: CudaMachine>(
     machine: &M,
     grad: &M::Array,
     weight: &M::Array,
@@ -84,7 +84,7 @@ pub(crate) fn input_backward<M: Machine>(
 }
 
 /// Gradient of the weight, stored as the weight is.
-pub(crate) fn weight_backward<M: Machine>(
+pub(crate) fn weight_backward<M: CudaMachine>(
     machine: &M,
     grad: &M::Array,
     x: &M::Array,

@@ -19,6 +19,8 @@ pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +29,6 @@ use burn::tensor::Tensor;
 use crate::dispatch::kernels;
 use crate::families::precision::Precision;
 use crate::families::precision::PrecisionKernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Which axis of a stored weight is the output.
@@ -116,10 +116,10 @@ kernels! {
         linear_weight_backward: cpu::weight_backward,
     }
     cuda {
-        linear: tensors::linear::forward,
-        linear_input_backward: tensors::linear::input_backward,
-        linear_residual: tensors::linear::residual,
-        linear_weight_backward: tensors::linear::weight_backward,
+        linear: tensors::forward,
+        linear_input_backward: tensors::input_backward,
+        linear_residual: tensors::residual,
+        linear_weight_backward: tensors::weight_backward,
     }
     wgpu {}
     autodiff {

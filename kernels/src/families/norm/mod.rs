@@ -20,6 +20,8 @@ pub(crate) mod cuda;
 mod op;
 pub mod reference;
 pub mod roofline;
+#[cfg(feature = "cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "wgpu")]
@@ -31,8 +33,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 kernels! {
@@ -72,10 +72,10 @@ kernels! {
         layer_norm_backward: cpu::layer_norm_backward,
     }
     cuda {
-        rms_norm: tensors::norm::rms_norm,
-        rms_norm_backward: tensors::norm::rms_norm_backward,
-        layer_norm: tensors::norm::layer_norm,
-        layer_norm_backward: tensors::norm::layer_norm_backward,
+        rms_norm: tensors::rms_norm,
+        rms_norm_backward: tensors::rms_norm_backward,
+        layer_norm: tensors::layer_norm,
+        layer_norm_backward: tensors::layer_norm_backward,
     }
     wgpu {
         rms_norm: wgpu::rms_norm,

@@ -9,8 +9,8 @@
 //! No roofline: a pass over the numbers, counted with the product it serves.
 //! No tests: those of `linear` compare with products of rounded numbers.
 
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -26,8 +26,6 @@ use half::bf16;
 
 use crate::dispatch::kernels;
 use crate::graph::{primitive, register, tensor};
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 
 /// Precision of the matrix products of an operation, forward and backward.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,11 +135,8 @@ kernels! {
     cpu {
         round_to_bf16: round_on_cpu,
     }
-    cuda {
-        round_to_bf16: tensors::elementwise::round_to_bf16,
-    }
-    wgpu {
-        round_to_bf16: wgpu::round,
+    gpu {
+        round_to_bf16: gpu::round,
     }
     autodiff {
         round_to_bf16: round_tracked,

@@ -1,7 +1,11 @@
 //! Sums over a buffer on CUDA: chunks of it, then chunks of their sums, until one number is left.
 
-use crate::machine::cuda::launch::Number;
-use crate::machine::cuda::{Array, Launch, Machine, Source};
+#[cfg(feature = "cuda")]
+use burn::tensor::Tensor;
+
+use crate::machine::{Array, Launch, Machine, Number, Source};
+#[cfg(feature = "cuda")]
+use crate::machine::{Gpu, Tensors};
 
 static SOURCE: Source = Source::of("families/reduce/reduce.cu", include_str!("reduce.cu"));
 const THREADS: u32 = 256;
@@ -18,6 +22,12 @@ pub(crate) fn sum_of_squares<M: Machine>(machine: &M, x: &M::Array) -> M::Array 
         sums = per_chunk(machine, "sum", &sums);
     }
     sums
+}
+
+/// [`sum_of_squares`](fn@super::sum_of_squares).
+#[cfg(feature = "cuda")]
+pub(crate) fn of_tensor<B: Gpu>(x: Tensor<B, 1>) -> Tensor<B, 1> {
+    B::on(&x.device(), |machine| machine.tensor(sum_of_squares(machine, &machine.input(x)), [1]))
 }
 
 fn per_chunk<M: Machine>(machine: &M, entry: &'static str, x: &M::Array) -> M::Array {

@@ -30,8 +30,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 
 /// Numbers summed before the partial sums are.
 pub const ROW: usize = 4096;
@@ -46,7 +44,7 @@ kernels! {
         sum_of_squares: cpu::sum_of_squares,
     }
     cuda {
-        sum_of_squares: tensors::optimizer::sum_of_squares,
+        sum_of_squares: cuda::of_tensor,
     }
     wgpu {
         sum_of_squares: wgpu::sum_of_squares,

@@ -1,7 +1,7 @@
 //! `rotary.cu` on the emulator against the reference.
 
 use super::super::reference;
-use super::forward;
+use super::turned;
 use crate::machine::cuda::Element;
 use crate::machine::cuda::emulated::check_emulated;
 use crate::machine::cuda::emulator::Emulator;
@@ -18,7 +18,7 @@ fn emulated_rotations_match_the_reference_for_ragged_sizes() {
         let angles = tokens * width / 2;
         check_emulated(
             &[numbers(tokens * heads * width, 1), numbers(angles, 2), numbers(angles, 3)],
-            |machine, x| vec![forward(machine, [&x[0], &x[1], &x[2]], sizes)],
+            |machine, x| vec![turned(machine, [&x[0], &x[1], &x[2]], sizes)],
             |x| {
                 let table = |at: usize| x[at].clone().reshape([tokens, width / 2]);
                 let turned = reference::forward(x[0].clone().reshape(sizes), table(1), table(2));
@@ -35,7 +35,7 @@ fn an_emulated_nan_reaches_its_pair_alone() {
     x[1] = f64::NAN;
     let [x, cos, sin] =
         [x, numbers(6, 2), numbers(6, 3)].map(|values| machine.array_of(Element::F32, &values));
-    let got = forward(&machine, [&x, &cos, &sin], [2, 1, 6]).values();
+    let got = turned(&machine, [&x, &cos, &sin], [2, 1, 6]).values();
     let nan: Vec<usize> = (0..12).filter(|&at| got[at].is_nan()).collect();
     assert_eq!(nan, [1, 4]);
 }

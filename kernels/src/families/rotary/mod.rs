@@ -13,15 +13,13 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -29,8 +27,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 kernels! {
@@ -46,11 +42,8 @@ kernels! {
     cpu {
         rotary: cpu::forward,
     }
-    cuda {
-        rotary: tensors::rotary::forward,
-    }
-    wgpu {
-        rotary: wgpu::forward,
+    gpu {
+        rotary: gpu::forward,
     }
     autodiff {
         rotary: op::tracked,

@@ -8,7 +8,7 @@
 override THREADS: u32 = 256;
 
 struct Params {
-    pairs: u32, // offset 0, N H D/2
+    rows: u32,  // offset 0, N H
     heads: u32, // offset 4
     half: u32,  // offset 8, D/2
 }
@@ -26,7 +26,7 @@ fn rotary(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let pair = (group.x + group.y * groups.x) * THREADS + thread;
-    if pair >= params.pairs {
+    if pair >= params.rows * params.half {
         return;
     }
     let head = pair / params.half;

@@ -12,15 +12,13 @@
 //! ```
 
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -30,8 +28,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::memo::Memo;
 use crate::shape::assert_shape;
 
@@ -122,13 +118,9 @@ kernels! {
         gather_rows: cpu::gather,
         sum_rows: cpu::sum,
     }
-    cuda {
-        gather_rows: tensors::rows::gather,
-        sum_rows: tensors::rows::sum,
-    }
-    wgpu {
-        gather_rows: wgpu::gather,
-        sum_rows: wgpu::sum,
+    gpu {
+        gather_rows: gpu::gather_rows,
+        sum_rows: gpu::sum_rows,
     }
     autodiff {
         gather_rows: op::gather_tracked,

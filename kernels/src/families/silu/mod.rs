@@ -10,17 +10,16 @@
 //! source    Elfwing et al., arXiv:1702.03118, section 2
 //! ```
 
-#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+mod formula;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -28,8 +27,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 kernels! {
@@ -53,15 +50,10 @@ kernels! {
         silu_slope: cpu::slope,
         silu_bend: cpu::bend,
     }
-    cuda {
-        silu: tensors::elementwise::silu,
-        silu_slope: tensors::elementwise::silu_slope,
-        silu_bend: tensors::elementwise::silu_bend,
-    }
-    wgpu {
-        silu: wgpu::forward,
-        silu_slope: wgpu::slope,
-        silu_bend: wgpu::bend,
+    gpu {
+        silu: gpu::forward,
+        silu_slope: gpu::slope,
+        silu_bend: gpu::bend,
     }
     autodiff {
         silu: op::tracked,

@@ -23,15 +23,13 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -39,8 +37,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// A half of a curve `[2, P, K]`.
@@ -90,13 +86,9 @@ kernels! {
         dot_rows: cpu::dot,
         scale_rows: cpu::scale,
     }
-    cuda {
-        dot_rows: tensors::slope::dot,
-        scale_rows: tensors::slope::scale,
-    }
-    wgpu {
-        dot_rows: wgpu::dot,
-        scale_rows: wgpu::scale,
+    gpu {
+        dot_rows: gpu::dot_rows,
+        scale_rows: gpu::scale_rows,
     }
     autodiff {
         half: op::half_tracked,

@@ -4,7 +4,7 @@
 //           scale_rows  y[p, k] = s[p] a[p, k]
 // layout    a, b [P, K]; y of dot_rows and s [P, 1]
 // bindings  dot_rows    0 a  1 b  2 dots           3 Params
-//           scale_rows  0 a  1 scales  2 multiples 3 Params
+//           scale_rows  0 scales  1 factors  2 multiples  3 Counted
 // launch    dot_rows: a workgroup per row, x + y * num_workgroups.x; scale_rows: a thread per number
 // requires  group.wgsl before it; any P and K, tails are masked
 // ordering  deterministic: a fixed tree along a row
@@ -14,12 +14,19 @@ struct Params {
     width: u32, // offset 4
 }
 
+struct Counted {
+    count: u32, // offset 0
+    width: u32, // offset 4
+}
+
 @group(0) @binding(0) var<storage, read_write> a: array<f32>;
 @group(0) @binding(1) var<storage, read_write> b: array<f32>;
-@group(0) @binding(1) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(0) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(1) var<storage, read_write> factors: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dots: array<f32>;
 @group(0) @binding(2) var<storage, read_write> multiples: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(3) var<uniform> counted: Counted;
 
 @compute @workgroup_size(THREADS)
 fn dot_rows(
@@ -48,7 +55,7 @@ fn scale_rows(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let at = (group.x + group.y * groups.x) * THREADS + thread;
-    if at < params.rows * params.width {
-        multiples[at] = scales[at / params.width] * a[at];
+    if at < counted.count {
+        multiples[at] = scales[at / counted.width] * factors[at];
     }
 }

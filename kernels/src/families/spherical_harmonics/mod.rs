@@ -16,18 +16,16 @@
 
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 mod recursion;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -35,8 +33,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 /// Highest degree.
@@ -84,15 +80,10 @@ kernels! {
         spherical_harmonics_backward: cpu::backward,
         spherical_harmonics_second: cpu::second,
     }
-    cuda {
-        spherical_harmonics: tensors::harmonics::forward,
-        spherical_harmonics_backward: tensors::harmonics::backward,
-        spherical_harmonics_second: tensors::harmonics::second,
-    }
-    wgpu {
-        spherical_harmonics: wgpu::forward,
-        spherical_harmonics_backward: wgpu::backward,
-        spherical_harmonics_second: wgpu::second,
+    gpu {
+        spherical_harmonics: gpu::harmonics,
+        spherical_harmonics_backward: gpu::harmonics_backward,
+        spherical_harmonics_second: gpu::harmonics_second,
     }
     autodiff {
         spherical_harmonics: op::tracked,

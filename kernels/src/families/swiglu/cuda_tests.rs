@@ -1,8 +1,12 @@
-//! `swiglu.cu` on the emulator against the reference.
+//! The printed kernels on the emulator against the reference.
 
+#[cfg(feature = "cuda")]
+use super::super::formula::{Backward, Swiglu};
 use super::super::reference;
-use super::{backward, forward};
+use super::{BACKWARD, SWIGLU};
 use crate::machine::cuda::Element;
+#[cfg(feature = "cuda")]
+use crate::machine::cuda::compile::nvrtc_tests::assert_formula_compiles;
 use crate::machine::cuda::emulated::{COUNTS, check_emulated};
 use crate::machine::cuda::emulator::Emulator;
 use crate::testing::numbers;
@@ -17,8 +21,9 @@ fn emulated_swiglu_and_its_gradients_match_the_reference_for_any_count() {
         check_emulated(
             &inputs(count),
             |machine, x| {
-                let [dgate, dup] = backward(machine, [&x[0], &x[1], &x[2]]);
-                vec![forward(machine, &x[1], &x[2]), dgate, dup]
+                let [y] = SWIGLU.map(machine, [&x[1], &x[2]]);
+                let [dgate, dup] = BACKWARD.map(machine, [&x[0], &x[1], &x[2]]);
+                vec![y, dgate, dup]
             },
             |x| {
                 let [grad, gate, up] = [0, 1, 2].map(|at| x[at].clone().unsqueeze::<2>());
@@ -34,10 +39,10 @@ fn an_emulated_gate_far_below_zero_closes_without_nan_and_nan_stays() {
     let Some(machine) = Emulator::find() else { return };
     let gate = machine.array_of(Element::F32, &[-1e4, 1e4, f64::NAN]);
     let up = machine.array_of(Element::F32, &[2.0; 3]);
-    let got = forward(&machine, &gate, &up).values();
+    let got = SWIGLU.map(&machine, [&gate, &up])[0].values();
     assert_eq!(got[..2], [0.0, 2e4]);
     assert!(got[2].is_nan());
-    let [dgate, dup] = backward(&machine, [&up, &gate, &up]);
+    let [dgate, dup] = BACKWARD.map(&machine, [&up, &gate, &up]);
     assert_eq!(dgate.values()[..2], [0.0, 4.0]);
     assert!(dgate.values()[2].is_nan() && dup.values()[2].is_nan());
 }
@@ -49,5 +54,12 @@ fn inputs_of_two_lengths_are_refused() {
         unreachable!("`swiglu`: 3 numbers beside 2 cannot be shown without a compiler")
     };
     let of = |count| machine.array_of(Element::F32, &vec![1.0; count]);
-    forward(&machine, &of(2), &of(3));
+    SWIGLU.map(&machine, [&of(2), &of(3)]);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn the_gated_activation_and_its_gradients_compile_and_keep_their_numbers_in_registers() {
+    assert_formula_compiles::<Swiglu, _, _>();
+    assert_formula_compiles::<Backward, _, _>();
 }

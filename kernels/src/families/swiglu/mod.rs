@@ -9,17 +9,16 @@
 //! source    Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, eq. (6)
 //! ```
 
-#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
+mod formula;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -27,8 +26,6 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::dispatch::kernels;
-#[cfg(feature = "cuda")]
-use crate::machine::cuda::tensors;
 use crate::shape::assert_shape;
 
 kernels! {
@@ -48,13 +45,9 @@ kernels! {
         swiglu: cpu::forward,
         swiglu_backward: cpu::backward,
     }
-    cuda {
-        swiglu: tensors::elementwise::swiglu,
-        swiglu_backward: tensors::elementwise::swiglu_backward,
-    }
-    wgpu {
-        swiglu: wgpu::forward,
-        swiglu_backward: wgpu::backward,
+    gpu {
+        swiglu: gpu::forward,
+        swiglu_backward: gpu::backward,
     }
     autodiff {
         swiglu: op::tracked,

@@ -8,9 +8,9 @@ use cubecl::client::ComputeClient;
 use cubecl::cuda::CudaRuntime;
 use cubecl::server::Handle;
 
-use super::machine::{Array, Element};
 use crate::Cuda;
 use crate::graph::{primitive, tensor};
+use crate::machine::{Array, Element};
 
 /// What vectors and matrix products want of an address; allocations give 512.
 const ALIGNMENT: usize = 256;

@@ -17,11 +17,11 @@ use super::compile::{CompileCounts, Compiler, Engine, Target};
 use super::cublaslt::Blas;
 use super::driver::{self, ContextEvents, Driver, Function};
 use super::error::CudaError;
-use super::launch::Launch;
 use super::libraries;
-use super::machine::Array;
 use super::settings::{self, Ordering};
 use super::signature::{Defines, Signature};
+use crate::machine::Array;
+use crate::machine::launch::Launch;
 
 /// The server of cubecl that holds Burn's tensors.
 pub(crate) type Server = <CudaRuntime as Runtime>::Server;

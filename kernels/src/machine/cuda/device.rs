@@ -16,10 +16,11 @@ use super::context::Context;
 use super::cublaslt::{self, Blas, Plan};
 use super::driver::Shape;
 use super::error::CudaError;
-use super::launch::{Argument, Launch};
-use super::machine::{Array, Element, Limits, Machine};
 use super::product::Product;
+use super::{CudaMachine, Limits};
 use crate::Cuda;
+use crate::machine::launch::{Argument, Launch};
+use crate::machine::{Array, Element, Gpu, Machine, Tensors};
 
 /// A device while one operation is put together.
 pub(crate) struct DeviceMachine {
@@ -55,30 +56,9 @@ impl DeviceMachine {
         Self { context, client, device: device.clone(), batch: RefCell::default() }
     }
 
-    /// The memory of a float tensor.
-    #[expect(clippy::unused_self, reason = "arrays are of a machine")]
-    pub(crate) fn input<const D: usize>(&self, x: Tensor<Cuda, D>) -> DeviceArray {
-        DeviceArray::of(x)
-    }
-
-    /// The memory of an integer tensor.
-    #[expect(clippy::unused_self, reason = "arrays are of a machine")]
-    pub(crate) fn input_int<const D: usize>(&self, x: Tensor<Cuda, D, Int>) -> DeviceArray {
-        DeviceArray::of_int(x)
-    }
-
     /// An array to write where `x` is: the same one if nobody else holds it, else a new one.
     pub(crate) fn in_place_of(&self, x: &DeviceArray) -> DeviceArray {
         if x.is_sole() { x.clone() } else { self.array(x.element(), x.len()) }
-    }
-
-    /// An array as a tensor.
-    pub(crate) fn tensor<const D: usize>(
-        &self,
-        array: DeviceArray,
-        shape: [usize; D],
-    ) -> Tensor<Cuda, D> {
-        array.tensor(&self.client, &self.device, shape)
     }
 
     fn slot(&self, array: &DeviceArray) -> usize {
@@ -106,7 +86,7 @@ impl DeviceMachine {
         let pairs = launch.arguments.iter().zip(&kernel.signature.parameters);
         let value = |(argument, parameter): (&Argument<'_, DeviceArray>, &_)| match argument {
             Argument::Input(array) | Argument::Output(array) => Value::Address(self.slot(array)),
-            Argument::Number(number) => Value::Number(number.bytes_for(parameter)),
+            Argument::Number(_, number) => Value::Number(number.bytes_for(parameter)),
         };
         Ok(Step::Kernel { function: kernel.function, shape, values: pairs.map(value).collect() })
     }
@@ -114,10 +94,6 @@ impl DeviceMachine {
 
 impl Machine for DeviceMachine {
     type Array = DeviceArray;
-
-    fn limits(&self) -> Limits {
-        self.context.driver.limits
-    }
 
     fn array(&self, element: Element, len: usize) -> DeviceArray {
         DeviceArray::new(&self.client, element, len)
@@ -141,10 +117,42 @@ impl Machine for DeviceMachine {
         let step = certain(&launch.source.name, self.kernel_step(&launch));
         self.push(step);
     }
+}
+
+impl CudaMachine for DeviceMachine {
+    fn limits(&self) -> Limits {
+        self.context.driver.limits
+    }
 
     fn multiply(&self, product: Product<'_, DeviceArray>) {
         product.check();
         certain("a matrix product", cublaslt::put(self, &product));
+    }
+}
+
+impl Gpu for Cuda {
+    type Machine = DeviceMachine;
+
+    fn on<T>(device: &CudaDevice, operation: impl FnOnce(&DeviceMachine) -> T) -> T {
+        on(device, operation)
+    }
+}
+
+impl Tensors<Cuda> for DeviceMachine {
+    fn input<const D: usize>(&self, x: Tensor<Cuda, D>) -> DeviceArray {
+        DeviceArray::of(x)
+    }
+
+    fn input_int<const D: usize>(&self, x: Tensor<Cuda, D, Int>) -> DeviceArray {
+        DeviceArray::of_int(x)
+    }
+
+    fn tensor<const D: usize>(&self, array: DeviceArray, shape: [usize; D]) -> Tensor<Cuda, D> {
+        array.tensor(&self.client, &self.device, shape)
+    }
+
+    fn key(&self) -> u64 {
+        self.device.index as u64
     }
 }
 

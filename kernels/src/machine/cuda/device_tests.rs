@@ -6,11 +6,11 @@
 use burn::tensor::{DType, Tensor};
 use burn_cuda::CudaDevice;
 
-use super::machine::Machine;
 use super::product::{Compute, Matrices, Product};
-use super::{Array, CudaError, Element, device, device_facts, driver};
+use super::{Array, CudaError, CudaMachine, Element, device, device_facts, driver};
 use crate::families::linear::WeightLayout;
 use crate::families::{adamw, linear, norm, precision, reduce};
+use crate::machine::Tensors;
 use crate::oracle::{Oracle, assert_within, ulp};
 use crate::testing::{Case, FEW_VALUES_SLACK, flat, host, numbers, shaped, tensors};
 use crate::{AdamwStep, AmsgradState, Cpu, Cuda, Kernels, Precision};

@@ -9,9 +9,9 @@ use std::ffi::{CString, c_int, c_void};
 use cudarc::driver::result;
 use cudarc::driver::sys::{self, CUdevice_attribute as Attribute};
 
+use super::Limits;
+use super::check::LaunchError;
 use super::error::CudaError;
-use super::launch::LaunchError;
-use super::machine::Limits;
 
 type OfContext = unsafe extern "C" fn(sys::CUcontext, sys::CUevent) -> sys::CUresult;
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use cudarc::driver::DriverError;
 
+use super::check::LaunchError;
 use super::compile::CompileError;
 use super::compile::nvrtc::NvrtcMissing;
-use super::launch::LaunchError;
 
 /// Why a kernel of ours cannot run.
 #[derive(Debug, Clone, thiserror::Error)]

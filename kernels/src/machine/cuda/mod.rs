@@ -10,6 +10,7 @@ mod array;
 mod bridge;
 #[cfg(all(test, feature = "cuda"))]
 mod bridge_tests;
+mod check;
 pub(crate) mod compile;
 #[cfg(feature = "cuda")]
 mod context;
@@ -23,26 +24,21 @@ mod device_sequence_tests;
 pub(crate) mod device_tests;
 #[cfg(feature = "cuda")]
 mod driver;
-pub(crate) mod elementwise;
-mod emitted;
 #[cfg(all(test, unix))]
 pub(crate) mod emulated;
 #[cfg(all(test, unix))]
 pub(crate) mod emulator;
 #[cfg(feature = "cuda")]
 mod error;
-pub(crate) mod launch;
 #[cfg(feature = "cuda")]
 mod libraries;
-pub(crate) mod machine;
 pub(crate) mod product;
 pub(crate) mod rounding;
 #[cfg(feature = "cuda")]
 mod settings;
 pub(crate) mod signature;
-#[cfg(feature = "cuda")]
-pub(crate) mod tensors;
 
+pub(crate) use crate::machine::{Array, Element, Launch, Machine, Source};
 #[cfg(feature = "cuda")]
 impl crate::cpu::Host for crate::Cuda {}
 #[cfg(feature = "cuda")]
@@ -52,10 +48,32 @@ impl crate::cpu::Host for crate::PlainCuda {}
 pub use compile::{CompileCounts, KernelStore};
 #[cfg(feature = "cuda")]
 pub use context::{DeviceFacts, check_device, compile_counts, device_facts};
-pub(crate) use emitted::Emitted;
 #[cfg(feature = "cuda")]
 pub use error::CudaError;
-pub(crate) use launch::{Launch, Source};
-pub(crate) use machine::{Array, Element, Machine};
 #[cfg(feature = "cuda")]
 pub use settings::{AlreadyConfigured, Ordering, Settings, configure};
+
+/// What a launch may ask of a machine of CUDA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limits {
+    /// Threads of a block.
+    pub(crate) block_threads: u32,
+    /// Shared memory of a block, static and dynamic, with its consent.
+    pub(crate) shared_bytes: u32,
+    /// Blocks of a grid along x; along y and z every device allows 65535.
+    pub(crate) grid_x: u32,
+    /// Processors, each of which runs a few blocks at a time.
+    pub(crate) multiprocessors: u32,
+}
+
+/// A machine of CUDA: the device in production, the emulator in tests.
+pub(crate) trait CudaMachine: Machine {
+    /// Its limits.
+    fn limits(&self) -> Limits;
+
+    /// Computes a matrix product after what was given before.
+    ///
+    /// # Panics
+    /// When an operand ends before its last element: a bug of the family's host side.
+    fn multiply(&self, product: product::Product<'_, Self::Array>);
+}

@@ -177,6 +177,18 @@ __device__ __forceinline__ double round_bf16(double x) {
     return round_bf16(float_of(fabs(x) > fabs(back) ? bits + 1 : bits - 1));
 }
 
+// Functions of formulas.
+template <typename T>
+__device__ __forceinline__ T logistic(T x) {
+    return T(1) / (T(1) + exp(-x));
+}
+// 1 - tanh(x)^2.
+template <typename T>
+__device__ __forceinline__ T tanh_slope(T x, T tanh_of_x) {
+    (void)x;
+    return T(1) - tanh_of_x * tanh_of_x;
+}
+
 __device__ __forceinline__ u32 lane_index() { return threadIdx.x % WARP; }
 __device__ __forceinline__ u32 warp_index() { return threadIdx.x / WARP; }
 __device__ __forceinline__ u32 ceil_div(u32 x, u32 by) { return x / by + (x % by != 0 ? 1 : 0); }

@@ -3,7 +3,7 @@
 //! `out[b] = a[b] b[b] (+ bias) (+ out[b])`, or `(+ onto[b])`, for every `b` of the batch. Row-major or its transpose; what a
 //! machine does with it is its own affair. Not here: algorithms.
 
-use super::machine::{Array, Element};
+use crate::machine::{Array, Element};
 
 /// A batch of matrices in an array.
 #[derive(Debug)]

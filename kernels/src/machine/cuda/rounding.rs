@@ -2,8 +2,8 @@
 //!
 //! The rounding is that of [`precision`](crate::families::precision), bit for bit.
 
-use super::launch::Number;
 use super::{Array, Element, Launch, Machine, Source};
+use crate::machine::launch::Number;
 
 static SOURCE: Source = Source::of("machine/cuda/rounding.cu", include_str!("rounding.cu"));
 const THREADS: u32 = 256;

@@ -1,4 +1,4 @@
-//! Kernels that are made from tables: one description, printed as CUDA and as WGSL.
+//! Kernels that are described once and printed as CUDA and as WGSL: from tables, and from elementwise formulas.
 //!
 //! Which numbers couple with which is known when a network is built, so the kernels of the atoms'
 //! families are straight lines of multiply-adds with their coefficients as literals. A family
@@ -6,9 +6,10 @@
 //! the same for every table is written by hand in the `.cu` and `.wgsl` files of its family.
 
 mod columns;
-#[cfg(any(test, feature = "cuda"))]
 mod cuda;
+mod formula;
 mod print;
+mod symbol;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ mod tests;
 mod wgsl;
 
 pub(crate) use columns::{Columns, groups_of};
+pub(crate) use cuda::FOURS;
+pub(crate) use formula::{THREADS as FORMULA_THREADS, Written};
 pub(crate) use syntax::{
     Access, Array, Expr, Kernel, Kind, SHARED, Statement, add, barrier, constant, each, element,
     equal, less, name, place, real, root, select, shared, store, variable, when, whole,

@@ -1,7 +1,7 @@
 //! What the two languages write alike: expressions, statements, the header. What differs is asked of
 //! a [`Language`].
 
-use super::syntax::{Access, Expr, Kernel, Kind, Operator, Statement};
+use super::syntax::{Access, Expr, Function, Kernel, Kind, Operator, Statement};
 
 /// The words of one language.
 pub(super) trait Language {
@@ -15,6 +15,7 @@ pub(super) trait Language {
     /// A new counter of a loop.
     fn counter(&self, name: &str, first: &str) -> String;
     fn barrier(&self) -> &'static str;
+    fn function(&self, function: Function) -> &'static str;
 
     fn expression(&self, expr: &Expr) -> String {
         match expr {
@@ -27,6 +28,10 @@ pub(super) trait Language {
             Expr::Select(parts) => {
                 let [condition, yes, no] = parts.each_ref().map(|part| self.expression(part));
                 self.select(&condition, &yes, &no)
+            }
+            Expr::Call(function, of) => {
+                let of: Vec<String> = of.iter().map(|of| self.expression(of)).collect();
+                format!("{}({})", self.function(*function), of.join(", "))
             }
             Expr::Binary(operator, parts) => {
                 let (own, sign) = print(*operator);
@@ -102,7 +107,7 @@ pub(super) fn text(lines: &[String]) -> String {
 /// The header of a source text, as hand-written kernels have it.
 pub(super) fn header(kernel: &Kernel) -> Vec<String> {
     let mut lines = vec![format!("{}: {}.", kernel.name, kernel.title)];
-    lines.push("Made from a table by emit/, not written by hand.".to_owned());
+    lines.push("Printed from a description, not written by hand.".to_owned());
     lines.push(String::new());
     let mut field = "maths";
     for line in &kernel.maths {

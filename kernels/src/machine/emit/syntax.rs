@@ -42,6 +42,21 @@ pub(crate) enum Expr {
     Root(Box<Expr>),
     /// Condition, value where it holds, value where not.
     Select(Box<[Expr; 3]>),
+    Call(Function, Vec<Expr>),
+}
+
+/// Functions of real numbers, which each language has by some name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Function {
+    /// Of `a`, `b`, `c`: `a b + c`.
+    MulAdd,
+    Min,
+    Exp,
+    Logistic,
+    Erf,
+    Tanh,
+    /// Of `x` and `tanh x`: `1 - tanh(x)^2`.
+    TanhSlope,
 }
 
 /// A step of a kernel.
@@ -136,6 +151,10 @@ pub(crate) fn root(of: Expr) -> Expr {
 
 pub(crate) fn select(condition: Expr, yes: Expr, no: Expr) -> Expr {
     Expr::Select(Box::new([condition, yes, no]))
+}
+
+pub(crate) fn call<const N: usize>(function: Function, of: [Expr; N]) -> Expr {
+    Expr::Call(function, of.into())
 }
 
 pub(crate) fn less(a: Expr, b: Expr) -> Expr {

@@ -37,7 +37,7 @@ fn kernel() -> Kernel {
 #[test]
 fn the_text_in_cuda_is_what_a_reader_expects() {
     let want = r#"// doubles: a kernel for tests.
-// Made from a table by emit/, not written by hand.
+// Printed from a description, not written by hand.
 //
 // maths          y = something
 //                z = more

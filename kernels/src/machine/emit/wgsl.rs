@@ -1,7 +1,7 @@
 //! An emitted kernel as WGSL, in f32.
 
 use super::print::{Language, header, text};
-use super::syntax::{Array, Kernel, Kind, SHARED};
+use super::syntax::{Array, Function, Kernel, Kind, SHARED};
 
 struct Wgsl;
 
@@ -40,6 +40,19 @@ impl Language for Wgsl {
 
     fn barrier(&self) -> &'static str {
         "workgroupBarrier()"
+    }
+
+    /// Beyond WGSL's own, those of `wgpu/functions.wgsl`.
+    fn function(&self, function: Function) -> &'static str {
+        match function {
+            Function::MulAdd => "fma",
+            Function::Min => "min",
+            Function::Exp => "exp",
+            Function::Logistic => "logistic",
+            Function::Erf => "erf",
+            Function::Tanh => "tanh_by_exp",
+            Function::TanhSlope => "tanh_slope",
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Tensors of the wgpu backend as arrays of a kernel, and back: contiguous memory and its shape.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use burn::tensor::{DType, Int, Shape, Tensor, TensorPrimitive};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::ComputeClient;
+use cubecl::server::Handle;
 use cubecl::wgpu::WgpuRuntime;
 
+use super::WgpuMachine;
 use crate::Wgpu;
+use crate::machine::Element;
 
 /// Contiguous numbers of four bytes on a device.
 #[derive(Debug, Clone)]
@@ -20,7 +21,40 @@ impl Array {
         let tensor = tensor.into_primitive().tensor();
         let dtype = tensor.dtype;
         assert!(dtype == DType::F32, "wgpu: a tensor is {dtype:?} but its kernels compute in F32");
-        Self(into_contiguous(tensor))
+        Self::of(tensor)
+    }
+
+    /// An array of no numbers has room for one, since memory of no bytes cannot be bound.
+    fn of(tensor: CubeTensor<WgpuRuntime>) -> Self {
+        let mut tensor = into_contiguous(tensor);
+        if tensor.meta.shape().num_elements() == 0 {
+            tensor.handle = tensor.client.empty(4);
+        }
+        Self(tensor)
+    }
+
+    fn with(machine: &WgpuMachine, len: usize, handle: Handle, dtype: DType) -> Self {
+        let (client, device) = (machine.client.clone(), machine.device.clone());
+        Self(CubeTensor::new_contiguous(client, device, Shape::new([len]), handle, dtype))
+    }
+
+    /// Memory that nobody wrote yet.
+    pub(super) fn empty(machine: &WgpuMachine, element: Element, len: usize) -> Self {
+        let dtype = match element {
+            Element::F32 => DType::F32,
+            Element::U32 => DType::U32,
+            Element::I32 => DType::I32,
+            _ => unreachable!("wgpu: no kernel knows {element:?}"),
+        };
+        Self::with(machine, len, machine.client.empty(4 * len.max(1)), dtype)
+    }
+
+    /// Whole numbers of the host.
+    pub(super) fn upload(machine: &WgpuMachine, numbers: &[u32]) -> Self {
+        let padded = if numbers.is_empty() { &[0] } else { numbers };
+        let bytes: Vec<u8> = padded.iter().flat_map(|number| number.to_ne_bytes()).collect();
+        let handle = machine.client.create_from_slice(&bytes);
+        Self::with(machine, numbers.len(), handle, DType::U32)
     }
 
     /// The numbers of a float tensor for a kernel to change: its own memory where nobody else holds it,
@@ -35,7 +69,7 @@ impl Array {
         let tensor = tensor.into_primitive();
         let dtype = tensor.dtype;
         assert!(dtype == DType::I32, "wgpu: integers are {dtype:?} but its kernels read I32");
-        Self(into_contiguous(tensor))
+        Self::of(tensor)
     }
 
     /// Room for floats of this shape on the device of `self`; a kernel must write all of it.
@@ -79,13 +113,6 @@ impl Array {
         [0, half].map(|start| Self::new(all.clone().narrow(0, start, half)))
     }
 
-    /// A number of its device, by which tables find their copies in its memory.
-    pub(crate) fn device_key(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.0.device.hash(&mut hasher);
-        hasher.finish()
-    }
-
     /// How many numbers.
     pub(crate) fn len(&self) -> usize {
         self.0.meta.shape().num_elements()
@@ -99,5 +126,20 @@ impl Array {
     /// The memory of its numbers.
     pub(super) fn binding(&self) -> cubecl::server::Binding {
         self.0.handle.clone().binding()
+    }
+}
+
+impl crate::machine::Array for Array {
+    fn element(&self) -> Element {
+        match self.0.dtype {
+            DType::F32 => Element::F32,
+            DType::U32 => Element::U32,
+            DType::I32 => Element::I32,
+            other => unreachable!("wgpu: no kernel knows {other:?}"),
+        }
+    }
+
+    fn len(&self) -> usize {
+        Array::len(self)
     }
 }

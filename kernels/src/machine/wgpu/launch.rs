@@ -18,6 +18,12 @@ impl Shader {
         }
         let entry = self.entry;
         assert!(self.fields == P::FIELDS, "{entry}: launched with the numbers of another kernel");
+        self.run(arrays, &params.words(), groups);
+    }
+
+    /// The same of the words of the numbers.
+    pub(super) fn run(&self, arrays: &[&Array], words: &[u32], groups: [u32; 3]) {
+        let entry = self.entry;
         assert!(
             arrays.len() == self.num_arrays as usize,
             "{entry}: launched with {} arrays but it binds {}",
@@ -33,7 +39,7 @@ impl Shader {
         assert!(problem.is_none(), "{}", problem.unwrap_or_default());
         let arguments = KernelArguments::new()
             .with_buffers(arrays.iter().map(|array| array.binding()).collect())
-            .with_info(MetadataBindingInfo::custom(pairs(&params.words())));
+            .with_info(MetadataBindingInfo::custom(pairs(words)));
         let [x, y, z] = groups;
         let count = CubeCount::Static(x, y, z);
         // SAFETY: kernels guard every access and every loop of theirs is bounded by the numbers of

@@ -5,10 +5,10 @@
 //! params.rs   numbers of a launch, in the layout of the kernel's `struct Params`
 //! shader.rs   a WGSL text, an entry point and the constants it is compiled with
 //! array.rs    tensors as contiguous arrays, and back
-//! emitted.rs  kernels made from a table
+//! machine.rs  an adapter as a machine: the launches that families describe once
 //! launch.rs   the launch: limits of the device checked, then handed to cubecl
 //! adapter.rs  which adapters there are
-//! group.wgsl, bf16.wgsl   functions that several kernels share, put before their text
+//! group.wgsl, bf16.wgsl, functions.wgsl   functions that several kernels share, put before their text
 //! ```
 //!
 //! What every kernel keeps to, checked without a GPU in `shader_tests.rs`: bindings are `0..` without a
@@ -21,9 +21,9 @@
 
 mod adapter;
 mod array;
-mod emitted;
 mod launch;
 mod limits;
+mod machine;
 mod params;
 mod shader;
 #[cfg(test)]
@@ -35,7 +35,7 @@ impl crate::cpu::Host for crate::Wgpu {}
 
 pub use adapter::{Adapter, AdapterKind, adapters, default_adapter};
 pub(crate) use array::Array;
-pub(crate) use emitted::{emitted, launch_emitted};
 pub(crate) use launch::{groups_of, spread};
+pub(crate) use machine::WgpuMachine;
 pub(crate) use params::{Field, Params, Word, count, number, params};
-pub(crate) use shader::{BF16, Shader, Source};
+pub(crate) use shader::{BF16, FUNCTIONS, GROUP, Shader, Source};

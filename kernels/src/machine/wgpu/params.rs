@@ -3,6 +3,10 @@
 //! Every field has four bytes, so both languages agree on the layout; a test compares offsets and
 //! sizes with naga's for every kernel. Not here: arrays, which are bindings of their own.
 
+use std::borrow::Cow;
+
+use crate::machine::Number;
+
 /// Type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scalar {
@@ -12,9 +16,9 @@ pub(crate) enum Scalar {
 }
 
 /// A field of a parameter struct.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Field {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) scalar: Scalar,
     /// In bytes, from the start of the struct.
     pub(crate) offset: usize,
@@ -68,6 +72,25 @@ pub(crate) fn number(x: f64) -> f32 {
     x as f32
 }
 
+/// A number of a launch as the fields that a kernel reads it from, with their words.
+#[expect(clippy::cast_possible_truncation, reason = "the halves of 64 bits are what is wanted")]
+pub(crate) fn fields_of(
+    name: &'static str,
+    given: Number,
+) -> Vec<(Cow<'static, str>, Scalar, u32)> {
+    let one = |scalar, word| vec![(Cow::Borrowed(name), scalar, word)];
+    match given {
+        Number::U32(x) => one(Scalar::U32, x),
+        Number::I32(x) => one(Scalar::I32, x.word()),
+        Number::Count(x) => one(Scalar::U32, count(x)),
+        Number::Real(x) => one(Scalar::F32, number(x).word()),
+        Number::U64(x) => vec![
+            (Cow::Owned(format!("{name}_low")), Scalar::U32, x as u32),
+            (Cow::Owned(format!("{name}_high")), Scalar::U32, (x >> 32) as u32),
+        ],
+    }
+}
+
 /// Declares a struct that is [`Params`]: `params! { /// What for. Name { rows: u32, epsilon: f32 } }`.
 macro_rules! params {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $scalar:ident),+ $(,)? }) => {
@@ -80,7 +103,7 @@ macro_rules! params {
 
         impl $crate::machine::wgpu::Params for $name {
             const FIELDS: &'static [$crate::machine::wgpu::Field] = &[$($crate::machine::wgpu::Field {
-                name: stringify!($field),
+                name: std::borrow::Cow::Borrowed(stringify!($field)),
                 scalar: <$scalar as $crate::machine::wgpu::Word>::SCALAR,
                 offset: std::mem::offset_of!($name, $field),
             }),+];

@@ -16,7 +16,9 @@ use cubecl::{CompilationError, CubeTask};
 use super::{Field, Params};
 
 /// Sums and maxima over a workgroup; needs the constant `THREADS`.
-const GROUP: &str = include_str!("group.wgsl");
+pub(crate) const GROUP: &str = include_str!("group.wgsl");
+/// Functions of formulas.
+pub(crate) const FUNCTIONS: &str = include_str!("functions.wgsl");
 /// Rounding to bf16.
 pub(crate) const BF16: &str = include_str!("bf16.wgsl");
 
@@ -100,14 +102,14 @@ pub(crate) struct Shader {
     /// Texts put before that of the source.
     pub(crate) preludes: Vec<&'static str>,
     /// `override` declarations of the text and their values.
-    pub(crate) constants: Vec<(&'static str, u32)>,
+    pub(crate) constants: Vec<(Cow<'static, str>, u32)>,
     /// Threads of a workgroup along x, y and z.
     pub(crate) workgroup: [u32; 3],
     /// Memory that a workgroup shares.
     pub(crate) shared_bytes: u32,
     /// Arrays the entry point binds, as `0..num_arrays`; `Params` is the binding behind them.
     pub(crate) num_arrays: u32,
-    pub(crate) fields: &'static [Field],
+    pub(crate) fields: Cow<'static, [Field]>,
 }
 
 impl Shader {
@@ -124,7 +126,7 @@ impl Shader {
             workgroup: [Self::THREADS, 1, 1],
             shared_bytes: 0,
             num_arrays,
-            fields: P::FIELDS,
+            fields: Cow::Borrowed(P::FIELDS),
         }
     }
 
@@ -149,7 +151,7 @@ impl Shader {
 
     /// With `override name` set.
     pub(crate) fn constant(mut self, name: &'static str, value: u32) -> Self {
-        self.constants.push((name, value));
+        self.constants.push((Cow::Borrowed(name), value));
         self
     }
 

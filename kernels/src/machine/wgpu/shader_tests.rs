@@ -16,21 +16,21 @@ fn shaders() -> Vec<Shader> {
     [
         crate::families::adamw::wgpu::shaders(),
         crate::families::attention::wgpu::shaders(),
-        crate::families::contraction::wgpu::shaders(),
-        crate::families::convolution::wgpu::shaders(),
+        crate::families::contraction::gpu::shaders(),
+        crate::families::convolution::gpu::shaders(),
         crate::families::cross_entropy::wgpu::shaders(),
-        crate::families::dropout::wgpu::shaders(),
+        crate::families::dropout::gpu::shaders(),
         crate::families::embedding::wgpu::shaders(),
-        crate::families::gelu::wgpu::shaders(),
+        crate::families::gelu::gpu::shaders(),
         crate::families::norm::wgpu::shaders(),
-        crate::families::precision::wgpu::shaders(),
+        crate::families::precision::gpu::shaders(),
         crate::families::reduce::wgpu::shaders(),
-        crate::families::rotary::wgpu::shaders(),
-        crate::families::rows::wgpu::shaders(),
-        crate::families::silu::wgpu::shaders(),
-        crate::families::slope::wgpu::shaders(),
-        crate::families::spherical_harmonics::wgpu::shaders(),
-        crate::families::swiglu::wgpu::shaders(),
+        crate::families::rotary::gpu::shaders(),
+        crate::families::rows::gpu::shaders(),
+        crate::families::silu::gpu::shaders(),
+        crate::families::slope::gpu::shaders(),
+        crate::families::spherical_harmonics::gpu::shaders(),
+        crate::families::swiglu::gpu::shaders(),
     ]
     .concat()
 }
@@ -120,7 +120,7 @@ fn parameters_have_the_layout_of_their_twin() {
         assert_eq!(members.len(), fields.len(), "{}", shader.entry);
         assert_eq!(*span as usize, 4 * fields.len(), "{}", shader.entry);
         for (at, (member, field)) in members.iter().zip(&fields).enumerate() {
-            assert_eq!(member.name.as_deref(), Some(field.name), "{}", shader.entry);
+            assert_eq!(member.name.as_deref(), Some(&*field.name), "{}", shader.entry);
             assert_eq!(member.offset as usize, field.offset, "{}: {}", shader.entry, field.name);
             // The words of a launch stand in this order.
             assert_eq!(field.offset, 4 * at);

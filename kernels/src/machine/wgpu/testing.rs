@@ -2,8 +2,12 @@
 //!
 //! Mesa's software Vulkan is an adapter like any other, so these run without a GPU.
 
+use std::cell::RefCell;
+
 use burn::tensor::{DType, Tensor};
 
+use super::Shader;
+use crate::machine::{Array, Element, Launch, Machine};
 use crate::oracle::{Oracle, assert_within, ulp};
 use crate::testing::{Case, FEW_VALUES_SLACK, Path, gradients_on, host, tensors};
 use crate::{Cpu, Kernels, Wgpu};
@@ -43,6 +47,59 @@ pub(crate) const LOG_ULPS: f64 = 4.0;
 /// An exponential of a number of at most this size.
 pub(crate) fn exp_ulps(size: f64) -> f64 {
     3.0 + 2.0 * size
+}
+
+/// A machine that runs nothing and keeps the kernels that it is given.
+#[derive(Default)]
+pub(crate) struct Recorder(RefCell<Vec<Shader>>);
+
+impl Recorder {
+    /// An array of so many numbers.
+    #[expect(clippy::unused_self, reason = "arrays are of a machine")]
+    pub(crate) fn numbers(&self, len: usize) -> Blank {
+        Blank(Element::F32, len)
+    }
+}
+
+/// The kernels that are launched.
+pub(crate) fn recorded(launches: impl FnOnce(&Recorder)) -> Vec<Shader> {
+    let recorder = Recorder::default();
+    launches(&recorder);
+    recorder.0.into_inner()
+}
+
+/// An array of which its length is known.
+#[derive(Clone)]
+pub(crate) struct Blank(Element, usize);
+
+impl Array for Blank {
+    fn element(&self) -> Element {
+        self.0
+    }
+
+    fn len(&self) -> usize {
+        self.1
+    }
+}
+
+impl Machine for Recorder {
+    type Array = Blank;
+
+    fn array(&self, element: Element, len: usize) -> Blank {
+        Blank(element, len)
+    }
+
+    fn zeros(&self, element: Element, len: usize) -> Blank {
+        Blank(element, len)
+    }
+
+    fn upload(&self, values: &[u32]) -> Blank {
+        Blank(Element::U32, values.len())
+    }
+
+    fn launch(&self, launch: Launch<'_, Blank>) {
+        self.0.borrow_mut().push(Shader::of(&launch).0);
+    }
 }
 
 /// A computation with several results, each compared on its own.

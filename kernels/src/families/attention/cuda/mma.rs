@@ -6,8 +6,8 @@
 use super::super::Sizes;
 use super::work::Of;
 use super::{Inputs, Known};
-use crate::machine::cuda::machine::Limits;
-use crate::machine::cuda::{Array, Element, Launch, Machine, Source};
+use crate::machine::cuda::Limits;
+use crate::machine::cuda::{Array, CudaMachine, Element, Launch, Source};
 
 static SOURCE: Source =
     Source::of("families/attention/attention_mma.cu", include_str!("../attention_mma.cu"));
@@ -80,7 +80,7 @@ impl Scale {
 }
 
 /// `x [rows, heads, D]` times `factor` as bf16 `[heads, rows, WIDTH]`.
-fn staged<M: Machine>(
+fn staged<M: CudaMachine>(
     machine: &M,
     tiles: Tiles,
     x: &M::Array,
@@ -104,7 +104,7 @@ struct Staged<A> {
 }
 
 impl<A: Array> Staged<A> {
-    fn new<M: Machine<Array = A>>(machine: &M, inputs: &Inputs<'_, A>, sizes: Sizes) -> Self {
+    fn new<M: CudaMachine<Array = A>>(machine: &M, inputs: &Inputs<'_, A>, sizes: Sizes) -> Self {
         let (tiles, scale) =
             (Tiles::of(sizes.width, machine.limits()), Scale::of(inputs.problem.scale));
         let keys = |x| staged(machine, tiles, x, inputs.key_shape, 1.0);
@@ -128,7 +128,7 @@ fn sized<'a, A>(
     launch.size(heads).size(sizes.query_heads / sizes.key_heads).size(sizes.width)
 }
 
-pub(super) fn forward<M: Machine>(
+pub(super) fn forward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
     sizes: Sizes,
@@ -144,7 +144,7 @@ pub(super) fn forward<M: Machine>(
     machine.launch(launch);
 }
 
-pub(super) fn backward<M: Machine>(
+pub(super) fn backward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
     sizes: Sizes,
@@ -174,7 +174,7 @@ pub(super) fn backward<M: Machine>(
 }
 
 /// `[delta, log-sum-exp in powers of two]`, both `[H, N]`.
-fn row_statistics<M: Machine>(
+fn row_statistics<M: CudaMachine>(
     machine: &M,
     tiles: Tiles,
     inputs: &Inputs<'_, M::Array>,

@@ -14,7 +14,7 @@ mod work;
 use self::work::{ITEM, Of, items};
 use super::{AttentionProblem, Sizes};
 use crate::Precision;
-use crate::machine::cuda::{Array, Element, Machine};
+use crate::machine::cuda::{Array, CudaMachine, Element};
 
 /// The widest head that a block can hold the sums of.
 const MOST_WIDTH: usize = 256;
@@ -69,14 +69,14 @@ impl<A: Array> Inputs<'_, A> {
     }
 
     /// The work list for blocks of so many rows, and the number of its items.
-    fn work<M: Machine<Array = A>>(&self, machine: &M, of: Of, rows: usize) -> (A, usize) {
+    fn work<M: CudaMachine<Array = A>>(&self, machine: &M, of: Of, rows: usize) -> (A, usize) {
         let items = items(self.problem, of, rows);
         (machine.upload(&items), items.len() / ITEM)
     }
 }
 
 /// `(output [N, H, D], log_sum_exp [N, H])`.
-pub(crate) fn forward<M: Machine>(
+pub(crate) fn forward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
 ) -> (M::Array, M::Array) {
@@ -95,7 +95,7 @@ pub(crate) fn forward<M: Machine>(
 }
 
 /// Gradients of q, k and v.
-pub(crate) fn backward<M: Machine>(
+pub(crate) fn backward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
     known: &Known<'_, M::Array>,

@@ -4,8 +4,8 @@ use super::super::Sizes;
 use super::work::Of;
 use super::{Inputs, Known};
 use crate::Precision;
-use crate::machine::cuda::launch::Number;
-use crate::machine::cuda::{Array, Element, Launch, Machine, Source};
+use crate::machine::cuda::{Array, CudaMachine, Element, Launch, Source};
+use crate::machine::launch::Number;
 
 static SOURCE: Source =
     Source::of("families/attention/attention.cu", include_str!("../attention.cu"));
@@ -48,7 +48,7 @@ fn ended<'a, A>(
     launch.size(usize::from(inputs.problem.causal)).grid3([grid[0], grid[1], 1])
 }
 
-pub(super) fn forward<M: Machine>(
+pub(super) fn forward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
     sizes: Sizes,
@@ -62,7 +62,7 @@ pub(super) fn forward<M: Machine>(
     machine.launch(ended(launch, inputs, sizes, [items, sizes.query_heads]));
 }
 
-pub(super) fn backward<M: Machine>(
+pub(super) fn backward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
     sizes: Sizes,

@@ -6,9 +6,8 @@ use super::super::{AttentionProblem, reference};
 use super::{Inputs, Known, backward, forward};
 use crate::machine::cuda::emulated::narrow;
 use crate::machine::cuda::emulator::{Emulator, GuardedArray};
-use crate::machine::cuda::machine::Limits;
 use crate::machine::cuda::product::Product;
-use crate::machine::cuda::{Element, Launch, Machine};
+use crate::machine::cuda::{CudaMachine, Element, Launch, Limits, Machine};
 use crate::oracle::{Oracle, assert_matches, assert_within};
 use crate::testing::{assert_both, host, numbers, shaped};
 use crate::{Cpu, Precision};
@@ -56,7 +55,7 @@ impl Case {
         self.computed(machine, &arrays)
     }
 
-    fn computed<M: Machine<Array = GuardedArray>>(
+    fn computed<M: CudaMachine<Array = GuardedArray>>(
         &self,
         machine: &M,
         [q, k, v, grad]: &[GuardedArray; 4],
@@ -212,10 +211,6 @@ struct Small(Emulator);
 impl Machine for Small {
     type Array = GuardedArray;
 
-    fn limits(&self) -> Limits {
-        Limits { shared_bytes: 99 * 1024, ..self.0.limits() }
-    }
-
     fn array(&self, element: Element, len: usize) -> GuardedArray {
         self.0.array(element, len)
     }
@@ -232,6 +227,12 @@ impl Machine for Small {
         let bytes = launch.shared_bytes;
         assert!(bytes <= 99 * 1024, "`{}` asks for {bytes} bytes", launch.entry);
         self.0.launch(launch);
+    }
+}
+
+impl CudaMachine for Small {
+    fn limits(&self) -> Limits {
+        Limits { shared_bytes: 99 * 1024, ..self.0.limits() }
     }
 
     fn multiply(&self, product: Product<'_, GuardedArray>) {

@@ -10,7 +10,7 @@
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::{PRELUDE, PRELUDE_NAME};
-use crate::machine::cuda::launch::Source;
+use crate::machine::launch::Source;
 
 const MAGIC: &[u8] = b"genesis kernel 1\n";
 

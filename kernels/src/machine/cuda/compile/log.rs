@@ -1,7 +1,7 @@
 //! The place of an error in what the compiler says: `norm/norm.cu(37): error: …`.
 
 use super::{PRELUDE, PRELUDE_NAME};
-use crate::machine::cuda::launch::Source;
+use crate::machine::launch::Source;
 
 /// ` at norm/norm.cu line 37: the text of that line`, of the first error whose file we know.
 pub(super) fn first_error(log: &str, source: &Source) -> Option<String> {

@@ -17,8 +17,8 @@ mod tests;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::launch::Source;
 use super::signature::Defines;
+use crate::machine::launch::Source;
 
 /// What every kernel includes.
 pub(crate) const PRELUDE: &str = include_str!("../prelude.cuh");

@@ -10,7 +10,7 @@ use cudarc::nvrtc::result::NvrtcError;
 use cudarc::nvrtc::sys;
 
 use super::{Engine, PRELUDE, PRELUDE_NAME};
-use crate::machine::cuda::launch::Source;
+use crate::machine::launch::Source;
 
 /// NVRTC of this process.
 #[derive(Debug)]

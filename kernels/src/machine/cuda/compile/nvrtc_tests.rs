@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use super::nvrtc::Nvrtc;
 use super::{Compiler, Engine, Target};
-use crate::machine::cuda::launch::Source;
 use crate::machine::cuda::libraries;
 use crate::machine::cuda::signature::{self, Defines};
-use crate::machine::emit::Kernel;
+use crate::machine::emit::{Kernel, Written};
+use crate::machine::formula::Formula;
+use crate::machine::launch::Source;
 
 /// ptxas warns of registers that went to memory, and its warnings are errors.
 const STRICT: [&str; 2] =
@@ -37,17 +38,28 @@ fn found() -> Option<Nvrtc> {
 /// f32 and f64 and the two architectures of `cargo xtask nvrtc`.
 #[track_caller]
 pub(crate) fn assert_compile(kernels: &[Kernel]) {
-    let Some(nvrtc) = found() else { return };
     for kernel in kernels {
-        let source = Source::generated(kernel.name.to_owned(), kernel.cuda());
-        for (real, target) in ["float", "double"].iter().flat_map(|real| [(real, 80), (real, 90)]) {
-            let defines = Defines::from([("Real".to_owned(), (*real).to_owned())]);
-            let mut options = super::options(Target::Code(target), &defines);
-            options.extend(STRICT.map(str::to_owned));
-            let made = nvrtc.compile(&source, &options);
-            assert!(made.is_ok(), "{} of {real} for sm_{target}: {made:?}", kernel.name);
-        }
+        assert_compiles(&Source::printed(kernel.name.to_owned(), kernel));
     }
+}
+
+/// The same of one text.
+#[track_caller]
+fn assert_compiles(source: &Source) {
+    let Some(nvrtc) = found() else { return };
+    for (real, target) in ["float", "double"].iter().flat_map(|real| [(real, 80), (real, 90)]) {
+        let defines = Defines::from([("Real".to_owned(), (*real).to_owned())]);
+        let mut options = super::options(Target::Code(target), &defines);
+        options.extend(STRICT.map(str::to_owned));
+        let made = nvrtc.compile(source, &options);
+        assert!(made.is_ok(), "{} of {real} for sm_{target}: {made:?}", source.name);
+    }
+}
+
+/// Asserts the same of an elementwise formula.
+#[track_caller]
+pub(crate) fn assert_formula_compiles<F: Formula<I, O>, const I: usize, const O: usize>() {
+    assert_compiles(&Source::elementwise(&Written::of::<F, I, O>()));
 }
 
 #[test]

@@ -22,9 +22,9 @@ use super::array::DeviceArray;
 use super::device::DeviceMachine;
 use super::driver::Driver;
 use super::error::CudaError;
-use super::launch::{Launch, Number, Source};
-use super::machine::{Array, Machine};
 use super::product::Product;
+use crate::machine::launch::{Launch, Number, Source};
+use crate::machine::{Array, Machine};
 
 /// 32 MiB: what NVIDIA recommends for Hopper, and more than for others. Source: cuBLAS documentation,
 /// "`cublasSetWorkspace`".

@@ -4,8 +4,8 @@
 //! operand that we take transposed is one that it takes as it lies. Not here: calls of the library.
 
 use crate::machine::cuda::array::DeviceArray;
-use crate::machine::cuda::machine::{Array, Element};
 use crate::machine::cuda::product::{Compute, Matrices, Product};
+use crate::machine::{Array, Element};
 
 /// Bytes to which the memory of an array is aligned, at least (`array.rs`).
 const ARRAY_ALIGNMENT: usize = 256;

@@ -14,8 +14,8 @@ use std::{env, fs};
 
 use libloading::Library;
 
-use crate::machine::cuda::launch::Source;
 use crate::machine::cuda::signature::{self, Defines, Passing, Signature};
+use crate::machine::launch::Source;
 
 const EMULATOR: &str = include_str!("emulator.h");
 const PRELUDE: &str = include_str!("../prelude.cuh");

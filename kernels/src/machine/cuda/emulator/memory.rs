@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use half::bf16;
 
-use crate::machine::cuda::machine::{Array, Element};
+use crate::machine::{Array, Element};
 
 /// What the bytes around the data hold: no likely number.
 const CANARY: u8 = 0xA5;

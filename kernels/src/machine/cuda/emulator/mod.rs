@@ -18,10 +18,11 @@ pub(crate) use memory::GuardedArray;
 
 use std::marker::PhantomData;
 
-use super::launch::{Argument, Launch};
-use super::machine::{Element, Limits, Machine};
 use super::product::Product;
 use super::signature::Signature;
+use super::{CudaMachine, Limits};
+use crate::machine::launch::{Argument, Launch};
+use crate::machine::{Element, Machine};
 
 /// A block on every device we run on: 1024 threads; 227 KiB of shared memory is what `sm_90` allows and
 /// `sm_80` comes close to with 163, so the smaller one counts. Source: CUDA C++ Programming Guide,
@@ -91,7 +92,7 @@ impl Emulator {
         call(entry, launch, &signature)?;
         let arrays = launch.arguments.iter().filter_map(|argument| match argument {
             Argument::Input(array) | Argument::Output(array) => Some(array),
-            Argument::Number(_) => None,
+            Argument::Number(..) => None,
         });
         for (at, array) in arrays.enumerate() {
             if !array.is_intact() {
@@ -117,7 +118,7 @@ fn call(
             Argument::Input(array) | Argument::Output(array) => {
                 (array.pointer() as usize as u64).to_ne_bytes()
             }
-            Argument::Number(number) => number.bytes_for(parameter),
+            Argument::Number(_, number) => number.bytes_for(parameter),
         })
         .collect();
     let mut arguments: Vec<*mut c_void> =
@@ -150,10 +151,6 @@ fn call(
 impl Machine for Emulator {
     type Array = GuardedArray;
 
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
     fn array(&self, element: Element, len: usize) -> GuardedArray {
         GuardedArray::filled(element, len, 0xFF)
     }
@@ -170,6 +167,12 @@ impl Machine for Emulator {
     fn launch(&self, launch: Launch<'_, GuardedArray>) {
         let result = Self::run(&launch);
         assert!(result.is_ok(), "{}: {}", launch.source.name, result.err().unwrap_or_default());
+    }
+}
+
+impl CudaMachine for Emulator {
+    fn limits(&self) -> Limits {
+        LIMITS
     }
 
     fn multiply(&self, product: Product<'_, GuardedArray>) {

@@ -1,7 +1,7 @@
 //! Matrix products of the emulator: plain loops in the precision that the product asks for.
 
-use crate::machine::cuda::machine::{Array, Element};
 use crate::machine::cuda::product::{Compute, Product};
+use crate::machine::{Array, Element};
 
 use super::memory::GuardedArray;
 

@@ -3,9 +3,10 @@
 use half::bf16;
 
 use super::{Emulator, GuardedArray};
-use crate::machine::cuda::launch::{Launch, Number, Source};
-use crate::machine::cuda::machine::{Array, Element, Machine};
+use crate::machine::cuda::CudaMachine;
 use crate::machine::cuda::product::{Compute, Matrices, Product};
+use crate::machine::launch::{Launch, Number, Source};
+use crate::machine::{Array, Element, Machine};
 use crate::testing::numbers;
 
 static RIGHT: Source = Source::of("machine/cuda/emulator/right.cu", include_str!("right.cu"));
