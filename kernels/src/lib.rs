@@ -12,7 +12,9 @@ mod backends;
 mod cpu;
 mod dispatch;
 mod families;
+mod formula;
 mod graph;
+#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 mod machine;
 mod memo;
 pub mod oracle;

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::storage::contiguous;
 use super::{Element, Job, Lanes, Set, functions, is_f64, run};
-use crate::machine::formula::{Formula, Term};
+use crate::formula::{Formula, Term};
 
 /// `O` numbers out of `I` numbers, at every place.
 pub(crate) trait Elementwise<const I: usize, const O: usize>: Sync {

@@ -5,10 +5,10 @@
 use burn::tensor::Tensor;
 
 use super::emit::{FORMULA_THREADS, FOURS, Written};
-use super::formula::Formula;
 use super::{Array, Launch, Machine, Number, Source};
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 use super::{Gpu, Tensors};
+use crate::formula::Formula;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 use crate::shape::assert_shape;
 

@@ -14,7 +14,6 @@ pub(crate) mod elementwise;
 pub(crate) mod emit;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
 mod emitted;
-pub(crate) mod formula;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod gpu;
 #[cfg(any(test, feature = "cuda", feature = "wgpu"))]

@@ -42,6 +42,7 @@ const KERNELS: House = House {
     floors: &[
         &[
             ("backends", "the backends by name"),
+            ("formula", "elementwise formulas, for packs and for printed kernels"),
             ("memo", "what is computed once for a table"),
             ("oracle", "the comparison of tests, its tolerance derived"),
             ("roofline", "flops and bytes, counted by hand"),

@@ -5,7 +5,7 @@
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use super::{CUBE, ROOT_TWO_OVER_PI};
-use crate::machine::formula::{Formula, Term};
+use crate::formula::{Formula, Term};
 
 /// `Phi(x)`, the normal distribution function.
 #[inline(always)]

@@ -2,7 +2,7 @@
 //!
 //! One description: the CPU computes with it, kernels of GPUs are printed from it.
 
-use crate::machine::formula::{Formula, Term};
+use crate::formula::{Formula, Term};
 
 /// `x s(x)`.
 pub(crate) struct Silu;

@@ -4,7 +4,7 @@ use super::symbol::{Lines, Symbol};
 use super::syntax::{
     Access, Array, Expr, Kernel, Kind, Statement, constant, element, less, name, store, when, whole,
 };
-use crate::machine::formula::Formula;
+use crate::formula::Formula;
 
 /// Threads of a group.
 pub(crate) const THREADS: u32 = 256;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::formula::of_place;
 use super::syntax::{Expr, Function, Kind, Statement, call, constant, name, real};
-use crate::machine::formula::Term;
+use crate::formula::Term;
 
 /// The lines so far.
 #[derive(Default)]

@@ -156,6 +156,7 @@ impl Shader {
     }
 
     /// With a workgroup of another shape.
+    #[cfg(test)]
     pub(crate) fn workgroup(mut self, threads: [u32; 3]) -> Self {
         self.workgroup = threads;
         self

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use super::nvrtc::Nvrtc;
 use super::{Compiler, Engine, Target};
+use crate::formula::Formula;
 use crate::machine::cuda::libraries;
 use crate::machine::cuda::signature::{self, Defines};
 use crate::machine::emit::{Kernel, Written};
-use crate::machine::formula::Formula;
 use crate::machine::launch::Source;
 
 /// ptxas warns of registers that went to memory, and its warnings are errors.

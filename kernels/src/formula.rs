@@ -1,5 +1,5 @@
 //! Formulas of elementwise operations, each written once: packs of the CPU compute with them, kernels of GPUs are
-//! printed from them (`elementwise.rs`). The reference of a family is written apart, in Burn operations.
+//! printed from them (`machine/elementwise.rs`). The reference of a family is written apart, in Burn operations.
 
 /// What formulas compute with.
 pub(crate) trait Term: Copy {
