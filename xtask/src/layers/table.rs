@@ -67,10 +67,7 @@ const KERNELS: House = House {
         &[("families::*", "a family of operations")],
         &[("families", "their list: the trait of all operations")],
     ],
-    known: &[
-        ("machine", "*", "cuda/tensors takes Burn's tensors to each family"),
-        ("families::precision", "machine", "rounding is launched beside what it means"),
-    ],
+    known: &[("families::precision", "machine", "rounding is launched beside what it means")],
 };
 
 const MODEL: House = House {
