@@ -8,6 +8,7 @@
 //! Not here: networks (`genesis_model`), files, process groups, random streams.
 
 mod backends;
+mod bf16;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
 mod dispatch;

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use super::scratch::Plain;
 use super::{Element, Lanes, MOST_LANES, Set};
-use crate::families::precision::{round_f32, round_f64};
+use crate::bf16::{round_f32, round_f64};
 
 /// Most rows of a register tile.
 pub(crate) const MOST_TILE_ROWS: usize = 14;

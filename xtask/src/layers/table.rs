@@ -42,6 +42,7 @@ const KERNELS: House = House {
     floors: &[
         &[
             ("backends", "the backends by name"),
+            ("bf16", "the nearest bf16 of a number"),
             ("formula", "elementwise formulas, for packs and for printed kernels"),
             ("memo", "what is computed once for a table"),
             ("oracle", "the comparison of tests, its tolerance derived"),
@@ -53,9 +54,9 @@ const KERNELS: House = House {
             ("dispatch", "a family's operations, and which backend has which kernel"),
             ("graph", "one operation is one node of Burn's autodiff graph"),
         ],
-        &[("families::precision", "what bf16-mixed means, to the bit")],
         &[("cpu", "packs, storage, dispatch and matrix products of CPU kernels")],
         &[("machine", "launches and arrays of GPUs")],
+        &[("families::precision", "what bf16-mixed means, to the bit")],
         &[
             ("families::embedding", "lookup of rows by token"),
             ("families::linear", "matrix products with a bias or a residual"),
@@ -67,7 +68,7 @@ const KERNELS: House = House {
         &[("families::*", "a family of operations")],
         &[("families", "their list: the trait of all operations")],
     ],
-    known: &[("families::precision", "machine", "rounding is launched beside what it means")],
+    known: &[],
 };
 
 const MODEL: House = House {

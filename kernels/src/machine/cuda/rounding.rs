@@ -33,7 +33,7 @@ fn run<M: Machine>(machine: &M, entry: &'static str, x: &M::Array, element: Elem
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::families::precision::{round_f32, round_f64};
+    use crate::bf16::{round_f32, round_f64};
     use crate::machine::cuda::emulator::Emulator;
     use crate::testing::numbers;
 
