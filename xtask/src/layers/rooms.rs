@@ -107,7 +107,7 @@ impl Plan<'_> {
             let folder = self.house.folder;
             let message =
                 format!("`{folder}`: no arrow goes from `{from}` to `{to}`: remove the line");
-            Finding::warning(TABLE, None, message)
+            Finding::error(TABLE, None, message)
         }));
         found
     }
@@ -139,7 +139,7 @@ impl Plan<'_> {
             .map(|name| {
                 let message =
                     format!("`{}` has no module `{name}`: remove its line", self.house.folder);
-                Finding::warning(TABLE, None, message)
+                Finding::error(TABLE, None, message)
             })
             .collect()
     }

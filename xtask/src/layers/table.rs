@@ -104,7 +104,7 @@ const TRAIN: House = House {
         &[("checkpoint", "the checkpoint format, crash-safe"), ("device", "run.device")],
         &[("keys", "keys of a configuration and their problems")],
         &[("report", "events, TensorBoard, report.html")],
-        &[("exchange", "folders and weights of other programs"), ("cluster", "many processes")],
+        &[("exchange", "folders and weights of other programs")],
         &[("trainer", "the loop, rates, AdamW, the parity gate")],
         &[("family", "what a family of models is")],
         &[
