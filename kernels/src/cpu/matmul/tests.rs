@@ -9,8 +9,8 @@ use super::ahead::Ahead;
 use super::panels::{Left, Right};
 use super::tile::multiply;
 use super::{Finish, Form, Matrix, Mixed, Plainly, Target, product};
-use crate::cpu::{Element, Job, Set, run_everywhere};
 use crate::bf16::round_f64;
+use crate::cpu::{Element, Job, Set, run_everywhere};
 use crate::oracle::assert_within;
 use crate::testing::numbers;
 

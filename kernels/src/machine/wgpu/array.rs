@@ -11,6 +11,10 @@ use super::WgpuMachine;
 use crate::Wgpu;
 use crate::machine::Element;
 
+/// Bytes of an array of no numbers: memory of no bytes cannot be bound, nor less than one element, and the
+/// largest element of a kernel is four numbers.
+const ROOM_OF_NONE: usize = 16;
+
 /// Contiguous numbers of four bytes on a device.
 #[derive(Debug, Clone)]
 pub(crate) struct Array(CubeTensor<WgpuRuntime>);
@@ -24,11 +28,11 @@ impl Array {
         Self::of(tensor)
     }
 
-    /// An array of no numbers has room for one, since memory of no bytes cannot be bound.
+    /// An array of no numbers has the [`ROOM_OF_NONE`].
     fn of(tensor: CubeTensor<WgpuRuntime>) -> Self {
         let mut tensor = into_contiguous(tensor);
         if tensor.meta.shape().num_elements() == 0 {
-            tensor.handle = tensor.client.empty(4);
+            tensor.handle = tensor.client.empty(ROOM_OF_NONE);
         }
         Self(tensor)
     }
@@ -46,12 +50,17 @@ impl Array {
             Element::I32 => DType::I32,
             _ => unreachable!("wgpu: no kernel knows {element:?}"),
         };
-        Self::with(machine, len, machine.client.empty(4 * len.max(1)), dtype)
+        Self::with(
+            machine,
+            len,
+            machine.client.empty(if len == 0 { ROOM_OF_NONE } else { 4 * len }),
+            dtype,
+        )
     }
 
     /// Whole numbers of the host.
     pub(super) fn upload(machine: &WgpuMachine, numbers: &[u32]) -> Self {
-        let padded = if numbers.is_empty() { &[0] } else { numbers };
+        let padded = if numbers.is_empty() { &[0; ROOM_OF_NONE / 4][..] } else { numbers };
         let bytes: Vec<u8> = padded.iter().flat_map(|number| number.to_ne_bytes()).collect();
         let handle = machine.client.create_from_slice(&bytes);
         Self::with(machine, numbers.len(), handle, DType::U32)
