@@ -22,6 +22,10 @@ pub(crate) trait Term: Copy {
 }
 
 /// `O` numbers out of `I` numbers, at every place.
+#[cfg_attr(
+    not(any(test, feature = "cuda", feature = "wgpu")),
+    expect(dead_code, reason = "names are for printed kernels, which GPUs alone have")
+)]
 pub(crate) trait Formula<const I: usize, const O: usize>: Sync {
     /// Name of the kernel.
     const NAME: &'static str;

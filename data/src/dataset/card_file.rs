@@ -17,7 +17,7 @@ use crate::files::{sha256_of_bytes, write_durably};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetKind {
-    /// Documents of tokens: [`crate::dataset::card::SequencesCard`].
+    /// Documents of tokens: [`crate::sequences::card::SequencesCard`].
     #[default]
     #[serde(rename = "tokens")]
     Sequences,

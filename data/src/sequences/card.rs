@@ -18,7 +18,7 @@ use crate::files::sha256_of_bytes;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SequencesCard {
-    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    /// [`SCHEMA_VERSION`](crate::dataset::card::SCHEMA_VERSION) of the program that wrote it.
     pub schema_version: u32,
     /// Short name.
     pub name: String,

@@ -101,7 +101,7 @@ fn a_saved_plan_is_a_run_file_that_gives_the_same_plan() {
     assert_eq!(again.model, plan.model);
     let text = fs::read_to_string(path).unwrap();
     assert!(text.starts_with("# Model: llama, 2 layers"), "{text}");
-    assert!(text.contains("# SequencesDataset digest: digest"), "{text}");
+    assert!(text.contains("# Dataset digest: digest"), "{text}");
 }
 
 #[test]
