@@ -179,6 +179,20 @@ fn the_same_documents_give_the_same_bytes() {
 }
 
 #[test]
+fn several_shards_of_several_batches_are_what_they_always_were() {
+    let root = folder();
+    let documents = [proteins(Split::Train, 12, 5, 60), proteins(Split::Validation, 4, 5, 60)];
+    let card = write(root.path(), &documents.concat(), 33, tiny_limits());
+    let batches: Vec<usize> = card.shards.iter().map(|shard| shard.batches.len()).collect();
+    assert_eq!(batches, [2, 1, 1]);
+    // The card lists the digest of every shard and of every batch.
+    assert_eq!(
+        card.digest().unwrap(),
+        "46389463173abf0b0b867417a51297bf96aea38b62e27d1c67662eb8349f95cc"
+    );
+}
+
+#[test]
 fn the_card_comes_back_unchanged_and_its_digest_is_that_of_the_file() {
     let root = folder();
     let card = write(root.path(), &proteins(Split::Train, 3, 5, 9), 33, tiny_limits());
