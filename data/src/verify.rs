@@ -7,14 +7,14 @@ pub use crate::dataset::verify::VerifyReport;
 use crate::dataset::verify::{bytes_of, prove};
 use crate::dataset::{DatasetKind, kind_of};
 use crate::error::Result;
-use crate::sequences::SequencesCard;
-use crate::structures::StructuresCard;
+use crate::sequences::card::SequencesPart;
+use crate::structures::card::StructuresPart;
 
 /// Bytes that [`verify`] will read: the total for a progress bar. 0 if the card cannot be read.
 pub fn bytes_to_verify(root: &Path) -> u64 {
     match kind_of(root) {
-        Ok(DatasetKind::Sequences) => bytes_of::<SequencesCard>(root),
-        Ok(DatasetKind::Structures) => bytes_of::<StructuresCard>(root),
+        Ok(DatasetKind::Sequences) => bytes_of::<SequencesPart>(root),
+        Ok(DatasetKind::Structures) => bytes_of::<StructuresPart>(root),
         Err(_) => 0,
     }
 }
@@ -26,8 +26,8 @@ pub fn bytes_to_verify(root: &Path) -> u64 {
 /// is in the report.
 pub fn verify(root: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
     match kind_of(root) {
-        Ok(DatasetKind::Structures) => prove::<StructuresCard>(root, progress),
+        Ok(DatasetKind::Structures) => prove::<StructuresPart>(root, progress),
         // A card that cannot be read is reported as one of sequences.
-        _ => prove::<SequencesCard>(root, progress),
+        _ => prove::<SequencesPart>(root, progress),
     }
 }

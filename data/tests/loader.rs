@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fixture::{SPECIAL, proteins, tiny_limits, write};
-use genesis_data::dataset::Split;
+use genesis_data::dataset::{Loader, Split};
 use genesis_data::sequences::SequencesDataset;
 use genesis_data::sequences::{Objective, SequencesLoader, SequencesLoaderPlan};
 use genesis_schema::{IGNORE, TokenBatch};
@@ -313,8 +313,8 @@ fn plans_that_cannot_work_are_refused_with_the_numbers() {
 fn masked_training_without_a_mask_token_names_the_tokenizer() {
     let root = tempfile::tempdir().unwrap();
     let mut card = write(root.path(), &proteins(Split::Train, 9, 5, 60), 33, tiny_limits());
-    card.tokenizer.mask = None;
-    card.tokenizer.kind = "byte".to_owned();
+    card.part.tokenizer.mask = None;
+    card.part.tokenizer.kind = "byte".to_owned();
     card.save(root.path()).unwrap();
     let message = SequencesLoader::new(open(root.path()), plan(MASKED, 2)).unwrap_err().to_string();
     assert!(message.contains("tokenizer `byte` has none"), "{message}");

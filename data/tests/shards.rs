@@ -150,7 +150,7 @@ fn tokens_lie_at_multiples_of_64_bytes_in_the_mapped_file() {
     let card = write(root.path(), &proteins(Split::Train, 12, 5, 60), 33, tiny_limits());
     assert!(card.shards.len() > 1 && card.shards[0].batches.len() > 1, "the fixture is too small");
     for shard in &card.shards {
-        let reader = ShardReader::open(root.path(), shard, card.token_type).unwrap();
+        let reader = ShardReader::open(root.path(), shard, card.part.token_type).unwrap();
         for index in 0..shard.batches.len() {
             let batch = reader.batch(index).unwrap();
             assert_eq!(batch.document_ids.as_ptr().addr() % 64, 0);

@@ -110,9 +110,9 @@ fn a_damaged_shard_is_named_with_its_batch_and_other_shards_are_still_judged() {
 fn tokens_outside_the_vocabulary_are_found_though_every_digest_matches() {
     let root = tempfile::tempdir().unwrap();
     let mut card = write(root.path(), &proteins(Split::Train, 3, 5, 9), 33, tiny_limits());
-    card.tokenizer.vocab_size = 20;
-    card.splits.train.token_counts.truncate(20);
-    card.splits.validation.token_counts.truncate(20);
+    card.part.tokenizer.vocab_size = 20;
+    card.part.splits.train.token_counts.truncate(20);
+    card.part.splits.validation.token_counts.truncate(20);
     card.save(root.path()).unwrap();
     let problems = check(root.path()).problems;
     assert!(problems.iter().any(|p| p.contains("outside the vocabulary of 20")), "{problems:?}");
@@ -121,7 +121,7 @@ fn tokens_outside_the_vocabulary_are_found_though_every_digest_matches() {
 #[test]
 fn counts_that_the_shards_do_not_bear_out_are_found() {
     let (root, mut card) = dataset();
-    card.splits.train.token_counts[5] += 1;
+    card.part.splits.train.token_counts[5] += 1;
     card.save(root.path()).unwrap();
     let problems = check(root.path()).problems;
     assert!(problems.iter().any(|p| p.contains("train counts")), "{problems:?}");

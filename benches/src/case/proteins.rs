@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use genesis_data::dataset::Loader;
 use genesis_data::ingest::Silent;
 use genesis_data::sequences::{Objective, SequencesDataset, SequencesLoader, SequencesLoaderPlan};
 use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest_sequences};

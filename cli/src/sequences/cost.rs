@@ -14,7 +14,7 @@ pub(super) fn of(plan: &SequencesPlan, dataset: &SequencesDataset) -> anyhow::Re
     // A run can be planned where its device is not.
     let device = plan.config.run.device;
     let flops_per_s = on_device(device, KernelChoice::Own, Products).ok();
-    let estimate = estimate(plan, dataset.card().splits.get(Split::Train), flops_per_s);
+    let estimate = estimate(plan, dataset.card().part.splits.get(Split::Train), flops_per_s);
     let lines = lines(&estimate, flops_per_s, device);
     Ok(Cost { lines, json: serde_json::to_value(&estimate)? })
 }

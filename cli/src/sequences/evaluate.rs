@@ -52,7 +52,7 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     let causal = model.config.causal();
     let found = asked.device.run(Evaluating { model, loader: &loader, asked })?;
     let found = asked.found(found, "the validation split has no labels")?;
-    let split = dataset.card().splits.get(Split::Validation);
+    let split = dataset.card().part.splits.get(Split::Validation);
     print(&found, found.bits_per_byte(split).filter(|_| causal), asked.json)
 }
 
@@ -105,7 +105,7 @@ fn refuse_other_tokenizer(
     dataset: &SequencesDataset,
 ) -> anyhow::Result<()> {
     let Some(tokenizer) = &model.tokenizer else { return Ok(()) };
-    let (ours, theirs) = (tokenizer.card(), &dataset.card().tokenizer);
+    let (ours, theirs) = (tokenizer.card(), &dataset.card().part.tokenizer);
     if (&ours.kind, ours.vocab_size) == (&theirs.kind, theirs.vocab_size) {
         return Ok(());
     }

@@ -15,10 +15,10 @@ pub(crate) fn show(summary: &SequencesSummary, folder: &str) {
     console::note(format!("{folder}: dataset {}{state}", &summary.digest[..12]));
     console::note(format!(
         "  tokenizer {}, {} tokens in the vocabulary",
-        card.tokenizer.kind, card.tokenizer.vocab_size
+        card.part.tokenizer.kind, card.part.tokenizer.vocab_size
     ));
-    console::note(split_line("train", &card.splits.train));
-    console::note(split_line("validation", &card.splits.validation));
+    console::note(split_line("train", &card.part.splits.train));
+    console::note(split_line("validation", &card.part.splits.validation));
     if card.duplicates_dropped > 0 {
         console::note(format!("  {} duplicates dropped", console::count(card.duplicates_dropped)));
     }

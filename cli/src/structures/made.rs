@@ -13,7 +13,7 @@ pub(crate) fn show(summary: &StructuresSummary, folder: &Path) {
     let state = if summary.unchanged { " (was there already, unchanged)" } else { "" };
     console::note(format!("{}: dataset {}{state}", folder.display(), &summary.digest[..12]));
     for split in Split::ALL {
-        let found = card.splits.get(split);
+        let found = card.part.splits.get(split);
         console::note(format!(
             "  {:<11}{:>9} structures {:>11} atoms; with energy {}, forces {}, stress {}",
             split.name(),

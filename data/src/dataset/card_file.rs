@@ -1,4 +1,4 @@
-//! `dataset.json` as a file: its digest, its version and which kind of card it is.
+//! `dataset.json` as a file: written once, read once, with its digest, its version and its kind.
 //!
 //! Cards of tokens carry no kind, as none existed when the format began; cards of graphs say
 //! `"kind": "graphs"`. Not here: what a card says.
@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::card::{CARD_DIGEST_FILE, CARD_FILE, SCHEMA_VERSION};
+use crate::dataset::card::{CARD_DIGEST_FILE, CARD_FILE, Card, Part, SCHEMA_VERSION};
 use crate::error::{DataError, Result};
 use crate::files::{sha256_of_bytes, write_durably};
 
@@ -17,22 +17,76 @@ use crate::files::{sha256_of_bytes, write_durably};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetKind {
-    /// Documents of tokens: [`crate::sequences::card::SequencesCard`].
+    /// Documents of tokens: [`crate::sequences::SequencesCard`].
     #[default]
     #[serde(rename = "tokens")]
     Sequences,
-    /// Structures of atoms: [`crate::structures::card::StructuresCard`].
+    /// Structures of atoms: [`crate::structures::StructuresCard`].
     #[serde(rename = "graphs")]
     Structures,
+}
+
+impl DatasetKind {
+    /// Whether a card of this kind does not name it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field as it is")]
+    pub(crate) fn goes_unsaid(&self) -> bool {
+        *self == Self::Sequences
+    }
+
+    fn samples(self) -> &'static str {
+        match self {
+            Self::Sequences => "documents of tokens",
+            Self::Structures => "graphs of atoms",
+        }
+    }
+}
+
+impl<P: Part> Card<P> {
+    /// SHA-256 of [`Card::to_json`]: the identity of the dataset.
+    pub fn digest(&self) -> Result<String> {
+        Ok(sha256_of_bytes(self.to_json()?.as_bytes()))
+    }
+
+    /// The one serialisation: indented JSON, fields in the order of the type, a final newline.
+    pub fn to_json(&self) -> Result<String> {
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|e| DataError::invalid("dataset card", e.to_string(), "report this"))?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Writes the digest file, then the card, each durably and by rename, and returns the digest.
+    ///
+    /// Call it last: from then on the folder is a dataset.
+    pub fn save(&self, root: &Path) -> Result<String> {
+        let json = self.to_json()?;
+        let digest = sha256_of_bytes(json.as_bytes());
+        write_durably(root, CARD_DIGEST_FILE, format!("{digest}  {CARD_FILE}\n").as_bytes())?;
+        write_durably(root, CARD_FILE, json.as_bytes())?;
+        Ok(digest)
+    }
+
+    /// Reads the card of the folder `root` and its digest, which must match the digest file.
+    pub fn load(root: &Path) -> Result<(Self, String)> {
+        let file = CardFile::read(root)?;
+        if file.kind != P::KIND {
+            let (holds, asked) = (file.kind.samples(), P::KIND.samples());
+            return Err(file.problem(format!("it holds {holds}, {asked} are asked for")));
+        }
+        let card: Self = file.parse()?;
+        let names = card.files.iter().map(|f| &f.file).chain(card.shards.iter().map(|s| &s.file));
+        check_names(names).map_err(|problem| file.problem(problem))?;
+        Ok((card, file.digest))
+    }
 }
 
 /// A card as it lies on disk, proven against its digest file.
 #[derive(Debug)]
 pub(crate) struct CardFile {
-    pub(crate) path: PathBuf,
-    pub(crate) bytes: Vec<u8>,
+    path: PathBuf,
+    bytes: Vec<u8>,
     pub(crate) digest: String,
-    pub(crate) kind: DatasetKind,
+    kind: DatasetKind,
 }
 
 /// The kind of the dataset in the folder `root`.
@@ -60,47 +114,17 @@ impl CardFile {
         Ok(Self { path, bytes, digest, kind })
     }
 
-    /// The fields, for a card of the kind that the caller reads.
-    pub(crate) fn parse<T: for<'de> Deserialize<'de>>(&self, wanted: DatasetKind) -> Result<T> {
-        if self.kind != wanted {
-            let (holds, asked) = (samples(self.kind), samples(wanted));
-            return Err(self.problem(format!("it holds {holds}, {asked} are asked for")));
-        }
+    pub(crate) fn parse<T: for<'de> Deserialize<'de>>(&self) -> Result<T> {
         serde_json::from_slice(&self.bytes).map_err(|e| self.problem(e.to_string()))
     }
 
-    pub(crate) fn problem(&self, problem: String) -> DataError {
+    fn problem(&self, problem: String) -> DataError {
         DataError::Card { path: self.path.clone(), problem }
     }
 }
 
-fn samples(kind: DatasetKind) -> &'static str {
-    match kind {
-        DatasetKind::Sequences => "documents of tokens",
-        DatasetKind::Structures => "graphs of atoms",
-    }
-}
-
-/// The one serialisation: indented JSON, fields in the order of the type, a final newline.
-pub(crate) fn to_json<T: Serialize>(card: &T) -> Result<String> {
-    let mut text = serde_json::to_string_pretty(card)
-        .map_err(|e| DataError::invalid("dataset card", e.to_string(), "report this"))?;
-    text.push('\n');
-    Ok(text)
-}
-
-/// Writes the digest file, then the card, each durably and by rename, and returns the digest.
-pub(crate) fn save(root: &Path, json: &str) -> Result<String> {
-    let digest = sha256_of_bytes(json.as_bytes());
-    write_durably(root, CARD_DIGEST_FILE, format!("{digest}  {CARD_FILE}\n").as_bytes())?;
-    write_durably(root, CARD_FILE, json.as_bytes())?;
-    Ok(digest)
-}
-
 /// Every file a card names must lie directly in the folder, each under its own name.
-pub(crate) fn check_names<'n>(
-    names: impl Iterator<Item = &'n String>,
-) -> std::result::Result<(), String> {
+fn check_names<'n>(names: impl Iterator<Item = &'n String>) -> std::result::Result<(), String> {
     let mut seen = BTreeSet::new();
     for name in names {
         let mut parts = Path::new(name).components();

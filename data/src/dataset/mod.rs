@@ -1,17 +1,22 @@
 //! What datasets of every kind share: the card as a file, shards as files, the order of samples,
 //! where a run is in it, steps made ahead of time, and the proof that all bytes are as written.
 //!
-//! Reading order: [`card`], [`shards`], [`order`] (which sample comes when), [`cursor`] (which
-//! part of a step is ours), [`prefetch`], `verify`.
+//! Reading order: [`card`], [`shards`], [`opened`] (a folder to read samples from), [`order`] (which
+//! sample comes when), [`cursor`] (which part of a step is ours), [`loader`] (steps as functions of
+//! their number), [`prefetch`], `verify`.
 
 pub mod card;
 pub(crate) mod card_file;
 pub mod cursor;
 pub mod feistel;
+pub mod loader;
+pub mod opened;
 pub mod order;
 pub mod prefetch;
 pub mod shards;
 pub(crate) mod verify;
 
-pub use card::{DatasetKind, Split, kind_of};
+pub use card::{Card, DatasetKind, Split, kind_of};
+pub use loader::Loader;
+pub use opened::Dataset;
 pub use prefetch::Prefetch;

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::dataset::card::{CARD_DIGEST_FILE, CARD_FILE, FileCard};
+use crate::dataset::card::{CARD_DIGEST_FILE, CARD_FILE, Card, FileCard, Part, ShardCard};
+use crate::dataset::opened::{Dataset, Readable};
 use crate::error::{DataError, Result};
 use crate::files::sha256_of_file;
 
@@ -42,52 +43,64 @@ impl VerifyReport {
     }
 }
 
-/// A card, and what its shards must hold.
-pub(crate) trait Contents: Sized {
+/// A kind, and what its shards must hold.
+pub(crate) trait Contents: Readable {
     /// What the shards really hold.
     type Counted;
-
-    /// The card of a folder, and its digest.
-    fn load(root: &Path) -> Result<(Self, String)>;
-
-    /// Files that are neither shards nor the card.
-    fn files(&self) -> &[FileCard];
-
-    /// The shards, as files.
-    fn shards(&self) -> Vec<FileCard>;
 
     /// Nothing counted yet.
     fn nothing(&self) -> Self::Counted;
 
-    /// Reads shard `index`, batch by batch even when the digest of its file is wrong: batches say
-    /// where the damage is.
-    fn count(&self, root: &Path, index: usize, counted: &mut Self::Counted, to: &mut VerifyReport);
+    /// Counts a shard, batch by batch even when the digest of its file is wrong: batches say where
+    /// the damage is.
+    fn count(of: &Shard<'_, Self>, counted: &mut Self::Counted, report: &mut VerifyReport);
 
     /// Samples, and tokens or atoms, that were counted.
     fn totals(counted: &Self::Counted) -> (u64, u64);
 
-    /// Compares what was counted with the card, and opens the dataset.
-    fn compare(&self, root: &Path, counted: &Self::Counted, report: &mut VerifyReport);
+    /// In what the card and the shards differ.
+    fn differences(&self, counted: &Self::Counted) -> Vec<String>;
+}
+
+/// A shard that can be opened.
+pub(crate) struct Shard<'s, P: Readable> {
+    pub(crate) path: PathBuf,
+    pub(crate) card: &'s ShardCard<P>,
+    pub(crate) opened: P::Shard,
+    /// How many raw files the card lists.
+    pub(crate) sources: usize,
+}
+
+impl<P: Readable> Shard<'_, P> {
+    /// A sample of no raw file that the card lists.
+    pub(crate) fn check_source(&self, source: u32, place: impl FnOnce() -> String) -> Result<()> {
+        if (source as usize) < self.sources {
+            return Ok(());
+        }
+        let problem = format!("source {source} is not among the {} of the card", self.sources);
+        Err(DataError::corrupt(&self.path, place(), problem))
+    }
 }
 
 /// Bytes that [`prove`] will read.
-pub(crate) fn bytes_of<C: Contents>(root: &Path) -> u64 {
-    C::load(root).map_or(0, |(card, _)| {
-        let shards = card.shards();
-        card.files().iter().chain(&shards).map(|file| file.bytes).fold(0, u64::saturating_add)
-    })
+pub(crate) fn bytes_of<P: Part>(root: &Path) -> u64 {
+    let listed = |card: &Card<P>| {
+        let shards = card.shards.iter().map(|shard| shard.bytes);
+        card.files.iter().map(|file| file.bytes).chain(shards).fold(0, u64::saturating_add)
+    };
+    Card::load(root).map_or(0, |(card, _)| listed(&card))
 }
 
 /// Checks the dataset in `root`; `progress` hears of bytes as they are hashed.
 ///
 /// # Errors
 /// [`DataError::NotADataset`] when there is no card. Everything else is in the report.
-pub(crate) fn prove<C: Contents>(
+pub(crate) fn prove<P: Contents>(
     root: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
-    let (card, digest) = match C::load(root) {
+    let (card, digest) = match Card::<P>::load(root) {
         Ok(loaded) => loaded,
         Err(error @ DataError::NotADataset { .. }) => return Err(error),
         Err(error) => {
@@ -97,19 +110,24 @@ pub(crate) fn prove<C: Contents>(
         }
     };
     report.digest = digest;
-    for file in card.files() {
+    for file in &card.files {
         check_digest(root, file, &mut report, progress);
     }
-    let (shards, mut counted) = (card.shards(), card.nothing());
-    for (index, shard) in shards.iter().enumerate() {
-        check_digest(root, shard, &mut report, progress);
-        card.count(root, index, &mut counted, &mut report);
+    let (part, mut counted) = (&card.part, card.part.nothing());
+    for shard in &card.shards {
+        check_digest(root, &shard.as_file(), &mut report, progress);
+        let Some(opened) = report.note(part.open_shard(root, shard)) else { continue };
+        let (path, sources) = (root.join(&shard.file), card.sources.len());
+        P::count(&Shard { path, card: shard, opened, sources }, &mut counted, &mut report);
     }
-    (report.documents, report.tokens) = C::totals(&counted);
+    (report.documents, report.tokens) = P::totals(&counted);
     if report.is_whole() {
-        card.compare(root, &counted, &mut report);
+        report.note(Dataset::<P>::open(root));
+        let corrupt = |problem| DataError::corrupt(&root.join(CARD_FILE), "", problem).to_string();
+        report.problems.extend(part.differences(&counted).into_iter().map(corrupt));
     }
-    report.unlisted = unlisted(root, card.files().iter().chain(&shards))?;
+    let shards = card.shards.iter().map(|shard| &shard.file);
+    report.unlisted = unlisted(root, card.files.iter().map(|file| &file.file).chain(shards))?;
     Ok(report)
 }
 
@@ -135,8 +153,8 @@ fn check_digest(
     report.problems.push(DataError::corrupt(&path, "", problem).to_string());
 }
 
-fn unlisted<'s>(root: &Path, files: impl Iterator<Item = &'s FileCard>) -> Result<Vec<String>> {
-    let files = files.map(|file| file.file.as_str());
+fn unlisted<'s>(root: &Path, files: impl Iterator<Item = &'s String>) -> Result<Vec<String>> {
+    let files = files.map(String::as_str);
     let listed: BTreeSet<&str> = files.chain([CARD_FILE, CARD_DIGEST_FILE]).collect();
     let mut names = Vec::new();
     for entry in fs::read_dir(root).map_err(DataError::io("list", root))? {

@@ -2,10 +2,13 @@
 //! refused, and which had come before.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::inputs::Source;
 use super::rejects::RejectLog;
 use super::{IngestError, Reject};
+use crate::dataset::card::RejectsCard;
+use crate::error::DataError;
 use crate::formats::Refusal;
 
 /// Rejects that an error message shows.
@@ -14,12 +17,20 @@ const SHOWN: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Books<'p> {
     sources: &'p [Source],
-    pub(crate) rejects: RejectLog,
-    pub(crate) duplicates: u64,
+    rejects: RejectLog,
+    duplicates: u64,
     records: u64,
     keep_duplicates: bool,
     /// Only asked whether it holds a sample, never walked: its order reaches no result.
     seen: HashSet<u128>,
+}
+
+/// What was counted in the end.
+pub(crate) struct Booked {
+    pub(crate) rejects: RejectsCard,
+    /// The first rejects.
+    pub(crate) listed: Vec<Reject>,
+    pub(crate) duplicates: u64,
 }
 
 impl<'p> Books<'p> {
@@ -64,6 +75,12 @@ impl<'p> Books<'p> {
             return Err(IngestError::NothingToTrainOn { documents: held_out });
         }
         Ok(())
+    }
+
+    /// Writes the list of rejects to `root` and ends the counting.
+    pub(crate) fn close(self, root: &Path) -> Result<Booked, DataError> {
+        let (rejects, listed) = self.rejects.save(root)?;
+        Ok(Booked { rejects, listed, duplicates: self.duplicates })
     }
 
     /// If the format of a refused file was only guessed, the guess may be what is wrong.

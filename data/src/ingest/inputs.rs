@@ -23,7 +23,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// The built-in generator of this name.
-    pub(crate) fn generated(name: &str) -> Self {
+    fn generated(name: &str) -> Self {
         let path = PathBuf::from(format!("generated:{name}"));
         Self { path, format: None, guessed: false, bytes: 0, split: Split::Train }
     }
@@ -37,28 +37,30 @@ impl Source {
     }
 }
 
-/// The files of `inputs`, folders opened, in reading order, as sources for `split`.
-pub(crate) fn files(
-    inputs: &[PathBuf],
-    split: Split,
+/// The sources of a plan in reading order: the built-in generator, then the files of each list,
+/// folders opened.
+///
+/// # Errors
+/// A file that cannot be read, or whose format is not known or not `wanted`; a format that was
+/// chosen although there is no file.
+pub(crate) fn sources(
+    generated: Option<&'static str>,
+    lists: &[(Split, &[PathBuf])],
     choice: FormatChoice,
     wanted: Wanted,
 ) -> Result<Vec<Source>> {
-    let mut sources = Vec::new();
-    walk(inputs, &mut |path, metadata| {
-        check_regular(path, metadata)?;
-        let format = Some(format_of(path, choice, wanted)?);
-        let (path, guessed) = (path.to_path_buf(), choice == FormatChoice::Guess);
-        sources.push(Source { path, format, guessed, bytes: metadata.len(), split });
-        Ok(())
-    })?;
-    Ok(sources)
-}
-
-/// Refuses a format that was chosen although there is no file to read.
-pub(crate) fn check_format(sources: &[Source], choice: FormatChoice) -> Result<()> {
+    let mut sources: Vec<Source> = generated.map(Source::generated).into_iter().collect();
+    for &(split, inputs) in lists {
+        walk(inputs, &mut |path, metadata| {
+            check_regular(path, metadata)?;
+            let format = Some(format_of(path, choice, wanted)?);
+            let (path, guessed) = (path.to_path_buf(), choice == FormatChoice::Guess);
+            sources.push(Source { path, format, guessed, bytes: metadata.len(), split });
+            Ok(())
+        })?;
+    }
     if choice == FormatChoice::Guess || sources.iter().any(|source| source.format.is_some()) {
-        return Ok(());
+        return Ok(sources);
     }
     let problem = "it is given, but the program makes the data itself";
     Err(DataError::invalid("format", problem, "leave it out, or name input files"))

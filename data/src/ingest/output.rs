@@ -9,6 +9,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::inputs::total_bytes;
+use super::plan::Asked;
 use super::{IngestError, Request};
 use crate::dataset::card::{CARD_FILE, SourceCard};
 use crate::dataset::card_file::CardFile;
@@ -37,7 +38,7 @@ struct Origin {
 
 /// Refuses early what the end could not replace.
 pub(crate) fn look(request: &Request<'_>) -> std::result::Result<Existing, IngestError> {
-    let path = request.output;
+    let Asked { output: path, overwrite, .. } = request.asked;
     if !path.exists() {
         return Ok(Existing::Nothing);
     }
@@ -50,9 +51,9 @@ pub(crate) fn look(request: &Request<'_>) -> std::result::Result<Existing, Inges
         return Err(refused(path, problem, "choose another output folder"));
     }
     match origin(path) {
-        Err(_) if request.overwrite => Ok(Existing::Damaged),
+        Err(_) if overwrite => Ok(Existing::Damaged),
         Err(e) => Err(e.into()),
-        Ok((_, digest)) if request.overwrite => Ok(Existing::Dataset { digest }),
+        Ok((_, digest)) if overwrite => Ok(Existing::Dataset { digest }),
         Ok((origin, digest)) => {
             let bytes: u64 = origin.sources.iter().map(|source| source.bytes).sum();
             let generated = request.sources.iter().any(|source| source.format.is_none());
@@ -67,7 +68,7 @@ pub(crate) fn look(request: &Request<'_>) -> std::result::Result<Existing, Inges
 
 fn origin(path: &Path) -> Result<(Origin, String)> {
     let file = CardFile::read(path)?;
-    Ok((file.parse(file.kind)?, file.digest))
+    Ok((file.parse()?, file.digest))
 }
 
 fn differs(path: &Path) -> IngestError {

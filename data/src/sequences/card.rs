@@ -1,29 +1,21 @@
-//! What a dataset of sequences says of itself: the card without a kind.
+//! What a dataset of sequences says of its samples: the card without a kind.
 //!
-//! Not here: the card as a file (`dataset::card_file`), and what cards of all kinds say
-//! (`dataset::card`).
+//! Not here: what cards of all kinds say (`dataset::card`), and the card as a file
+//! (`dataset::card_file`).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::card::{FileCard, RejectsCard, SourceCard};
-use crate::dataset::card_file::{self, CardFile};
+use crate::dataset::card::{Card, Part, count, read_histogram};
 use crate::dataset::{DatasetKind, Split};
-use crate::error::Result;
-use crate::files::sha256_of_bytes;
 
-/// What a dataset is: counts, statistics, tokenizer, files with digests, provenance.
+/// What a dataset of sequences is.
+pub type SequencesCard = Card<SequencesPart>;
+
+/// What only sequences have: a tokenizer, and counts of its tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SequencesCard {
-    /// [`SCHEMA_VERSION`](crate::dataset::card::SCHEMA_VERSION) of the program that wrote it.
-    pub schema_version: u32,
-    /// Short name.
-    pub name: String,
-    /// A sentence or more for people.
-    pub description: String,
+pub struct SequencesPart {
     /// The tokenizer that made the tokens.
     pub tokenizer: TokenizerCard,
     /// Width of a stored token.
@@ -32,24 +24,30 @@ pub struct SequencesCard {
     pub splits: Splits,
     /// How documents were divided into splits.
     pub split_rule: SplitRule,
-    /// What was refused.
-    pub rejects: RejectsCard,
-    /// Documents dropped because an equal one came before.
-    pub duplicates_dropped: u64,
-    /// The raw files; a document's `source` column is an index into this list.
-    pub sources: Vec<SourceCard>,
-    /// The options of the ingest, as given.
-    pub options: serde_json::Value,
-    /// Licence of the data, if stated.
-    pub licence: Option<String>,
-    /// Handling classification, if stated.
-    pub classification: Option<String>,
-    /// Version of the program that wrote the dataset.
-    pub code_version: String,
-    /// Every file of the folder that is neither a shard nor the card.
-    pub files: Vec<FileCard>,
-    /// The shards; those of one split are read in this order.
-    pub shards: Vec<ShardCard>,
+}
+
+count!(/** Documents. */ Documents, documents);
+count!(/** Tokens. */ Tokens, tokens);
+
+impl Part for SequencesPart {
+    const KIND: DatasetKind = DatasetKind::Sequences;
+    const NOUNS: [&'static str; 2] = ["documents", "tokens"];
+    type Samples = Documents;
+    type Units = Tokens;
+
+    fn stated(&self, split: Split) -> (u64, u64) {
+        let counts = self.splits.get(split);
+        (counts.documents, counts.tokens)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let vocabulary = self.tokenizer.vocab_size as usize;
+        let counted = [&self.splits.train, &self.splits.validation].map(|it| it.token_counts.len());
+        match counted.into_iter().find(|&counts| counts != vocabulary) {
+            None => Ok(()),
+            Some(counts) => Err(format!("{counts} token counts for a vocabulary of {vocabulary}")),
+        }
+    }
 }
 
 /// What the loader needs to know of the tokenizer; the tokenizer itself is `tokenizer.json`.
@@ -155,6 +153,7 @@ pub struct SplitCard {
     pub token_counts: Vec<u64>,
     /// Documents by length in tokens: the key is the smallest length of its bin, see
     /// [`length_bin`].
+    #[serde(deserialize_with = "read_histogram")]
     pub length_histogram: BTreeMap<u64, u64>,
 }
 
@@ -196,70 +195,6 @@ pub struct SplitRule {
     pub hash: String,
     /// Fraction of documents that were held out.
     pub validation_fraction: f64,
-}
-
-/// One shard; made by `shards::ShardWriter`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShardCard {
-    /// Name inside the folder.
-    pub file: String,
-    /// The split it belongs to.
-    pub split: Split,
-    /// Documents in it.
-    pub documents: u64,
-    /// Tokens in it.
-    pub tokens: u64,
-    /// Size.
-    pub bytes: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
-    /// Its record batches in order.
-    pub batches: Vec<BatchCard>,
-}
-
-/// One record batch of a shard.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BatchCard {
-    /// Documents in it.
-    pub rows: u64,
-    /// Tokens in it.
-    pub tokens: u64,
-    /// First byte of its message in the file.
-    pub offset: u64,
-    /// Length of its message: metadata and body.
-    pub bytes: u64,
-    /// xxh3-64 of these bytes, sixteen hexadecimal digits.
-    pub xxh3: String,
-}
-
-impl SequencesCard {
-    /// SHA-256 of [`SequencesCard::to_json`]: the identity of the dataset.
-    pub fn digest(&self) -> Result<String> {
-        Ok(sha256_of_bytes(self.to_json()?.as_bytes()))
-    }
-
-    /// The one serialisation: indented JSON, fields in the order of the type, a final newline.
-    pub fn to_json(&self) -> Result<String> {
-        card_file::to_json(self)
-    }
-
-    /// Writes the digest file, then the card, each durably and by rename, and returns the digest.
-    ///
-    /// Call it last: from then on the folder is a dataset.
-    pub fn save(&self, root: &Path) -> Result<String> {
-        card_file::save(root, &self.to_json()?)
-    }
-
-    /// Reads the card of the folder `root` and its digest, which must match the digest file.
-    pub fn load(root: &Path) -> Result<(Self, String)> {
-        let file = CardFile::read(root)?;
-        let card: Self = file.parse(DatasetKind::Sequences)?;
-        let names = card.files.iter().map(|f| &f.file).chain(card.shards.iter().map(|s| &s.file));
-        card_file::check_names(names).map_err(|problem| file.problem(problem))?;
-        Ok((card, file.digest))
-    }
 }
 
 #[cfg(test)]

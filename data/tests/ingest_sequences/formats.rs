@@ -73,7 +73,7 @@ fn fasta_joins_lines_folds_case_and_rejects_headers_without_sequence() {
     let plan = train_only(plan(&folder, "a.faa", TokenizerChoice::AminoAcid));
     let summary = ingest_sequences(&plan, &Silent).unwrap();
     assert_eq!(texts(&plan.output, Split::Train)[..2], ["MKVLAG", "M"]);
-    assert_eq!(summary.card.splits.train.documents, 22);
+    assert_eq!(summary.card.part.splits.train.documents, 22);
     assert_eq!((summary.rejected[0].line, summary.rejected[0].reason.as_str()), (7, "empty"));
     assert_eq!(summary.card.sources[0].records, 23);
 }
@@ -128,7 +128,7 @@ fn parquet_reads_one_string_column_and_rejects_nulls() {
     crate::support::write_parquet(&folder.path("a.parquet"), 3000);
     let plan = train_only(plan(&folder, "a.parquet", TokenizerChoice::Smiles));
     let summary = ingest_sequences(&plan, &Silent).unwrap();
-    assert_eq!(summary.card.splits.train.documents, 2999);
+    assert_eq!(summary.card.part.splits.train.documents, 2999);
     assert_eq!((summary.rejected[0].line, summary.rejected[0].reason.as_str()), (6, "null"));
     assert_eq!(texts(&plan.output, Split::Train)[6].len(), "CO".len() + 7);
 }
@@ -204,7 +204,7 @@ fn exact_duplicates_are_dropped_and_counted_unless_kept() {
     assert_eq!(summary.card.duplicates_dropped, 2);
     plan.keep_duplicates = true;
     plan.overwrite = true;
-    assert_eq!(ingest_sequences(&plan, &Silent).unwrap().card.splits.train.documents, 4);
+    assert_eq!(ingest_sequences(&plan, &Silent).unwrap().card.part.splits.train.documents, 4);
 }
 
 #[test]
@@ -216,8 +216,8 @@ fn the_card_holds_no_place_of_this_machine_and_its_counts_are_right() {
     plan.licence = Some("CC0-1.0".into());
     let card = ingest_sequences(&plan, &Silent).unwrap().card;
     assert!(!card.to_json().unwrap().contains("/out"), "the output folder is not recorded");
-    assert_eq!((card.splits.train.tokens, card.splits.train.source_bytes), (7, 5));
-    assert_eq!(card.splits.train.token_counts[0], 2, "end tokens");
+    assert_eq!((card.part.splits.train.tokens, card.part.splits.train.source_bytes), (7, 5));
+    assert_eq!(card.part.splits.train.token_counts[0], 2, "end tokens");
     assert_eq!(card.licence.as_deref(), Some("CC0-1.0"));
     let files: Vec<&str> = card.files.iter().map(|f| f.file.as_str()).collect();
     assert_eq!(files, ["tokenizer.json", "tokenizer_config.json"]);
@@ -268,9 +268,9 @@ fn generated_molecules_make_a_dataset_without_any_input() {
     let generate = GenerateSequences::Molecules { count: 1000, seed: 4 };
     let plan = SequencesIngest::of_generated(generate, folder.path("out"));
     let card = ingest_sequences(&plan, &Silent).unwrap().card;
-    let documents = card.splits.train.documents + card.splits.validation.documents;
+    let documents = card.part.splits.train.documents + card.part.splits.validation.documents;
     assert_eq!(documents + card.duplicates_dropped, 1000);
-    assert!(card.splits.validation.documents > 0 && card.tokenizer.vocab_size < 40);
+    assert!(card.part.splits.validation.documents > 0 && card.part.tokenizer.vocab_size < 40);
     assert_eq!(card.sources[0].path, "generated:molecules");
 }
 
@@ -332,5 +332,5 @@ fn an_option_that_no_input_takes_is_refused_with_its_name_and_what_takes_it() {
     let tokens = vec![folder.path("a.fasta"), folder.path("b.csv")];
     let mixed = SequencesIngest { inputs: tokens, column: Some("text".into()), ..of("a.fasta") };
     let mixed = SequencesIngest { validation_fraction: 0.0, keep_duplicates: true, ..mixed };
-    assert_eq!(ingest_sequences(&mixed, &Silent).unwrap().card.splits.train.documents, 2);
+    assert_eq!(ingest_sequences(&mixed, &Silent).unwrap().card.part.splits.train.documents, 2);
 }

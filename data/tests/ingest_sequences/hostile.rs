@@ -139,7 +139,7 @@ fn records_beyond_the_limit_are_rejected_and_the_others_kept() {
         ("a.fasta", TokenizerChoice::Nucleotide, 1, vec![1, 5]),
     ] {
         let summary = ingest_sequences(&limited(name, tokenizer), &Silent).unwrap();
-        assert_eq!(summary.card.splits.train.documents, kept, "{name}");
+        assert_eq!(summary.card.part.splits.train.documents, kept, "{name}");
         assert_eq!(summary.card.rejects.reasons["too_long"], lines.len() as u64, "{name}");
         let places: Vec<u64> = summary.rejected.iter().map(|r| r.line).collect();
         assert_eq!(places, lines, "{name}");

@@ -29,7 +29,7 @@ fn card(folder: &Folder, file: &str, tokenizer: TokenizerChoice) -> Option<Seque
     plan.overwrite = true;
     let start = std::time::Instant::now();
     let card = ingest_sequences(&plan, &Silent).unwrap().card;
-    let megabytes = card.splits.train.source_bytes as f64 / 1e6;
+    let megabytes = card.part.splits.train.source_bytes as f64 / 1e6;
     println!("{file}: {:.1} MB of text/s", megabytes / start.elapsed().as_secs_f64());
     Some(card)
 }
@@ -44,7 +44,7 @@ fn protein_files_have_their_known_numbers_of_records() {
     ] {
         let Some(card) = card(&folder, file, TokenizerChoice::AminoAcid) else { continue };
         assert_eq!(card.sources[0].records, records, "{file}");
-        assert_eq!(card.splits.train.documents, records, "{file}: {:?}", card.rejects);
+        assert_eq!(card.part.splits.train.documents, records, "{file}: {:?}", card.rejects);
     }
 }
 
@@ -55,8 +55,8 @@ fn genomes_have_their_published_lengths() {
         [("genome/lambda_virus.fa", 48_502), ("genome/ecoli_k12.fna.gz", 4_641_652)]
     {
         let Some(card) = card(&folder, file, TokenizerChoice::Nucleotide) else { continue };
-        assert_eq!(card.splits.train.documents, 1, "{file}");
-        assert_eq!(card.splits.train.tokens, bases + 2, "{file}: with <bos> and <eos>");
+        assert_eq!(card.part.splits.train.documents, 1, "{file}");
+        assert_eq!(card.part.splits.train.tokens, bases + 2, "{file}: with <bos> and <eos>");
     }
 }
 
@@ -65,8 +65,8 @@ fn every_molecule_of_qm9_and_esol_is_tokenized_and_read_back() {
     let folder = Folder::new();
     for (file, records) in [("smiles/qm9.csv", 133_885), ("smiles/esol.csv", 1128)] {
         let Some(card) = card(&folder, file, TokenizerChoice::Smiles) else { continue };
-        assert_eq!((card.sources[0].records, card.splits.train.documents), (records, records));
-        assert_eq!(card.splits.train.token_counts[3], 0, "{file}: no <unk>");
+        assert_eq!((card.sources[0].records, card.part.splits.train.documents), (records, records));
+        assert_eq!(card.part.splits.train.token_counts[3], 0, "{file}: no <unk>");
     }
     if let Some(path) = shared("smiles/esol.csv") {
         let csv = std::fs::read_to_string(path).unwrap();
@@ -82,7 +82,7 @@ fn the_pieces_of_shakespeare_are_the_file() {
     let Some(card) = card(&folder, "text/tinyshakespeare.txt", TokenizerChoice::Byte) else {
         return;
     };
-    assert_eq!(card.splits.train.source_bytes, 1_115_394);
+    assert_eq!(card.part.splits.train.source_bytes, 1_115_394);
     let text = crate::support::texts(&folder.path("out"), Split::Train).concat();
     assert!(text == std::fs::read_to_string(shared("text/tinyshakespeare.txt").unwrap()).unwrap());
 }
@@ -96,8 +96,8 @@ fn bpe_learned_from_shakespeare_shortens_it_and_loses_nothing() {
     plan.validation_fraction = 0.0;
     plan.documents = DocumentRule::File;
     let card = ingest_sequences(&plan, &Silent).unwrap().card;
-    assert_eq!(card.tokenizer.vocab_size, 1024);
-    assert!(card.splits.train.tokens < 1_115_394 / 2, "{}", card.splits.train.tokens);
+    assert_eq!(card.part.tokenizer.vocab_size, 1024);
+    assert!(card.part.splits.train.tokens < 1_115_394 / 2, "{}", card.part.splits.train.tokens);
     assert!(
         crate::support::texts(&plan.output, Split::Train)[0]
             == std::fs::read_to_string(path).unwrap()

@@ -43,7 +43,7 @@ fn any_columns_and_every_form_of_the_comment_line_are_read() {
     assert_eq!(frame.labels.stress.unwrap()[1], [2.0, 4.0, 5.0]);
     assert_eq!((frame.config_type.as_str(), frame.head.as_str()), ("a b", "main"));
     assert_eq!((frame.weights.config, frame.weights.energy), (2.0, 0.5));
-    assert_eq!(card.label_keys["energy: REF_energy"], 1);
+    assert_eq!(card.part.label_keys["energy: REF_energy"], 1);
     assert_eq!(kind_of(&plan.output).unwrap(), DatasetKind::Structures);
 }
 
@@ -89,21 +89,25 @@ fn isolated_atoms_become_e0s_and_are_not_learned_from() {
     folder.write("a.xyz", &format!("{}{atoms}", waters(0..20)));
     let plan = folder.plan(&["a.xyz"]);
     let card = run(&plan).card;
-    assert_eq!(card.splits.train.frames, 20);
-    assert_eq!(card.atomic_energies.source, "isolated_atoms");
-    assert_eq!(card.atomic_energies.values_ev["H"], -0.5);
-    assert_eq!(card.atomic_energies.values_ev["O"], -3.0);
+    assert_eq!(card.part.splits.train.frames, 20);
+    assert_eq!(card.part.atomic_energies.source, "isolated_atoms");
+    assert_eq!(card.part.atomic_energies.values_ev["H"], -0.5);
+    assert_eq!(card.part.atomic_energies.values_ev["O"], -3.0);
     // -14 and -0.5, -0.5, -3 over three atoms.
-    assert!((card.atomic_energies.residual_per_atom.max - (-10.0 / 3.0)).abs() < 1e-12);
-    assert_eq!(card.splits.train.sizes[&3], 20);
-    assert_eq!(card.splits.train.config_types["w"], 20);
+    assert!((card.part.atomic_energies.residual_per_atom.max - (-10.0 / 3.0)).abs() < 1e-12);
+    assert_eq!(card.part.splits.train.sizes[&3], 20);
+    assert_eq!(card.part.splits.train.config_types["w"], 20);
     let given = AtomicEnergiesChoice::Given { values_ev: [("H".to_owned(), -1.0)].into() };
     let plan = StructuresIngest { atomic_energies: given, ..plan };
     assert!(failure(&plan).to_string().contains("for O"));
     folder.write("a.xyz", &format!("{}1\nenergy=-0.5\nH 0 0 0\n", waters(0..20)));
     let card = run(&folder.plan(&["a.xyz"])).card;
-    assert_eq!(card.atomic_energies.source, "least_squares");
-    assert!(card.warnings.iter().any(|w| w.contains("none for O")), "{:?}", card.warnings);
+    assert_eq!(card.part.atomic_energies.source, "least_squares");
+    assert!(
+        card.part.warnings.iter().any(|w| w.contains("none for O")),
+        "{:?}",
+        card.part.warnings
+    );
 }
 
 #[test]
@@ -123,7 +127,7 @@ fn splits_by_count_hash_and_files_hold_out_what_they_say() {
         (card, ids(Split::Train), ids(Split::Validation))
     };
     let (card, train, held) = with(ValidationChoice::Count { frames: 7, seed: 3 });
-    assert_eq!((train.len(), held.len(), card.splits.test.frames), (43, 7, 20));
+    assert_eq!((train.len(), held.len(), card.part.splits.test.frames), (43, 7, 20));
     assert!(train.iter().all(|id| !held.contains(id)));
     assert_ne!(held, with(ValidationChoice::Count { frames: 7, seed: 4 }).2);
     let (_, train, held) = with(ValidationChoice::Fraction { fraction: 0.3 });
@@ -133,11 +137,11 @@ fn splits_by_count_hash_and_files_hold_out_what_they_say() {
     let (card, train, held) = with(ValidationChoice::Files { paths });
     assert_eq!((train.len(), held.len()), (50, 10));
     // Structures 45 to 49 are in training and in test.
-    assert_eq!(card.held_out_seen_in_training, 5);
+    assert_eq!(card.held_out_seen_in_training, Some(5));
     assert!(
-        card.warnings.iter().any(|w| w.contains("5 held-out structures")),
+        card.part.warnings.iter().any(|w| w.contains("5 held-out structures")),
         "{:?}",
-        card.warnings
+        card.part.warnings
     );
 }
 
@@ -165,12 +169,12 @@ fn an_ingest_repeated_is_left_alone_and_duplicates_are_counted() {
     folder.write("a.xyz", &format!("{}{}", waters(0..10), waters(0..4)));
     let plan = StructuresIngest { overwrite: false, ..folder.plan(&["a.xyz"]) };
     let first = run(&plan);
-    assert_eq!((first.card.splits.train.frames, first.card.duplicates_dropped), (10, 4));
+    assert_eq!((first.card.part.splits.train.frames, first.card.duplicates_dropped), (10, 4));
     assert!(run(&plan).unchanged);
     let other = StructuresIngest { cutoff: 4.0, ..plan.clone() };
     assert!(failure(&other).to_string().contains("other options"));
     let kept = StructuresIngest { keep_duplicates: true, overwrite: true, ..plan };
-    assert_eq!(run(&kept).card.splits.train.frames, 14);
+    assert_eq!(run(&kept).card.part.splits.train.frames, 14);
 }
 
 #[test]
@@ -207,11 +211,11 @@ fn generated_silicon_is_a_dataset_without_any_file() {
     let plan = StructuresIngest::of_generated(generate, folder.path("out"));
     let summary = run(&plan);
     let card = &summary.card;
-    assert_eq!(card.splits.train.frames + card.splits.validation.frames, 24);
-    assert_eq!(card.elements.keys().collect::<Vec<_>>(), ["Si"]);
-    assert!(card.warnings.is_empty(), "{:?}", card.warnings);
+    assert_eq!(card.part.splits.train.frames + card.part.splits.validation.frames, 24);
+    assert_eq!(card.part.elements.keys().collect::<Vec<_>>(), ["Si"]);
+    assert!(card.part.warnings.is_empty(), "{:?}", card.part.warnings);
     // The potential binds with 4.3 eV an atom; motion and strain cost a few tenths.
-    assert!((-4.4..-3.6).contains(&card.atomic_energies.residual_per_atom.mean));
+    assert!((-4.4..-3.6).contains(&card.part.atomic_energies.residual_per_atom.mean));
     assert!(run(&plan).unchanged);
 }
 
@@ -248,7 +252,7 @@ fn energies_in_another_unit_are_warned_of_by_its_name() {
             let folder = Folder::new();
             folder.write("a.xyz", &molecules(("N", atom, 9.8), unit, unit));
             let mut plan = folder.plan(&["a.xyz"]);
-            let warnings = run(&plan).card.warnings;
+            let warnings = run(&plan).card.part.warnings;
             if unit == EnergyUnit::Ev {
                 assert!(warnings.is_empty(), "{warnings:?}");
                 continue;
@@ -258,7 +262,7 @@ fn energies_in_another_unit_are_warned_of_by_its_name() {
                 assert!(warnings.iter().any(|w| w.contains(unit.name())), "{unit:?}: {warnings:?}");
             }
             plan.units.energy = unit;
-            let right = run(&plan).card.warnings;
+            let right = run(&plan).card.part.warnings;
             assert!(right.is_empty(), "{unit:?}: {right:?}");
         }
     }
@@ -271,7 +275,7 @@ fn forces_in_another_unit_than_energies_are_warned_of() {
         folder.write("a.xyz", &molecules(("N", -270.0, 9.8), energy, EnergyUnit::Ev));
         let mut plan = folder.plan(&["a.xyz"]);
         plan.atomic_energies = AtomicEnergiesChoice::LeastSquares {};
-        let warnings = run(&plan).card.warnings;
+        let warnings = run(&plan).card.part.warnings;
         let motion = |w: &&String| w.contains("matching units") && w.contains(named);
         assert!(warnings.iter().any(|w| motion(&w)), "{energy:?}: {warnings:?}");
     }

@@ -80,7 +80,7 @@ fn missing_labels_stop_the_ingest_with_counts_unless_allowed() {
     assert!(message.contains("energy present in 24 of 25 structures"), "{message}");
     assert!(message.contains("forces present in 24 of 25 structures"), "{message}");
     let allowed = StructuresIngest { allow_missing_labels: true, ..plan.clone() };
-    assert_eq!(run(&allowed).card.splits.train.frames, 25);
+    assert_eq!(run(&allowed).card.part.splits.train.frames, 25);
     assert_eq!(frames(&plan.output, Split::Train)[24].frame.labels.energy, None);
     let mut renamed = allowed.clone();
     renamed.keys.energy = Some("Energy".to_owned());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::support::{Folder, run, waters};
-use genesis_data::dataset::Split;
+use genesis_data::dataset::{Loader, Split};
 use genesis_data::structures::StructuresIngest;
 use genesis_data::structures::ingest::ValidationChoice;
 use genesis_data::structures::{
@@ -118,7 +118,7 @@ fn the_average_number_of_neighbours_is_that_of_the_training_split() {
     let dataset = dataset(&folder);
     let mean = dataset.average_num_neighbors(5.0).unwrap();
     assert!((mean - 2.0).abs() < 1e-15, "every atom of a molecule of three has two neighbours");
-    assert!((dataset.card().neighbors.mean - mean).abs() < 1e-15);
+    assert!((dataset.card().part.neighbors.mean - mean).abs() < 1e-15);
     let frame = dataset.frame(Split::Train, 0).unwrap().frame;
     let edges = neighbor_list(&frame.positions, &frame.cell, frame.periodic, 1.2).unwrap();
     assert!((mean_in_degree(&edges) - 4.0 / 3.0).abs() < 1e-15);

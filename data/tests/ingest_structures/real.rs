@@ -33,13 +33,17 @@ fn acetylacetone_has_its_published_split_and_isolated_atoms() {
         ..StructuresIngest::new(vec![train.clone(), at("isolated_atoms.xyz")], folder.path("out"))
     };
     let card = run(&plan).card;
-    let counts = [&card.splits.train, &card.splits.validation, &card.splits.test].map(|s| s.frames);
+    let counts = [&card.part.splits.train, &card.part.splits.validation, &card.part.splits.test]
+        .map(|s| s.frames);
     assert_eq!(counts, [450, 50, 1300], "{:?}", card.rejects);
-    assert_eq!(card.splits.test.config_types.keys().collect::<Vec<_>>(), ["300K_MD", "600K_MD"]);
-    assert_eq!(card.atomic_energies.source, "isolated_atoms");
-    assert_eq!(card.atomic_energies.values_ev["H"], -13.568_422_178_253_735);
-    assert!(card.warnings.is_empty(), "{:?}", card.warnings);
-    assert_eq!(card.splits.train.largest, 15);
+    assert_eq!(
+        card.part.splits.test.config_types.keys().collect::<Vec<_>>(),
+        ["300K_MD", "600K_MD"]
+    );
+    assert_eq!(card.part.atomic_energies.source, "isolated_atoms");
+    assert_eq!(card.part.atomic_energies.values_ev["H"], -13.568_422_178_253_735);
+    assert!(card.part.warnings.is_empty(), "{:?}", card.part.warnings);
+    assert_eq!(card.part.splits.train.largest, 15);
 }
 
 #[test]
@@ -48,9 +52,9 @@ fn molecules_of_3bpa_get_their_e0s_from_single_atoms_without_a_kind() {
     let Some(train) = shared("data/atomistic/3bpa/train_300K.xyz") else { return };
     let atoms = train.with_file_name("iso_atoms.xyz");
     let card = run(&StructuresIngest::new(vec![train, atoms], folder.path("out"))).card;
-    assert_eq!(card.splits.train.frames + card.splits.validation.frames, 500);
-    assert_eq!(card.atomic_energies.values_ev["C"], -1_029.488_999_985_506_3);
-    assert!(card.warnings.is_empty(), "{:?}", card.warnings);
+    assert_eq!(card.part.splits.train.frames + card.part.splits.validation.frames, 500);
+    assert_eq!(card.part.atomic_energies.values_ev["C"], -1_029.488_999_985_506_3);
+    assert!(card.part.warnings.is_empty(), "{:?}", card.part.warnings);
 }
 
 #[test]
@@ -65,17 +69,21 @@ fn crystals_of_mptrj_are_read_with_stress_and_get_e0s_by_least_squares() {
     let card = run(&plan).card;
     println!(
         "mptrj: {:.0} atoms/s",
-        (card.splits.train.atoms) as f64 / start.elapsed().as_secs_f64()
+        (card.part.splits.train.atoms) as f64 / start.elapsed().as_secs_f64()
     );
     assert_eq!(
-        card.splits.train.frames + card.splits.validation.frames,
+        card.part.splits.train.frames + card.part.splits.validation.frames,
         1000,
         "{:?}",
         card.rejects
     );
-    assert_eq!(card.elements.len(), 85);
-    assert_eq!(card.atomic_energies.source, "least_squares");
-    assert!(card.atomic_energies.residual_per_atom.rms < 1.5, "{:?}", card.atomic_energies);
+    assert_eq!(card.part.elements.len(), 85);
+    assert_eq!(card.part.atomic_energies.source, "least_squares");
+    assert!(
+        card.part.atomic_energies.residual_per_atom.rms < 1.5,
+        "{:?}",
+        card.part.atomic_energies
+    );
 }
 
 #[test]
@@ -84,15 +92,15 @@ fn revised_md17_is_read_in_its_units_and_warned_of_in_others() {
     let Some(file) = shared("data/atomistic/rmd17/ethanol_train_01.npz") else { return };
     let mut plan = StructuresIngest::new(vec![file], folder.path("out"));
     plan.overwrite = true;
-    let warnings = run(&plan).card.warnings;
+    let warnings = run(&plan).card.part.warnings;
     assert!(warnings.iter().any(|w| w.contains("kcal/mol")), "{warnings:?}");
     plan.units.energy = EnergyUnit::KcalPerMol;
     let card = run(&plan).card;
-    assert_eq!(card.splits.train.frames + card.splits.validation.frames, 1000);
+    assert_eq!(card.part.splits.train.frames + card.part.splits.validation.frames, 1000);
     let unit = |w: &&String| w.contains("units");
-    assert!(!card.warnings.iter().any(|w| unit(&w)), "{:?}", card.warnings);
+    assert!(!card.part.warnings.iter().any(|w| unit(&w)), "{:?}", card.part.warnings);
     // -97,080 kcal/mol of nine atoms.
-    assert!((card.splits.train.energy_per_atom.mean + 467.7).abs() < 0.5);
+    assert!((card.part.splits.train.energy_per_atom.mean + 467.7).abs() < 0.5);
 }
 
 /// Name, shape and numbers of a tensor of a safetensors file, by its header.

@@ -49,7 +49,7 @@ pub fn resolve(
     config: SequencesConfig,
     dataset: &SequencesDataset,
 ) -> Result<SequencesPlan, ConfigProblems> {
-    resolve_card(config, dataset.card(), &dataset.digest())
+    resolve_card(config, dataset.card(), dataset.digest())
 }
 
 /// As [`resolve`], from the dataset's card alone.
@@ -58,14 +58,14 @@ pub fn resolve_card(
     card: &SequencesCard,
     dataset_digest: &str,
 ) -> Result<SequencesPlan, ConfigProblems> {
-    let tokenizer = &card.tokenizer;
+    let tokenizer = &card.part.tokenizer;
     let model = config.model.clone().with_special_tokens(tokenizer.mask, tokenizer.pad);
     let model = model.resolve(tokenizer.vocab_size as usize);
     let mut problems: Vec<ConfigProblem> = match &model {
         Ok(model) => fit(&config, model, card),
         Err(found) => found.problems.iter().map(|p| ConfigProblem::at("model", p)).collect(),
     };
-    if card.splits.train.documents == 0 {
+    if card.part.splits.train.documents == 0 {
         problems.push(ConfigProblem::at("data", "the training split has no documents"));
     }
     let (Ok(model), true) = (model, problems.is_empty()) else {
@@ -124,7 +124,7 @@ fn fit(
         "objective.context",
         format!("is {wanted}, but `model.context` is {room}; lower one or raise the other"),
     );
-    let tokenizer = &card.tokenizer;
+    let tokenizer = &card.part.tokenizer;
     require(
         !masked || tokenizer.mask.is_some(),
         "objective.kind",
@@ -138,7 +138,7 @@ fn fit(
 }
 
 fn tokens_per_step(config: &SequencesConfig, card: &SequencesCard) -> u64 {
-    let train = card.splits.get(Split::Train);
+    let train = card.part.splits.get(Split::Train);
     let context = config.objective.context() as u64;
     let per_sequence = match config.objective {
         ObjectiveConfig::Causal { .. } => context,

@@ -53,7 +53,7 @@ fn a_causal_plan_has_the_counts_of_its_shapes() {
     let layer = 2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64 + 2 * 32;
     assert_eq!(plan.num_parameters, 2 * 33 * 32 + 2 * layer + 32);
     assert_eq!((plan.tokens_per_step, plan.steps, plan.threads), (200, 10, 3));
-    let cost = estimate(&plan, &card("byte", None).splits.train, Some(1e9));
+    let cost = estimate(&plan, &card("byte", None).part.splits.train, Some(1e9));
     assert_eq!(cost.num_embedding_parameters, 33 * 32);
     assert_eq!(cost.weights_bytes, 4 * plan.num_parameters);
     assert_eq!((cost.total_tokens, cost.checkpoint_bytes), (2000, 3 * cost.weights_bytes));

@@ -21,7 +21,7 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::host::to_f64;
 use crate::report::{Figures, Observer};
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Steps, Task};
+use crate::trainer::task::{Gradients, Measurement, Task};
 use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
 
 /// Files of the dataset that travel with every checkpoint.
@@ -57,6 +57,7 @@ struct Sequences<'a, B: Kernels> {
 
 impl<B: Kernels> Task<B> for Sequences<'_, B> {
     type Slice = TokenBatch;
+    type Loader = SequencesLoader;
     type Trial = TokenTrial;
 
     fn samples_are(&self) -> &'static str {
@@ -75,12 +76,8 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         self.device
     }
 
-    fn steps_from(&self, first_step: u64, ahead: usize) -> Steps<TokenBatch> {
-        Box::new(Arc::clone(&self.loader).prefetch(first_step, ahead))
-    }
-
-    fn position(&self, step: u64) -> Result<u64, TrainError> {
-        Ok(self.loader.position(step)?)
+    fn loader(&self) -> &Arc<SequencesLoader> {
+        &self.loader
     }
 
     fn gradients(
@@ -155,7 +152,7 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
 impl<B: Kernels> Sequences<'_, B> {
     fn measurement(&self, found: &Evaluation) -> Measurement {
         let causal = matches!(self.plan.loader.objective, Objective::Causal { .. });
-        let split = self.loader.dataset().card().splits.get(Split::Validation);
+        let split = self.loader.dataset().card().part.splits.get(Split::Validation);
         Measurement {
             loss: found.loss,
             figures: Figures::default()

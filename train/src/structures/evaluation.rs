@@ -86,7 +86,7 @@ impl<B: Kernels> Sums<'_, B> {
         split: Split,
         stop: &AtomicBool,
     ) -> Result<bool, StructuresError> {
-        let card = loader.dataset().card().splits.get(split);
+        let card = loader.dataset().card().part.splits.get(split);
         if card.frames == 0 {
             return Ok(true);
         }

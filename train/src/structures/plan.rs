@@ -73,7 +73,7 @@ pub fn resolve_structures(
 
 /// What must hold between the file and the card of the dataset.
 fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProblem> {
-    let train = dataset.card().splits.get(Split::Train);
+    let train = dataset.card().part.splits.get(Split::Train);
     let mut problems = Vec::new();
     let mut require = |holds: bool, path: &str, message: String| {
         if !holds {

@@ -117,10 +117,10 @@ impl Statistics {
 fn elements(dataset: &StructuresDataset) -> Result<(Vec<u8>, Vec<f64>), StatisticsError> {
     let card = dataset.card();
     let mut known = Vec::new();
-    for symbol in card.elements.keys() {
+    for symbol in card.part.elements.keys() {
         let number = atomic_number(symbol)
             .ok_or_else(|| StatisticsError::Symbol { symbol: symbol.clone() })?;
-        let energy = card.atomic_energies.values_ev.get(symbol);
+        let energy = card.part.atomic_energies.values_ev.get(symbol);
         let energy = energy.ok_or_else(|| StatisticsError::NoEnergy { symbol: symbol.clone() })?;
         known.push((number, *energy));
     }
@@ -132,7 +132,7 @@ fn heads(dataset: &StructuresDataset, model: &MaceModel) -> Vec<String> {
     if let Some(given) = &model.heads {
         return given.clone();
     }
-    let named = dataset.card().splits.get(Split::Train).heads.keys();
+    let named = dataset.card().part.splits.get(Split::Train).heads.keys();
     let named: Vec<String> = named.filter(|name| !name.is_empty()).cloned().collect();
     if named.is_empty() { vec![ONLY_HEAD.to_owned()] } else { named }
 }
@@ -148,7 +148,7 @@ fn place(heads: &[String], head: &str) -> Option<usize> {
 /// The card has the number when it was made with the same cut-off.
 #[expect(clippy::float_cmp, reason = "only the very same cut-off has the same neighbours")]
 fn neighbors(dataset: &StructuresDataset, cutoff: f64) -> Result<f64, DataError> {
-    let card = &dataset.card().neighbors;
+    let card = &dataset.card().part.neighbors;
     let mean =
         if card.cutoff == cutoff { card.mean } else { dataset.average_num_neighbors(cutoff)? };
     // Without any neighbour nothing is divided; one keeps the network defined.

@@ -25,7 +25,7 @@ use super::sample::some_atoms;
 use crate::checkpoint::host::to_f64;
 use crate::report::{Figures, Observer};
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Steps, Task};
+use crate::trainer::task::{Gradients, Measurement, Task};
 use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
 
 /// Name of the validation set in tables.
@@ -80,6 +80,7 @@ fn counts(slices: &[GraphBatch]) -> LossCounts {
 
 impl<B: Kernels> Task<B> for Atoms<'_, B> {
     type Slice = GraphBatch;
+    type Loader = StructuresLoader;
     type Trial = GraphTrial;
 
     fn samples_are(&self) -> &'static str {
@@ -98,12 +99,8 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         self.device
     }
 
-    fn steps_from(&self, first_step: u64, ahead: usize) -> Steps<GraphBatch> {
-        Box::new(Arc::clone(&self.loader).prefetch(first_step, ahead))
-    }
-
-    fn position(&self, step: u64) -> Result<u64, TrainError> {
-        Ok(self.loader.position(step)?)
+    fn loader(&self) -> &Arc<StructuresLoader> {
+        &self.loader
     }
 
     fn gradients(
@@ -162,7 +159,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         params: &Params<B>,
         stop: &AtomicBool,
     ) -> Result<Option<Measurement>, TrainError> {
-        let card = self.loader.dataset().card().splits.get(Split::Validation);
+        let card = self.loader.dataset().card().part.splits.get(Split::Validation);
         if card.frames == 0 {
             return Ok(None);
         }

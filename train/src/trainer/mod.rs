@@ -21,9 +21,11 @@ mod state;
 pub(crate) mod task;
 pub mod watch;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use genesis_data::dataset::{Loader, Prefetch};
 use genesis_kernels::Kernels;
 
 use crate::checkpoint::Metrics;
@@ -39,7 +41,7 @@ pub(crate) use plan::available_threads;
 pub use plan::{DATASET_FOLDER, Plan, save_plan};
 pub use resume::{Resume, Start, prepare};
 use state::State;
-use task::{Steps, Task};
+use task::Task;
 use watch::{Samples, Watch};
 
 /// Steps made ahead by the loader's threads.
@@ -88,7 +90,7 @@ fn pass_gate<B: Kernels, T: Task<B>>(
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
     observer.note(&gate::kernels_of::<B>(task.device()));
-    let slices = next_step(&mut task.steps_from(step, 1), step)?;
+    let slices = next_step(&mut Arc::clone(task.loader()).prefetch(step, 1), step)?;
     match task.trial(&slices) {
         Some(trial) => {
             observer.note(&gate::pass(&trial, &state.params, task.device())?.sentence());
@@ -115,7 +117,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Outcome, TrainError> {
-        let mut batches = self.task.steps_from(first_step, PREFETCH_STEPS);
+        let mut batches = Arc::clone(self.task.loader()).prefetch(first_step, PREFETCH_STEPS);
         let mut watch = Watch::default();
         for step in first_step..self.course.steps() {
             let rate = self.state.rate(self.course, step);
@@ -226,7 +228,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let started = Instant::now();
-        let saved = self.state.save(self.course, step, self.task.position(step)?)?;
+        let saved = self.state.save(self.course, step, self.task.loader().position(step)?)?;
         let seconds = started.elapsed().as_secs_f64();
         observer.checkpoint(&CheckpointRecord {
             step,
@@ -250,7 +252,10 @@ fn report(record: &StepRecord, observer: &mut dyn Observer) -> Result<(), TrainE
     }
 }
 
-fn next_step<Slice>(batches: &mut Steps<Slice>, step: u64) -> Result<Vec<Slice>, TrainError> {
+fn next_step<S: Send + 'static>(
+    batches: &mut Prefetch<S>,
+    step: u64,
+) -> Result<Vec<S>, TrainError> {
     match batches.next() {
         Some(Ok((made, slices))) => {
             assert_eq!(made, step, "the loader delivers steps in order");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{FloatDType, Tensor};
-use genesis_data::error::DataError;
+use genesis_data::dataset::Loader;
 use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
 
@@ -16,16 +16,16 @@ use super::error::TrainError;
 use crate::report::Figures;
 use crate::trainer::gate::Trial;
 
-/// Steps of data in order, each with its number from 0.
-pub(crate) type Steps<Slice> = Box<dyn Iterator<Item = Result<(u64, Vec<Slice>), DataError>>>;
-
 /// Loss of a step and its gradients in the order of the specs.
 pub(crate) type Gradients<B> = (f64, Vec<Tensor<B, 1>>);
 
 /// What is learned from what.
 pub(crate) trait Task<B: Kernels> {
     /// Part of a step whose gradients are made at once.
-    type Slice;
+    type Slice: Send + 'static;
+
+    /// What makes the data.
+    type Loader: Loader<Batch = Self::Slice>;
 
     /// What the parity gate computes.
     type Trial: Trial;
@@ -42,11 +42,8 @@ pub(crate) trait Task<B: Kernels> {
     /// Where everything is computed.
     fn device(&self) -> &B::Device;
 
-    /// The data of the steps from `first_step` on, `ahead` of them made in the background.
-    fn steps_from(&self, first_step: u64, ahead: usize) -> Steps<Self::Slice>;
-
-    /// Samples delivered before step `step`.
-    fn position(&self, step: u64) -> Result<u64, TrainError>;
+    /// The data, step by step.
+    fn loader(&self) -> &Arc<Self::Loader>;
 
     /// Loss of the step numbered `step` from 0, and its gradients, over all slices.
     fn gradients(

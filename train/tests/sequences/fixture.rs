@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use genesis_data::dataset::Split;
-use genesis_data::dataset::card::{RejectsCard, SCHEMA_VERSION};
+use genesis_data::dataset::card::{RejectsCard, SCHEMA_VERSION, ShardCard};
+use genesis_data::dataset::{DatasetKind, Split};
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::SequencesDataset;
-use genesis_data::sequences::card::{SplitCard, SplitRule, Splits, TokenType, TokenizerCard};
+use genesis_data::sequences::card::{
+    SequencesPart, SplitCard, SplitRule, Splits, TokenType, TokenizerCard,
+};
 use genesis_data::sequences::shards::{ShardLimits, ShardWriter};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
@@ -53,7 +55,7 @@ pub(crate) fn dataset(root: &Path) -> Arc<SequencesDataset> {
     Arc::new(SequencesDataset::open(root).unwrap())
 }
 
-fn card(splits: Splits, shards: Vec<genesis_data::sequences::card::ShardCard>) -> SequencesCard {
+fn card(splits: Splits, shards: Vec<ShardCard<SequencesPart>>) -> SequencesCard {
     let tokenizer = TokenizerCard {
         kind: "amino_acid".to_owned(),
         vocab_size: 33,
@@ -67,14 +69,18 @@ fn card(splits: Splits, shards: Vec<genesis_data::sequences::card::ShardCard>) -
     };
     SequencesCard {
         schema_version: SCHEMA_VERSION,
+        kind: DatasetKind::Sequences,
         name: "fixture".to_owned(),
         description: "made by a test".to_owned(),
-        tokenizer,
-        token_type: TokenType::U8,
-        splits,
-        split_rule: SplitRule { hash: "none".to_owned(), validation_fraction: 0.1 },
+        part: SequencesPart {
+            tokenizer,
+            token_type: TokenType::U8,
+            splits,
+            split_rule: SplitRule { hash: "none".to_owned(), validation_fraction: 0.1 },
+        },
         rejects: RejectsCard::default(),
         duplicates_dropped: 0,
+        held_out_seen_in_training: None,
         sources: Vec::new(),
         options: serde_json::Value::Null,
         licence: None,

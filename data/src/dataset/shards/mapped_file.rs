@@ -1,93 +1,117 @@
 //! A shard mapped into memory, whose batches are checked before they are believed.
 //!
 //! Opening checks the size, the frame, the schema and that the footer lists the batches of the
-//! card. The digest of a batch is checked when the batch is asked for through [`MappedFile::check`].
+//! card. A batch is checked when it is touched for the first time, its digest first: so damage is
+//! found before a number of it is used, and unused batches cost nothing.
 //!
 //! The files of a dataset are never written in place by this program. Truncating one while a
 //! program has it mapped ends that program (`SIGBUS`); no reader of mapped files can prevent it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use memmap2::Mmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{self, Column, ColumnLayout};
 use super::format::{self, Block, Checked};
+use crate::dataset::card::{BatchCard, Part, ShardCard};
 use crate::error::{DataError, Result};
 
-/// A batch as the card lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) rows: u64,
-    pub(crate) offset: u64,
-    pub(crate) bytes: u64,
-    pub(crate) xxh3: String,
+/// A record batch: its bytes, and where its columns are in them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MappedBatch<'m> {
+    pub(crate) message: &'m [u8],
+    pub(crate) layouts: &'m [ColumnLayout],
 }
 
 #[derive(Debug)]
-pub(crate) struct MappedFile {
+pub(crate) struct MappedFile<P: Part> {
     path: PathBuf,
     map: Mmap,
-    places: Vec<Place>,
+    card: ShardCard<P>,
     columns: Vec<Column>,
+    /// Per batch: where its columns are, once it has been checked.
+    checked: Vec<OnceLock<Vec<ColumnLayout>>>,
 }
 
-impl MappedFile {
-    /// Maps `root/file`, which must have `bytes` bytes and the batches `places`.
-    pub(crate) fn open(
-        root: &Path,
-        (file, bytes): (&str, u64),
-        places: Vec<Place>,
-        columns: Vec<Column>,
-    ) -> Result<Self> {
-        let path = root.join(file);
+impl<P: Part> MappedFile<P> {
+    /// Maps the shard that `card` describes from the folder `root`.
+    pub(crate) fn open(root: &Path, card: &ShardCard<P>, columns: Vec<Column>) -> Result<Self> {
+        let path = root.join(&card.file);
         let file = File::open(&path).map_err(DataError::io("open", &path))?;
         let found = file.metadata().map_err(DataError::io("read", &path))?.len();
-        if found != bytes {
-            let problem = format!("it has {found} bytes, dataset.json says {bytes}");
+        if found != card.bytes {
+            let problem = format!("it has {found} bytes, dataset.json says {}", card.bytes);
             return Err(DataError::corrupt(&path, "", problem));
         }
         // SAFETY: the mapping is read-only, and nothing in this program writes a shard once the
         // card that names it exists. Another process that does so breaks the contract above.
         let map = unsafe { Mmap::map(&file) }.map_err(DataError::io("map", &path))?;
         format::read_footer(&map, &columns)
-            .and_then(|blocks| check_blocks(&blocks, &places))
+            .and_then(|blocks| check_blocks(&blocks, &card.batches))
             .map_err(|problem| DataError::corrupt(&path, "", problem))?;
-        Ok(Self { path, map, places, columns })
+        let checked = card.batches.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { path, map, card: card.clone(), columns, checked })
     }
 
-    /// The bytes of a batch. `check_blocks` proved that they are inside the file.
+    /// What the card says of this shard.
+    pub(crate) fn card(&self) -> &ShardCard<P> {
+        &self.card
+    }
+
+    /// The batch at `index`. At the first touch it is checked: digest, buffers, and by `check`
+    /// what its kind asks of it.
     ///
     /// # Panics
     /// If the card lists no such batch.
-    pub(crate) fn message(&self, index: usize) -> &[u8] {
-        let place = &self.places[index];
+    pub(crate) fn batch(
+        &self,
+        index: usize,
+        check: impl FnOnce(MappedBatch<'_>, &BatchCard<P>) -> Checked<()>,
+    ) -> Result<MappedBatch<'_>> {
+        let (message, cell) = (self.message(index), &self.checked[index]);
+        if cell.get().is_none() {
+            let layouts = self.layouts(index).and_then(|layouts| {
+                let batch = MappedBatch { message, layouts: &layouts };
+                check(batch, &self.card.batches[index])?;
+                Ok(layouts)
+            });
+            // Another thread may have been first; it found the same.
+            let _ = cell.set(layouts.map_err(|problem| self.corrupt(index, problem))?);
+        }
+        Ok(MappedBatch { message, layouts: cell.get().expect("it was set above") })
+    }
+
+    /// The bytes of a batch. `check_blocks` proved that they are inside the file.
+    fn message(&self, index: usize) -> &[u8] {
+        let batch = &self.card.batches[index];
         let at = |byte: u64| usize::try_from(byte).expect("inside a mapped file");
-        &self.map[at(place.offset)..at(place.offset + place.bytes)]
+        &self.map[at(batch.offset)..at(batch.offset + batch.bytes)]
     }
 
     /// Compares the digest of a batch and finds its columns.
-    pub(crate) fn check(&self, index: usize) -> Checked<Vec<ColumnLayout>> {
-        let (place, message) = (&self.places[index], self.message(index));
+    fn layouts(&self, index: usize) -> Checked<Vec<ColumnLayout>> {
+        let (batch, message) = (&self.card.batches[index], self.message(index));
         let digest = format!("{:016x}", xxh3_64(message));
-        if digest != place.xxh3 {
-            return Err(format!("its xxh3 is {digest}, dataset.json says {}", place.xxh3));
+        if digest != batch.xxh3 {
+            return Err(format!("its xxh3 is {digest}, dataset.json says {}", batch.xxh3));
         }
-        let rows = usize::try_from(place.rows);
-        let rows = rows.map_err(|_| format!("{} does not fit memory", place.rows))?;
+        let rows = usize::try_from(batch.rows);
+        let rows = rows.map_err(|_| format!("{} does not fit memory", batch.rows))?;
         columns::read_batch(message, rows, &self.columns)
     }
 
     /// Damage in a batch, with its place.
-    pub(crate) fn corrupt(&self, index: usize, problem: String) -> DataError {
-        let place = format!(" batch {index} at byte {}", self.places[index].offset);
+    fn corrupt(&self, index: usize, problem: String) -> DataError {
+        let place = format!(" batch {index} at byte {}", self.card.batches[index].offset);
         DataError::corrupt(&self.path, place, problem)
     }
 }
 
 /// The footer was bounded by the file; the card must say the same as the footer.
-fn check_blocks(blocks: &[Block], batches: &[Place]) -> Checked<()> {
+fn check_blocks<P: Part>(blocks: &[Block], batches: &[BatchCard<P>]) -> Checked<()> {
     if blocks.len() != batches.len() {
         return Err(format!(
             "its footer lists {} batches, dataset.json {}",

@@ -5,3 +5,4 @@ pub(crate) mod columns;
 pub mod format;
 pub(crate) mod hashed_file;
 pub(crate) mod mapped_file;
+pub(crate) mod series;

@@ -19,17 +19,18 @@ use crate::dataset::Split;
 use crate::error::Result;
 pub use crate::formats::{DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice};
 use crate::formats::{Format, Opened, ReadOptions, Text, Wanted};
-use crate::ingest::inputs::{self, Source, check_format, check_taken};
+use crate::ingest::inputs::{self, Source, check_taken};
 use crate::ingest::pipeline::{self, Records};
-use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, REJECTS_FILE, Request};
-use crate::sequences::SequencesCard;
+use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request};
+use crate::sequences::card::SequencesPart;
 pub use plan::{SequencesIngest, TokenizerChoice};
 use sink::Sink;
 
 const WANTED: Wanted = ("documents", Format::holds_documents);
+const NOUN: &str = "records";
 
 /// What an ingest of documents did.
-pub type SequencesSummary = IngestSummary<SequencesCard>;
+pub type SequencesSummary = IngestSummary<SequencesPart>;
 
 /// Reads the inputs of `plan` and writes its dataset folder.
 ///
@@ -40,15 +41,9 @@ pub fn ingest_sequences(
     progress: &dyn Progress,
 ) -> Result<SequencesSummary, IngestError> {
     plan.check()?;
-    let sources = sources(plan)?;
-    let request = Request {
-        output: &plan.output,
-        overwrite: plan.overwrite,
-        threads: plan.threads,
-        sources: &sources,
-        options: plan.recorded_options()?,
-    };
-    ingest::make(&request, |root| fill(root, plan, &sources, progress), SequencesCard::save)
+    let (sources, options) = (sources(plan)?, plan.recorded_options()?);
+    let request = Request { asked: plan.asked(), sources: &sources, options, noun: NOUN };
+    ingest::make(request, |root| fill(root, plan, &sources, progress))
 }
 
 fn fill(
@@ -56,9 +51,9 @@ fn fill(
     plan: &SequencesIngest,
     sources: &[Source],
     progress: &dyn Progress,
-) -> Result<Filled<SequencesCard>, IngestError> {
+) -> Result<Filled<SequencesPart>, IngestError> {
     let open = |source: &Source| open(source, plan);
-    let records = Records { sources, open: &open, per_piece: 1 << 14, noun: "records" };
+    let records = Records { sources, open: &open, per_piece: 1 << 14, noun: NOUN };
     let tokenizer = vocabulary::tokenizer(plan, &records, progress)?;
     tokenizer.save(root)?;
     progress.phase("ingest", inputs::total_bytes(sources));
@@ -68,19 +63,13 @@ fn fill(
         document::document(&text, &tokenizer, plan.validation_fraction)
     };
     let cards = pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
-    let (card, rejected) = sink.finish(cards)?;
-    let notes = notes(&card, plan);
-    Ok(Filled { card, rejected, notes })
+    sink.finish(cards)
 }
 
-/// The sources of a plan in reading order; an option that none of them takes is refused.
+/// The sources of a plan; an option that none of them takes is refused.
 fn sources(plan: &SequencesIngest) -> Result<Vec<Source>> {
-    let mut sources = match &plan.generate {
-        Some(generate) => vec![Source::generated(generate.name())],
-        None => Vec::new(),
-    };
-    sources.extend(inputs::files(&plan.inputs, Split::Train, plan.format, WANTED)?);
-    check_format(&sources, plan.format)?;
+    let (generated, inputs) = (plan.asked().generated, [(Split::Train, &*plan.inputs)]);
+    let sources = inputs::sources(generated, &inputs, plan.format, WANTED)?;
     check_taken(&sources, "column", plan.column.is_some())?;
     check_taken(&sources, "documents", plan.documents != DocumentRule::default())?;
     Ok(sources)
@@ -96,23 +85,4 @@ fn open(source: &Source, plan: &SequencesIngest) -> Result<Opened<Text>> {
         (Some(generate), None) => Ok(generated::open(generate.clone())),
         (_, open) => open.expect("formats of sources hold documents")(&source.path, &options),
     }
-}
-
-fn notes(card: &SequencesCard, plan: &SequencesIngest) -> Vec<String> {
-    let mut notes = Vec::new();
-    if plan.validation_fraction > 0.0 && card.splits.validation.documents == 0 {
-        notes.push(format!(
-            "none of the {} documents fell into the validation split (fraction {}); \
-             shorter documents or a larger fraction fill it",
-            card.splits.train.documents, plan.validation_fraction
-        ));
-    }
-    if card.duplicates_dropped > 0 {
-        notes.push(format!("{} exact duplicates were dropped", card.duplicates_dropped));
-    }
-    let rejected: u64 = card.rejects.reasons.values().sum();
-    if rejected > 0 {
-        notes.push(format!("{rejected} records were rejected; {REJECTS_FILE} lists them"));
-    }
-    notes
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use super::SequencesIngest;
 use super::document::{Document, SPLIT_HASH};
 use crate::dataset::Split;
-use crate::dataset::card::{FileCard, SCHEMA_VERSION, SourceCard};
+use crate::dataset::card::SourceCard;
 use crate::error::Result;
 use crate::ingest::books::Books;
 use crate::ingest::inputs::Source;
 use crate::ingest::pipeline::Done;
-use crate::ingest::{IngestError, REJECTS_FILE, Reject};
-use crate::sequences::card::{SequencesCard, SplitCard, SplitRule, Splits, TokenType};
+use crate::ingest::{Filled, IngestError};
+use crate::sequences::card::{SequencesPart, SplitCard, SplitRule, Splits, TokenType};
 use crate::sequences::shards::{ShardLimits, ShardWriter};
 use crate::sequences::tokenize::Tokenizer;
 
@@ -70,41 +70,38 @@ impl<'p> Sink<'p> {
         writer.push(&document.tokens, number, source)
     }
 
-    /// Ends the shards and describes the dataset; refuses one made of rejects.
+    /// Ends the shards and describes them; refuses a dataset made of rejects.
     pub(super) fn finish(
         self,
         sources: Vec<SourceCard>,
-    ) -> std::result::Result<(SequencesCard, Vec<Reject>), IngestError> {
+    ) -> Result<Filled<SequencesPart>, IngestError> {
         let Self { root, plan, tokenizer, splits, books, .. } = self;
-        let counts = (splits.train.documents, splits.validation.documents);
-        books.check(plan.max_reject_fraction, counts)?;
+        let (train, held_out) = (splits.train.documents, splits.validation.documents);
+        books.check(plan.max_reject_fraction, (train, held_out))?;
         let mut shards = self.train.finish()?;
         shards.extend(self.validation.finish()?);
-        let (rejects, listed) = books.rejects.save(&root)?;
-        let files =
-            Tokenizer::FILES.into_iter().chain((rejects.listed > 0).then_some(REJECTS_FILE));
-        let files = files.map(|name| FileCard::measure(&root, name)).collect::<Result<_>>()?;
-        let card = SequencesCard {
-            schema_version: SCHEMA_VERSION,
-            name: plan.shown_name(),
-            description: plan.description.clone(),
+        let validation_fraction = plan.validation_fraction;
+        let empty = validation_fraction > 0.0 && held_out == 0;
+        let note = empty.then(|| {
+            format!(
+                "none of the {train} documents fell into the validation split (fraction \
+                 {validation_fraction}); shorter documents or a larger fraction fill it"
+            )
+        });
+        let part = SequencesPart {
             tokenizer: tokenizer.card(),
             token_type: TokenType::for_vocabulary(tokenizer.vocab_size()),
             splits,
-            split_rule: SplitRule {
-                hash: SPLIT_HASH.to_owned(),
-                validation_fraction: plan.validation_fraction,
-            },
-            rejects,
-            duplicates_dropped: books.duplicates,
-            sources,
-            options: plan.recorded_options()?,
-            licence: plan.licence.clone(),
-            classification: plan.classification.clone(),
-            code_version: env!("CARGO_PKG_VERSION").to_owned(),
-            files,
-            shards,
+            split_rule: SplitRule { hash: SPLIT_HASH.to_owned(), validation_fraction },
         };
-        Ok((card, listed))
+        Ok(Filled {
+            part,
+            shards,
+            files: Tokenizer::FILES.to_vec(),
+            sources,
+            booked: books.close(&root)?,
+            held_out_seen_in_training: None,
+            notes: note.into_iter().collect(),
+        })
     }
 }

@@ -1,9 +1,7 @@
 //! From a dataset to batches: which samples, in which order, as which tokens.
 //!
-//! A step is a pure function of `(dataset, plan, step)`. The position of a run is one integer,
-//! the number of samples consumed, and any number of ranks sees the same global sequence.
-//! Reading order: [`crate::dataset::order`] (which sample), [`crate::dataset::cursor`] (which part
-//! of the step is ours), `causal` and `masked` (its tokens), [`validation`].
+//! Reading order: [`crate::dataset::loader`] (which samples are ours), `causal` and `masked` (their
+//! tokens), [`validation`].
 //!
 //! Not here: mixing datasets.
 
@@ -11,14 +9,12 @@ mod causal;
 mod masked;
 pub mod validation;
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use genesis_schema::{Seeds, Stream, TokenBatch};
+use genesis_schema::{Seeds, TokenBatch};
 
-use crate::dataset::cursor::{Cursor, Shares};
-use crate::dataset::order::Order;
-use crate::dataset::prefetch::Prefetch;
+use crate::dataset::cursor::Shares;
+use crate::dataset::loader::{Loader, Visit, Visits};
 use crate::error::Result;
 use crate::sequences::SequencesDataset;
 use causal::CausalBlocks;
@@ -64,8 +60,7 @@ pub struct SequencesLoaderPlan {
 pub struct SequencesLoader {
     dataset: Arc<SequencesDataset>,
     plan: SequencesLoaderPlan,
-    cursor: Cursor,
-    order: Stream,
+    visits: Visits,
     samples: Samples,
 }
 
@@ -89,7 +84,7 @@ impl SequencesLoader {
                 (Samples::Causal(blocks), blocks.per_epoch(&dataset)?)
             }
             Objective::Masked { context, rate } => {
-                let tokenizer = &dataset.card().tokenizer;
+                let tokenizer = &dataset.card().part.tokenizer;
                 let documents = MaskedDocuments::new(tokenizer, context, rate, seeds)?;
                 (Samples::Masked(documents), MaskedDocuments::per_epoch(&dataset)?)
             }
@@ -102,23 +97,8 @@ impl SequencesLoader {
             rank: plan.rank,
             world: plan.world,
         };
-        let cursor = Cursor::new(&shares, per_epoch)?;
-        Ok(Self { dataset, plan, cursor, order: seeds.stream("loader/order"), samples })
-    }
-
-    /// The batches of this rank in `step`, one per accumulation slice: a pure function.
-    pub fn step(&self, step: u64) -> Result<Vec<TokenBatch>> {
-        self.cursor.slices(step)?.map(|samples| self.batch(samples)).collect()
-    }
-
-    /// Blocks (causal) or documents (masked) of one epoch.
-    pub fn samples_per_epoch(&self) -> u64 {
-        self.cursor.per_epoch()
-    }
-
-    /// Samples that all ranks together consumed before `step`: the state of the loader.
-    pub fn position(&self, step: u64) -> Result<u64> {
-        self.cursor.position(step)
+        let visits = Visits::new(&shares, per_epoch, seeds)?;
+        Ok(Self { dataset, plan, visits, samples })
     }
 
     /// The plan it was made from.
@@ -131,11 +111,6 @@ impl SequencesLoader {
         &self.dataset
     }
 
-    /// Prepares steps from `first_step` on, `depth` of them ahead of time.
-    pub fn prefetch(self: Arc<Self>, first_step: u64, depth: usize) -> Prefetch<TokenBatch> {
-        Prefetch::new(first_step, depth, move |step| self.step(step))
-    }
-
     /// The validation split in fixed order, or `max_sequences` of it, evenly spread.
     pub fn validation(
         &self,
@@ -145,11 +120,9 @@ impl SequencesLoader {
         Validation::new(self, max_sequences, sequences_per_batch)
     }
 
-    fn batch(&self, samples: Range<u64>) -> Result<TokenBatch> {
+    fn batch(&self, samples: impl Iterator<Item = Visit>) -> Result<TokenBatch> {
         let mut batch = TokenBatch::default();
-        for sample in samples {
-            let (epoch, position) = self.cursor.place(sample);
-            let index = Order::new(self.cursor.per_epoch(), self.order, epoch).at(position);
+        for Visit { sample, epoch, index } in samples {
             match &self.samples {
                 Samples::Causal(blocks) => {
                     blocks.push(&self.dataset, (epoch, index), &mut batch)?;
@@ -160,5 +133,18 @@ impl SequencesLoader {
             }
         }
         Ok(batch)
+    }
+}
+
+/// Samples are blocks (causal) or documents (masked); a step has one batch per accumulation slice.
+impl Loader for SequencesLoader {
+    type Batch = TokenBatch;
+
+    fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
+    fn step(&self, step: u64) -> Result<Vec<TokenBatch>> {
+        self.visits.slices(step)?.map(|samples| self.batch(samples)).collect()
     }
 }

@@ -1,27 +1,19 @@
-//! One shard of tokens, mapped into memory and checked before it is believed.
-//!
-//! The xxh3 of a batch is checked when the batch is touched for the first time, so damage is found
-//! before a token of it is used, and unused batches cost nothing. What opening checks is said in
-//! `mapped_file`.
+//! One shard of tokens, mapped into memory and checked before it is believed, as `mapped_file` does.
 
 use std::path::Path;
-use std::sync::OnceLock;
 
-use crate::dataset::shards::columns::ColumnLayout;
+use crate::dataset::card::{BatchCard, ShardCard};
 use crate::dataset::shards::format::Checked;
-use crate::dataset::shards::mapped_file::{MappedFile, Place};
+use crate::dataset::shards::mapped_file::{MappedBatch, MappedFile};
 use crate::error::Result;
-use crate::sequences::card::{BatchCard, ShardCard, TokenType};
+use crate::sequences::card::{SequencesPart, TokenType};
 use crate::sequences::shards::{TokenSlice, format};
 
 /// A mapped shard.
 #[derive(Debug)]
 pub struct ShardReader {
     token_type: TokenType,
-    card: ShardCard,
-    file: MappedFile,
-    /// Per batch: where its columns are, once it has been checked.
-    checked: Vec<OnceLock<[ColumnLayout; 3]>>,
+    file: MappedFile<SequencesPart>,
 }
 
 /// The columns of one record batch.
@@ -58,17 +50,18 @@ impl<'a> BatchView<'a> {
 
 impl ShardReader {
     /// Maps the shard that `card` describes from the folder `root`.
-    pub fn open(root: &Path, card: &ShardCard, token_type: TokenType) -> Result<Self> {
-        let columns = format::columns(token_type).to_vec();
-        let places = card.batches.iter().map(place).collect();
-        let file = MappedFile::open(root, (&card.file, card.bytes), places, columns)?;
-        let checked = card.batches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { token_type, card: card.clone(), file, checked })
+    pub fn open(
+        root: &Path,
+        card: &ShardCard<SequencesPart>,
+        token_type: TokenType,
+    ) -> Result<Self> {
+        let file = MappedFile::open(root, card, format::columns(token_type).to_vec())?;
+        Ok(Self { token_type, file })
     }
 
     /// What the card says of this shard.
-    pub fn card(&self) -> &ShardCard {
-        &self.card
+    pub fn card(&self) -> &ShardCard<SequencesPart> {
+        self.file.card()
     }
 
     /// The batch at `index`, checked if this is the first touch.
@@ -76,46 +69,31 @@ impl ShardReader {
     /// # Panics
     /// If the card lists no such batch.
     pub fn batch(&self, index: usize) -> Result<BatchView<'_>> {
-        let cell = &self.checked[index];
-        if cell.get().is_none() {
-            let checked = self.check(index).map_err(|problem| self.file.corrupt(index, problem))?;
-            // Another thread may have been first; it found the same.
-            let _ = cell.set(checked);
-        }
-        let layout = cell.get().expect("it was set above");
-        Ok(view(self.file.message(index), layout, self.token_type).expect("it was checked"))
+        let batch = self.file.batch(index, |batch, card| self.check(batch, card))?;
+        Ok(view(batch, self.token_type).expect("it was checked"))
     }
 
-    fn check(&self, index: usize) -> Checked<[ColumnLayout; 3]> {
-        let layout: [ColumnLayout; 3] =
-            self.file.check(index)?.try_into().map_err(|_| "it has not three columns")?;
-        let tokens = self.card.batches[index].tokens;
-        if layout[2].items as u64 != tokens {
-            let found = layout[2].items;
+    fn check(&self, batch: MappedBatch<'_>, card: &BatchCard<SequencesPart>) -> Checked<()> {
+        let columns =
+            view(batch, self.token_type).ok_or("its buffers are not aligned to their numbers")?;
+        let (found, tokens) = (columns.tokens.len(), card.units.tokens);
+        if found as u64 != tokens {
             return Err(format!("it has {found} tokens, dataset.json says {tokens}"));
         }
-        let columns = view(self.file.message(index), &layout, self.token_type)
-            .ok_or("its buffers are not aligned to their numbers")?;
-        format::check_offsets(columns.offsets, layout[2].items)?;
-        Ok(layout)
+        format::check_offsets(columns.offsets, found)
     }
 }
 
-fn place(batch: &BatchCard) -> Place {
-    let BatchCard { rows, offset, bytes, ref xxh3, .. } = *batch;
-    Place { rows, offset, bytes, xxh3: xxh3.clone() }
-}
-
-fn view<'a>(
-    message: &'a [u8],
-    [document_id, source, tokens]: &[ColumnLayout; 3],
-    token_type: TokenType,
-) -> Option<BatchView<'a>> {
+fn view(
+    MappedBatch { message, layouts }: MappedBatch<'_>,
+    width: TokenType,
+) -> Option<BatchView<'_>> {
+    let [document_id, source, tokens] = layouts else { return None };
     let offsets = tokens.offsets.clone()?;
     Some(BatchView {
         document_ids: bytemuck::try_cast_slice(&message[document_id.values.clone()]).ok()?,
         sources: bytemuck::try_cast_slice(&message[source.values.clone()]).ok()?,
         offsets: bytemuck::try_cast_slice(&message[offsets]).ok()?,
-        tokens: TokenSlice::from_bytes(&message[tokens.values.clone()], token_type)?,
+        tokens: TokenSlice::from_bytes(&message[tokens.values.clone()], width)?,
     })
 }

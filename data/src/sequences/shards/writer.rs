@@ -4,7 +4,7 @@
 //! saved, so ingest writes elsewhere and renames.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -14,10 +14,10 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use crate::dataset::Split;
-use crate::dataset::shards::hashed_file::{HashedFile, WrittenBatch};
+use crate::dataset::card::ShardCard;
+use crate::dataset::shards::series::Series;
 use crate::error::{DataError, Result};
-use crate::files::sync_folder;
-use crate::sequences::card::{BatchCard, ShardCard, TokenType};
+use crate::sequences::card::{SequencesPart, TokenType};
 use crate::sequences::shards::format;
 
 /// Where batches and shards end. The defaults suit everything; tests make them small.
@@ -39,13 +39,9 @@ impl Default for ShardLimits {
 
 /// Writes the documents of one split as `train-00000.arrow`, `train-00001.arrow`, ...
 pub struct ShardWriter {
-    root: PathBuf,
-    split: Split,
     limits: ShardLimits,
-    schema: SchemaRef,
+    shards: Series<SequencesPart>,
     pending: Pending,
-    open: Option<OpenShard>,
-    done: Vec<ShardCard>,
 }
 
 impl ShardWriter {
@@ -62,15 +58,8 @@ impl ShardWriter {
             let missing = io::Error::from(io::ErrorKind::NotFound);
             return Err(DataError::io("write shards into", root)(missing));
         }
-        Ok(Self {
-            root: root.to_path_buf(),
-            split,
-            limits,
-            schema: Arc::new(format::schema(token_type)),
-            pending: Pending::new(token_type),
-            open: None,
-            done: Vec::new(),
-        })
+        let shards = Series::new(root, split, Arc::new(format::schema(token_type)));
+        Ok(Self { limits, shards, pending: Pending::new(token_type) })
     }
 
     /// Appends a document. An empty one, or one of 2^31 tokens or more, is an error.
@@ -88,11 +77,9 @@ impl ShardWriter {
     }
 
     /// Ends the last shard, makes everything durable, and describes the shards in order.
-    pub fn finish(mut self) -> Result<Vec<ShardCard>> {
+    pub fn finish(mut self) -> Result<Vec<ShardCard<SequencesPart>>> {
         self.flush()?;
-        self.close()?;
-        sync_folder(&self.root)?;
-        Ok(self.done)
+        self.shards.finish()
     }
 
     fn check(&self, tokens: &[u32], document_id: u64) -> Result<()> {
@@ -119,25 +106,11 @@ impl ShardWriter {
         if self.pending.document_ids.is_empty() {
             return Ok(());
         }
-        let mut shard = match self.open.take() {
-            Some(shard) => shard,
-            None => OpenShard::create(&self.root, self.split, self.done.len(), &self.schema)?,
-        };
+        let tokens = self.pending.tokens.len() as u64;
         let width = self.pending.tokens.token_type().bytes() as u64;
-        let (rows, tokens) = (self.pending.document_ids.len(), self.pending.tokens.len());
-        let batch = self.pending.take(&self.schema);
-        let batch = batch.map_err(|e| DataError::arrow(shard.file.path(), e))?;
-        shard.write(&batch, rows as u64, tokens as u64)?;
-        let full = shard.tokens * width >= self.limits.shard_bytes;
-        self.open = Some(shard);
-        if full { self.close() } else { Ok(()) }
-    }
-
-    fn close(&mut self) -> Result<()> {
-        if let Some(shard) = self.open.take() {
-            self.done.push(shard.finish(self.split)?);
-        }
-        Ok(())
+        let batch = self.pending.take(&self.shards.schema);
+        let shard = self.shards.write(batch, tokens)?;
+        if shard.units * width >= self.limits.shard_bytes { self.shards.close() } else { Ok(()) }
     }
 }
 
@@ -225,36 +198,5 @@ impl Tokens {
             Self::U16(tokens) => Arc::new(UInt16Array::from(tokens)),
             Self::U32(tokens) => Arc::new(UInt32Array::from(tokens)),
         }
-    }
-}
-
-/// The shard being written.
-struct OpenShard {
-    file: HashedFile,
-    documents: u64,
-    tokens: u64,
-    batches: Vec<BatchCard>,
-}
-
-impl OpenShard {
-    fn create(root: &Path, split: Split, number: usize, schema: &SchemaRef) -> Result<Self> {
-        let name = format!("{}-{number:05}.arrow", split.name());
-        let file = HashedFile::create(root, name, schema)?;
-        Ok(Self { file, documents: 0, tokens: 0, batches: Vec::new() })
-    }
-
-    fn write(&mut self, batch: &RecordBatch, rows: u64, tokens: u64) -> Result<()> {
-        let WrittenBatch { offset, bytes, xxh3 } = self.file.write(batch)?;
-        self.batches.push(BatchCard { rows, tokens, offset, bytes, xxh3 });
-        self.documents += rows;
-        self.tokens += tokens;
-        Ok(())
-    }
-
-    fn finish(self, split: Split) -> Result<ShardCard> {
-        let Self { documents, tokens, batches, .. } = self;
-        let file = self.file.name.clone();
-        let (bytes, sha256) = self.file.finish()?;
-        Ok(ShardCard { file, split, documents, tokens, bytes, sha256, batches })
     }
 }

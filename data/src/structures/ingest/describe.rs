@@ -1,50 +1,41 @@
-//! The end of an ingest of structures: E0s, plausibility, and the card.
+//! The end of an ingest of structures: E0s, plausibility, and its part of the card.
 //!
 //! Residuals are taken from the shards as written, so what is judged is what will be learned.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::energies::Solved;
 use super::plan::{StructuresIngest, ValidationChoice};
 use super::plausible::Plausibility;
-use super::sink::{Finished, Sink, Totals};
+use super::sink::{Finished, Sink};
 use super::statistics::Tally;
-use crate::dataset::DatasetKind;
 use crate::dataset::Split;
-use crate::dataset::card::{FileCard, SCHEMA_VERSION, SourceCard};
+use crate::dataset::card::{ShardCard, SourceCard};
 use crate::error::Result;
-use crate::ingest::{REJECTS_FILE, Reject};
-use crate::structures::card::{
-    AtomicEnergies, NeighborCard, Range, StructuresCard, StructuresShardCard,
-};
+use crate::ingest::Filled;
+use crate::structures::card::{AtomicEnergies, NeighborCard, Range, StructuresPart};
 use crate::structures::shards::StructuresShardReader;
 use genesis_schema::elements::symbol;
 
-/// Ends the shards, solves for E0s and judges the labels; the card, what was refused, and remarks.
+/// Ends the shards, solves for E0s, judges the labels, and says what the card says of structures.
 pub(crate) fn describe(
     plan: &StructuresIngest,
     root: &Path,
     sink: Sink<'_>,
     sources: Vec<SourceCard>,
-) -> Result<(StructuresCard, Vec<Reject>, Vec<String>)> {
+) -> Result<Filled<StructuresPart>> {
     let elements: Vec<u8> = sink.totals.elements.keys().copied().collect();
     let solved = sink.energies.solve(&plan.atomic_energies, &elements)?;
     let mut warnings = sink.warnings();
     warnings.extend(sink.energies.unused_atoms(&solved, &elements));
-    let Finished { shards, splits, rejects, listed, duplicates, totals } = sink.finish()?;
+    let Finished { shards, splits, booked, totals } = sink.finish()?;
     let (residual_per_atom, judged) = judge(plan, root, &shards, &solved)?;
     warnings.extend(judged);
-    let notes = notes(&warnings, (&totals, duplicates), &rejects.reasons, &solved);
-    let files =
-        if rejects.listed > 0 { vec![FileCard::measure(root, REJECTS_FILE)?] } else { Vec::new() };
+    let mut notes = warnings.clone();
+    notes.push(origin(&solved, totals.isolated));
     let mean =
         if totals.receiving == 0 { 0.0 } else { totals.edges as f64 / totals.receiving as f64 };
-    let card = StructuresCard {
-        schema_version: SCHEMA_VERSION,
-        kind: DatasetKind::Structures,
-        name: plan.shown_name(),
-        description: plan.description.clone(),
+    let part = StructuresPart {
         elements: totals.elements.iter().map(|(&z, &n)| (symbol(z).to_owned(), n)).collect(),
         atomic_energies: AtomicEnergies {
             source: solved.source.to_owned(),
@@ -62,25 +53,16 @@ pub(crate) fn describe(
         },
         label_keys: totals.keys,
         warnings,
-        rejects,
-        duplicates_dropped: duplicates,
-        held_out_seen_in_training: totals.seen_in_training,
-        sources,
-        options: plan.recorded_options()?,
-        licence: plan.licence.clone(),
-        classification: plan.classification.clone(),
-        code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        files,
-        shards,
     };
-    Ok((card, listed, notes))
+    let (files, seen) = (Vec::new(), Some(totals.seen_in_training));
+    Ok(Filled { part, shards, files, sources, booked, held_out_seen_in_training: seen, notes })
 }
 
 /// What E0s leave of the energies of the training split, and what looks wrong about them.
 fn judge(
     plan: &StructuresIngest,
     root: &Path,
-    shards: &[StructuresShardCard],
+    shards: &[ShardCard<StructuresPart>],
     solved: &Solved,
 ) -> Result<(Range, Vec<String>)> {
     let mut residual = Tally::default();
@@ -125,26 +107,12 @@ fn split_rule(plan: &StructuresIngest) -> String {
     }
 }
 
-fn notes(
-    warnings: &[String],
-    (totals, duplicates): (&Totals, u64),
-    reasons: &BTreeMap<String, u64>,
-    solved: &Solved,
-) -> Vec<String> {
-    let mut notes = warnings.to_vec();
-    notes.push(match solved.source {
+/// Where E0s come from, for people.
+fn origin(solved: &Solved, isolated: u64) -> String {
+    match solved.source {
         "isolated_atoms" => format!(
-            "E0s are those of {} structures of one isolated atom, which are not learned from",
-            totals.isolated
+            "E0s are those of {isolated} structures of one isolated atom, which are not learned from"
         ),
         source => format!("E0s are by {}", source.replace('_', " ")),
-    });
-    if duplicates > 0 {
-        notes.push(format!("{duplicates} exact duplicates were dropped"));
     }
-    let rejected: u64 = reasons.values().sum();
-    if rejected > 0 {
-        notes.push(format!("{rejected} structures were rejected; {REJECTS_FILE} lists them"));
-    }
-    notes
 }

@@ -26,10 +26,10 @@ use crate::dataset::Split;
 use crate::error::Result;
 pub use crate::formats::FormatChoice;
 use crate::formats::{DocumentRule, Format, Opened, ReadOptions, Refusal, Unparsed, Wanted};
-use crate::ingest::inputs::{self, Source, check_format};
+use crate::ingest::inputs::{self, Source};
 use crate::ingest::pipeline::{self, Placed, Records};
 use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request};
-use crate::structures::StructuresCard;
+use crate::structures::card::StructuresPart;
 use interpret::{Accepted, interpret};
 pub use plan::{AtomicEnergiesChoice, Label, LabelKeys, StructuresIngest, ValidationChoice};
 pub use read_structures::{Structure, read_structures};
@@ -37,9 +37,10 @@ use sink::Sink;
 pub use units::{EnergyUnit, LengthUnit, StressSign, StressUnit, Units};
 
 const WANTED: Wanted = ("structures", Format::holds_structures);
+const NOUN: &str = "structures";
 
 /// What an ingest of structures did.
-pub type StructuresSummary = IngestSummary<StructuresCard>;
+pub type StructuresSummary = IngestSummary<StructuresPart>;
 
 /// Reads the inputs of `plan` and writes its dataset folder.
 ///
@@ -50,15 +51,9 @@ pub fn ingest_structures(
     progress: &dyn Progress,
 ) -> Result<StructuresSummary, IngestError> {
     plan.check()?;
-    let sources = sources(plan)?;
-    let request = Request {
-        output: &plan.output,
-        overwrite: plan.overwrite,
-        threads: plan.threads,
-        sources: &sources,
-        options: plan.recorded_options()?,
-    };
-    ingest::make(&request, |root| fill(root, plan, &sources, progress), StructuresCard::save)
+    let (sources, options) = (sources(plan)?, plan.recorded_options()?);
+    let request = Request { asked: plan.asked(), sources: &sources, options, noun: NOUN };
+    ingest::make(request, |root| fill(root, plan, &sources, progress))
 }
 
 fn fill(
@@ -66,7 +61,7 @@ fn fill(
     plan: &StructuresIngest,
     sources: &[Source],
     progress: &dyn Progress,
-) -> Result<Filled<StructuresCard>, IngestError> {
+) -> Result<Filled<StructuresPart>, IngestError> {
     let open = |source: &Source| open(source, plan);
     let records = records(sources, &open);
     let division = division::of(plan, &records, progress)?;
@@ -75,25 +70,21 @@ fn fill(
     let understand = |placed| understand(placed, plan);
     let cards = pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
     sink.check()?;
-    let (card, rejected, notes) = describe::describe(plan, root, sink, cards)?;
-    Ok(Filled { card, rejected, notes })
+    Ok(describe::describe(plan, root, sink, cards)?)
 }
 
-/// The sources of a plan in reading order: inputs, validation, test.
+/// The sources of a plan: inputs, validation, test.
 fn sources(plan: &StructuresIngest) -> Result<Vec<Source>> {
-    let mut sources = match &plan.generate {
-        Some(generate) => vec![Source::generated(generate.name())],
-        None => Vec::new(),
-    };
     let validation: &[PathBuf] = match &plan.validation {
         ValidationChoice::Files { paths } => paths,
         _ => &[],
     };
-    for (split, paths) in Split::ALL.into_iter().zip([&plan.inputs, validation, &plan.test]) {
-        sources.extend(inputs::files(paths, split, plan.format, WANTED)?);
-    }
-    check_format(&sources, plan.format)?;
-    Ok(sources)
+    let lists = [
+        (Split::Train, &*plan.inputs),
+        (Split::Validation, validation),
+        (Split::Test, &*plan.test),
+    ];
+    inputs::sources(plan.asked().generated, &lists, plan.format, WANTED)
 }
 
 fn open(source: &Source, plan: &StructuresIngest) -> Result<Opened<Unparsed>> {
@@ -110,7 +101,7 @@ fn records<'p>(
     sources: &'p [Source],
     open: &'p (dyn Fn(&Source) -> Result<Opened<Unparsed>> + Sync),
 ) -> Records<'p, Unparsed> {
-    Records { sources, open, per_piece: 1 << 10, noun: "structures" }
+    Records { sources, open, per_piece: 1 << 10, noun: NOUN }
 }
 
 fn understand(

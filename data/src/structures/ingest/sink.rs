@@ -9,12 +9,13 @@ use super::interpret::Accepted;
 use super::plan::{Label, StructuresIngest};
 use super::statistics::SplitTally;
 use crate::dataset::Split;
+use crate::dataset::card::ShardCard;
 use crate::error::{DataError, Result};
 use crate::ingest::IngestError;
-use crate::ingest::books::Books;
+use crate::ingest::books::{Booked, Books};
 use crate::ingest::inputs::Source;
 use crate::ingest::pipeline::Done;
-use crate::structures::card::StructuresShardCard;
+use crate::structures::card::{StructuresPart, StructuresSplits};
 use crate::structures::shards::{StoredFrame, StructuresShardLimits, StructuresShardWriter};
 use genesis_schema::elements::symbol;
 
@@ -216,13 +217,10 @@ impl<'p> Sink<'p> {
             shards.extend(writer.finish()?);
         }
         let [train, validation, test] = self.tallies.map(SplitTally::card);
-        let (rejects, listed) = self.books.rejects.save(&self.root)?;
         Ok(Finished {
             shards,
-            splits: crate::structures::card::StructuresSplits { train, validation, test },
-            rejects,
-            listed,
-            duplicates: self.books.duplicates,
+            splits: StructuresSplits { train, validation, test },
+            booked: self.books.close(&self.root)?,
             totals: self.totals,
         })
     }
@@ -230,10 +228,8 @@ impl<'p> Sink<'p> {
 
 /// What a finished sink leaves.
 pub(super) struct Finished {
-    pub(super) shards: Vec<StructuresShardCard>,
-    pub(super) splits: crate::structures::card::StructuresSplits,
-    pub(super) rejects: crate::dataset::card::RejectsCard,
-    pub(super) listed: Vec<crate::ingest::Reject>,
-    pub(super) duplicates: u64,
+    pub(super) shards: Vec<ShardCard<StructuresPart>>,
+    pub(super) splits: StructuresSplits,
+    pub(super) booked: Booked,
     pub(super) totals: Totals,
 }

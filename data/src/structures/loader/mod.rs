@@ -1,9 +1,8 @@
 //! From a dataset of structures to batches of graphs: which structures, in which order.
 //!
-//! As for tokens, a step is a pure function of `(dataset, plan, step)`: the position of a run is
-//! one integer, the order is the same keyed permutation ([`crate::dataset::order`]), and any number
-//! of ranks sees the same global sequence. A step is a number of structures, so what a step means
-//! does not depend on memory; `budgets` divides the part of a rank into batches that fit.
+//! Which structures are ours is said by [`crate::dataset::loader`]. A step is a number of
+//! structures, so what a step means does not depend on memory; `budgets` divides the part of a rank
+//! into batches that fit.
 //!
 //! Not here: the loss. Terms are to be summed over the batches of a step and divided by the counts
 //! of the whole step; then the division changes nothing but memory.
@@ -13,14 +12,13 @@ mod evaluation;
 
 use std::sync::Arc;
 
-use genesis_schema::{Edges, Frame, GraphBatch, Seeds, Stream};
+use genesis_schema::{Edges, Frame, GraphBatch, Seeds};
 
 use super::dataset::StructuresDataset;
 use super::neighbors::neighbor_list;
-use crate::dataset::Prefetch;
 use crate::dataset::Split;
-use crate::dataset::cursor::{Cursor, Shares};
-use crate::dataset::order::Order;
+use crate::dataset::cursor::Shares;
+use crate::dataset::loader::{Loader, Visits};
 use crate::error::{DataError, Result};
 pub use budgets::Budgets;
 use budgets::Packer;
@@ -48,8 +46,7 @@ pub struct StructuresLoaderPlan {
 pub struct StructuresLoader {
     dataset: Arc<StructuresDataset>,
     plan: StructuresLoaderPlan,
-    cursor: Cursor,
-    order: Stream,
+    visits: Visits,
 }
 
 impl StructuresLoader {
@@ -72,34 +69,9 @@ impl StructuresLoader {
             rank: plan.rank,
             world: plan.world,
         };
-        let cursor = Cursor::new(&shares, dataset.num_frames(Split::Train))?;
-        let order = Seeds::new(plan.seed).stream("loader/order");
-        Ok(Self { dataset, plan, cursor, order })
-    }
-
-    /// The batches of this rank in `step`, each within the budgets: a pure function.
-    ///
-    /// # Errors
-    /// A structure that alone exceeds the budgets, by file and line; damage in a shard.
-    pub fn step(&self, step: u64) -> Result<Vec<GraphBatch>> {
-        let mut packer = Packer::new(self.plan.budgets);
-        for sample in self.cursor.slices(step)?.flatten() {
-            let (epoch, position) = self.cursor.place(sample);
-            let index = Order::new(self.cursor.per_epoch(), self.order, epoch).at(position);
-            let (frame, edges) = self.graph(Split::Train, index)?;
-            packer.push(frame, &edges, index);
-        }
-        Ok(packer.finish())
-    }
-
-    /// Structures of one epoch.
-    pub fn frames_per_epoch(&self) -> u64 {
-        self.cursor.per_epoch()
-    }
-
-    /// Structures that all ranks together consumed before `step`: the state of the loader.
-    pub fn position(&self, step: u64) -> Result<u64> {
-        self.cursor.position(step)
+        let per_epoch = dataset.num_frames(Split::Train);
+        let visits = Visits::new(&shares, per_epoch, Seeds::new(plan.seed))?;
+        Ok(Self { dataset, plan, visits })
     }
 
     /// The plan it was made from.
@@ -110,11 +82,6 @@ impl StructuresLoader {
     /// The dataset it reads.
     pub fn dataset(&self) -> &Arc<StructuresDataset> {
         &self.dataset
-    }
-
-    /// Prepares steps from `first_step` on, neighbour lists included, `depth` of them ahead.
-    pub fn prefetch(self: Arc<Self>, first_step: u64, depth: usize) -> Prefetch<GraphBatch> {
-        Prefetch::new(first_step, depth, move |step| self.step(step))
     }
 
     /// A split in fixed order, or `max_frames` of it evenly spread, within the same budgets: the
@@ -149,5 +116,24 @@ impl StructuresLoader {
              {num_edges}, shorten the cut-off, or leave the structure out"
         );
         Err(DataError::invalid(what(), problem, fix))
+    }
+}
+
+/// Every batch is within the budgets; a structure that alone exceeds them is an error by file and
+/// line.
+impl Loader for StructuresLoader {
+    type Batch = GraphBatch;
+
+    fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
+    fn step(&self, step: u64) -> Result<Vec<GraphBatch>> {
+        let mut packer = Packer::new(self.plan.budgets);
+        for visit in self.visits.slices(step)?.flatten() {
+            let (frame, edges) = self.graph(Split::Train, visit.index)?;
+            packer.push(frame, &edges, visit.index);
+        }
+        Ok(packer.finish())
     }
 }

@@ -5,38 +5,32 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use genesis_schema::{Frame, FrameLabels, FrameWeights};
 
 use super::{COLUMNS, StoredFrame};
+use crate::dataset::card::{BatchCard, ShardCard};
 use crate::dataset::shards::columns::{ColumnLayout, check_offsets};
 use crate::dataset::shards::format::Checked;
-use crate::dataset::shards::mapped_file::{MappedFile, Place};
+use crate::dataset::shards::mapped_file::{MappedBatch, MappedFile};
 use crate::error::Result;
-use crate::structures::card::{StructuresBatchCard, StructuresShardCard};
+use crate::structures::card::StructuresPart;
 
 /// A mapped shard.
 #[derive(Debug)]
 pub struct StructuresShardReader {
-    card: StructuresShardCard,
-    file: MappedFile,
-    /// Per batch: where its columns are, once it has been checked.
-    checked: Vec<OnceLock<Vec<ColumnLayout>>>,
+    file: MappedFile<StructuresPart>,
 }
 
 impl StructuresShardReader {
     /// Maps the shard that `card` describes from the folder `root`.
-    pub fn open(root: &Path, card: &StructuresShardCard) -> Result<Self> {
-        let places = card.batches.iter().map(place).collect();
-        let file = MappedFile::open(root, (&card.file, card.bytes), places, COLUMNS.to_vec())?;
-        let checked = card.batches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { card: card.clone(), file, checked })
+    pub fn open(root: &Path, card: &ShardCard<StructuresPart>) -> Result<Self> {
+        Ok(Self { file: MappedFile::open(root, card, COLUMNS.to_vec())? })
     }
 
     /// What the card says of this shard.
-    pub fn card(&self) -> &StructuresShardCard {
-        &self.card
+    pub fn card(&self) -> &ShardCard<StructuresPart> {
+        self.file.card()
     }
 
     /// The structure at `row` of batch `batch`, which is checked if this is the first touch.
@@ -44,49 +38,37 @@ impl StructuresShardReader {
     /// # Panics
     /// If the card lists no such batch or the batch has no such row.
     pub fn frame(&self, batch: usize, row: usize) -> Result<StoredFrame> {
-        let cell = &self.checked[batch];
-        if cell.get().is_none() {
-            let checked = self.check(batch).map_err(|problem| self.file.corrupt(batch, problem))?;
-            // Another thread may have been first; it found the same.
-            let _ = cell.set(checked);
-        }
-        let columns = Columns {
-            message: self.file.message(batch),
-            layouts: cell.get().expect("it was set above"),
-        };
+        let columns = Columns::of(self.file.batch(batch, check)?);
         Ok(columns.frame(row).expect("every row was read when the batch was checked"))
-    }
-
-    fn check(&self, batch: usize) -> Checked<Vec<ColumnLayout>> {
-        let layouts = self.file.check(batch)?;
-        let columns = Columns { message: self.file.message(batch), layouts: &layouts };
-        for column in [3, 4, 8, 11, 12] {
-            check_offsets(columns.offsets(column)?, layouts[column].items)?;
-        }
-        let card = &self.card.batches[batch];
-        if layouts[3].items as u64 != card.atoms {
-            return Err(format!(
-                "it has {} atoms, dataset.json says {}",
-                layouts[3].items, card.atoms
-            ));
-        }
-        let rows = usize::try_from(card.rows).map_err(|_| "it has too many rows")?;
-        for row in 0..rows {
-            columns.frame(row).map_err(|problem| format!("row {row}: {problem}"))?;
-        }
-        Ok(layouts)
     }
 }
 
-fn place(batch: &StructuresBatchCard) -> Place {
-    let StructuresBatchCard { rows, offset, bytes, ref xxh3, .. } = *batch;
-    Place { rows, offset, bytes, xxh3: xxh3.clone() }
+fn check(batch: MappedBatch<'_>, card: &BatchCard<StructuresPart>) -> Checked<()> {
+    let columns = Columns::of(batch);
+    for column in [3, 4, 8, 11, 12] {
+        check_offsets(columns.offsets(column)?, batch.layouts[column].items)?;
+    }
+    let (found, atoms) = (batch.layouts[3].items, card.units.atoms);
+    if found as u64 != atoms {
+        return Err(format!("it has {found} atoms, dataset.json says {atoms}"));
+    }
+    let rows = usize::try_from(card.rows).map_err(|_| "it has too many rows")?;
+    for row in 0..rows {
+        columns.frame(row).map_err(|problem| format!("row {row}: {problem}"))?;
+    }
+    Ok(())
 }
 
 /// The columns of one batch, in the order of [`COLUMNS`].
 struct Columns<'a> {
     message: &'a [u8],
     layouts: &'a [ColumnLayout],
+}
+
+impl<'a> Columns<'a> {
+    fn of(MappedBatch { message, layouts }: MappedBatch<'a>) -> Self {
+        Self { message, layouts }
+    }
 }
 
 impl Columns<'_> {

@@ -1,6 +1,6 @@
 //! Streams structures into Arrow shards, hashing as it writes, in memory bounded by one batch.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -13,11 +13,11 @@ use genesis_schema::Frame;
 
 use super::{COLUMNS, StoredFrame};
 use crate::dataset::Split;
+use crate::dataset::card::ShardCard;
 use crate::dataset::shards::columns::{Item, item_field, schema_of};
-use crate::dataset::shards::hashed_file::{HashedFile, WrittenBatch};
+use crate::dataset::shards::series::Series;
 use crate::error::{DataError, Result};
-use crate::files::sync_folder;
-use crate::structures::card::{StructuresBatchCard, StructuresShardCard};
+use crate::structures::card::StructuresPart;
 
 /// Where batches and shards end. The defaults suit everything; tests make them small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,35 +42,18 @@ const MAX_ATOMS: usize = 1 << 28;
 
 /// Writes the structures of one split as `train-00000.arrow`, `train-00001.arrow`, ...
 pub struct StructuresShardWriter {
-    root: PathBuf,
-    split: Split,
     limits: StructuresShardLimits,
-    schema: SchemaRef,
+    shards: Series<StructuresPart>,
     pending: Vec<StoredFrame>,
     pending_atoms: u64,
-    open: Option<OpenShard>,
-    done: Vec<StructuresShardCard>,
-}
-
-struct OpenShard {
-    file: HashedFile,
-    batches: Vec<StructuresBatchCard>,
 }
 
 impl StructuresShardWriter {
     /// Starts in the existing folder `root`; no file is created before the first structure.
     pub fn create(root: &Path, split: Split, mut limits: StructuresShardLimits) -> Self {
         limits.batch_atoms = limits.batch_atoms.min(1 << 26);
-        Self {
-            root: root.to_path_buf(),
-            split,
-            limits,
-            schema: Arc::new(schema_of(&COLUMNS)),
-            pending: Vec::new(),
-            pending_atoms: 0,
-            open: None,
-            done: Vec::new(),
-        }
+        let shards = Series::new(root, split, Arc::new(schema_of(&COLUMNS)));
+        Self { limits, shards, pending: Vec::new(), pending_atoms: 0 }
     }
 
     /// Appends a structure.
@@ -87,51 +70,18 @@ impl StructuresShardWriter {
     }
 
     /// Ends the last shard, makes everything durable, and describes the shards in order.
-    pub fn finish(mut self) -> Result<Vec<StructuresShardCard>> {
+    pub fn finish(mut self) -> Result<Vec<ShardCard<StructuresPart>>> {
         self.flush()?;
-        self.close()?;
-        sync_folder(&self.root)?;
-        Ok(self.done)
+        self.shards.finish()
     }
 
     fn flush(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let mut shard = match self.open.take() {
-            Some(shard) => shard,
-            None => self.create_shard()?,
-        };
-        let frames = std::mem::take(&mut self.pending);
-        let (rows, atoms) = (frames.len() as u64, std::mem::take(&mut self.pending_atoms));
-        let batch = batch(&self.schema, &frames);
-        let batch = batch.map_err(|e| DataError::arrow(shard.file.path(), e))?;
-        let WrittenBatch { offset, bytes, xxh3 } = shard.file.write(&batch)?;
-        shard.batches.push(StructuresBatchCard { rows, atoms, offset, bytes, xxh3 });
-        self.open = Some(shard);
-        if offset + bytes >= self.limits.shard_bytes { self.close() } else { Ok(()) }
-    }
-
-    fn create_shard(&self) -> Result<OpenShard> {
-        let name = format!("{}-{:05}.arrow", self.split.name(), self.done.len());
-        let file = HashedFile::create(&self.root, name, &self.schema)?;
-        Ok(OpenShard { file, batches: Vec::new() })
-    }
-
-    fn close(&mut self) -> Result<()> {
-        let Some(OpenShard { file, batches }) = self.open.take() else { return Ok(()) };
-        let name = file.name.clone();
-        let (bytes, sha256) = file.finish()?;
-        self.done.push(StructuresShardCard {
-            file: name,
-            split: self.split,
-            frames: batches.iter().map(|batch| batch.rows).sum(),
-            atoms: batches.iter().map(|batch| batch.atoms).sum(),
-            bytes,
-            sha256,
-            batches,
-        });
-        Ok(())
+        let batch = batch(&self.shards.schema, &std::mem::take(&mut self.pending));
+        let shard = self.shards.write(batch, std::mem::take(&mut self.pending_atoms))?;
+        if shard.bytes >= self.limits.shard_bytes { self.shards.close() } else { Ok(()) }
     }
 }
 
