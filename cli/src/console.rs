@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,14 +15,40 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Time between plain lines when stderr is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Prints one line of results. A closed pipe (`genesis … | head`) ends the output quietly.
+/// The first result that could not be written.
+static UNWRITTEN: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+/// Prints one line of results. A reader that went away (`genesis … | head`) has what it wanted: the
+/// process ends well. Any other failure is kept for [`unwritten`].
 pub(crate) fn result(line: impl AsRef<str>) {
-    let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
+    let Err(error) = writeln!(std::io::stdout(), "{}", line.as_ref()) else { return };
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        #[expect(clippy::disallowed_methods, reason = "there is nobody left to work for")]
+        std::process::exit(0);
+    }
+    if let Ok(mut first) = UNWRITTEN.lock() {
+        first.get_or_insert(error);
+    }
+}
+
+/// Why a result could not be written, if one could not.
+pub(crate) fn unwritten() -> Option<std::io::Error> {
+    let flushed = std::io::stdout().flush().err();
+    UNWRITTEN.lock().ok().and_then(|mut first| first.take()).or(flushed)
+}
+
+/// Text that a terminal shows and does not obey: control characters but line feeds and tabs are
+/// written as `\u{1b}`.
+pub(crate) fn harmless(text: &str) -> String {
+    let is_plain = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars()
+        .map(|c| if is_plain(&c) { c.to_string() } else { c.escape_default().to_string() })
+        .collect()
 }
 
 /// Prints one line for humans on stderr.
 pub(crate) fn note(line: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
+    let _ = writeln!(std::io::stderr(), "{}", harmless(line.as_ref()));
 }
 
 /// Prints the error that ends the process.
@@ -170,13 +197,24 @@ impl Drop for Meter {
     }
 }
 
-/// Shows the phases of an ingest, one meter after the other.
-#[derive(Default)]
-pub(crate) struct IngestMeter {
+/// Shows the phases of an ingest, one meter after the other, and ends it when a flag says so.
+pub(crate) struct IngestMeter<'a> {
     meter: Mutex<Option<Meter>>,
+    stop: &'a AtomicBool,
 }
 
-impl genesis_data::ingest::Progress for IngestMeter {
+impl<'a> IngestMeter<'a> {
+    /// An ingest that `stop` ends.
+    pub(crate) fn until(stop: &'a AtomicBool) -> Self {
+        Self { meter: Mutex::new(None), stop }
+    }
+}
+
+impl genesis_data::ingest::Progress for IngestMeter<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     fn phase(&self, name: &str, total_bytes: u64) {
         if let Ok(mut meter) = self.meter.lock() {
             *meter = Some(Meter::start(name, total_bytes, Unit::Bytes));
@@ -230,6 +268,11 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do() {
+        assert_eq!(harmless("a\u{1b}[31mb\r\nc\t\u{7}é"), "a\\u{1b}[31mb\\r\nc\t\\u{7}é");
     }
 
     #[test]

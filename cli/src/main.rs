@@ -4,6 +4,7 @@
 
 #![expect(clippy::doc_markdown, reason = "the doc comment of Cli is the help on the terminal")]
 
+mod bus_error;
 mod commands;
 mod console;
 #[cfg(feature = "cuda")]
@@ -39,7 +40,7 @@ use commands::Command;
 /// itself, in under three minutes.
 ///
 /// Exit codes: 0 done, 1 unexpected failure, 2 wrong usage or configuration, 3 bad input or damaged
-/// file, 4 training met a value that is not finite, 5 stopped by a signal after saving,
+/// file, 4 training met a value that is not finite, 5 stopped by a signal or --max-minutes after saving,
 /// 6 `verify` found damage.
 #[derive(Debug, Parser)]
 #[command(name = "genesis", version, max_term_width = 100, verbatim_doc_comment)]
@@ -53,8 +54,9 @@ struct Cli {
 
 fn main() -> ExitCode {
     memory::keep();
+    bus_error::explain();
     let cli = Cli::parse();
-    match run(cli) {
+    match run(cli).and_then(written) {
         Ok(code) => ExitCode::from(code as u8),
         Err(error) => {
             console::error(&error);
@@ -63,9 +65,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// Results that nobody can read are no success.
+fn written(code: exit::Code) -> anyhow::Result<exit::Code> {
+    match console::unwritten() {
+        None => Ok(code),
+        Some(error) => {
+            let message = format!(
+                "the results could not be written to standard output: {error}; free space, or send \
+                 them elsewhere, and run the command again"
+            );
+            Err(exit::Failure::error(exit::Code::Data, message))
+        }
+    }
+}
+
 fn run(cli: Cli) -> anyhow::Result<exit::Code> {
     if let Some(threads) = cli.threads {
-        threads::start(usize::from(threads));
+        threads::give(usize::from(threads))?;
+    }
+    if !cli.command.names_threads() {
+        threads::start(0)?;
     }
     #[cfg(feature = "cuda")]
     cuda_settings::settle()?;

@@ -23,6 +23,10 @@ pub enum DataError {
         source: io::Error,
     },
 
+    /// Somebody asked for a stop.
+    #[error("interrupted: nothing was written; run the same command again")]
+    Interrupted,
+
     /// A raw input file holds something that ingest cannot accept.
     #[error("{}{place}: {problem}\n  fix: {fix}", path.display())]
     Input {

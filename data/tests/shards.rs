@@ -244,6 +244,32 @@ fn a_flipped_byte_is_found_when_its_batch_is_touched_and_other_batches_stay_read
 }
 
 #[test]
+fn a_shard_that_is_cut_or_written_while_it_is_read_is_an_error_that_names_it() {
+    let root = folder();
+    let card = write(root.path(), &proteins(Split::Train, 12, 5, 60), 33, tiny_limits());
+    let path = root.path().join(&card.shards[0].file);
+    let good = fs::read(&path).unwrap();
+    let dataset = SequencesDataset::open(root.path()).unwrap();
+    read_all(&dataset).unwrap();
+    let write_in_place = |bytes: &[u8], seconds: u64| {
+        fs::write(&path, bytes).unwrap();
+        // A later moment, whatever the file system keeps of it.
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+    };
+    write_in_place(&vec![0; good.len()], 5);
+    let error = read_all(&dataset).unwrap_err().to_string();
+    assert!(error.contains(&card.shards[0].file) && error.contains("xxh3"), "{error}");
+    write_in_place(&good, 10);
+    read_all(&dataset).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(100).unwrap();
+    let error = read_all(&dataset).unwrap_err().to_string();
+    for part in [card.shards[0].file.as_str(), "100 bytes now", "cut while in use"] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}
+
+#[test]
 fn the_writer_refuses_empty_documents_and_tokens_that_do_not_fit() {
     let root = folder();
     let mut writer =

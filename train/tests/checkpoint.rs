@@ -11,7 +11,7 @@ use genesis_train::checkpoint::format::{COMMITTED_FILE, MODEL_FILE, OWNER_FILE, 
 use genesis_train::checkpoint::save::{set_aside_after, sweep};
 use genesis_train::checkpoint::{
     CheckpointError, Contents, Description, Disk, HostTensor, Metrics, RealDisk, Retention, best,
-    latest, open, retain, save,
+    latest, open, replace, retain, save,
 };
 
 fn description(step: u64, validation_loss: Option<f64>) -> Description {
@@ -53,6 +53,22 @@ fn write(
         attachments: &BTreeMap::from([("tokenizer.json".to_owned(), b"{}".to_vec())]),
     };
     save(disk, dir, &contents)
+}
+
+/// As [`write`], in the place of the checkpoint of the step.
+fn write_again(
+    disk: &mut dyn Disk,
+    dir: &Path,
+    step: u64,
+    loss: Option<f64>,
+) -> Result<PathBuf, CheckpointError> {
+    let contents = Contents {
+        description: description(step, loss),
+        model: &[tensor("w", step as f32)],
+        optimizer: Some(&[tensor("first.w", 0.5), tensor("second.w", 0.25)]),
+        attachments: &BTreeMap::new(),
+    };
+    replace(disk, dir, &contents)
 }
 
 fn steps(dir: &Path) -> Vec<String> {
@@ -358,4 +374,102 @@ fn steps_after_the_one_resumed_from_are_renamed_and_kept() {
         ["step-00000010", "step-00000020.superseded", "step-00000020.superseded-2"]
     );
     open(&dir.path().join("step-00000020.superseded")).unwrap();
+}
+
+#[test]
+fn a_kill_at_any_operation_of_a_replacement_leaves_the_old_or_the_new_one() {
+    let newest_loss = |dir: &Path| {
+        let found = latest(dir).unwrap().checkpoint.expect("one of both");
+        assert_eq!(found.manifest.description.step, 10);
+        found.manifest.description.metrics.validation_loss
+    };
+    let mut losses = Vec::new();
+    for operation in 0..60 {
+        let dir = tempfile::tempdir().unwrap();
+        write(&mut RealDisk, dir.path(), 10, None).unwrap();
+        let killed =
+            write_again(&mut FaultyDisk::killed_at(operation), dir.path(), 10, Some(2.0)).is_err();
+        sweep(&mut RealDisk, dir.path()).unwrap();
+        losses.push(newest_loss(dir.path()));
+        assert_eq!(steps(dir.path()), ["step-00000010"], "operation {operation}");
+        write_again(&mut RealDisk, dir.path(), 10, Some(1.0)).unwrap();
+        assert_eq!(newest_loss(dir.path()), Some(1.0));
+        if !killed {
+            break;
+        }
+    }
+    assert!(losses.contains(&None) && losses.last() == Some(&Some(2.0)), "{losses:?}");
+}
+
+#[test]
+fn a_full_disk_while_replacing_leaves_the_old_one_in_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&mut RealDisk, dir.path(), 10, Some(3.0)).unwrap();
+    let error = write_again(&mut FaultyDisk::full_at(5), dir.path(), 10, Some(2.0)).unwrap_err();
+    assert!(error.to_string().starts_with("disk full"), "{error}");
+    let found = latest(dir.path()).unwrap().checkpoint.unwrap();
+    assert_eq!(found.manifest.description.metrics.validation_loss, Some(3.0));
+    assert_eq!(steps(dir.path()), ["step-00000010"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_is_followed_and_what_another_made_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (archive, run) = (dir.path().join("archive"), dir.path().join("run"));
+    for step in [10, 20, 30, 40, 50] {
+        write(&mut RealDisk, &run, step, None).unwrap();
+    }
+    // Moved away, a link in its place.
+    fs::create_dir(&archive).unwrap();
+    fs::rename(run.join("step-00000010"), archive.join("ten")).unwrap();
+    std::os::unix::fs::symlink("../archive/ten", run.join("step-00000010")).unwrap();
+    // A link to what looks like the rest of a save.
+    fs::create_dir(archive.join("rest")).unwrap();
+    fs::write(archive.join("rest").join(OWNER_FILE), OWNER_TEXT).unwrap();
+    std::os::unix::fs::symlink("../archive/rest", run.join("step-00000060.tmp")).unwrap();
+    // Somebody wrote into one, and one is of a run with another seed.
+    fs::write(run.join("step-00000020").join("notes.txt"), "the good one").unwrap();
+    let alien = Contents {
+        description: Description { seed: 2, ..description(25, None) },
+        model: &[tensor("w", 1.0)],
+        optimizer: None,
+        attachments: &BTreeMap::new(),
+    };
+    save(&mut RealDisk, &run, &alien).unwrap();
+
+    let before = steps(&archive.join("ten"));
+    assert!(sweep(&mut RealDisk, &run).unwrap().is_empty());
+    let removed =
+        retain(&mut RealDisk, &run, Retention { keep_last: 1, keep_best: false }).unwrap();
+    assert_eq!(removed, [run.join("step-00000030"), run.join("step-00000040")]);
+    assert_eq!(steps(&archive.join("ten")), before, "what a link leads to is whole");
+    assert_eq!(steps(&archive.join("rest")), [OWNER_FILE]);
+    assert!(run.join("step-00000020").join("notes.txt").is_file());
+    open(&run.join("step-00000025")).unwrap();
+    open(&run.join("step-00000010")).unwrap();
+}
+
+#[test]
+fn losses_that_are_no_numbers_leave_a_checkpoint_that_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for (step, loss) in [(10, f64::NAN), (20, 2.0), (30, f64::INFINITY)] {
+        let mut description = description(step, Some(loss));
+        description.metrics.train_loss = Some(f64::NAN);
+        description.best =
+            Some(genesis_train::checkpoint::Best { step, validation_loss: f64::NAN });
+        let contents = Contents {
+            description,
+            model: &[tensor("w", 1.0)],
+            optimizer: None,
+            attachments: &BTreeMap::new(),
+        };
+        save(&mut RealDisk, dir.path(), &contents).unwrap();
+    }
+    let newest = latest(dir.path()).unwrap();
+    assert!(newest.rejections.is_empty(), "{:?}", newest.rejections);
+    let description = newest.checkpoint.unwrap().manifest.description;
+    assert_eq!((description.step, description.best), (30, None));
+    let best = best(dir.path()).unwrap().checkpoint.unwrap();
+    assert_eq!(best.manifest.description.step, 20);
 }

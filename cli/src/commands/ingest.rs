@@ -11,9 +11,11 @@ use genesis_data::structures::{GenerateStructures, StructuresIngest};
 use toml::Value;
 
 use super::structures::{self, are_structures};
-use crate::console::{self, IngestMeter};
-use crate::exit::{Code, Failure, OrExit};
+use crate::console;
+use crate::exit::{Code, Failure};
+use crate::family::dataset::ingest;
 use crate::sequences::made::show;
+use crate::signals::stop_flag;
 
 /// Turn raw files into a dataset folder of Arrow shards.
 ///
@@ -271,7 +273,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Code> {
         return structures::run(&args.structure_plan()?, json);
     }
     let plan = args.plan()?;
-    let summary = ingest_sequences(&plan, &IngestMeter::default()).or_exit(Code::Data)?;
+    let summary = ingest(&*stop_flag()?, |meter| ingest_sequences(&plan, meter))?;
     summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));
     if json {
         let card =

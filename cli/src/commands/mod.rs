@@ -42,6 +42,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether a run file says how many threads it has, so that none may start before it is read.
+    pub(crate) fn names_threads(&self) -> bool {
+        matches!(self, Self::Train(_) | Self::Plan(_))
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<Code> {
         match self {
             Self::Ingest(args) => ingest::run(args),

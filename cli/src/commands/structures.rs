@@ -9,8 +9,10 @@ use genesis_data::formats::{FORMATS, Format};
 use genesis_data::structures::{StructuresIngest, ingest_structures};
 use toml::{Table, Value};
 
-use crate::console::{self, IngestMeter};
-use crate::exit::{Code, Failure, OrExit};
+use crate::console;
+use crate::exit::{Code, Failure};
+use crate::family::dataset::ingest;
+use crate::signals::stop_flag;
 use crate::structures::made::show;
 
 /// Keys that `--set` leaves to the command line itself, and what says them there.
@@ -39,7 +41,7 @@ pub(super) fn are_structures(inputs: &[PathBuf]) -> bool {
 
 /// Reads the inputs of `plan` into its dataset folder.
 pub(super) fn run(plan: &StructuresIngest, json: bool) -> anyhow::Result<Code> {
-    let summary = ingest_structures(plan, &IngestMeter::default()).or_exit(Code::Data)?;
+    let summary = ingest(&*stop_flag()?, |meter| ingest_structures(plan, meter))?;
     if json {
         console::result(serde_json::to_string(&summary.card)?);
     } else {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use genesis_data::dataset::card::CARD_FILE;
+use genesis_data::ingest::IngestError;
 
-use super::Face;
-use crate::console::IngestMeter;
+use super::{Face, sources};
+use crate::console::{self, IngestMeter};
 use crate::exit::{Code, Failure, OrExit};
 
 /// Opens the dataset of `config` for a run in `run_dir`, making it first when the config names raw
@@ -15,17 +17,29 @@ use crate::exit::{Code, Failure, OrExit};
 pub(super) fn prepare<F: Face>(
     config: &F::Config,
     run_dir: &Path,
+    stop: &AtomicBool,
 ) -> anyhow::Result<Arc<F::Dataset>> {
     let folder = F::folder(config, run_dir);
     if let Some(source) = F::source(config, run_dir) {
         if folder.join(CARD_FILE).is_file() {
             refuse_other_options::<F>(&source, &folder)?;
+            sources::changed_since(&folder).iter().for_each(console::note);
         } else {
-            let made = F::make(&source, &IngestMeter::default()).or_exit(Code::Data)?;
+            let made = ingest(stop, |meter| F::make(&source, meter))?;
             F::show_made(&made, &folder);
         }
     }
     Ok(Arc::new(F::open(&folder).or_exit(Code::Data)?))
+}
+
+/// Makes a dataset with a meter that shows its progress, until `stop` is set.
+pub(crate) fn ingest<T>(
+    stop: &AtomicBool,
+    make: impl FnOnce(&IngestMeter<'_>) -> Result<T, IngestError>,
+) -> anyhow::Result<T> {
+    let made = make(&IngestMeter::until(stop));
+    let code = if stop.load(Ordering::Relaxed) { Code::Stopped } else { Code::Data };
+    made.or_exit(code)
 }
 
 /// Refuses a dataset in the run folder that was made from other files or with other options.

@@ -5,6 +5,8 @@
 
 pub(crate) mod dataset;
 pub(crate) mod run;
+mod sources;
+mod start;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use serde_json::Value;
 use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure};
 pub(crate) use run::Training;
+pub(crate) use start::From;
 
 /// A family of models, for people.
 pub(crate) trait Face: Family + Sync {

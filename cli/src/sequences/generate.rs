@@ -53,6 +53,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let model = open(&args.model)?;
     let options = GenerateOptions {
+        first: 0,
         count: args.count,
         max_tokens: args.max_tokens,
         temperature: args.temperature,

@@ -77,9 +77,9 @@ impl Face for Sequences {
         plan: &SequencesPlan,
         _dataset: &Arc<SequencesDataset>,
         observer: &mut dyn Observer,
-        _stop: &AtomicBool,
+        stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        samples::draw(plan, observer)
+        samples::draw(plan, observer, stop)
     }
 
     fn evaluate(asked: &Evaluation<'_>) -> anyhow::Result<()> {

@@ -43,11 +43,29 @@ impl<T: Send + 'static> Prefetch<T> {
             let (sender, receiver) = sync_channel((depth / workers).saturating_sub(1));
             let (make, first) = (Arc::clone(&make), first_step.saturating_add(worker as u64));
             let run = move || work(&*make, first, workers as u64, &sender);
-            prefetch.lanes.push(receiver);
-            prefetch.threads.push(std::thread::spawn(run));
+            let spawned = std::thread::Builder::new().name("loader".to_owned()).spawn(run);
+            match spawned {
+                Ok(thread) => {
+                    prefetch.lanes.push(receiver);
+                    prefetch.threads.push(thread);
+                }
+                Err(error) => prefetch.lanes.push(no_thread(first, &error)),
+            }
         }
         prefetch
     }
+}
+
+/// A lane that says why there is nobody to fill it.
+fn no_thread<T>(step: u64, error: &std::io::Error) -> Receiver<Made<T>> {
+    let (sender, receiver) = sync_channel(1);
+    let problem = format!(
+        "its thread could not be started: {error}; raise the limit of processes (ulimit -u), or ask \
+         for fewer threads"
+    );
+    // The receiver is right here, and there is room for one.
+    let _ = sender.send(Err(DataError::Worker { step, problem }));
+    receiver
 }
 
 fn work<T>(make: &dyn Fn(u64) -> Made<T>, first: u64, stride: u64, out: &SyncSender<Made<T>>) {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::inputs::Source;
 use super::{Progress, overlap};
 use crate::dataset::card::SourceCard;
-use crate::error::Result;
+use crate::error::{DataError, Result};
 use crate::formats::{Content, Opened, Record, Refusal};
 
 /// Bytes of content after which a piece ends.
@@ -135,7 +135,7 @@ pub(crate) fn run<T: Content, S: Send>(
         let records = done.len() as u64;
         store(done)?;
         progress.advance(bytes, records);
-        Ok(())
+        if progress.is_stopped() { Err(DataError::Interrupted) } else { Ok(()) }
     };
     let mut pieces = Pieces::new(of);
     overlap::run(&mut || pieces.next_piece(), &work, &mut tell)?;

@@ -6,6 +6,10 @@ pub trait Progress: Sync {
     fn phase(&self, name: &str, total_bytes: u64);
     /// `bytes` more bytes and `records` more records are done.
     fn advance(&self, bytes: u64, records: u64);
+    /// Whether somebody asked for a stop; looked at after every piece.
+    fn is_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps quiet.

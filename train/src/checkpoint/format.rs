@@ -95,6 +95,7 @@ pub struct Description {
     /// Losses of this moment.
     pub metrics: Metrics,
     /// The best validation loss of the run so far, if it was ever measured.
+    #[serde(default, deserialize_with = "best_if_finite")]
     pub best: Option<Best>,
     /// What a plateau schedule remembers; absent for every other schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +126,19 @@ pub struct Best {
     pub step: u64,
     /// In the unit of [`Metrics`].
     pub validation_loss: f64,
+}
+
+/// JSON has no NaN: a loss that was none is read as never measured.
+fn best_if_finite<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Best>, D::Error> {
+    #[derive(Deserialize)]
+    struct Stored {
+        step: u64,
+        validation_loss: Option<f64>,
+    }
+    let stored = Option::<Stored>::deserialize(from)?;
+    Ok(stored.and_then(|it| {
+        it.validation_loss.map(|validation_loss| Best { step: it.step, validation_loss })
+    }))
 }
 
 /// What a plateau schedule remembers between evaluations.

@@ -27,5 +27,5 @@ pub use format::{
 pub use load::{Checkpoint, Latest, Rejection, best, latest, open};
 pub use naming::FolderName;
 pub use retention::{Retention, retain};
-pub use save::{Contents, save};
+pub use save::{Contents, replace, save};
 pub use tensors::{HostTensor, Values};

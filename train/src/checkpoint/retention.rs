@@ -1,13 +1,14 @@
 //! Which checkpoints of a run stay: the newest few, and the best by validation loss.
 //!
 //! Safety before tidiness: nothing is removed until one of those that stay was read back in full,
-//! and folders without `COMMITTED` or with a name of another form are never touched.
+//! and what the run did not make is never touched: links, folders without `COMMITTED` or with a name
+//! of another form, checkpoints of another run, folders in which somebody put a file.
 
 use std::path::{Path, PathBuf};
 
 use super::disk::Disk;
 use super::error::CheckpointError;
-use super::format::Manifest;
+use super::format::{COMMITTED_FILE, MANIFEST_FILE, Manifest, OWNER_FILE};
 use super::naming::{self, FolderName};
 use super::{load, save};
 
@@ -32,21 +33,44 @@ pub fn retain(
     if !newest_first.into_iter().any(|&step| is_valid(checkpoints, step)) {
         return Ok(Vec::new());
     }
+    let newest = found.last().map(|(_, manifest)| manifest);
     let mut removed = Vec::new();
-    for (step, _) in found.iter().filter(|(step, _)| !kept.contains(step)) {
+    for (step, manifest) in found.iter().filter(|(step, _)| !kept.contains(step)) {
+        let made_here = newest.is_some_and(|newest| are_of_one_run(newest, manifest));
+        if !made_here || holds_more(&naming::final_path(checkpoints, *step), manifest) {
+            continue;
+        }
         save::remove(disk, checkpoints, *step)?;
         removed.push(naming::final_path(checkpoints, *step));
     }
     Ok(removed)
 }
 
-/// Steps and manifests of the committed checkpoints, oldest first.
+/// Whether what makes a run itself is the same in both.
+fn are_of_one_run(a: &Manifest, b: &Manifest) -> bool {
+    let (a, b) = (&a.description, &b.description);
+    a.seed == b.seed
+        && a.family == b.family
+        && a.dataset_digest == b.dataset_digest
+        && a.model == b.model
+}
+
+/// Whether `folder` has a file that no save wrote.
+fn holds_more(folder: &Path, manifest: &Manifest) -> bool {
+    let own = [MANIFEST_FILE, COMMITTED_FILE, OWNER_FILE];
+    let is_known = |name: &str| own.contains(&name) || manifest.file(name).is_some();
+    let Ok(entries) = std::fs::read_dir(folder) else { return true };
+    entries.flatten().any(|entry| !entry.file_name().to_str().is_some_and(is_known))
+}
+
+/// Steps and manifests of the committed checkpoints, oldest first. A link is none of them.
 fn committed(checkpoints: &Path) -> Result<Vec<(u64, Manifest)>, CheckpointError> {
     let listed = naming::list(checkpoints)?.into_iter();
     Ok(listed
         .filter_map(|(name, path)| match name {
+            FolderName::Final(_) if naming::is_link(&path) => None,
             FolderName::Final(step) => Some((step, load::read_manifest(&path).ok()?)),
-            FolderName::Temporary(_) => None,
+            FolderName::Temporary(_) | FolderName::Replaced(_) => None,
         })
         .collect())
 }
@@ -60,6 +84,7 @@ fn choose(found: &[(u64, Manifest)], policy: Retention) -> Vec<u64> {
         .iter()
         .filter(|(_, manifest)| Some(stage(manifest)) == newest_stage)
         .filter_map(|(step, manifest)| Some((*step, manifest.description.metrics.validation_loss?)))
+        .filter(|(_, loss)| loss.is_finite())
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .filter(|_| policy.keep_best)
         .map(|(step, _)| step);

@@ -2,8 +2,9 @@
 //!
 //! Order: `step-N.tmp/` with a proof of ownership, every file synced, manifest, folder synced,
 //! rename, parent synced, `COMMITTED` by its own rename, folder synced, proof removed.
-//! Also here, because they follow the same order: removing what a killed save left ([`sweep`]),
-//! removing a checkpoint ([`remove`]) and moving one out of the way ([`set_aside_after`]).
+//! Also here, because they follow the same order: writing one anew ([`replace`]), removing what a
+//! killed save left ([`sweep`]), removing a checkpoint ([`remove`]) and moving one out of the way
+//! ([`set_aside_after`]). No link is followed: what it leads to was put elsewhere by someone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,6 +67,52 @@ pub fn save(
     }
     writer.finish(&last)?;
     Ok(last)
+}
+
+/// Writes the checkpoint of `contents.description.step` anew, in the place of the one that is there.
+/// A kill at any instant leaves the old or the new one, once [`sweep`] has run.
+///
+/// # Errors
+/// As [`save`]; the old one is then in its place.
+pub fn replace(
+    disk: &mut dyn Disk,
+    checkpoints: &Path,
+    contents: &Contents<'_>,
+) -> Result<PathBuf, CheckpointError> {
+    let step = contents.description.step;
+    let last = naming::final_path(checkpoints, step);
+    let replaced = naming::replaced_path(checkpoints, step);
+    move_durably(disk, &last, &replaced)?;
+    match save(disk, checkpoints, contents) {
+        Ok(path) => {
+            claim(disk, &replaced)?;
+            discard(disk, &replaced);
+            Ok(path)
+        }
+        Err(error) => {
+            move_durably(disk, &replaced, &last)?;
+            Err(error)
+        }
+    }
+}
+
+fn move_durably(disk: &mut dyn Disk, from: &Path, to: &Path) -> Result<(), CheckpointError> {
+    disk.rename(from, to).map_err(CheckpointError::io("rename", from))?;
+    let folder = to.parent().unwrap_or(to);
+    disk.sync_dir(folder).map_err(CheckpointError::io("sync", folder))
+}
+
+/// Marks a folder as one that may be deleted.
+fn claim(disk: &mut dyn Disk, folder: &Path) -> Result<(), CheckpointError> {
+    let owner = folder.join(OWNER_FILE);
+    if fs::read_to_string(&owner).ok().as_deref() != Some(OWNER_TEXT) {
+        // Half of it: the process that wrote it was killed.
+        if owner.exists() {
+            disk.remove_file(&owner).map_err(CheckpointError::io("remove", &owner))?;
+        }
+        disk.write(&owner, OWNER_TEXT.as_bytes()).map_err(CheckpointError::io("write", &owner))?;
+    }
+    disk.sync_dir(folder).map_err(CheckpointError::io("sync", folder))
 }
 
 /// The disk, with what error messages need to say.
@@ -194,8 +241,12 @@ fn size_of_contents(contents: &Contents<'_>) -> u64 {
 pub fn sweep(disk: &mut dyn Disk, checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut removed = Vec::new();
     for (name, path) in naming::list(checkpoints)? {
+        if naming::is_link(&path) {
+            continue;
+        }
         let committed = path.join(COMMITTED_FILE).exists();
         match name {
+            FolderName::Replaced(step) => settle(disk, checkpoints, step, &path)?,
             FolderName::Final(_) if committed => {
                 if path.join(OWNER_FILE).exists() {
                     let owner = path.join(OWNER_FILE);
@@ -212,15 +263,28 @@ pub fn sweep(disk: &mut dyn Disk, checkpoints: &Path) -> Result<Vec<PathBuf>, Ch
     Ok(removed)
 }
 
+/// Ends a replacement that was cut short: the old checkpoint goes if the new one is there, and comes
+/// back if not.
+fn settle(
+    disk: &mut dyn Disk,
+    checkpoints: &Path,
+    step: u64,
+    replaced: &Path,
+) -> Result<(), CheckpointError> {
+    let last = naming::final_path(checkpoints, step);
+    if last.join(COMMITTED_FILE).exists() {
+        claim(disk, replaced)?;
+        discard(disk, replaced);
+        return Ok(());
+    }
+    if last.exists() { Ok(()) } else { move_durably(disk, replaced, &last) }
+}
+
 /// Removes a checkpoint: marks it ours, renames it to `.tmp`, then deletes its files.
 pub fn remove(disk: &mut dyn Disk, checkpoints: &Path, step: u64) -> Result<(), CheckpointError> {
     let last = naming::final_path(checkpoints, step);
     let temporary = naming::temporary_path(checkpoints, step);
-    let owner = last.join(OWNER_FILE);
-    if !owner.exists() {
-        disk.write(&owner, OWNER_TEXT.as_bytes()).map_err(CheckpointError::io("write", &owner))?;
-    }
-    disk.sync_dir(&last).map_err(CheckpointError::io("sync", &last))?;
+    claim(disk, &last)?;
     disk.rename(&last, &temporary).map_err(CheckpointError::io("rename", &last))?;
     disk.sync_dir(checkpoints).map_err(CheckpointError::io("sync", checkpoints))?;
     discard(disk, &temporary);
@@ -237,8 +301,7 @@ pub fn set_aside_after(
 ) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut moved = Vec::new();
     for (name, path) in naming::list(checkpoints)? {
-        let (FolderName::Final(found) | FolderName::Temporary(found)) = name;
-        if found <= step {
+        if name.step() <= step {
             continue;
         }
         let aside = free_name(&path);

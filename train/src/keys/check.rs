@@ -54,6 +54,9 @@ impl Found {
         if let Some(threads) = run.threads {
             self.at_least("run.threads", threads as u64, 1);
         }
+        self.require(!run.weights_only || run.from.is_some(), "run.weights_only", || {
+            "is true, but `run.from` names no checkpoint to take weights from".to_owned()
+        });
     }
 
     pub(crate) fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
@@ -113,6 +116,9 @@ impl Found {
 
     pub(crate) fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {
         self.at_least("checkpoint.every", checkpoint.every.unwrap_or(1), 1);
+        if let Some(minutes) = checkpoint.every_minutes {
+            self.positive("checkpoint.every_minutes", minutes);
+        }
         self.at_least("checkpoint.keep_last", checkpoint.keep_last as u64, 1);
     }
 }

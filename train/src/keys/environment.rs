@@ -1,5 +1,6 @@
-//! `${NAME}` in paths, and only there: a run file can name shared storage without knowing where
-//! it is mounted. An unset name is an error; there are no defaults.
+//! What a shell would do with a path: `~/`, `$NAME`, `${NAME}`, `${NAME:-default}`, in paths and only
+//! there, so that a run file can name shared storage without knowing where it is mounted. An unset
+//! or empty name without a default is an error.
 
 use toml::Value;
 
@@ -7,7 +8,7 @@ use super::load::Lookup;
 use super::path::places;
 use super::problem::ConfigProblem;
 
-/// Replaces every `${NAME}` below the `keys` of `tree`. `$${` stands for a literal `${`.
+/// Expands every text below the `keys` of `tree`. `$$` stands for a `$`, `./~` for a `~` in front.
 pub(super) fn expand_paths(
     tree: &mut Value,
     keys: &[&str],
@@ -28,39 +29,111 @@ pub(super) fn expand_paths(
 
 /// Writes a path so that reading it back gives the same path.
 pub(super) fn escape(path: &str) -> String {
-    path.replace("${", "$${")
+    let home = if path.starts_with('~') { "./" } else { "" };
+    format!("{home}{}", path.replace('$', "$$"))
 }
 
-fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, String> {
+/// A path as it is meant.
+///
+/// # Errors
+/// What cannot be expanded, with the way out.
+pub(super) fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, String> {
+    let expanded = match text.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+            format!("{}{}", value(text, "HOME", lookup)?, variables(rest, lookup)?)
+        }
+        Some(_) => {
+            let name = text.split('/').next().unwrap_or(text);
+            return Err(format!(
+                "{text:?}: the home folder of another user is not looked up; write the path in \
+                 full, or ./{name} for a folder of this name"
+            ));
+        }
+        None => variables(text, lookup)?,
+    };
+    Ok(expanded)
+}
+
+fn variables(text: &str, lookup: Lookup<'_>) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        if rest[..at].ends_with('$') {
-            out.push_str(&rest[..at - 1]);
-            out.push_str("${");
-            rest = &rest[at + 2..];
-            continue;
-        }
+    while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
-        let Some(end) = rest[at..].find('}').map(|end| at + end) else {
-            return Err(format!("{text:?} has `${{` without `}}`"));
+        let after = &rest[at + 1..];
+        rest = match after.chars().next() {
+            Some('$') => {
+                out.push('$');
+                &after[1..]
+            }
+            Some('{') => {
+                let (inside, rest) = braced(text, after)?;
+                out.push_str(&substitute(text, inside, lookup)?);
+                rest
+            }
+            Some('(') => return Err(format!("{text:?}: commands are not run in paths")),
+            Some(first) if is_of_name(first) && !first.is_ascii_digit() => {
+                let end = after.find(|c| !is_of_name(c)).unwrap_or(after.len());
+                out.push_str(&value(text, &after[..end], lookup)?);
+                &after[end..]
+            }
+            _ => {
+                out.push('$');
+                after
+            }
         };
-        let name = &rest[at + 2..end];
-        match lookup(name) {
-            Some(value) => out.push_str(&value),
-            None => return Err(unset(text, name)),
-        }
-        rest = &rest[end + 1..];
     }
     out.push_str(rest);
     Ok(out)
 }
 
-fn unset(text: &str, name: &str) -> String {
-    format!(
-        "{text:?} needs the environment variable `{name}`, which is not set; \
-         run `export {name}=...` first, or give the path with --set"
-    )
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// What stands between the brace that `after` begins with and the one that closes it, and the rest.
+fn braced<'a>(text: &str, after: &'a str) -> Result<(&'a str, &'a str), String> {
+    let mut depth = 0;
+    for (at, c) in after.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Ok((&after[1..at], &after[at + 1..]));
+        }
+    }
+    Err(format!("{text:?} has `${{` without `}}`"))
+}
+
+/// The value of `NAME` or `NAME:-default`.
+fn substitute(text: &str, inside: &str, lookup: Lookup<'_>) -> Result<String, String> {
+    let (name, default) = match inside.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inside, None),
+    };
+    if name.is_empty() || !name.chars().all(is_of_name) {
+        return Err(format!(
+            "{text:?}: `${{{inside}}}` is not understood; write `${{NAME}}` or `${{NAME:-default}}`"
+        ));
+    }
+    match (lookup(name).filter(|value| !value.is_empty()), default) {
+        (Some(value), _) => Ok(value),
+        (None, Some(default)) => expand(default, lookup),
+        (None, None) => value(text, name, lookup),
+    }
+}
+
+fn value(text: &str, name: &str, lookup: Lookup<'_>) -> Result<String, String> {
+    let state = match lookup(name) {
+        Some(value) if !value.is_empty() => return Ok(value),
+        Some(_) => "is empty",
+        None => "is not set",
+    };
+    Err(format!(
+        "{text:?} needs the environment variable `{name}`, which {state}; run `export {name}=...` \
+         first, write `${{{name}:-default}}`, or `$${name}` for a `$` in the name"
+    ))
 }
 
 #[cfg(test)]
@@ -68,21 +141,51 @@ mod tests {
     use super::*;
 
     fn lookup(name: &str) -> Option<String> {
-        (name == "HOME_OF_DATA").then(|| "/data".to_owned())
+        let known = [("HOME_OF_DATA", "/data"), ("HOME", "/home/me"), ("EMPTY", "")];
+        known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     }
 
     #[test]
-    fn names_are_replaced_and_escapes_are_kept() {
-        assert_eq!(expand("${HOME_OF_DATA}/a", &lookup).unwrap(), "/data/a");
-        assert_eq!(expand("x$y", &lookup).unwrap(), "x$y");
-        assert_eq!(expand("a/$${HOME_OF_DATA}", &lookup).unwrap(), "a/${HOME_OF_DATA}");
-        assert_eq!(expand(&escape("a/${b}"), &lookup).unwrap(), "a/${b}");
+    fn paths_are_expanded_as_a_shell_would() {
+        for (text, want) in [
+            ("${HOME_OF_DATA}/a", "/data/a"),
+            ("$HOME_OF_DATA/a", "/data/a"),
+            ("a-$HOME_OF_DATA.b", "a-/data.b"),
+            ("~/runs/${HOME_OF_DATA}", "/home/me/runs//data"),
+            ("~", "/home/me"),
+            ("a/~/b", "a/~/b"),
+            ("./~/b", "./~/b"),
+            ("${NOT_THERE:-/tmp}/x", "/tmp/x"),
+            ("${EMPTY:-~/x}", "/home/me/x"),
+            ("${NOT_THERE:-${HOME_OF_DATA}/y}", "/data/y"),
+            ("${HOME_OF_DATA:-/tmp}", "/data"),
+            ("5$/$7/100$", "5$/$7/100$"),
+            ("a/$${HOME_OF_DATA}", "a/${HOME_OF_DATA}"),
+            ("$$HOME", "$HOME"),
+        ] {
+            assert_eq!(expand(text, &lookup).as_deref(), Ok(want), "{text}");
+        }
+        for path in ["a/${b}", "$HOME", "$$", "plain", "a$", "$(x)"] {
+            assert_eq!(expand(&escape(path), &lookup).unwrap(), path);
+        }
+        assert_eq!(expand(&escape("~/x"), &lookup).unwrap(), "./~/x", "the same folder");
     }
 
     #[test]
-    fn unset_and_unclosed_names_are_errors_that_quote_the_text() {
-        assert!(expand("${NOT_THERE}/a", &lookup).unwrap_err().contains("`NOT_THERE`"));
-        assert!(expand("${NOT", &lookup).unwrap_err().contains("without `}`"));
+    fn what_cannot_be_expanded_is_an_error_that_quotes_the_text() {
+        for (text, part) in [
+            ("${NOT_THERE}/a", "`NOT_THERE`, which is not set"),
+            ("$NOT_THERE/a", "`NOT_THERE`, which is not set"),
+            ("$EMPTY/a", "`EMPTY`, which is empty"),
+            ("${NOT", "without `}`"),
+            ("${HOME%/x}", "`${NAME:-default}`"),
+            ("${}", "is not understood"),
+            ("~alice/runs", "another user"),
+            ("$(date)", "commands are not run"),
+        ] {
+            let error = expand(text, &lookup).unwrap_err();
+            assert!(error.contains(part) && error.contains(text), "{error}");
+        }
     }
 
     #[test]

@@ -1,20 +1,25 @@
 //! A run file and its overrides to a checked configuration, or every problem at once.
 //!
-//! Order: TOML text, `--set` values, `${NAME}` in paths, structure, meaning. The environment is read
-//! here and nowhere else in the crate. Not here: which family a file is of; `model.kind`, which
+//! Order: TOML text, `--set` values, `~` and `$NAME` in paths, structure, meaning. The environment is
+//! read here and nowhere else in the crate. Not here: which family a file is of; `model.kind`, which
 //! [`RunFile::kind`] gives, says it.
+
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Value;
 
-use super::environment::{escape, expand_paths};
+use super::environment::{escape, expand, expand_paths};
 use super::path;
 use super::problem::{ConfigProblem, ConfigProblems};
 use super::repair::read;
 use super::source::Source;
 use super::tables::RunTable;
+
+/// The resolved run file in a run folder.
+pub const PLAN_FILE: &str = "plan.toml";
 
 /// Looks up a variable of the environment.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -27,6 +32,9 @@ pub trait Root: Serialize + DeserializeOwned + JsonSchema {
     /// What makes the run itself.
     fn run(&self) -> &RunTable;
 
+    /// As [`Root::run`], to be changed.
+    fn run_mut(&mut self) -> &mut RunTable;
+
     /// Every problem of meaning.
     fn problems(&self) -> Vec<ConfigProblem>;
 }
@@ -36,6 +44,8 @@ pub struct RunFile {
     name: String,
     source: Source,
     problems: Vec<ConfigProblem>,
+    /// What was read otherwise than it is written.
+    pub notes: Vec<String>,
 }
 
 impl RunFile {
@@ -43,12 +53,40 @@ impl RunFile {
     ///
     /// # Errors
     /// The file cannot be read, or is not TOML.
-    pub fn read(file: &std::path::Path, overrides: &[String]) -> Result<Self, ConfigProblems> {
+    pub fn read(file: &Path, overrides: &[String]) -> Result<Self, ConfigProblems> {
         let name = file.display().to_string();
-        match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse(&name, &text, overrides),
-            Err(error) => Err(ConfigProblems::whole(&name, format!("cannot read it: {error}"))),
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| ConfigProblems::whole(&name, format!("cannot read it: {error}")))?;
+        let mut read = Self::parse(&name, &text, overrides)?;
+        if let Some(folder) = run_folder_around(file) {
+            read.settle_in(&folder);
         }
+        Ok(read)
+    }
+
+    /// The plan of a run is of the run around it, which may have been moved or copied since.
+    fn settle_in(&mut self, folder: &Path) {
+        let place = path::Path::default().key("run").key("dir");
+        let written = place.find(&self.source.tree).and_then(Value::as_str).map(str::to_owned);
+        let Some(written) = written.filter(|_| !self.source.is_overridden("run.dir")) else {
+            return;
+        };
+        let said = expand(&written, &environment).map(PathBuf::from);
+        let resolved = |path: &Path| path.canonicalize().ok();
+        if said.is_ok_and(|said| resolved(&said) == resolved(folder)) {
+            return;
+        }
+        let Some(here) = folder.to_str() else { return };
+        place.put(&mut self.source.tree, Value::String(escape(here)));
+        self.notes.push(format!(
+            "run.dir is {here}, where {} lies; it says {written}: the folder was moved or copied",
+            self.name
+        ));
+    }
+
+    /// Applies one `table.key=value` more.
+    pub fn set(&mut self, text: &str) {
+        self.problems.extend(self.source.set(text).err());
     }
 
     /// As [`RunFile::read`], from text. `name` stands for the file in messages.
@@ -58,7 +96,7 @@ impl RunFile {
     pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<Self, ConfigProblems> {
         let mut source = Source::parse(text).map_err(|all| ConfigProblems::new(name, all))?;
         let problems = overrides.iter().filter_map(|text| source.set(text).err()).collect();
-        Ok(Self { name: name.to_owned(), source, problems })
+        Ok(Self { name: name.to_owned(), source, problems, notes: Vec::new() })
     }
 
     /// What `model.kind` says.
@@ -72,9 +110,9 @@ impl RunFile {
     /// Every problem of the file: unknown keys and names with the nearest valid one, wrong types,
     /// missing keys, values out of range, unset environment variables.
     pub fn check<R: Root>(self, lookup: Lookup<'_>) -> Result<R, ConfigProblems> {
-        let Self { name, mut source, mut problems } = self;
+        let Self { name, mut source, mut problems, notes: _ } = self;
         problems.extend(expand_paths(&mut source.tree, R::PATHS, lookup));
-        let reading = read::<R>(&source.tree);
+        let reading = read::<R>(&source.tree, &source.texts);
         problems.extend(reading.problems);
         if let Some(config) = &reading.value {
             problems.extend(meaningful(config.problems(), &reading.muted));
@@ -85,6 +123,32 @@ impl RunFile {
             _ => Err(ConfigProblems::new(name, problems)),
         }
     }
+}
+
+/// The run folder that `file` is the plan of: one with events or checkpoints.
+fn run_folder_around(file: &Path) -> Option<PathBuf> {
+    if file.file_name()? != PLAN_FILE {
+        return None;
+    }
+    let parent = file.parent()?;
+    let folder = if parent.as_os_str().is_empty() {
+        std::env::current_dir().ok()?
+    } else {
+        parent.to_path_buf()
+    };
+    let is_run = ["events.jsonl", "checkpoints"].iter().any(|name| folder.join(name).exists());
+    is_run.then_some(folder)
+}
+
+/// The checkpoint that the run in `run_dir` began from, by its plan, and whether it gave its weights
+/// alone.
+pub fn remembered_start(run_dir: &Path) -> Option<(PathBuf, bool)> {
+    let text = std::fs::read_to_string(run_dir.join(PLAN_FILE)).ok()?;
+    let plan: toml::Table = text.parse().ok()?;
+    let run = plan.get("run")?;
+    let from = expand(run.get("from")?.as_str()?, &environment).ok()?;
+    let weights_only = run.get("weights_only").and_then(Value::as_bool).unwrap_or(false);
+    Some((PathBuf::from(from), weights_only))
 }
 
 /// The text of a run file that reads back as `config`, every default written out.

@@ -19,7 +19,7 @@ mod source;
 mod structure;
 
 pub(crate) use check::Found;
-pub use load::{Lookup, Root, RunFile, environment, to_text};
+pub use load::{Lookup, PLAN_FILE, Root, RunFile, environment, remembered_start, to_text};
 pub use page::page;
 pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
 pub(crate) use schema::may_change;

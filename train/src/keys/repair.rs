@@ -4,6 +4,10 @@
 //! serde stops at the first mismatch, and inside tagged enums it does not say where it was. Both
 //! are settled by experiment: the place is the one whose change makes the mismatch go away.
 //! Stand-ins are never used for anything but reading on; a tree with problems is always refused.
+//! What `--set` gave is read once more as what the key takes: `2024` and `2024-11-05` are names where
+//! text is wanted, `.5` is a number where one is.
+
+use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use toml::Value;
@@ -23,8 +27,12 @@ pub(super) struct Reading<T> {
     pub(super) muted: Vec<Path>,
 }
 
-pub(super) fn read<T: DeserializeOwned>(tree: &Value) -> Reading<T> {
-    let mut bench = Bench { tree: tree.clone(), problems: Vec::new(), muted: Vec::new() };
+/// As [`Reading`] says; `texts` are values of `--set` as they were given.
+pub(super) fn read<T: DeserializeOwned>(
+    tree: &Value,
+    texts: &BTreeMap<Path, String>,
+) -> Reading<T> {
+    let mut bench = Bench { tree: tree.clone(), texts, problems: Vec::new(), muted: Vec::new() };
     for _ in 0..MOST_PROBLEMS {
         match T::deserialize(Node(&bench.tree)) {
             Ok(value) => return bench.reading(Some(value)),
@@ -38,13 +46,14 @@ pub(super) fn read<T: DeserializeOwned>(tree: &Value) -> Reading<T> {
     bench.reading(None)
 }
 
-struct Bench {
+struct Bench<'a> {
     tree: Value,
+    texts: &'a BTreeMap<Path, String>,
     problems: Vec<ConfigProblem>,
     muted: Vec<Path>,
 }
 
-impl Bench {
+impl Bench<'_> {
     fn reading<T>(self, value: Option<T>) -> Reading<T> {
         Reading { value, problems: self.problems, muted: self.muted }
     }
@@ -164,14 +173,32 @@ impl Bench {
         let places: Vec<Path> =
             mismatch.path().descend(&self.tree).into_iter().filter(same).collect();
         for place in places {
+            if let Some(meant) = self.meant::<T>(mismatch, &place) {
+                return place.put(&mut self.tree, meant);
+            }
             let Some(stand_in) = self.stand_in::<T>(mismatch, &place) else { continue };
-            self.note(&place, wrong_type(found, expected));
+            let given = self.texts.contains_key(&place);
+            self.note(&place, wrong_type(found, expected, given));
             place.put(&mut self.tree, stand_in.value);
             self.muted.push(place);
             return true;
         }
-        self.note(&mismatch.path(), wrong_type(found, expected));
+        self.note(&mismatch.path(), wrong_type(found, expected, false));
         false
+    }
+
+    /// The value that `--set` gave for `place`, read as what `mismatch` says is wanted.
+    fn meant<T: DeserializeOwned>(&self, mismatch: &Mismatch, place: &Path) -> Option<Value> {
+        let text = self.texts.get(place)?;
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        let whole = number.and_then(whole).map(Value::Integer);
+        let candidates = [Some(Value::String(text.clone())), number.map(Value::Float), whole];
+        candidates.into_iter().flatten().find(|candidate| {
+            let left = self.after::<T>(|tree| {
+                place.put(tree, candidate.clone());
+            });
+            left.is_none_or(|left| left != *mismatch && !is_about(&left, candidate))
+        })
     }
 
     /// A value that makes `mismatch` go away when put at `place`.
@@ -197,7 +224,7 @@ impl Bench {
                 Some(new) => match &new.kind {
                     _ if &new == mismatch => {}
                     Kind::Other(_) => {}
-                    Kind::WrongType { found, .. } if *found == Found::of(&candidate) => {}
+                    Kind::WrongType { .. } if is_about(&new, &candidate) => {}
                     Kind::UnknownKey { name, .. } if place.0.last() == place.key(name).0.last() => {
                     }
                     Kind::UnknownName { name, valid } if candidate.as_str() == Some(name) => {
@@ -219,7 +246,17 @@ struct StandIn {
     names: Vec<String>,
 }
 
-fn wrong_type(found: &Found, expected: &str) -> String {
+/// Whether `mismatch` complains about `candidate`.
+fn is_about(mismatch: &Mismatch, candidate: &Value) -> bool {
+    match &mismatch.kind {
+        Kind::WrongType { found, .. } => *found == Found::of(candidate),
+        Kind::UnknownName { name, .. } => candidate.as_str() == Some(name),
+        _ => false,
+    }
+}
+
+/// What was found and what is wanted; `given` by `--set`, where a shell has taken quotes away.
+fn wrong_type(found: &Found, expected: &str, given: bool) -> String {
     let got = match found {
         Found::Bool(b) => format!("`{b}`"),
         Found::Integer(i) => format!("`{i}`"),
@@ -244,13 +281,35 @@ fn wrong_type(found: &Found, expected: &str) -> String {
         (Found::Float(x), _) if want.starts_with("a whole") && x.fract().abs() < f64::EPSILON => {
             format!("; write {x:.0}")
         }
-        (Found::Text(s), _) if s.parse::<f64>().is_ok() || s == "true" || s == "false" => {
+        (Found::Text(s), _) if is_beyond(s) && want.starts_with("a whole") => {
+            format!(", at most {}", i64::MAX)
+        }
+        (Found::Text(s), _) if !given && is_number_or_switch(s) => {
             "; leave the quotes out".to_owned()
         }
-        (Found::Integer(_) | Found::Float(_) | Found::Bool(_), "a string" | "path string") => {
-            "; put it in quotes".to_owned()
-        }
+        (
+            Found::Integer(_) | Found::Float(_) | Found::Bool(_) | Found::Other(_),
+            "a string" | "path string",
+        ) => "; put it in quotes".to_owned(),
         _ => String::new(),
     };
     format!("is {got}, must be {want}{fix}")
+}
+
+/// A number without a fraction that f64 holds exactly.
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+    (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
+}
+
+fn is_number_or_switch(text: &str) -> bool {
+    text.parse::<f64>().is_ok() || text == "true" || text == "false"
+}
+
+/// Whether it is a whole number that TOML has no room for.
+fn is_beyond(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    !digits.is_empty()
+        && digits.chars().all(|c| c.is_ascii_digit())
+        && digits.parse::<i64>().is_err()
 }

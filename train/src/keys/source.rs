@@ -12,6 +12,8 @@ use super::problem::{ConfigProblem, Origin};
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) tree: Value,
+    /// What `--set` was given for each value, before it was understood as TOML.
+    pub(super) texts: BTreeMap<Path, String>,
     origins: BTreeMap<Path, Origin>,
 }
 
@@ -28,7 +30,7 @@ impl Source {
         let tree = text.parse::<toml::Table>().map_err(|e| vec![syntax_problem(text, &e)])?;
         let mut origins = BTreeMap::new();
         record_lines(text, table.get_ref(), &Path::default(), &mut origins);
-        Ok(Self { tree: Value::Table(tree), origins })
+        Ok(Self { tree: Value::Table(tree), texts: BTreeMap::new(), origins })
     }
 
     /// Applies one `a.b=value`. Tables on the way are created. The value is TOML; what is not
@@ -57,6 +59,8 @@ impl Source {
             fail(&path, format!("`{at}` is {what}, so nothing can be set below it"))
         })?;
         path.put(&mut self.tree, override_value(value.trim()));
+        self.texts.retain(|known, _| !known.is_within(&path));
+        self.texts.insert(path.clone(), value.trim().to_owned());
         self.origins.retain(|known, _| !known.is_within(&path));
         let origin = Origin::Override(text.to_owned());
         self.origins.extend(made.into_iter().chain([path]).map(|at| (at, origin.clone())));
@@ -78,6 +82,12 @@ impl Source {
             }
         }
         Ok(made)
+    }
+
+    /// Whether `--set` gave `key`, or the table around it.
+    pub(super) fn is_overridden(&self, key: &str) -> bool {
+        let path = Path(key.split('.').map(|k| Step::Key(k.to_owned())).collect());
+        self.texts.keys().any(|given| path.is_within(given))
     }
 
     /// Fills in where each problem was written: its own key, or the nearest table around it.

@@ -61,7 +61,7 @@ impl Found {
             Value::String(s) => Self::Text(s.clone()),
             Value::Array(_) => Self::Array,
             Value::Table(_) => Self::Table,
-            Value::Datetime(d) => Self::Other(format!("date {d}")),
+            Value::Datetime(d) => Self::Other(format!("the date {d}")),
         }
     }
 }
@@ -131,10 +131,10 @@ impl<'de> Deserializer<'de> for Node<'_> {
             Value::String(s) => visitor.visit_str(s),
             Value::Array(items) => visitor.visit_seq(Items(items.iter().enumerate())),
             Value::Table(table) => visitor.visit_map(Entries { rest: table.iter(), now: None }),
-            Value::Datetime(date) => Err(Mismatch::new(Kind::WrongType {
-                found: Found::Other(format!("date {date}")),
-                expected: "a value".to_owned(),
-            })),
+            Value::Datetime(date) => {
+                let found = format!("the date {date}");
+                Err(de::Error::invalid_type(Unexpected::Other(&found), &visitor))
+            }
         }
     }
 

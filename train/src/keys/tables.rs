@@ -14,7 +14,8 @@ use crate::device::DeviceChoice;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunTable {
-    /// Folder that holds everything of the run. `${NAME}` is expanded from the environment.
+    /// Folder that holds everything of the run. As in every path, `~/`, `$NAME`, `${NAME}` and
+    /// `${NAME:-default}` are expanded.
     #[schemars(extend("x-may-change-on-resume" = "where the run lies"))]
     pub dir: PathBuf,
     /// Root of every random number of the run.
@@ -28,6 +29,20 @@ pub struct RunTable {
     #[serde(default)]
     #[schemars(extend("x-may-change-on-resume" = "the same samples, not the same bits"))]
     pub device: DeviceChoice,
+    /// Checkpoint that the run begins from, as `--from` gives it; a run that is resumed before its
+    /// first checkpoint begins there again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-may-change-on-resume" = "where the run began"))]
+    pub from: Option<PathBuf>,
+    /// Whether `from` gives its weights alone: the optimizer is new, the first step is 1.
+    #[serde(default, skip_serializing_if = "is_off")]
+    #[schemars(extend("x-may-change-on-resume" = "where the run began"))]
+    pub weights_only: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 /// `[optimizer]`: how gradients become updates.
@@ -183,13 +198,17 @@ pub enum DecayConfig {
 }
 
 /// `[checkpoint]`. The last step is always saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("x-may-change-on-resume" = "what is kept"))]
 pub struct CheckpointConfig {
-    /// Steps between checkpoints; absent means only after the last step.
+    /// Steps between checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<u64>,
+    /// Minutes between checkpoints, counted from the last one; absent without `every` means 30. These
+    /// are not evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_minutes: Option<f64>,
     /// Newest checkpoints to keep, at least 1.
     #[serde(default = "defaults::keep_last")]
     pub keep_last: usize,
@@ -200,12 +219,32 @@ pub struct CheckpointConfig {
 
 impl Default for CheckpointConfig {
     fn default() -> Self {
-        Self { every: None, keep_last: defaults::keep_last(), keep_best: true }
+        Self { every: None, every_minutes: None, keep_last: defaults::keep_last(), keep_best: true }
+    }
+}
+
+impl CheckpointConfig {
+    /// Minutes between two checkpoints, if the clock asks for any.
+    pub fn minutes(&self) -> Option<f64> {
+        let usual = self.every.is_none().then_some(defaults::EVERY_MINUTES);
+        self.every_minutes.or(usual)
+    }
+
+    /// When checkpoints are written, in words.
+    pub fn when(&self) -> String {
+        let steps = self.every.map(|every| format!("every {every} steps"));
+        let minutes = self.minutes().map(|minutes| format!("every {minutes} minutes"));
+        let last = "after the last step".to_owned();
+        let all: Vec<String> = steps.into_iter().chain(minutes).chain([last]).collect();
+        all.join(", ")
     }
 }
 
 /// Values of keys that may be left out.
 mod defaults {
+    /// What is lost at worst where a file says nothing of checkpoints.
+    pub(super) const EVERY_MINUTES: f64 = 30.0;
+
     pub(super) fn seed() -> u64 {
         1
     }

@@ -2,9 +2,13 @@
 
 use std::fmt::Write;
 
+use super::number::loss;
+
 /// Top and left edge of the plot area, in units of the drawing.
 const TOP: f64 = 34.0;
 const LEFT: f64 = 62.0;
+/// Ticks of the vertical axis, about.
+const Y_TICKS: u32 = 6;
 /// Characters are about this wide in the legend.
 const LEGEND_CHARACTER: f64 = 6.6;
 
@@ -115,7 +119,7 @@ impl Chart {
 
     fn draw_grid(&self, frame: &Frame, out: &mut String) {
         let (right, bottom) = (self.size.right(), self.size.bottom());
-        for (value, label) in frame.y.ticks(6) {
+        for (value, label) in frame.y.ticks(Y_TICKS) {
             let y = frame.y.place(value);
             line(out, "grid", [LEFT, y], [right, y]);
             text(out, "tick end", LEFT - 8.0, y + 4.0, &label);
@@ -163,16 +167,35 @@ impl Frame {
         if chart.x_scale == Scale::Linear && x_low <= 0.05 * x_high {
             x_low = 0.0;
         }
+        let y_scale = scale_of(points().map(|p| p[1]), y_low, y_high);
+        if y_scale == Scale::Log {
+            (y_low, y_high) = (y_low / 1.2, y_high * 1.2);
+            return Some(Self::of(chart, [x_low, x_high], [y_low, y_high], y_scale));
+        }
         let room = if y_high > y_low { 0.06 * (y_high - y_low) } else { 0.5 * y_high.abs() };
         y_high += room.max(f64::MIN_POSITIVE);
         y_low = if chart.from_zero { 0.0 } else { y_low - room };
+        Some(Self::of(chart, [x_low, x_high], [y_low, y_high], y_scale))
+    }
+
+    fn of(chart: &Chart, [x_low, x_high]: [f64; 2], [low, high]: [f64; 2], scale: Scale) -> Self {
         let (right, bottom) = (chart.size.right(), chart.size.bottom());
         let x_high = if x_high > x_low { x_high } else { x_low + 1.0 };
-        Some(Self {
+        Self {
             x: Axis { scale: chart.x_scale, low: x_low, high: x_high, start: LEFT, end: right },
-            y: Axis { scale: Scale::Linear, low: y_low, high: y_high, start: bottom, end: TOP },
-        })
+            y: Axis { scale, low, high, start: bottom, end: TOP },
+        }
     }
+}
+
+/// Positive values of which one in two would lie on the axis are drawn by their ratios.
+fn scale_of(values: impl Iterator<Item = f64>, low: f64, high: f64) -> Scale {
+    // Half of the curve within a percent of the height says nothing.
+    const CROWDED: f64 = 100.0;
+    let mut values: Vec<f64> = values.collect();
+    let middle = values.len() / 2;
+    let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    if low > 0.0 && high > CROWDED * *median { Scale::Log } else { Scale::Linear }
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -204,7 +227,7 @@ impl Axis {
     pub(super) fn ticks(&self, most: u32) -> Vec<(f64, String)> {
         match self.scale {
             Scale::Linear => linear_ticks(self.low, self.high, most),
-            Scale::Log => log_ticks(self.low, self.high),
+            Scale::Log => log_ticks(self.low, self.high, most),
         }
     }
 }
@@ -226,12 +249,15 @@ fn round_step(raw: f64) -> f64 {
     factor * power
 }
 
-fn log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
+fn log_ticks(low: f64, high: f64, most: u32) -> Vec<(f64, String)> {
     // Within two decades powers of ten alone are too few.
     let factors: &[f64] = if high / low < 200.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     #[expect(clippy::cast_possible_truncation, reason = "exponents of f64 are below 400")]
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    // Over many decades not every one gets a tick.
+    let stride = usize::try_from(last - first).unwrap_or(0).div_ceil(2 * most as usize).max(1);
     (first..=last)
+        .step_by(stride)
         .flat_map(|exponent| factors.iter().map(move |factor| factor * 10f64.powi(exponent)))
         .filter(|value| (low..=high).contains(value))
         .map(|value| (value, tick_label(value, value.min(1e3))))
@@ -244,15 +270,23 @@ fn tick_label(value: f64, step: f64) -> String {
     if size < 1e-9 * step {
         return "0".to_owned();
     }
+    if step >= 1e8 || size >= 1e9 || size < 1e-3 * step.min(1.0) {
+        return power_of_ten(value);
+    }
     if step >= 2e3 || (size >= 1e4 && step >= 1e3) {
         let (unit, name) = if step >= 1e6 || size >= 1e7 { (1e6, "M") } else { (1e3, "k") };
         return format!("{}{name}", trimmed(value / unit, 3));
     }
     if step < 1e-3 {
-        let exponent = size.log10().floor();
-        return format!("{}e{exponent}", trimmed(value / 10f64.powf(exponent), 3));
+        return power_of_ten(value);
     }
     trimmed(value, 4)
+}
+
+/// `2.5e18`
+fn power_of_ten(value: f64) -> String {
+    let exponent = value.abs().log10().floor();
+    format!("{}e{exponent}", trimmed(value / 10f64.powf(exponent), 3))
 }
 
 /// `value` with at most `decimals` decimals and no trailing zeros.
@@ -276,12 +310,13 @@ fn draw_series(series: &Series, frame: &Frame, out: &mut String) {
     }
     let class = if *mark == Mark::Raw { "raw" } else { "strong" };
     let _ = writeln!(out, "<path class=\"{class}\" stroke=\"{colour}\" d=\"{path}\"/>");
-    if *mark == Mark::Dots {
+    if *mark == Mark::Dots || placed.len() == 1 {
         for ([x, y], [step, value]) in placed.iter().zip(&series.points) {
             let _ = writeln!(
                 out,
                 "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\">\
-                 <title>{step}: {value:.4}</title></circle>"
+                 <title>{step}: {}</title></circle>",
+                loss(*value)
             );
         }
     }
@@ -353,8 +388,35 @@ mod tests {
         );
         assert_eq!(labels(&linear_ticks(0.0, 41_000.0, 6)), ["0", "10k", "20k", "30k", "40k"]);
         assert_eq!(labels(&linear_ticks(0.0, 21_000.0, 6)), ["0", "5k", "10k", "15k", "20k"]);
-        assert_eq!(labels(&log_ticks(1.0, 2000.0)), ["1", "10", "100", "1000"]);
-        assert_eq!(labels(&log_ticks(3.0, 120.0)), ["5", "10", "20", "50", "100"]);
+        assert_eq!(labels(&log_ticks(1.0, 2000.0, 6)), ["1", "10", "100", "1000"]);
+        assert_eq!(labels(&log_ticks(3.0, 120.0, 6)), ["5", "10", "20", "50", "100"]);
+        assert_eq!(labels(&linear_ticks(0.0, 1.1e18, 3)), ["0", "5e17", "1e18"]);
+    }
+
+    #[test]
+    fn a_curve_that_runs_away_is_drawn_by_its_ratios_with_short_labels() {
+        let points = |last: f64| -> Vec<[f64; 2]> {
+            (1..=100).map(|at| [f64::from(at), if at > 95 { last } else { 3.0 }]).collect()
+        };
+        let drawn = |points: Vec<[f64; 2]>| {
+            let series = Series { label: "a".into(), colour: "red", mark: Mark::Raw, points };
+            let chart = Chart {
+                size: Size::Wide,
+                title: "t".into(),
+                x_label: "x".into(),
+                y_label: "y".into(),
+                x_scale: Scale::Linear,
+                from_zero: false,
+                series: vec![series],
+            };
+            let scale = Frame::around(&chart).unwrap().y.scale;
+            (scale, chart.svg())
+        };
+        assert_eq!(drawn(points(30.0)).0, Scale::Linear);
+        let (scale, svg) = drawn(points(2.1e18));
+        assert_eq!(scale, Scale::Log);
+        assert!(svg.contains(">1e10<") && !svg.contains("000000"), "{svg}");
+        assert!(drawn(vec![[1.0, 2.0]]).1.contains("<circle"), "one step is a dot");
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //!
 //! A step that is evaluated carries `val_loss` in the same object, so each step is one line. A
 //! line is written whole or not at all as far as readers see: a torn last line (the process died
-//! while writing) is ignored. Resuming cuts the lines after the resumed step, so that the file
-//! never tells two stories of one step.
+//! while writing) is ignored. Resuming moves the lines after the resumed step to
+//! `events.abandoned.jsonl`, so that the file never tells two stories of one step and nothing is lost.
+//! The first line of a session says its number, the last one how it ended if that was not as planned.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use super::ReportError;
 use super::figure::Figures;
 use super::record::{EvaluationRecord, StepRecord};
+use super::sessions::End;
 
 /// One line, as read back. Numbers that were not finite are absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -36,6 +38,15 @@ pub struct Event {
     pub val_loss: Option<f64>,
     /// Seconds that the evaluation took.
     pub val_s: Option<f64>,
+    /// Number of the session that begins with this step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<u64>,
+    /// Keys that changed before this step, with both values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub branch: Vec<String>,
+    /// How the session ended after this step, where it did not end with the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<End>,
     /// Everything else: the figures of the family, and what other versions of the program wrote.
     #[serde(flatten)]
     pub figures: Map<String, Value>,
@@ -76,6 +87,54 @@ impl JsonLines {
         line.push(b'\n');
         self.file.write_all(&line).and_then(|()| self.file.flush()).map_err(fail)
     }
+
+    /// Adds the keys of `more` to the last line; to one of another step than `step`, where that is
+    /// given, nothing is added. Whether something was.
+    pub fn extend_last(
+        &mut self,
+        step: Option<u64>,
+        more: &impl Serialize,
+    ) -> Result<bool, ReportError> {
+        let fail = |error: std::io::Error| ReportError::io(&self.path, "write")(error);
+        let mut file = OpenOptions::new().read(true).write(true).open(&self.path).map_err(fail)?;
+        let Some((start, old)) = last_line(&mut file).map_err(fail)? else { return Ok(false) };
+        let (Ok(mut line), Ok(more)) =
+            (serde_json::from_slice::<Map<String, Value>>(&old), serde_json::to_value(more))
+        else {
+            return Ok(false);
+        };
+        if step.is_some() && line.get("step").and_then(Value::as_u64) != step {
+            return Ok(false);
+        }
+        line.extend(more.as_object().cloned().unwrap_or_default());
+        let new = Value::Object(line).to_string() + "\n";
+        let written = overwrite(&mut file, start, new.as_bytes());
+        if written.is_err() {
+            // It was there a moment ago, so it has room.
+            overwrite(&mut file, start, &old).map_err(fail)?;
+        }
+        written.map(|()| true).map_err(fail)
+    }
+}
+
+fn overwrite(file: &mut File, start: u64, line: &[u8]) -> std::io::Result<()> {
+    file.set_len(start)?;
+    file.seek(SeekFrom::Start(start))?;
+    file.write_all(line)
+}
+
+/// Where the last line begins, and its bytes with the line feed; nothing if it is torn.
+fn last_line(file: &mut File) -> std::io::Result<Option<(u64, Vec<u8>)>> {
+    // Longer than any line that is written here.
+    const MOST: u64 = 1 << 16;
+    let length = file.seek(SeekFrom::End(0))?;
+    let from = length.saturating_sub(MOST);
+    file.seek(SeekFrom::Start(from))?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail)?;
+    let Some(body) = tail.strip_suffix(b"\n") else { return Ok(None) };
+    let start = body.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    Ok((start > 0 || from == 0).then(|| (from + start as u64, tail[start..].to_vec())))
 }
 
 /// A step and its evaluation as one object.
@@ -85,6 +144,16 @@ pub(super) struct Line {
     pub(super) step: StepRecord,
     #[serde(flatten)]
     pub(super) evaluation: Option<Measured>,
+    #[serde(flatten)]
+    pub(super) session: Option<Mark>,
+}
+
+/// What the first line of a session says of it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Mark {
+    pub(super) session: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) branch: Vec<String>,
 }
 
 /// An evaluation without its step, which the line already has.
@@ -111,19 +180,20 @@ pub fn read_events(path: &Path) -> Result<Vec<Event>, ReportError> {
     lines.iter().map(|(number, line)| parse(path, *number, line)).collect()
 }
 
-/// Removes the lines after `last_step` and a torn last line, by writing a new file and renaming
-/// it over the old one. No file is fine.
+/// Moves the lines after `last_step` to the file of abandoned ones and drops a torn last line, by
+/// writing a new file and renaming it over the old one. No file is fine.
 pub fn cut_after(path: &Path, last_step: u64) -> Result<(), ReportError> {
     if !path.exists() {
         return Ok(());
     }
-    let mut kept = String::new();
+    let (mut kept, mut cut) = (String::new(), String::new());
     for (number, line) in complete_lines(path)? {
-        if parse::<Stepped>(path, number, &line)?.step <= last_step {
-            kept.push_str(&line);
-            kept.push('\n');
-        }
+        let step = parse::<Stepped>(path, number, &line)?.step;
+        let to = if step <= last_step { &mut kept } else { &mut cut };
+        to.push_str(&line);
+        to.push('\n');
     }
+    keep_abandoned(&path.with_extension("abandoned.jsonl"), &cut)?;
     let temporary = path.with_extension("jsonl.tmp");
     let mut file = File::create(&temporary).map_err(ReportError::io(&temporary, "create"))?;
     file.write_all(kept.as_bytes())
@@ -131,6 +201,16 @@ pub fn cut_after(path: &Path, last_step: u64) -> Result<(), ReportError> {
         .map_err(ReportError::io(&temporary, "write"))?;
     fs::rename(&temporary, path).map_err(ReportError::io(path, "replace"))?;
     sync_folder(path)
+}
+
+/// Appends lines that a run takes back.
+fn keep_abandoned(path: &Path, lines: &str) -> Result<(), ReportError> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(lines.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(ReportError::io(path, "write"))
 }
 
 /// Makes a rename durable.
@@ -197,6 +277,34 @@ mod tests {
         lines.append(&Event { step: 3, ..Event::default() }).unwrap();
         let steps: Vec<_> = read_events(&path).unwrap().iter().map(|e| e.step).collect();
         assert_eq!(steps, [1, 2, 3]);
+        let abandoned = fs::read_to_string(path.with_extension("abandoned.jsonl")).unwrap();
+        assert_eq!(abandoned, "{\"step\":3}\n{\"step\":4}\n", "nothing is erased");
+    }
+
+    #[test]
+    fn the_last_line_is_extended_if_it_is_of_the_step() {
+        let (_folder, path) =
+            file_with("{\"step\":1,\"loss\":0.1}\n{\"step\":2,\"val_loss\":null}\n");
+        let mut lines = JsonLines::open(&path).unwrap();
+        let measured = serde_json::json!({"val_loss": 0.5});
+        assert!(!lines.extend_last(Some(1), &measured).unwrap());
+        assert!(lines.extend_last(Some(2), &measured).unwrap());
+        let end = End::now(super::super::How::Stopped, "SIGTERM");
+        assert!(lines.extend_last(None, &serde_json::json!({ "ended": end })).unwrap());
+        lines.append(&Event { step: 3, ..Event::default() }).unwrap();
+        let events = read_events(&path).unwrap();
+        assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!((events[1].val_loss, events[1].ended.as_ref()), (Some(0.5), Some(&end)));
+    }
+
+    #[test]
+    fn a_torn_last_line_and_an_empty_file_are_not_extended() {
+        for text in ["", "{\"step\":1}\n{\"st"] {
+            let (_folder, path) = file_with(text);
+            let mut lines = JsonLines::open(&path).unwrap();
+            assert!(!lines.extend_last(None, &serde_json::json!({"ended": 1})).unwrap());
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::ReportError;
 use super::chart::{Chart, Mark, Scale, Series, Size, escape, smoothed};
 use super::events::Event;
 use super::figure::{Better, Declaration};
-use super::number::{bytes, grouped, whole};
+use super::number::{bytes, grouped, loss, whole};
+use super::sessions::{How, Session};
 use super::summary::RunSummary;
 
 /// The page of a run folder.
@@ -29,12 +30,25 @@ pub fn write_html(
     run_dir: &Path,
     families: &[&'static Declaration],
 ) -> Result<PathBuf, ReportError> {
+    write_html_to(run_dir, families, &run_dir.join(REPORT_FILE))
+}
+
+/// As [`write_html`], into the file `path`, which is there whole or not at all.
+///
+/// # Errors
+/// As [`write_html`].
+pub fn write_html_to(
+    run_dir: &Path,
+    families: &[&'static Declaration],
+    path: &Path,
+) -> Result<PathBuf, ReportError> {
     let page = page(&RunSummary::read(run_dir, families)?);
-    let path = run_dir.join(REPORT_FILE);
-    let temporary = run_dir.join("report.html.tmp");
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = PathBuf::from(temporary);
     fs::write(&temporary, page).map_err(ReportError::io(&temporary, "write"))?;
-    fs::rename(&temporary, &path).map_err(ReportError::io(&path, "replace"))?;
-    Ok(path)
+    fs::rename(&temporary, path).map_err(ReportError::io(path, "replace"))?;
+    Ok(path.to_owned())
 }
 
 /// The page as text.
@@ -46,6 +60,7 @@ pub fn page(run: &RunSummary) -> String {
          <title>{name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <header><p>Training run</p><h1>{name}</h1></header>\n"
     );
+    status(run, &mut out);
     headline(run, &mut out);
     loss_section(run, &mut out);
     small_charts(run, &mut out);
@@ -56,9 +71,30 @@ pub fn page(run: &RunSummary) -> String {
     table("Dataset", &run.dataset, &mut out);
     out.push_str("</div>\n");
     checkpoints(run, &mut out);
+    sessions(run, &mut out);
     plan(run, &mut out);
     out.push_str("</main>\n</body>\n</html>\n");
     out
+}
+
+/// How the run stands, before any number.
+fn status(run: &RunSummary, out: &mut String) {
+    let Some(status) = &run.status else { return };
+    let class = if status.is_bad { "status bad" } else { "status" };
+    let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escape(&harmless(&status.text)));
+}
+
+/// Text without control characters but line feeds and tabs: a browser has no sign for them.
+fn harmless(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().fold(String::new(), |mut out, c| {
+        if is_plain(c) {
+            out.push(c);
+        } else {
+            out.extend(c.escape_default());
+        }
+        out
+    })
 }
 
 /// The three or four numbers one looks for first.
@@ -66,8 +102,8 @@ fn headline(run: &RunSummary, out: &mut String) {
     let best = run.best_validation();
     let rate_unit = run.throughput().map_or("", |figure| figure.unit);
     let tiles = [
-        ("best validation loss", best.map(|(_, loss)| format!("{loss:.4}")), run.loss_unit()),
-        ("training loss", run.final_loss().map(|loss| format!("{loss:.4}")), run.loss_unit()),
+        ("best validation loss", best.map(|(_, best)| loss(best)), run.loss_unit()),
+        ("training loss", run.final_loss().map(loss), run.loss_unit()),
         ("steps", Some(grouped(run.steps())), ""),
         ("throughput", run.median_rate().map(whole), rate_unit),
     ];
@@ -99,19 +135,34 @@ fn loss_section(run: &RunSummary, out: &mut String) {
         points,
     };
     let strong = smoothed(&raw);
-    let all = vec![
-        series("training, every step", BLUE, Mark::Raw, raw),
-        series("training, smoothed", BLUE, Mark::Line, strong),
-        series("validation", ORANGE, Mark::Dots, validation),
-    ];
-    let chart = |x_scale| Chart {
-        size: Size::Wide,
-        title: "Loss over steps".to_owned(),
-        x_label: "step".to_owned(),
-        y_label: run.loss_heading(),
-        x_scale,
-        from_zero: false,
-        series: all.clone(),
+    let labels = |size| match size {
+        Size::Wide => ["training, every step", "training, smoothed", "validation"],
+        Size::Small => ["every step", "smoothed", "validation"],
+    };
+    let series = |size| {
+        let [every, smooth, held_out] = labels(size);
+        vec![
+            series(every, BLUE, Mark::Raw, raw.clone()),
+            series(smooth, BLUE, Mark::Line, strong.clone()),
+            series(held_out, ORANGE, Mark::Dots, validation.clone()),
+        ]
+    };
+    let drawn = |size, x_scale| {
+        let chart = Chart {
+            size,
+            title: "Loss over steps".to_owned(),
+            x_label: "step".to_owned(),
+            y_label: run.loss_heading(),
+            x_scale,
+            from_zero: false,
+            series: series(size),
+        };
+        chart.svg()
+    };
+    // A narrow screen would shrink the letters of a wide drawing.
+    let chart = |x_scale| {
+        let (wide, narrow) = (drawn(Size::Wide, x_scale), drawn(Size::Small, x_scale));
+        format!("<div class=\"wide\">{wide}</div><div class=\"narrow\">{narrow}</div>")
     };
     let _ = write!(
         out,
@@ -119,8 +170,8 @@ fn loss_section(run: &RunSummary, out: &mut String) {
          <input type=\"radio\" name=\"x\" id=\"linear\" checked><label for=\"linear\">linear</label>\
          <input type=\"radio\" name=\"x\" id=\"log\"><label for=\"log\">logarithmic steps</label>\n\
          <div class=\"linear\">{}</div>\n<div class=\"log\">{}</div></section>\n",
-        chart(Scale::Linear).svg(),
-        chart(Scale::Log).svg()
+        chart(Scale::Linear),
+        chart(Scale::Log)
     );
 }
 
@@ -173,8 +224,8 @@ fn samples(run: &RunSummary, out: &mut String) {
             out,
             "<figure><figcaption>step {}</figcaption><pre><mark>{}</mark>{}</pre></figure>",
             grouped(sample.step),
-            escape(&sample.prompt),
-            escape(&sample.text)
+            escape(&harmless(&sample.prompt)),
+            escape(&harmless(&sample.text))
         );
     }
     out.push_str("</section>\n");
@@ -213,10 +264,47 @@ fn checkpoints(run: &RunSummary, out: &mut String) {
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{state}</td></tr>",
             escape(&row.name),
             bytes(row.bytes),
-            row.val_loss.map_or_else(|| "not measured".to_owned(), |loss| format!("{loss:.4}"))
+            row.val_loss.map_or_else(|| "not measured".to_owned(), loss)
         );
     }
     out.push_str("</table></section>\n");
+}
+
+fn sessions(run: &RunSummary, out: &mut String) {
+    if run.sessions.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<section class=\"card\"><h2>Sessions</h2><table class=\"grid\">\n\
+         <tr><th>began</th><th>where</th><th>threads</th><th>after step</th><th>end</th></tr>\n",
+    );
+    for session in &run.sessions {
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(&session.time),
+            escape(&session.host),
+            session.threads,
+            grouped(session.after_step),
+            escape(&harmless(&end_of(session))),
+        );
+    }
+    out.push_str("</table></section>\n");
+}
+
+fn end_of(session: &Session) -> String {
+    let mut said = session.branch.join("; ");
+    if !said.is_empty() {
+        said = format!("branch: {said}. ");
+    }
+    let Some(end) = &session.end else { return said + "not recorded" };
+    let how = match end.how {
+        How::Finished => "finished",
+        How::Stopped => "stopped",
+        How::NotFinite => "not finite",
+        How::Failed => "failed",
+    };
+    format!("{said}{}, {how}: {}", end.time, end.message)
 }
 
 fn plan(run: &RunSummary, out: &mut String) {
@@ -265,6 +353,30 @@ mod tests {
         fs::write(folder.path().join("samples.jsonl"), sample).unwrap();
         let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();
         assert!(text.contains("<mark>&lt;b&gt;</mark>&lt;/pre&gt;&lt;script&gt;"));
+    }
+
+    #[test]
+    fn a_run_that_did_not_end_well_says_so_before_any_number() {
+        let folder = folder_with("{\"step\":1,\"loss\":3.0}\n{\"step\":2,\"loss\":2.1e18}\n");
+        super::super::sessions::begin(folder.path(), 1, 0, &[]).unwrap();
+        let end = super::super::End::now(How::NotFinite, "step 3: loss <inf> \u{1b}[31m");
+        super::super::sessions::end(folder.path(), &end).unwrap();
+        let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();
+        let status = text.find("not finite: step 3: loss &lt;inf&gt; \\u{1b}").expect("a status");
+        assert!(status < text.find("class=\"tile\"").unwrap());
+        assert!(text.contains("<b>2.100e18</b>") && !text.contains("000000000"), "numbers fit");
+        assert!(text.contains("prefers-color-scheme") && text.contains("class=\"narrow\""));
+    }
+
+    #[test]
+    fn a_page_goes_where_it_is_asked_for() {
+        let folder = folder_with("{\"step\":1,\"loss\":2.0}\n");
+        let out = folder.path().join("elsewhere.html");
+        assert_eq!(write_html_to(folder.path(), &[], &out).unwrap(), out);
+        assert!(out.is_file() && !folder.path().join(REPORT_FILE).exists());
+        let nowhere = folder.path().join("no/page.html");
+        let error = write_html_to(folder.path(), &[], &nowhere).unwrap_err().to_string();
+        assert!(error.contains("no/page.html"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The observer that writes the run folder: `events.jsonl`, `samples.jsonl`, `run.log`,
-//! `tensorboard/`.
+//! `sessions.jsonl`, `tensorboard/`.
 
 use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
@@ -7,9 +7,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::ReportError;
-use super::events::{JsonLines, Line, Measured, cut_after};
+use super::events::{JsonLines, Line, Mark, Measured, cut_after};
 use super::record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, StepRecord};
+use super::sessions::{self, End, How};
 use super::tensorboard::TensorBoard;
+use super::{moment, sessions::Session};
 
 /// Events of a run folder.
 pub const EVENTS_FILE: &str = "events.jsonl";
@@ -19,6 +21,22 @@ pub const SAMPLES_FILE: &str = "samples.jsonl";
 pub const NOTES_FILE: &str = "run.log";
 /// TensorBoard files of a run folder.
 pub const TENSORBOARD_FOLDER: &str = "tensorboard";
+
+/// Adds a line to the notes of the run in `run_dir`, if there are any, from outside of a session: why
+/// none could begin.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn note_in(run_dir: &Path, text: &str) -> Result<(), ReportError> {
+    let path = run_dir.join(NOTES_FILE);
+    match OpenOptions::new().append(true).open(&path) {
+        Ok(mut notes) => {
+            writeln!(notes, "{} {text}", moment::now()).map_err(ReportError::io(&path, "write"))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(ReportError::io(&path, "open")(error)),
+    }
+}
 
 /// Writes everything an [`Observer`] hears into a run folder.
 ///
@@ -30,10 +48,37 @@ pub struct RunLog {
     samples: JsonLines,
     notes_path: PathBuf,
     notes: File,
-    tensorboard: Option<TensorBoard>,
+    tensorboard: Curves,
+    run_dir: PathBuf,
+    /// What the next line says of its session.
+    mark: Option<Mark>,
     /// A step whose evaluation has not come yet.
     pending: Option<StepRecord>,
     failed: Option<ReportError>,
+}
+
+/// TensorBoard files of a session; the first value makes one.
+#[derive(Debug)]
+enum Curves {
+    Off,
+    Waiting { folder: PathBuf, resumed_step: Option<u64> },
+    Open(TensorBoard),
+}
+
+impl Curves {
+    fn scalars(
+        &mut self,
+        step: u64,
+        values: &[(Cow<'static, str>, f64)],
+    ) -> Result<(), ReportError> {
+        if let Self::Waiting { folder, resumed_step } = self {
+            *self = Self::Open(TensorBoard::start(folder, *resumed_step)?);
+        }
+        match self {
+            Self::Open(file) => file.scalars(step, values),
+            Self::Off | Self::Waiting { .. } => Ok(()),
+        }
+    }
 }
 
 impl RunLog {
@@ -60,16 +105,59 @@ impl RunLog {
         let notes_path = run_dir.join(NOTES_FILE);
         let notes = OpenOptions::new().create(true).append(true).open(&notes_path);
         let folder = run_dir.join(TENSORBOARD_FOLDER);
-        let start_tensorboard = || TensorBoard::start(&folder, resumed_step);
+        let curves = Curves::Waiting { folder, resumed_step };
         Ok(Self {
             events: JsonLines::open(&events)?,
             samples: JsonLines::open(&samples)?,
             notes: notes.map_err(ReportError::io(&notes_path, "open"))?,
             notes_path,
-            tensorboard: tensorboard.then(start_tensorboard).transpose()?,
+            tensorboard: if tensorboard { curves } else { Curves::Off },
+            run_dir: run_dir.to_owned(),
+            mark: None,
             pending: None,
             failed: None,
         })
+    }
+
+    /// Notes in every record that a session of `threads` threads begins after `after_step` updates,
+    /// with the changes of a branch.
+    ///
+    /// # Errors
+    /// The records cannot be written.
+    pub fn begin_session(
+        &mut self,
+        threads: usize,
+        after_step: u64,
+        branch: &[String],
+    ) -> Result<(), ReportError> {
+        let Session { session, process, host, .. } =
+            sessions::begin(&self.run_dir, threads, after_step, branch)?;
+        self.note(&format!(
+            "session {session}: process {process} on {host}, {threads} threads, after step \
+             {after_step}"
+        ));
+        self.mark = Some(Mark { session, branch: branch.to_vec() });
+        Ok(())
+    }
+
+    /// Notes in every record how the session ended.
+    ///
+    /// # Errors
+    /// The first write that failed, here or before.
+    pub fn end_session(mut self, end: &End) -> Result<(), ReportError> {
+        self.write_pending(None);
+        let failed = self.failed.take();
+        self.note(&match end.how {
+            How::Finished => format!("end: {}", end.message),
+            How::Stopped => format!("stopped: {}", end.message),
+            How::NotFinite | How::Failed => format!("error: {}", end.message),
+        });
+        if end.how != How::Finished {
+            let ended = serde_json::json!({ "ended": end });
+            self.attempt(|log| log.events.extend_last(None, &ended).map(|_| ()));
+        }
+        self.attempt(|log| sessions::end(&log.run_dir, end));
+        failed.or(self.failed.take()).map_or(Ok(()), Err)
     }
 
     /// Writes what is pending and says whether everything was written.
@@ -87,17 +175,24 @@ impl RunLog {
         }
     }
 
+    /// An evaluation that was made up belongs to the line of its step.
+    fn measure_again(&mut self, record: &EvaluationRecord) -> Result<(), ReportError> {
+        let measured = Measured::from(record);
+        if self.events.extend_last(Some(record.step), &measured)? {
+            return Ok(());
+        }
+        self.events.append(record)
+    }
+
     fn write_pending(&mut self, evaluation: Option<Measured>) {
         if let Some(step) = self.pending.take() {
-            self.attempt(|log| log.events.append(&Line { step, evaluation }));
+            let session = self.mark.take();
+            self.attempt(|log| log.events.append(&Line { step, evaluation, session }));
         }
     }
 
     fn scalars(&mut self, step: u64, values: &[(Cow<'static, str>, f64)]) {
-        self.attempt(|log| match &mut log.tensorboard {
-            Some(tensorboard) => tensorboard.scalars(step, values),
-            None => Ok(()),
-        });
+        self.attempt(|log| log.tensorboard.scalars(step, values));
     }
 }
 
@@ -129,7 +224,7 @@ impl Observer for RunLog {
             self.write_pending(Some(Measured::from(record)));
         } else {
             self.write_pending(None);
-            self.attempt(|log| log.events.append(record));
+            self.attempt(|log| log.measure_again(record));
         }
         let mut values = vec![("validation/loss".into(), record.val_loss)];
         values.extend(record.figures.scalars());
@@ -151,7 +246,8 @@ impl Observer for RunLog {
 
     fn note(&mut self, text: &str) {
         self.attempt(|log| {
-            let written = writeln!(log.notes, "{text}").and_then(|()| log.notes.flush());
+            let line = format!("{} {text}\n", moment::now());
+            let written = log.notes.write_all(line.as_bytes()).and_then(|()| log.notes.flush());
             written.map_err(ReportError::io(&log.notes_path, "write"))
         });
     }
@@ -223,6 +319,54 @@ mod tests {
         let steps: Vec<u64> = events.iter().map(|event| event.step).collect();
         assert_eq!(steps, [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(fs::read_to_string(folder.path().join(SAMPLES_FILE)).unwrap(), "");
+    }
+
+    #[test]
+    fn a_session_leaves_its_number_its_branch_and_its_end_in_every_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = RunLog::start(folder.path(), true, None).unwrap();
+        log.begin_session(3, 0, &[]).unwrap();
+        (1..=4).for_each(|at| log.step(&step(at, false)));
+        log.end_session(&End::now(How::NotFinite, "step 5: loss NaN")).unwrap();
+        let mut log = RunLog::start(folder.path(), true, Some(4)).unwrap();
+        let changed = ["optimizer.clip_norm was 1.0 and is now 0.1".to_owned()];
+        log.begin_session(3, 4, &changed).unwrap();
+        log.step(&step(5, false));
+        log.end_session(&End::now(How::Finished, "5 steps")).unwrap();
+
+        let events = read_events(&folder.path().join(EVENTS_FILE)).unwrap();
+        let marks: Vec<_> = events.iter().map(|event| event.session).collect();
+        assert_eq!(marks, [Some(1), None, None, None, Some(2)]);
+        assert_eq!(events[3].ended.as_ref().map(|end| end.how), Some(How::NotFinite));
+        assert_eq!((events[4].branch.as_slice(), &events[4].ended), (&changed[..], &None));
+        let notes = fs::read_to_string(folder.path().join(NOTES_FILE)).unwrap();
+        assert!(notes.lines().all(|line| line.as_bytes()[19] == b'Z'), "every line has a time");
+        for part in ["session 1: process", "error: step 5: loss NaN", "session 2", "end: 5 steps"] {
+            assert!(notes.contains(part), "{part} in {notes}");
+        }
+    }
+
+    #[test]
+    fn an_evaluation_that_is_made_up_joins_the_line_of_its_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = RunLog::start(folder.path(), false, None).unwrap();
+        log.step(&step(1, false));
+        log.step(&step(2, false));
+        drop(log);
+        let mut log = RunLog::start(folder.path(), false, Some(2)).unwrap();
+        log.evaluation(&evaluation(2));
+        log.step(&step(3, false));
+        log.finish().unwrap();
+        let events = read_events(&folder.path().join(EVENTS_FILE)).unwrap();
+        assert_eq!(events.iter().map(|event| event.step).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!((events[1].loss, events[1].val_loss), (Some(2.5), Some(2.0)));
+    }
+
+    #[test]
+    fn a_session_without_steps_starts_no_tensorboard_file() {
+        let folder = tempfile::tempdir().unwrap();
+        RunLog::start(folder.path(), true, Some(0)).unwrap().finish().unwrap();
+        assert!(!folder.path().join(TENSORBOARD_FOLDER).exists());
     }
 
     #[test]

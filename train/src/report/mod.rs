@@ -2,21 +2,24 @@
 //!
 //! Reading order: [`figure`] (what a family declares), [`record`] (what the loop tells an
 //! [`Observer`]), [`log`] (the observer that writes the run folder), [`events`] (`events.jsonl`),
-//! [`tensorboard`], [`summary`] (a run folder read back), [`chart`], [`parity`] and [`section`]
+//! [`sessions`] (which processes wrote it), [`folder_lock`] (one at a time), [`tensorboard`], [`summary`] (a run folder read back), [`chart`], [`parity`] and [`section`]
 //! (its parts), [`html`] (`report.html`). Nothing here prints, and nothing knows a family.
 
 pub mod chart;
 pub mod events;
 pub mod figure;
+pub mod folder_lock;
 pub mod html;
 pub mod log;
 pub mod parity;
 pub mod record;
 pub mod section;
+pub mod sessions;
 pub mod summary;
 pub mod tensorboard;
 
 mod crc32c;
+mod moment;
 mod number;
 #[cfg(test)]
 mod tests;
@@ -25,11 +28,13 @@ pub(crate) use number::{grouped, scaled};
 
 pub use events::{Event, read_events};
 pub use figure::{Amount, Better, Brief, Declaration, Digits, Figure, Figures, Role};
-pub use html::write_html;
+pub use folder_lock::FolderLock;
+pub use html::{write_html, write_html_to};
 pub use log::RunLog;
 pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};
 pub use section::Section;
-pub use summary::RunSummary;
+pub use sessions::{End, How};
+pub use summary::{RunSummary, read_samples};
 
 use std::path::{Path, PathBuf};
 
@@ -67,6 +72,17 @@ pub enum ReportError {
     Occupied {
         /// The events file.
         path: PathBuf,
+    },
+    /// Another process writes the folder.
+    #[error(
+        "{}: {holder} trains in it; wait for its end, or choose another folder with \
+         --set run.dir=...", path.display()
+    )]
+    Held {
+        /// The run folder.
+        path: PathBuf,
+        /// Who, where, since when.
+        holder: String,
     },
 }
 

@@ -47,6 +47,16 @@ pub(crate) fn scaled(value: f64, unit: &str) -> String {
     format!("{value:.0} {unit}").trim_end().to_owned()
 }
 
+/// A loss: four decimals, or a power of ten where they would say nothing or run over.
+pub(crate) fn loss(value: f64) -> String {
+    let size = value.abs();
+    if size > 0.0 && !(1e-3..1e5).contains(&size) {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
 /// A number with four significant digits.
 pub(crate) fn significant(value: f64) -> String {
     let size = value.abs();
@@ -66,6 +76,10 @@ mod tests {
     #[test]
     fn numbers_read_as_people_write_them() {
         assert_eq!([grouped(7), grouped(1234), grouped(1_234_567)], ["7", "1,234", "1,234,567"]);
+        assert_eq!(
+            ["1.8765", "2.107e18", "3.000e-5", "0.0000", "NaN"],
+            [1.87654, 2.1072e18, 3e-5, 0.0, f64::NAN].map(loss).each_ref().map(String::as_str)
+        );
         assert_eq!(duration(0.25), "250 ms");
         assert_eq!(duration(245.0), "4 min 05 s");
         assert_eq!(duration(12_000.0), "3 h 20 min");

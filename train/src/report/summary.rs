@@ -11,12 +11,12 @@ use super::ReportError;
 use super::events::{Event, read_events};
 use super::figure::{Better, Declaration, Figure, Role};
 use super::log::{EVENTS_FILE, SAMPLES_FILE};
-use super::number::{bytes, duration, grouped, significant, whole};
+use super::number::{bytes, duration, grouped, loss, significant, whole};
 use super::record::SampleRecord;
 use super::section::Section;
+use super::sessions::{self, Session, Status};
 
-/// The plan of a run folder.
-pub const PLAN_FILE: &str = "plan.toml";
+pub use crate::keys::PLAN_FILE;
 
 /// One checkpoint of the folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,10 @@ pub struct RunSummary {
     pub name: String,
     /// Every step.
     pub events: Vec<Event>,
+    /// Which processes trained, and how they ended.
+    pub sessions: Vec<Session>,
+    /// How the run stands, if that is known.
+    pub status: Option<Status>,
     /// Generated texts.
     pub samples: Vec<SampleRecord>,
     /// Checkpoints, oldest first.
@@ -63,8 +67,12 @@ impl RunSummary {
         let plan = fs::read_to_string(run_dir.join(PLAN_FILE)).ok();
         let resolved = run_dir.canonicalize().unwrap_or_else(|_| run_dir.to_owned());
         let name = resolved.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let sessions = sessions::read(run_dir);
+        let steps = events.last().map_or(0, |event| event.step);
         Ok(Self {
             name,
+            status: sessions::status(run_dir, &sessions, steps),
+            sessions,
             samples: read_samples(&run_dir.join(SAMPLES_FILE)),
             checkpoints: read_checkpoints(&run_dir.join("checkpoints"), &events),
             sections: family.map_or_else(Vec::new, |family| (family.sections)(run_dir)),
@@ -128,10 +136,11 @@ impl RunSummary {
             let seen = last.and_then(|event| event.figures.get(figure.key)?.as_u64());
             add(&format!("{} seen", capitalized(figure.label)), seen.map(grouped));
         }
-        let with_unit = |loss: f64| format!("{loss:.4} {}", self.loss_unit()).trim_end().to_owned();
+        let with_unit =
+            |value: f64| format!("{} {}", loss(value), self.loss_unit()).trim_end().to_owned();
         add("Training loss, last 5 % of steps", self.final_loss().map(with_unit));
-        if let Some((step, loss)) = self.best_validation() {
-            let text = format!("{} at step {}", with_unit(loss), grouped(step));
+        if let Some((step, best)) = self.best_validation() {
+            let text = format!("{} at step {}", with_unit(best), grouped(step));
             add("Best validation loss", Some(text));
         }
         self.last_figures().for_each(|(name, value)| add(&format!("Last {name}"), Some(value)));
@@ -204,7 +213,8 @@ fn plan_facts(plan: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn read_samples(path: &Path) -> Vec<SampleRecord> {
+/// Generated texts of a run folder; lines that are no sample are left out.
+pub fn read_samples(path: &Path) -> Vec<SampleRecord> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -58,17 +58,43 @@ impl TensorBoard {
 }
 
 /// `events.out.tfevents.<seconds>.<n>.genesis`: `n` sets files of one second apart, and names
-/// sort by age, which is the order in which TensorBoard reads them.
+/// sort by age, which is the order in which TensorBoard reads them. Where the clock says less than
+/// the newest file does, that file's seconds are taken: clocks of two machines differ, and are set.
 fn new_file(folder: &Path, now: f64) -> Result<(PathBuf, File), ReportError> {
-    let mut number = 0;
+    let newest = newest_name(folder).map_err(ReportError::io(folder, "list"))?;
+    let (seconds, mut number) = match newest {
+        Some((seconds, number)) if seconds as f64 >= now.round() => (seconds, number + 1),
+        _ => (whole_seconds(now), 0),
+    };
     loop {
-        let path = folder.join(format!("events.out.tfevents.{now:.0}.{number:04}.genesis"));
+        let path = folder.join(format!("events.out.tfevents.{seconds:010}.{number:04}.genesis"));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => return Err(ReportError::io(&path, "create")(error)),
         }
     }
+}
+
+/// Seconds and number of the file that sorts last.
+fn newest_name(folder: &Path) -> std::io::Result<Option<(u64, u64)>> {
+    let mut newest = None;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        newest = newest.max(name.to_str().and_then(parts_of_name));
+    }
+    Ok(newest)
+}
+
+fn parts_of_name(name: &str) -> Option<(u64, u64)> {
+    let rest = name.strip_prefix("events.out.tfevents.")?.strip_suffix(".genesis")?;
+    let (seconds, number) = rest.split_once('.')?;
+    Some((seconds.parse().ok()?, number.parse().ok()?))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn whole_seconds(seconds: f64) -> u64 {
+    seconds.round() as u64
 }
 
 fn seconds_since_1970() -> f64 {
@@ -247,5 +273,16 @@ mod tests {
         let first = new_file(folder.path(), 7.0).unwrap().0;
         let second = new_file(folder.path(), 7.0).unwrap().0;
         assert!(first < second, "{first:?} sorts before {second:?}");
+    }
+
+    #[test]
+    fn files_sort_in_the_order_of_sessions_when_the_clock_goes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let clocks = [1_000_000_007.0, 1_000_000_009.0, 3.0, 999_999_999.0, 1_000_000_010.0];
+        let made: Vec<PathBuf> = clocks.map(|now| new_file(folder.path(), now).unwrap().0).to_vec();
+        assert!(made.is_sorted(), "{made:?}");
+        fs::write(folder.path().join("events.out.tfevents.9.node.7"), "of another program")
+            .unwrap();
+        assert!(new_file(folder.path(), 0.0).unwrap().0 > made[4]);
     }
 }

@@ -183,6 +183,16 @@ impl Plan for SequencesPlan {
         ]
     }
 
+    /// Frequencies of rotary positions that a published model stores, and the padding token of models
+    /// whose tables have no key for it.
+    fn adopt(&mut self, model: &serde_json::Value) {
+        let Ok(theirs) = serde_json::from_value::<TransformerConfig>(model.clone()) else { return };
+        if let (Some(ours), Some(theirs)) = (&mut self.model.rotary, theirs.rotary) {
+            ours.stored_frequencies = theirs.stored_frequencies;
+        }
+        self.model.pad_token = self.model.pad_token.or(theirs.pad_token);
+    }
+
     fn course(&self) -> Result<Course, TrainError> {
         let config = &self.config;
         Ok(Course {

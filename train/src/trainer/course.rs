@@ -9,7 +9,11 @@ use serde_json::Value;
 
 use super::error::TrainError;
 use super::schedule::Schedule;
+use crate::checkpoint::naming;
 use crate::keys::{AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ScheduleConfig};
+
+/// Folder of a run that holds its checkpoints.
+pub const CHECKPOINTS_FOLDER: &str = "checkpoints";
 
 /// What the loop needs to know of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +60,12 @@ pub struct StageTwo {
 impl Course {
     /// Folder of the run's checkpoints.
     pub fn checkpoints_dir(&self) -> PathBuf {
-        self.run_dir.join("checkpoints")
+        self.run_dir.join(CHECKPOINTS_FOLDER)
+    }
+
+    /// Steps whose checkpoint is there, ascending; none where the folder cannot be listed.
+    pub(super) fn steps_with_checkpoint(&self) -> Vec<u64> {
+        naming::committed_steps(&self.checkpoints_dir())
     }
 
     /// Steps of the run.

@@ -48,15 +48,14 @@ pub enum TrainError {
         newest: Box<CheckpointError>,
     },
     /// The run is not the one that was checkpointed.
-    #[error(
-        "cannot resume {checkpoint}: {}; put the old values back, or start a new run.dir",
-        changes.join("; ")
-    )]
+    #[error("cannot go on from {checkpoint}: {}; {way_out}", changes.join("; "))]
     Changed {
         /// The checkpoint.
         checkpoint: PathBuf,
         /// Each changed key with both values.
         changes: Vec<String>,
+        /// What can be done.
+        way_out: String,
     },
     /// A value of the plan cannot be written as JSON, for example a path that is not UTF-8.
     #[error("the run configuration cannot be stored in a checkpoint: {reason}")]
@@ -108,9 +107,9 @@ pub enum TrainError {
 /// The first step whose numbers are not finite, with what is needed to find the cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NonFinite {
-    /// The step, counted from 1; its update was not applied.
+    /// The step, counted from 1. Its update was not applied, or was and is not saved.
     pub step: u64,
-    /// Training loss.
+    /// Training loss of the step.
     pub loss: f64,
     /// Global norm of the gradients.
     pub grad_norm: f64,
@@ -124,29 +123,54 @@ pub struct NonFinite {
     pub samples: Vec<u64>,
     /// What its samples are called: documents, structures.
     pub samples_are: &'static str,
+    /// Steps of the run that have a checkpoint to go back to, ascending.
+    pub checkpoints: Vec<u64>,
 }
 
 impl std::fmt::Display for NonFinite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "step {}: loss {} and gradient norm {} are not both finite, so the update was not \
-             applied (rate {:.3e}). ",
-            self.step, self.loss, self.grad_norm, self.rate
-        )?;
+        let Self { step, loss, grad_norm, rate, samples_are, .. } = self;
+        write!(f, "step {step}: loss {loss} and gradient norm {grad_norm} ")?;
+        if loss.is_finite() && grad_norm.is_finite() {
+            write!(
+                f,
+                "are finite, but the update at rate {rate:.3e} was not, so it is not saved. "
+            )?;
+        } else {
+            let applied = "are not both finite, so the update was not applied";
+            write!(f, "{applied} (rate {rate:.3e}). ")?;
+        }
         match (self.parameters.as_slice(), self.gradients.as_slice()) {
             ([], []) => write!(f, "All parameters and single gradients are finite. ")?,
             ([], gradients) => write!(f, "Gradients not finite: {}. ", shorten(gradients))?,
             (parameters, _) => write!(f, "Parameters not finite: {}. ", shorten(parameters))?,
         }
-        write!(
-            f,
-            "Training {samples} of the step: {}. Resume from the last checkpoint with a lower \
-             schedule.peak_rate, longer warm-up or smaller optimizer.clip_norm, or inspect these \
-             {samples}",
-            shorten(&self.samples),
-            samples = self.samples_are,
-        )
+        if !self.samples.is_empty() {
+            write!(f, "Training {samples_are} of the step: {}. ", shorten(&self.samples))?;
+        }
+        f.write_str(&self.way_out())
+    }
+}
+
+impl NonFinite {
+    /// What can be done, with the steps that can be gone back to.
+    fn way_out(&self) -> String {
+        let changes = "a lower schedule.peak_rate, longer schedule.warmup_steps or smaller \
+                       optimizer.clip_norm";
+        match self.checkpoints.as_slice() {
+            [] => format!(
+                "There is no checkpoint to go back to: start anew in another run.dir with {changes}"
+            ),
+            steps => {
+                let newest: Vec<&u64> = steps.iter().rev().collect();
+                format!(
+                    "Go back to a step from before the loss rose (there are checkpoints of {}) \
+                     with {changes}: the same command with `--from STEP --set KEY=VALUE`. Only the \
+                     weights of one, in another run.dir: `--from CHECKPOINT --weights-only`",
+                    shorten(&newest)
+                )
+            }
+        }
     }
 }
 

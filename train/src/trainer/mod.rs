@@ -7,6 +7,7 @@
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
 //! prints nothing: an [`Observer`] hears what happens.
 
+mod changes;
 mod clock;
 pub mod course;
 mod due;
@@ -32,15 +33,16 @@ use crate::checkpoint::Metrics;
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
 pub(crate) use course::to_json;
-pub use course::{Course, StageTwo};
-use due::Due;
+pub use course::{CHECKPOINTS_FOLDER, Course, StageTwo};
+pub use due::SAVE_FILE;
+use due::{Due, Unplanned};
 pub use error::{NonFinite, TrainError};
 pub use gate::{GateReport, Mismatch};
 use optim::{GradientNorm, clip_scale};
 pub(crate) use plan::available_threads;
-pub use plan::{DATASET_FOLDER, Plan, save_plan};
-pub use resume::{Resume, Start, prepare};
-use state::State;
+pub use plan::{DATASET_FOLDER, Plan, facts, save_plan};
+pub use resume::{Branch, Resume, Start, is_of_run, known_model, prepare};
+use state::{Saving, State};
 use task::Task;
 use watch::{Samples, Watch};
 
@@ -78,7 +80,8 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
     }
     let clock = Clock::start();
     let wall_before = state.wall_seconds;
-    let mut run = Run { course, task, state, clock, wall_before, told_baseline: false };
+    let unplanned = Unplanned::of(course);
+    let mut run = Run { course, task, state, clock, wall_before, unplanned, told_baseline: false };
     run.steps(start.step(), observer, stop)
 }
 
@@ -107,6 +110,7 @@ struct Run<'a, B: Kernels, T> {
     state: State<B>,
     clock: Clock,
     wall_before: f64,
+    unplanned: Unplanned,
     told_baseline: bool,
 }
 
@@ -117,6 +121,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Outcome, TrainError> {
+        if !self.make_up_evaluation(first_step, observer, stop)? {
+            return Ok(Outcome::Stopped { step: first_step });
+        }
         let mut batches = Arc::clone(self.task.loader()).prefetch(first_step, PREFETCH_STEPS);
         let mut watch = Watch::default();
         for step in first_step..self.course.steps() {
@@ -129,8 +136,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             self.state.update(gradients, scale, rate, step);
 
             let done = step + 1;
-            let stopping = stop.load(Ordering::Relaxed) && done < self.course.steps();
-            let due = Due::after(done, self.course, stopping);
+            let due = Due::after(done, self.course);
             let record = self.account(done, loss, rate, &norm, &slices);
             let record = StepRecord { evaluation_follows: due.evaluation, ..record };
             report(&record, observer)?;
@@ -138,8 +144,11 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
                 observer.note(&format!("step {done}: {jump}"));
             }
             let is_best = due.evaluation && self.evaluate(done, observer, stop)?;
-            if due.checkpoint {
-                self.save(done, is_best, observer)?;
+            let skipped = due.evaluation && self.state.metrics.validation_loss.is_none();
+            let stopping = stop.load(Ordering::Relaxed) && (skipped || done < self.course.steps());
+            if due.checkpoint || stopping || self.unplanned.is_due() {
+                self.check_parameters(done, loss, rate, &norm, &slices)?;
+                self.save(done, is_best, Saving::New, observer)?;
             }
             if stopping {
                 return Ok(Outcome::Stopped { step: done });
@@ -159,9 +168,50 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let samples =
             || Samples { are: self.task.samples_are(), ids: self.task.sample_ids(slices) };
         match watch::diagnose(step + 1, loss, rate, norm, &self.state.params, samples) {
-            Some(found) => Err(TrainError::NonFinite(Box::new(found))),
+            Some(found) => {
+                let checkpoints = self.course.steps_with_checkpoint();
+                Err(TrainError::NonFinite(Box::new(NonFinite { checkpoints, ..found })))
+            }
             None => Ok(()),
         }
+    }
+
+    /// Parameters that are not finite are no checkpoint: what is saved can be gone on from.
+    fn check_parameters(
+        &self,
+        step: u64,
+        loss: f64,
+        rate: f64,
+        norm: &GradientNorm,
+        slices: &[T::Slice],
+    ) -> Result<(), TrainError> {
+        let all = [self.state.params.values(), self.state.evaluated().values()];
+        if all.iter().all(|values| GradientNorm::of(values).non_finite().is_empty()) {
+            return Ok(());
+        }
+        let samples = Samples { are: self.task.samples_are(), ids: self.task.sample_ids(slices) };
+        let mut found = watch::found(step, loss, rate, norm, &self.state.params, samples);
+        found.checkpoints = self.course.steps_with_checkpoint();
+        Err(TrainError::NonFinite(Box::new(found)))
+    }
+
+    /// Measures after `step` updates what a stop left out, so that resuming skips nothing. Returns
+    /// whether to go on: `false` when a stop came again.
+    fn make_up_evaluation(
+        &mut self,
+        step: u64,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<bool, TrainError> {
+        if !self.state.misses_evaluation || !Due::after(step, self.course).evaluation {
+            return Ok(true);
+        }
+        let is_best = self.evaluate(step, observer, stop)?;
+        if self.state.metrics.validation_loss.is_some() {
+            self.save(step, is_best, Saving::Again, observer)?;
+            return Ok(true);
+        }
+        Ok(!stop.load(Ordering::Relaxed))
     }
 
     /// Counts the step, and describes it.
@@ -197,9 +247,6 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
-        // Half an evaluation scales no rate: where one depends on it, a stop waits.
-        let never = AtomicBool::new(false);
-        let stop = if self.course.plateau_listens(step) { &never } else { stop };
         let Some(found) = self.task.evaluate(step, self.state.evaluated(), stop)? else {
             return Ok(false);
         };
@@ -214,6 +261,10 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             figures: found.figures,
             val_s: started.elapsed().as_secs_f64(),
         });
+        if !found.loss.is_finite() {
+            let seen = "it is never the best, and no rate depends on it";
+            observer.note(&format!("step {step}: the validation loss is {}; {seen}", found.loss));
+        }
         let recorded = self.state.record(self.course, step, found.loss);
         if let Some(scale) = recorded.rate_falls_to {
             observer.note(&format!("step {step}: plateau, the rate is scaled by {scale:.3e} now"));
@@ -222,13 +273,16 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     }
 
     fn save(
-        &self,
+        &mut self,
         step: u64,
         is_best: bool,
+        saving: Saving,
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let started = Instant::now();
-        let saved = self.state.save(self.course, step, self.task.loader().position(step)?)?;
+        let position = self.task.loader().position(step)?;
+        let saved = self.state.save(self.course, step, position, saving)?;
+        self.unplanned.saved();
         let seconds = started.elapsed().as_secs_f64();
         observer.checkpoint(&CheckpointRecord {
             step,

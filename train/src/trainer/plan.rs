@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use super::course::Course;
 use super::error::TrainError;
-use crate::keys::{ConfigProblems, Root, to_text};
-use crate::report::summary::PLAN_FILE;
+use crate::keys::{ConfigProblems, PLAN_FILE, Root, to_text};
 
 /// Folder of a run that holds the dataset it made itself.
 pub const DATASET_FOLDER: &str = "dataset";
@@ -29,6 +28,9 @@ pub trait Plan {
     /// What was derived from the file and the data, as name and value.
     fn facts(&self) -> Vec<(&'static str, String)>;
 
+    /// Takes from the model of a checkpoint what a run file cannot say of it.
+    fn adopt(&mut self, _model: &serde_json::Value) {}
+
     /// What the loop needs of it.
     ///
     /// # Errors
@@ -36,9 +38,16 @@ pub trait Plan {
     fn course(&self) -> Result<Course, TrainError>;
 }
 
-/// Threads of a run whose file names none: all cores.
+/// Threads of a run whose file names none: those of the pool that will work, all cores if no one
+/// said otherwise.
 pub(crate) fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    rayon::current_num_threads()
+}
+
+/// What was derived from the file and the data, and what the file leaves to the program.
+pub fn facts<P: Plan>(plan: &P) -> Vec<(&'static str, String)> {
+    let checkpoints = plan.course().map(|course| course.checkpoint.when());
+    plan.facts().into_iter().chain(checkpoints.ok().map(|when| ("Checkpoints", when))).collect()
 }
 
 /// Writes `plan.toml` into the run folder: a run file that reads back as the plan's, with what was
@@ -50,7 +59,7 @@ pub fn save_plan(plan: &impl Plan) -> Result<PathBuf, ConfigProblems> {
     let run_dir = &plan.config().run().dir;
     let path = run_dir.join(PLAN_FILE);
     let mut text = String::new();
-    for (name, value) in plan.facts() {
+    for (name, value) in facts(plan) {
         let _ = writeln!(text, "# {name}: {value}");
     }
     let _ = write!(text, "\n{}", to_text(plan.config())?);

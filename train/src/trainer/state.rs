@@ -16,7 +16,7 @@ use super::optim::{Average, Optimizer, Rule};
 use super::plateau::Plateau;
 use super::resume::Start;
 use super::task::Task;
-use crate::checkpoint::format::{OPTIMIZER_FILE, digest_of};
+use crate::checkpoint::format::digest_of;
 use crate::checkpoint::host::{tensor_of, tensors_of};
 use crate::checkpoint::{
     self, Best, Checkpoint, Contents, Description, HostTensor, Metrics, RealDisk, Retention,
@@ -32,6 +32,8 @@ pub(super) struct State<B: Kernels> {
     pub(super) metrics: Metrics,
     pub(super) tokens_seen: u64,
     pub(super) wall_seconds: f64,
+    /// It came from a checkpoint that was not evaluated.
+    pub(super) misses_evaluation: bool,
     average: Option<Average<B>>,
     optimizer: Optimizer<B>,
     plateau: Option<Plateau>,
@@ -57,8 +59,7 @@ impl<B: Kernels> State<B> {
     ) -> Result<Self, TrainError> {
         let rule = Rule::from(&course.optimizer);
         let first = first_params(course, task, start)?;
-        let trained =
-            start.checkpoint.as_ref().filter(|it| it.manifest.file(OPTIMIZER_FILE).is_some());
+        let trained = start.trained();
         let (params, optimizer) = match trained {
             Some(checkpoint) => {
                 let mut saved = checkpoint.optimizer()?;
@@ -85,9 +86,10 @@ impl<B: Kernels> State<B> {
             params,
             optimizer,
             plateau: Plateau::of(&course.schedule, before.and_then(|it| it.plateau)),
-            metrics: Metrics::default(),
+            metrics: before.map_or_else(Metrics::default, |it| it.metrics),
             tokens_seen: before.map_or(0, |it| it.tokens_seen),
             wall_seconds: before.map_or(0.0, |it| it.wall_seconds),
+            misses_evaluation: before.is_some_and(|it| it.metrics.validation_loss.is_none()),
             best: before.and_then(|it| it.best),
             attachments,
         })
@@ -121,9 +123,13 @@ impl<B: Kernels> State<B> {
         self.average.as_ref().map_or(&self.params, Average::params)
     }
 
-    /// Remembers an evaluation after `step` updates. Losses of another stage do not count.
+    /// Remembers an evaluation after `step` updates. Losses of another stage do not count, nor do
+    /// those that are not finite.
     pub(super) fn record(&mut self, course: &Course, step: u64, validation_loss: f64) -> Recorded {
         self.metrics.validation_loss = Some(validation_loss);
+        if !validation_loss.is_finite() {
+            return Recorded { is_best: false, rate_falls_to: None };
+        }
         let stage = course.stage(step.saturating_sub(1));
         let best = self.best.filter(|best| course.stage(best.step.saturating_sub(1)) == stage);
         let is_best = best.is_none_or(|best| validation_loss < best.validation_loss);
@@ -141,6 +147,7 @@ impl<B: Kernels> State<B> {
         course: &Course,
         step: u64,
         position: u64,
+        saving: Saving,
     ) -> Result<Saved, TrainError> {
         let dir = course.checkpoints_dir();
         let mut optimizer = self.optimizer.host();
@@ -153,7 +160,10 @@ impl<B: Kernels> State<B> {
             optimizer: Some(&optimizer),
             attachments: &self.attachments,
         };
-        let path = checkpoint::save(&mut RealDisk, &dir, &contents)?;
+        let path = match saving {
+            Saving::New => checkpoint::save(&mut RealDisk, &dir, &contents)?,
+            Saving::Again => checkpoint::replace(&mut RealDisk, &dir, &contents)?,
+        };
         let num_bytes = checkpoint::load::read_manifest(&path)?.num_bytes();
         let policy = Retention {
             keep_last: course.checkpoint.keep_last,
@@ -183,6 +193,15 @@ impl<B: Kernels> State<B> {
             plateau: self.plateau.map(|plateau| plateau.state()),
         }
     }
+}
+
+/// Whether a step has a checkpoint already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saving {
+    /// It has none.
+    New,
+    /// It has one of the same parameters, which learns what was measured of them.
+    Again,
 }
 
 /// A checkpoint that was just written.

@@ -64,11 +64,23 @@ pub fn diagnose<B: Kernels>(
     if loss.is_finite() && norm.total().is_finite() {
         return None;
     }
+    Some(found(step, loss, rate, norm, params, samples()))
+}
+
+/// What is not finite after `step`, whatever was.
+pub fn found<B: Kernels>(
+    step: u64,
+    loss: f64,
+    rate: f64,
+    norm: &GradientNorm,
+    params: &Params<B>,
+    samples: Samples,
+) -> NonFinite {
     let names = |places: Vec<usize>| {
         places.into_iter().map(|at| name(&params.specs()[at])).collect::<Vec<_>>()
     };
-    let Samples { are, ids } = samples();
-    Some(NonFinite {
+    let Samples { are, ids } = samples;
+    NonFinite {
         samples_are: are,
         step,
         loss,
@@ -77,7 +89,8 @@ pub fn diagnose<B: Kernels>(
         gradients: names(norm.non_finite()),
         parameters: names(GradientNorm::of(params.values()).non_finite()),
         samples: ids,
-    })
+        checkpoints: Vec::new(),
+    }
 }
 
 fn name(spec: &ParamSpec) -> String {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::fixture::{CAUSAL, MASKED, Memory, dataset, plan, run};
 use genesis_train::checkpoint::{self, Checkpoint, Contents, Description, RealDisk};
-use genesis_train::trainer::{Outcome, Resume, TrainError};
+use genesis_train::trainer::{Outcome, Resume, TrainError, prepare};
 
 fn newest(run_dir: &Path) -> Checkpoint {
     checkpoint::latest(&run_dir.join("checkpoints")).unwrap().checkpoint.unwrap()
@@ -68,6 +68,108 @@ fn resume_is_bitwise_for_a_masked_model_with_accumulation_in_bf16() {
 fn resume_of_a_resume_is_bitwise() {
     stopped_equals_straight(CAUSAL, &[2, 4, 7]);
     stopped_equals_straight(MASKED, &[1, 6]);
+}
+
+#[test]
+fn an_evaluation_that_a_stop_skipped_is_made_up_and_its_checkpoint_learns_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    let plan = plan(CAUSAL, &run_dir, &data);
+    // Evaluations at 2, 3, 4, 6 and 8: at every checkpoint, since the best one is kept.
+    for (stop, is_last) in [(3, false), (8, true)] {
+        let mut part = Memory::stopping_after(stop);
+        run(&plan, &data, &mut part, &Resume::Auto).unwrap();
+        assert!(part.evaluations.iter().all(|it| it.step != stop), "it was cut short");
+        let saved = newest(&run_dir).manifest.description;
+        assert_eq!((saved.step, saved.metrics.validation_loss), (stop, None));
+
+        let mut made_up = Memory::stopping_after(stop + 1);
+        let outcome = run(&plan, &data, &mut made_up, &Resume::Auto).unwrap();
+        assert_eq!(made_up.evaluations[0].step, stop, "before anything else");
+        assert_eq!(matches!(outcome, Outcome::Finished { .. }), is_last);
+    }
+    let last = newest(&run_dir).manifest.description;
+    assert!(last.step == 8 && last.metrics.validation_loss.is_some(), "{:?}", last.metrics);
+    let mut again = Memory::default();
+    run(&plan, &data, &mut again, &Resume::Auto).unwrap();
+    assert!(again.evaluations.is_empty() && again.steps.is_empty(), "nothing twice");
+}
+
+#[test]
+fn a_branch_changes_the_course_from_a_chosen_step_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    let text = CAUSAL.replace("keep_last = 2", "keep_last = 9");
+    run(&plan(&text, &run_dir, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+    let at = |step: u64| Resume::Path(run_dir.join(format!("checkpoints/step-{step:08}")));
+    for (old, new, named) in [
+        ("peak_rate = 0.01", "peak_rate = 0.001", "schedule.peak_rate was 0.01 and is now 0.001"),
+        ("warmup_steps = 2", "warmup_steps = 7", "schedule.warmup_steps was 2 and is now 7"),
+        ("clip_norm = 1.0", "clip_norm = 0.1", "optimizer.clip_norm was 1.0 and is now 0.1"),
+        ("steps = 8", "steps = 9", "schedule.steps was 8 and is now 9"),
+    ] {
+        let changed = plan(&text.replace(old, new), &run_dir, &data);
+        let refusal = run(&changed, &data, &mut Memory::default(), &Resume::Auto).unwrap_err();
+        let refusal = refusal.to_string();
+        assert!(refusal.contains(named) && refusal.contains("--from"), "{refusal}");
+
+        let start = prepare(&changed, &at(4)).unwrap();
+        let branch = start.branch.expect("a branch");
+        assert_eq!((branch.step, branch.changes.as_slice()), (4, &[named.to_owned()][..]));
+        let mut memory = Memory::default();
+        run(&changed, &data, &mut memory, &at(4)).unwrap();
+        assert_eq!(memory.steps[0].step, 5);
+        assert!(memory.notes.iter().any(|note| note.contains(named)), "{:?}", memory.notes);
+        // Back to the course that the next one branches from.
+        std::fs::remove_dir_all(&run_dir).unwrap();
+        run(&plan(&text, &run_dir, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+    }
+    let wider = plan(&text.replace("width = 16", "width = 32"), &run_dir, &data);
+    let refusal = run(&wider, &data, &mut Memory::default(), &at(4)).unwrap_err().to_string();
+    assert!(refusal.contains("model.width") && refusal.contains("--weights-only"), "{refusal}");
+}
+
+#[test]
+fn weights_alone_begin_a_new_run_and_are_remembered_until_it_has_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let teacher_dir = dir.path().join("teacher");
+    run(&plan(CAUSAL, &teacher_dir, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+    let text = CAUSAL.replace("peak_rate = 0.01", "peak_rate = 0.02");
+    let student_dir = dir.path().join("student");
+    let mut student = plan(&text, &student_dir, &data);
+    student.config.run.from = Some(newest(&teacher_dir).path);
+    student.config.run.weights_only = true;
+    let mut first = Memory::default();
+    run(&student, &data, &mut first, &Resume::No).unwrap();
+    assert_eq!((first.steps[0].step, first.steps.len()), (1, 8));
+    std::fs::remove_dir_all(student_dir.join("checkpoints")).unwrap();
+    let mut again = Memory::default();
+    run(&student, &data, &mut again, &Resume::Auto).unwrap();
+    assert_eq!(again.bits(), first.bits(), "it begins there again");
+
+    student.config.run.weights_only = false;
+    student.config.run.dir = dir.path().join("fork");
+    let start = prepare(&student, &Resume::No).unwrap();
+    assert_eq!((start.step(), start.resumed_step()), (8, None), "its training is gone on with");
+    assert!(start.branch.is_some_and(|it| it.changes[0].contains("schedule.peak_rate")));
+}
+
+#[test]
+fn the_clock_asks_for_checkpoints_that_are_not_evaluated() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run_dir = dir.path().join("run");
+    let text = CAUSAL
+        .replace("checkpoint = { every = 2", "checkpoint = { every_minutes = 1e-9")
+        .replace("steps = 8,", "steps = 3,");
+    let mut timed = Memory::default();
+    run(&plan(&text, &run_dir, &data), &data, &mut timed, &Resume::No).unwrap();
+    let saved: Vec<u64> = timed.checkpoints.iter().map(|it| it.step).collect();
+    assert_eq!(saved, [1, 2, 3], "the clock asks after every step");
+    assert_eq!(timed.evaluations.len(), 1, "and for no evaluation but the last");
 }
 
 #[test]

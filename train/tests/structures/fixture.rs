@@ -75,8 +75,7 @@ impl Memory {
 impl Observer for Memory {
     fn step(&mut self, record: &StepRecord) {
         self.steps.push(record.clone());
-        // The loop looks at the flag before it reports a step, so this asks one step ahead.
-        if self.stop_after.is_some_and(|step| record.step + 1 >= step) {
+        if self.stop_after.is_some_and(|step| record.step >= step) {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -109,7 +108,6 @@ pub(crate) fn run_on<B: Kernels>(
 ) -> Result<Outcome, TrainError> {
     let start = prepare(plan, resume)?;
     let stop = Arc::clone(&memory.stop);
-    let first_step_is_last = memory.stop_after.is_some_and(|step| start.step() + 1 >= step);
-    stop.store(first_step_is_last, Ordering::Relaxed);
+    stop.store(false, Ordering::Relaxed);
     train_structures::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
 }

@@ -75,7 +75,7 @@ fn resume_is_bitwise_in_f64_and_remembers_the_plateau() {
             "checkpoint = { every = 2, keep_last = 2 }",
             "checkpoint = { every = 4, keep_best = false }",
         );
-    // A stop between evaluations, and one that waits for the evaluation of its step.
+    // A stop between evaluations, and one that leaves the evaluation of its step to the next start.
     stopped_equals_straight(&text, &[2, 4, 5]);
     let dir = tempfile::tempdir().unwrap();
     run(&plan(&text, dir.path()), &mut Memory::default(), &Resume::No).unwrap();

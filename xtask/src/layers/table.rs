@@ -123,9 +123,10 @@ const CLI: House = House {
             ("console", "what a terminal shows"),
             ("exit", "exit codes"),
             ("memory", "the allocator's options"),
-            ("signals", "SIGINT and SIGTERM"),
         ],
         &[
+            ("bus_error", "SIGBUS as an error text"),
+            ("signals", "signals and the end of the time ask for a stop"),
             ("cuda_settings", "settings of CUDA before its first use"),
             ("device", "--device"),
             ("products", "how fast a device multiplies matrices"),

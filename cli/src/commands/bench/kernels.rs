@@ -66,8 +66,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         return Ok(Code::Done);
     }
     let work = Measuring { args, set };
-    let report = threads::inside(|| on_device(args.device.device, args.kernels.into(), work));
-    let report = report.or_exit(Code::Usage)?;
+    let work = || on_device(args.device.device, args.kernels.into(), work).or_exit(Code::Usage);
+    let report = threads::inside(work)?;
     let remarks = remarks(&report.kernels);
     if !remarks.is_empty() {
         console::result(format!("\n{remarks}"));

@@ -116,8 +116,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
 }
 
 fn measure(case: Case, place: Place) -> anyhow::Result<Code> {
-    let work = || on_device(place.device.device, place.kernels.into(), Running(case));
-    let mut fields = threads::inside(work).or_exit(Code::Usage)?.or_exit(Code::Data)?;
+    let work =
+        || on_device(place.device.device, place.kernels.into(), Running(case)).or_exit(Code::Usage);
+    let mut fields = threads::inside(work)?.or_exit(Code::Data)?;
     fields.insert("device".to_owned(), place.device.name().into());
     console::result(serde_json::to_string(&fields)?);
     Ok(Code::Done)

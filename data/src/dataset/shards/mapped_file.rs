@@ -4,12 +4,15 @@
 //! card. A batch is checked when it is touched for the first time, its digest first: so damage is
 //! found before a number of it is used, and unused batches cost nothing.
 //!
-//! The files of a dataset are never written in place by this program. Truncating one while a
-//! program has it mapped ends that program (`SIGBUS`); no reader of mapped files can prevent it.
+//! The files of a dataset are never written in place by this program. Another one may cut or write
+//! them while they are mapped: before a batch is touched, the size is looked at, since lost pages end
+//! a process (`SIGBUS`), and a batch of a file that was written since is checked anew.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use memmap2::Mmap;
 use xxhash_rust::xxh3::xxh3_64;
@@ -29,11 +32,14 @@ pub(crate) struct MappedBatch<'m> {
 #[derive(Debug)]
 pub(crate) struct MappedFile<P: Part> {
     path: PathBuf,
+    file: File,
     map: Mmap,
     card: ShardCard<P>,
     columns: Vec<Column>,
     /// Per batch: where its columns are, once it has been checked.
     checked: Vec<OnceLock<Vec<ColumnLayout>>>,
+    /// Per batch: when the file had last been written when it was checked; 0 before.
+    checked_at: Vec<AtomicU64>,
 }
 
 impl<P: Part> MappedFile<P> {
@@ -53,7 +59,8 @@ impl<P: Part> MappedFile<P> {
             .and_then(|blocks| check_blocks(&blocks, &card.batches))
             .map_err(|problem| DataError::corrupt(&path, "", problem))?;
         let checked = card.batches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { path, map, card: card.clone(), columns, checked })
+        let checked_at = card.batches.iter().map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { path, file, map, card: card.clone(), columns, checked, checked_at })
     }
 
     /// What the card says of this shard.
@@ -61,8 +68,8 @@ impl<P: Part> MappedFile<P> {
         &self.card
     }
 
-    /// The batch at `index`. At the first touch it is checked: digest, buffers, and by `check`
-    /// what its kind asks of it.
+    /// The batch at `index`. At the first touch, and when the file was written since, it is checked:
+    /// digest, buffers, and by `check` what its kind asks of it.
     ///
     /// # Panics
     /// If the card lists no such batch.
@@ -72,7 +79,8 @@ impl<P: Part> MappedFile<P> {
         check: impl FnOnce(MappedBatch<'_>, &BatchCard<P>) -> Checked<()>,
     ) -> Result<MappedBatch<'_>> {
         let (message, cell) = (self.message(index), &self.checked[index]);
-        if cell.get().is_none() {
+        let written = self.last_written()?;
+        if self.checked_at[index].load(Ordering::Relaxed) != written {
             let layouts = self.layouts(index).and_then(|layouts| {
                 let batch = MappedBatch { message, layouts: &layouts };
                 check(batch, &self.card.batches[index])?;
@@ -80,8 +88,21 @@ impl<P: Part> MappedFile<P> {
             });
             // Another thread may have been first; it found the same.
             let _ = cell.set(layouts.map_err(|problem| self.corrupt(index, problem))?);
+            self.checked_at[index].store(written, Ordering::Relaxed);
         }
         Ok(MappedBatch { message, layouts: cell.get().expect("it was set above") })
+    }
+
+    /// A stamp of when the file was last written; never 0. Refuses one that lost pages.
+    fn last_written(&self) -> Result<u64> {
+        let found = self.file.metadata().map_err(DataError::io("read", &self.path))?;
+        let (bytes, was) = (found.len(), self.map.len() as u64);
+        if bytes < was {
+            let problem =
+                format!("it has {bytes} bytes now and had {was}: it was cut while in use");
+            return Err(DataError::corrupt(&self.path, "", problem));
+        }
+        Ok(found.modified().map_or(1, nanoseconds))
     }
 
     /// The bytes of a batch. `check_blocks` proved that they are inside the file.
@@ -108,6 +129,12 @@ impl<P: Part> MappedFile<P> {
         let place = format!(" batch {index} at byte {}", self.card.batches[index].offset);
         DataError::corrupt(&self.path, place, problem)
     }
+}
+
+/// A number that differs where moments do; never 0.
+fn nanoseconds(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().wrapping_mul(1_000_000_000).wrapping_add(u64::from(since.subsec_nanos())).max(1)
 }
 
 /// The footer was bounded by the file; the card must say the same as the footer.

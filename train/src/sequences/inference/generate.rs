@@ -15,7 +15,9 @@ use super::sampling::{Sampling, log_probability};
 /// What to draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateOptions {
-    /// Samples.
+    /// Number of the first sample; those before it are there already.
+    pub first: u64,
+    /// Samples, those before `first` included.
     pub count: u64,
     /// Most tokens to add; what is left of the model's context if absent. Beyond the context, the
     /// model sees a window: whenever it is full, the last half of it is read anew from position 0.
@@ -32,7 +34,15 @@ pub struct GenerateOptions {
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { count: 1, max_tokens: None, temperature: 1.0, top_k: None, top_p: None, seed: 0 }
+        Self {
+            first: 0,
+            count: 1,
+            max_tokens: None,
+            temperature: 1.0,
+            top_k: None,
+            top_p: None,
+            seed: 0,
+        }
     }
 }
 
@@ -82,7 +92,7 @@ pub fn generate<B: Kernels>(
     let tokenizer = model.tokenizer()?;
     let start = encode_prompt(model, prompt)?;
     let generator = Generator::start(model, &start, tokenizer.eos(), options)?;
-    for index in 0..options.count {
+    for index in options.first..options.count {
         let Drawn { tokens, log_likelihood, ended } = generator.draw(index)?;
         let (prompt, text) = (prompt.to_owned(), tokenizer.decode(&tokens));
         observe(Sample { index, prompt, text, tokens, log_likelihood, ended });

@@ -180,11 +180,20 @@ mod defaults {
 }
 
 impl Root for SequencesConfig {
-    const PATHS: &'static [&'static str] =
-        &["run.dir", "data.dataset", "data.source.inputs", "data.source.tokenizer.file"];
+    const PATHS: &'static [&'static str] = &[
+        "run.dir",
+        "run.from",
+        "data.dataset",
+        "data.source.inputs",
+        "data.source.tokenizer.file",
+    ];
 
     fn run(&self) -> &RunTable {
         &self.run
+    }
+
+    fn run_mut(&mut self) -> &mut RunTable {
+        &mut self.run
     }
 
     fn problems(&self) -> Vec<ConfigProblem> {

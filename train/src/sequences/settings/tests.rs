@@ -129,7 +129,7 @@ fn wrong_types_say_what_was_found_and_what_would_do() {
     let found = problems(&edited("sequences = 12", "sequences = [12]"), &[]);
     assert_only(&found, &["`batch.sequences`: is an array"]);
     let found = problems(&edited("dir = \"runs/x\"", "dir = 2024-01-01"), &[]);
-    assert_only(&found, &["`run.dir`: is date 2024-01-01"]);
+    assert_only(&found, &["`run.dir`: is the date 2024-01-01"]);
 }
 
 #[test]
@@ -270,4 +270,75 @@ fn the_device_is_read_overridden_and_written_out_and_nonsense_is_told_what_is_al
     for word in ["line 3", "`run.device`", "`cpu`, `cuda:0`, `wgpu`, `wgpu:0`"] {
         assert!(found[0].contains(word), "{word} in {found:?}");
     }
+}
+
+#[test]
+fn what_set_gives_is_read_as_what_its_key_takes() {
+    for text in ["2024", "2024-11-05", "1e3", "true", "12:30:00", "-7", "0x1F", "a b", "'q'"] {
+        let config = load_with(GOOD, &[&format!("run.dir={text}")]).expect(text);
+        let want = if text == "'q'" { "q" } else { text };
+        assert_eq!(config.run.dir.to_str(), Some(want), "{text}");
+    }
+    for (text, want) in [(".001", 1e-3), ("5.", 5.0), ("+.5e1", 5.0), ("1", 1.0), ("1_000", 1e3)] {
+        let config = load_with(GOOD, &[&format!("schedule.peak_rate={text}")]).expect(text);
+        assert_eq!(config.schedule.peak_rate.to_bits(), f64::to_bits(want), "{text}");
+    }
+    assert_eq!(load_with(GOOD, &["schedule.steps=1e3"]).unwrap().schedule.steps, 1000);
+    let prompts = load_with(GOOD, &["report.sample.prompts=[\"1\"]"]).unwrap().report.sample;
+    assert_eq!(prompts.unwrap().prompts, ["1"]);
+}
+
+#[test]
+fn what_set_cannot_mean_is_told_without_quotes_that_are_not_there() {
+    for (set, part) in [
+        ("run.seed=12345678901234567890", "at most 9223372036854775807"),
+        ("schedule.steps=.5", "must be a whole number"),
+        ("schedule.steps=1.5e0", "must be a whole number"),
+        ("schedule.peak_rate=fast", "must be a number"),
+        ("checkpoint.keep_best=yes", "must be true or false"),
+        ("report.sample.prompts=C", "must be an array"),
+    ] {
+        let found = problems(GOOD, &[set]);
+        assert_only(&found, &[part]);
+        assert!(!found[0].contains("quotes"), "{found:?}");
+    }
+    let found = problems(&edited("dir = \"runs/x\"", "dir = 2024-11-05"), &[]);
+    assert_only(&found, &["line 2: `run.dir`", "the date 2024-11-05", "put it in quotes"]);
+    let found = problems(&edited("1e-3", "\"1e-3\""), &[]);
+    assert_only(&found, &["`schedule.peak_rate`", "leave the quotes out"]);
+}
+
+#[test]
+fn the_plan_of_a_folder_that_was_moved_is_of_the_folder_it_lies_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let (here, elsewhere) = (dir.path().join("moved"), dir.path().join("other"));
+    for folder in [&here, &elsewhere] {
+        std::fs::create_dir_all(folder.join("checkpoints")).unwrap();
+    }
+    std::fs::write(here.join("plan.toml"), GOOD).unwrap();
+    let read = |path: &std::path::Path, overrides: &[String]| {
+        let file = RunFile::read(path, overrides).unwrap();
+        let notes = file.notes.len();
+        (file.check::<SequencesConfig>(&|_| None).unwrap().run.dir, notes)
+    };
+    assert_eq!(read(&here.join("plan.toml"), &[]), (here.clone(), 1));
+    let asked = ["run.dir=runs/y".to_owned()];
+    assert_eq!(read(&here.join("plan.toml"), &asked), ("runs/y".into(), 0));
+    // A copy is a run of its own; a link is the same one; a folder without a run is no run folder.
+    std::fs::write(
+        elsewhere.join("plan.toml"),
+        to_text(&{
+            let mut config = load_with(GOOD, &[]).unwrap();
+            config.run.dir.clone_from(&here);
+            config
+        })
+        .unwrap(),
+    )
+    .unwrap();
+    assert_eq!(read(&elsewhere.join("plan.toml"), &[]), (elsewhere.clone(), 1));
+    std::fs::write(here.join("plan.toml"), GOOD.replace("runs/x", here.to_str().unwrap())).unwrap();
+    assert_eq!(read(&here.join("plan.toml"), &[]), (here, 0));
+    std::fs::remove_dir(elsewhere.join("checkpoints")).unwrap();
+    std::fs::write(elsewhere.join("plan.toml"), GOOD).unwrap();
+    assert_eq!(read(&elsewhere.join("plan.toml"), &[]), ("runs/x".into(), 0));
 }

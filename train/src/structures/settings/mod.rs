@@ -214,6 +214,7 @@ impl Default for StructuresReport {
 impl Root for StructuresConfig {
     const PATHS: &'static [&'static str] = &[
         "run.dir",
+        "run.from",
         "data.dataset",
         "data.source.inputs",
         "data.source.test",
@@ -222,6 +223,10 @@ impl Root for StructuresConfig {
 
     fn run(&self) -> &RunTable {
         &self.run
+    }
+
+    fn run_mut(&mut self) -> &mut RunTable {
+        &mut self.run
     }
 
     fn problems(&self) -> Vec<ConfigProblem> {
