@@ -21,6 +21,8 @@ pub(crate) enum Code {
     Stopped = 5,
     /// `genesis verify` found damage.
     Damaged = 6,
+    /// A simulation left the numbers that mean anything; its last good frame is written.
+    Exploded = 8,
 }
 
 /// An error that knows its exit code; anything else ends with [`Code::Unexpected`].

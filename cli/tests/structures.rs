@@ -42,13 +42,30 @@ fn a_trained_network_is_evaluated_predicts_and_moves_atoms() {
     let said = bench.succeed(&["predict", "run", "two.xyz", "--out", "out.xyz", "--json"]);
     assert_eq!(json(&said.stdout)["structures"], 2);
     let written = std::fs::read_to_string(bench.path("out.xyz")).expect("predictions");
-    assert_eq!(written.matches("energy=").count(), 2, "{written}");
+    assert_eq!(written.matches("predicted_energy=").count(), 2, "{written}");
+    assert!(written.contains(" energy=-9.5 "), "labels stay: {written}");
+    let measured = json(&bench.succeed(&["evaluate", "run", "--data", "two.xyz", "--json"]).stdout);
+    assert_eq!(measured[0]["frames"], 2);
+    bench.fail(&["predict", "run", "two.xyz", "--out", "out.db"], 3, &["out.db", ".parquet"]);
+    let units = ["predict", "run", "two.xyz", "--out", "b.xyz", "--units"];
+    assert!(bench.succeed(&[&units[..], &["kcal/mol"]].concat()).stderr.contains("kcal_per_mol"));
+    bench.fail(&[&units[..], &["furlong"]].concat(), 2, &["furlong", "hartree"]);
 
     let md =
         ["md", "run", "two.xyz", "--out", "path.xyz", "--steps", "5", "--every", "1", "--json"];
     assert_eq!(json(&bench.succeed(&md).stdout)["steps"], 5);
     let path = std::fs::read_to_string(bench.path("path.xyz")).expect("a trajectory");
     assert_eq!(path.matches("Properties=").count(), 6, "the start and five steps");
+    let more = ["md", "run", "path.xyz", "--index", "-1", "--out", "more.jsonl", "--steps", "1"];
+    assert!(bench.succeed(&more).stderr.contains("going on from step 5"));
+    bench.fail(&[&more[..], &["--temperature-k", "9"]].concat(), 2, &["--velocities draw"]);
+    let far = ["md", "run", "two.xyz", "--out", "far.xyz", "--timestep-fs", "5000"];
+    bench.fail(&far, 8, &["last good frame", "shorter time step"]);
+    bench.fail(
+        &["md", "run", "two.xyz", "--index", "2", "--out", "c.xyz"],
+        3,
+        &["of 2 structures"],
+    );
 }
 
 #[test]

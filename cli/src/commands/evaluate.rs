@@ -7,23 +7,28 @@ use crate::exit::Code;
 use crate::families;
 use crate::family::Evaluation;
 use crate::signals::stop_flag;
+use crate::structures::options::ReadingArgs;
 use crate::threads;
 
-/// Evaluate a trained model on a dataset folder.
+/// Evaluate a trained model on a dataset folder, or a model of structures on a file of them.
 ///
 /// Prints mean loss in nats per token, perplexity, bits per byte where the dataset knows its bytes,
 /// and the unigram entropy of the same tokens: the loss of a model that knows only frequencies.
 /// Of a run on atoms, the errors of energies, forces and stress on validation and test structures.
 ///
-/// Example: genesis evaluate runs/shakespeare --data runs/shakespeare/dataset
+/// Examples:
+///   genesis evaluate runs/shakespeare --data runs/shakespeare/dataset
+///   genesis evaluate runs/ethanol --data test.npz --units kcal/mol
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Run folder, checkpoint folder or Hugging Face folder
     model: PathBuf,
-    /// Dataset folder [default: the one that the run was trained on]
-    #[arg(long, value_name = "DIR")]
+    /// Dataset folder [default: the one that the run was trained on], or a file of structures
+    #[arg(long, value_name = "DIR|FILE")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Models of sequences: at most this many sequences [default: all]
     #[arg(long, value_name = "N")]
     max_sequences: Option<usize>,
@@ -40,6 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         model: &args.model,
         data: args.data.as_deref(),
         max_sequences: args.max_sequences,
+        reading: (args.reading.units.as_deref(), &args.reading.options),
         json: args.json,
         device: args.device,
         stop,

@@ -14,6 +14,7 @@ use crate::exit::{Code, Failure};
 use crate::family::dataset::ingest;
 use crate::signals::stop_flag;
 use crate::structures::made::show;
+use crate::structures::options::{merge, parse};
 
 /// Keys that `--set` leaves to the command line itself, and what says them there.
 const SAID_OTHERWISE: [(&str, &str); 5] = [
@@ -106,28 +107,6 @@ pub(super) fn base(
     match generate {
         Some(generate) => StructuresIngest::of_generated(generate, output.to_path_buf()),
         None => StructuresIngest::new(inputs.to_vec(), output.to_path_buf()),
-    }
-}
-
-/// One option as a table; text without special meaning needs no quotes.
-fn parse(option: &str) -> anyhow::Result<Table> {
-    let wrong = || Failure::error(Code::Usage, format!("--set {option}: must be KEY=VALUE"));
-    let (key, value) = option.split_once('=').ok_or_else(wrong)?;
-    let as_given = toml::from_str::<Table>(&format!("{key} = {value}"));
-    as_given
-        .or_else(|_| toml::from_str(&format!("{key} = {}", Value::from(value))))
-        .map_err(|_| wrong())
-}
-
-/// Puts `from` into `into`; tables are merged, other values replaced.
-fn merge(into: &mut Table, from: Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
     }
 }
 

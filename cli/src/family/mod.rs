@@ -76,6 +76,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) model: &'a Path,
     pub(crate) data: Option<&'a Path>,
     pub(crate) max_sequences: Option<usize>,
+    /// `--units` and every `--set`: how files of structures are read.
+    pub(crate) reading: (Option<&'a str>, &'a [String]),
     pub(crate) json: bool,
     pub(crate) device: DeviceArgs,
     pub(crate) stop: &'a AtomicBool,
@@ -184,6 +186,7 @@ mod tests {
             model: Path::new("run"),
             data: None,
             max_sequences: None,
+            reading: (None, &[]),
             json: false,
             device: DeviceArgs { device: DeviceChoice::Cpu },
             stop: &stop,

@@ -1,20 +1,27 @@
 //! Errors of a trained model of structures: at the end of its run, and measured again.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use genesis_data::ingest::Reject;
 use genesis_data::structures::StructuresDataset;
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
 use genesis_train::keys::environment;
 use genesis_train::structures::{
-    ErrorRow, EvaluationReport, StructuresConfig, StructuresPlan, evaluate_run, resolve_structures,
+    ErrorRow, EvaluationReport, PredictOptions, PredictReport, StructuresConfig, StructuresModel,
+    StructuresPlan, evaluate_run, measure_files, resolve_structures,
 };
 
+use super::options::ReadingArgs;
 use crate::console;
 use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure, OrExit};
 use crate::family::{Evaluation, plan_of_run};
+
+/// Atoms of one batch at most.
+const MAX_ATOMS: usize = 1000;
 
 /// A run whose best checkpoint is about to be measured.
 struct Evaluating<'a> {
@@ -50,9 +57,16 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     if asked.max_sequences.is_some() {
         return Err(usage("--max-sequences: a model of structures is measured on all of them"));
     }
+    if let Some(files) = asked.data.filter(|path| path.is_file()) {
+        return measure(asked, files);
+    }
+    if asked.reading != Default::default() {
+        return Err(usage("--units and --set are for files of structures named by --data"));
+    }
     let Some(file) = plan_of_run(asked.model)? else {
         return Err(usage(
-            "a model of structures is measured with the settings of its run: name the run folder",
+            "a model of structures is measured with the settings of its run: name the run folder, or \
+             files of structures as --data",
         ));
     };
     let mut config: StructuresConfig = file.check(&environment).or_exit(Code::Usage)?;
@@ -73,10 +87,69 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Files of structures that are about to be predicted and compared.
+struct Measuring {
+    model: StructuresModel,
+    options: PredictOptions,
+}
+
+impl OnDevice for Measuring {
+    type Output = anyhow::Result<PredictReport>;
+
+    fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
+        measure_files(&self.model.on::<B>(device), &self.options).or_exit(Code::Data)
+    }
+}
+
+fn reading_args(asked: &Evaluation<'_>) -> ReadingArgs {
+    let (units, options) = asked.reading;
+    ReadingArgs { units: units.map(str::to_owned), options: options.to_vec() }
+}
+
+/// Measures a model on files of structures: their labels against what it predicts.
+fn measure(asked: &Evaluation<'_>, files: &Path) -> anyhow::Result<()> {
+    let model = StructuresModel::open(asked.model).or_exit(Code::Data)?;
+    let options = PredictOptions {
+        inputs: vec![files.to_path_buf()],
+        output: PathBuf::new(),
+        reading: reading_args(asked).over(&model.reading)?,
+        prefix: String::new(),
+        max_atoms: MAX_ATOMS,
+        head: None,
+    };
+    asked.device.require_dtype(model.params.dtype(), "this model")?;
+    let report = asked.device.run(Measuring { model, options })?;
+    show_rejects(&report.rejects);
+    if report.errors.is_empty() {
+        let message = format!(
+            "{}: none of {} structures has a label; --set keys.energy=... names where labels stand",
+            files.display(),
+            report.structures
+        );
+        return Err(Failure::error(Code::Data, message));
+    }
+    if asked.json {
+        console::result(serde_json::to_string(&report.errors)?);
+    } else {
+        show_rows(&report.errors);
+    }
+    Ok(())
+}
+
 /// The table at the end of a run.
 fn show_evaluation(report: &EvaluationReport) {
     console::result(format!("errors of {} (root mean squares)", report.checkpoint));
     show_rows(&report.rows);
+}
+
+/// Structures that could not be understood: the first, and how many.
+pub(super) fn show_rejects(rejects: &[Reject]) {
+    for reject in rejects.iter().take(3) {
+        console::note(format!("left out: {reject}"));
+    }
+    if rejects.len() > 3 {
+        console::note(format!("left out: {} structures in all", rejects.len()));
+    }
 }
 
 /// Errors as a table.

@@ -22,6 +22,7 @@ mod evaluate;
 mod exchange;
 pub(crate) mod made;
 mod md;
+pub(crate) mod options;
 mod predict;
 
 /// Commands of models of structures.

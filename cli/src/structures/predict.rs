@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use genesis_data::formats::FormatChoice;
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
+use genesis_train::structures::predict::PREFIX;
 use genesis_train::structures::{PredictOptions, PredictReport, StructuresModel, predict_file};
 
-use super::evaluate::show_rows;
+use super::evaluate::{show_rejects, show_rows};
+use super::options::ReadingArgs;
 use crate::console;
 use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
@@ -15,11 +16,15 @@ use crate::threads;
 
 /// Predict energies, forces and stress with a trained model of atoms.
 ///
-/// Reads extended XYZ, npz, JSONL or Parquet (gzip is recognised in text) and writes extended XYZ,
-/// or a table when OUT ends in .parquet: energy in eV, forces in eV/Å, stress in eV/Å^3. Where the
-/// inputs have labels, the errors against them are printed.
+/// Reads extended XYZ, npz, JSONL or Parquet (gzip is recognised in text), in the units and under
+/// the keys of the data of the run unless told otherwise. Writes the format that OUT ends in: .xyz,
+/// .extxyz, .jsonl, .csv (each also .gz), .npz or .parquet. All that came in goes out, labels that were
+/// read in eV and Å; beside it stand predicted_energy in eV, predicted_forces in eV/Å and
+/// predicted_stress in eV/Å^3. Where the inputs have labels, the errors against them are printed.
 ///
-/// Example: genesis predict runs/acac test_MD_600K.xyz --out predicted.xyz
+/// Examples:
+///   genesis predict runs/acac test_MD_600K.xyz --out predicted.xyz
+///   genesis predict runs/ethanol more.npz --units kcal/mol --out predicted.parquet
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -31,6 +36,11 @@ pub(crate) struct Args {
     /// File to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// What the names of results begin with; energy, forces and stress follow
+    #[arg(long, value_name = "TEXT", default_value = PREFIX)]
+    prefix: String,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Head for structures that name none
     #[arg(long)]
     head: Option<String>,
@@ -67,19 +77,15 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
     let options = PredictOptions {
         inputs: args.inputs.clone(),
         output: args.out.clone(),
-        format: FormatChoice::Guess,
+        reading: args.reading.over(&model.reading)?,
+        prefix: args.prefix.clone(),
         max_atoms: args.max_atoms as usize,
         head: args.head.clone(),
     };
     args.device.require_dtype(model.params.dtype(), "this model")?;
     let source = model.source.path.clone();
     let report = args.device.run(Predicting { model, options })?;
-    for reject in report.rejects.iter().take(3) {
-        console::note(format!("left out: {reject}"));
-    }
-    if report.rejects.len() > 3 {
-        console::note(format!("left out: {} structures in all", report.rejects.len()));
-    }
+    show_rejects(&report.rejects);
     if args.json {
         console::result(serde_json::to_string(&report)?);
         return Ok(Code::Done);

@@ -2,7 +2,7 @@
 
 use super::growing::Growing;
 use super::lines::{Line, Lines};
-use super::{Format, Opened, Reader, Record, Refusal, Text, open_lines};
+use super::{Format, Labels, Opened, Reader, Record, Refusal, Text, open_lines};
 use crate::error::Result;
 
 pub(super) static FORMAT: Format = Format {
@@ -12,7 +12,7 @@ pub(super) static FORMAT: Format = Format {
     takes: &[],
     documents: Some(|path, options| {
         let (lines, tally) = open_lines(path, options)?;
-        Ok(Opened::new(FastaReader::new(lines), tally))
+        Ok(Opened::new(FastaReader::new(lines, options.labels.is_some()), tally))
     }),
     structures: None,
 };
@@ -22,12 +22,15 @@ struct FastaReader {
     buffer: Vec<u8>,
     /// Line of the header that was read last, if its record is not yet given out.
     header: Option<u64>,
+    /// The text of that header, where it is asked for.
+    name: Option<String>,
+    named: bool,
     ended: bool,
 }
 
 impl FastaReader {
-    fn new(lines: Lines) -> Self {
-        Self { lines, buffer: Vec::new(), header: None, ended: false }
+    fn new(lines: Lines, named: bool) -> Self {
+        Self { lines, buffer: Vec::new(), header: None, name: None, named, ended: false }
     }
 
     /// Reads up to the next header or the end. What precedes the first header is headerless.
@@ -42,8 +45,10 @@ impl FastaReader {
                 }
                 Line::TooLong(bytes) => sequence.skip(bytes),
                 Line::Text => match self.buffer.trim_ascii() {
-                    [b'>', ..] => {
+                    [b'>', header @ ..] => {
                         self.header = Some(self.lines.line());
+                        let text = || String::from_utf8_lossy(header.trim_ascii()).into_owned();
+                        self.name = self.named.then(text);
                         return Ok(sequence);
                     }
                     // Comment lines of the oldest FASTA programs.
@@ -61,11 +66,13 @@ impl Reader<Text> for FastaReader {
             if self.ended {
                 return Ok(None);
             }
+            let name = self.name.take();
             let sequence = self.sequence()?;
             let headed = sequence.first_line.is_some();
             let record = sequence.into_record();
             if headed || record.content != Ok(Vec::new()) {
-                return Ok(Some(judge(record, headed)));
+                let labels = name.map(|name| Labels { name: Some(name), measured: None });
+                return Ok(Some(judge(record, headed).labelled(labels)));
             }
         }
     }

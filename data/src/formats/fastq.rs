@@ -5,7 +5,7 @@
 //! record. After a refusal reading goes on at the next line that begins with `@`.
 
 use super::lines::{Line, Lines, without_end};
-use super::{Format, Opened, Reader, Record, Refusal, Text, open_lines};
+use super::{Format, Labels, Opened, Reader, Record, Refusal, Text, open_lines};
 use crate::error::Result;
 
 pub(super) static FORMAT: Format = Format {
@@ -15,7 +15,7 @@ pub(super) static FORMAT: Format = Format {
     takes: &[],
     documents: Some(|path, options| {
         let (lines, tally) = open_lines(path, options)?;
-        Ok(Opened::new(FastqReader::new(lines), tally))
+        Ok(Opened::new(FastqReader::new(lines, options.labels.is_some()), tally))
     }),
     structures: None,
 };
@@ -25,6 +25,7 @@ struct FastqReader {
     buffer: Vec<u8>,
     /// The buffer holds a line that was looked at and not used.
     held: bool,
+    named: bool,
 }
 
 /// One of the four lines.
@@ -36,8 +37,8 @@ enum Part {
 }
 
 impl FastqReader {
-    fn new(lines: Lines) -> Self {
-        Self { lines, buffer: Vec::new(), held: false }
+    fn new(lines: Lines, named: bool) -> Self {
+        Self { lines, buffer: Vec::new(), held: false, named }
     }
 
     fn part(&mut self) -> Result<Part> {
@@ -115,6 +116,13 @@ impl Reader<Text> for FastqReader {
     fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         let header = self.header()?;
         let line = self.lines.line();
+        let labels = match &header {
+            Part::Text(header) if self.named && header.starts_with(b"@") => Some(Labels {
+                name: Some(String::from_utf8_lossy(header[1..].trim_ascii()).into_owned()),
+                measured: None,
+            }),
+            _ => None,
+        };
         let content = match header {
             Part::Missing => return Ok(None),
             Part::Text(header) if header.starts_with(b"@") => self.sequence()?,
@@ -123,7 +131,7 @@ impl Reader<Text> for FastqReader {
                 Err(Refusal::new("no_header", "a FASTQ record begins with a line of `@` and an id"))
             }
         };
-        Ok(Some(Record { line, content }))
+        Ok(Some(Record::new(line, content).labelled(labels)))
     }
 }
 
@@ -158,9 +166,9 @@ mod tests {
     fn read(text: &[u8]) -> Vec<(u64, Result<String, &'static str>)> {
         let input = Box::new(std::io::Cursor::new(text.to_vec()));
         let mut reader =
-            FastqReader::new(Lines::new(input, std::path::Path::new("reads.fastq"), 64));
+            FastqReader::new(Lines::new(input, std::path::Path::new("reads.fastq"), 64), false);
         let mut records = Vec::new();
-        while let Some(Record { line, content }) = reader.next_record().unwrap() {
+        while let Some(Record { line, content, .. }) = reader.next_record().unwrap() {
             let content = content.map(|text| String::from_utf8(text).unwrap());
             records.push((line, content.map_err(|refusal| refusal.reason)));
         }

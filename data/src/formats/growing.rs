@@ -50,6 +50,6 @@ impl Growing {
         } else {
             Ok(self.text)
         };
-        Record { line: self.first_line.unwrap_or(1), content }
+        Record::new(self.first_line.unwrap_or(1), content)
     }
 }

@@ -15,11 +15,12 @@ mod fastq;
 mod growing;
 mod jsonl;
 mod lines;
+mod named;
 mod named_lists;
 mod npz;
 mod open;
 mod parquet;
-pub(crate) mod raw_frame;
+pub mod raw_frame;
 mod refusal;
 mod table;
 mod table_columns;
@@ -34,6 +35,7 @@ use serde_json::json;
 
 use crate::error::{DataError, Result};
 use lines::Lines;
+pub use named::{NamedFile, NamedOptions, NamedText, read_named};
 pub(crate) use open::Tally;
 use raw_frame::RawFrame;
 pub(crate) use refusal::Refusal;
@@ -101,6 +103,26 @@ pub(crate) struct ReadOptions<'p> {
     pub(crate) column: Option<&'p str>,
     /// A longer record is refused without being kept.
     pub(crate) max_record_bytes: u64,
+    /// What else of a record is kept; nothing for an ingest.
+    pub(crate) labels: Option<LabelColumns<'p>>,
+}
+
+/// Columns of names and measured values, where records have columns.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LabelColumns<'p> {
+    /// Of names; else one with a telling name, if there is one.
+    pub(crate) name: Option<&'p str>,
+    /// Of measured values; else `measured`, if there is one.
+    pub(crate) measured: Option<&'p str>,
+}
+
+/// What a file says of a record beside its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    /// Its header line, or its name.
+    pub(crate) name: Option<String>,
+    /// A measured value, as written.
+    pub(crate) measured: Option<String>,
 }
 
 /// What a record holds before it is understood.
@@ -160,6 +182,19 @@ pub(crate) struct Record<T> {
     pub(crate) line: u64,
     /// What it holds, or why it cannot be read.
     pub(crate) content: std::result::Result<T, Refusal>,
+    /// What was asked for beside it.
+    pub(crate) labels: Option<Box<Labels>>,
+}
+
+impl<T> Record<T> {
+    pub(crate) fn new(line: u64, content: std::result::Result<T, Refusal>) -> Self {
+        Self { line, content, labels: None }
+    }
+
+    /// The same record with what else the file says.
+    fn labelled(self, labels: Option<Labels>) -> Self {
+        Self { labels: labels.map(Box::new), ..self }
+    }
 }
 
 /// Yields the records of one file in order.

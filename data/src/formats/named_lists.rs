@@ -23,6 +23,7 @@ use super::raw_frame::{RawFrame, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cell {
     Numbers(Vec<f64>),
+    Truths(Vec<bool>),
     Text(String),
     Texts(Vec<String>),
 }
@@ -52,6 +53,7 @@ pub(crate) fn assemble(mut cells: BTreeMap<String, Cell>) -> Result<RawFrame, Re
         let value = match cell {
             Cell::Text(text) => Value::Text(text),
             Cell::Texts(texts) => Value::Text(texts.join(" ")),
+            Cell::Truths(truths) => Value::Truths(truths),
             Cell::Numbers(numbers) => {
                 // Three atoms with three components could be a tensor too: both names look.
                 if let Some(vectors) = vectors(&numbers, frame.atomic_numbers.len()) {
@@ -129,12 +131,17 @@ fn truths(cells: &mut BTreeMap<String, Cell>) -> Result<Option<[bool; 3]>, Refus
     match take(cells, &["pbc", "periodic"]) {
         None => Ok(None),
         Some(Cell::Numbers(numbers)) if numbers.iter().all(|x| [0.0, 1.0].contains(x)) => {
-            match numbers[..] {
-                [all] => Ok(Some([all > 0.0; 3])),
-                [a, b, c] => Ok(Some([a > 0.0, b > 0.0, c > 0.0])),
-                _ => Err(Refusal::new("bad_pbc", "`pbc` is neither one nor three truths")),
-            }
+            three(&numbers.iter().map(|&x| x > 0.0).collect::<Vec<_>>()).map(Some)
         }
+        Some(Cell::Truths(truths)) => three(&truths).map(Some),
         Some(_) => Err(Refusal::new("bad_pbc", "`pbc` is not made of truths")),
+    }
+}
+
+fn three(truths: &[bool]) -> Result<[bool; 3], Refusal> {
+    match *truths {
+        [all] => Ok([all; 3]),
+        [a, b, c] => Ok([a, b, c]),
+        _ => Err(Refusal::new("bad_pbc", "`pbc` is neither one nor three truths")),
     }
 }

@@ -5,8 +5,10 @@ use std::path::Path;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::lines::Lines;
-use super::table_columns::choose_column;
-use super::{Format, Opened, ReadOptions, Reader as Records, Record, Refusal, Text, open_lines};
+use super::table_columns::{choose_column, label_columns};
+use super::{
+    Format, Labels, Opened, ReadOptions, Reader as Records, Record, Refusal, Text, open_lines,
+};
 use crate::error::{DataError, Result};
 
 pub(super) static CSV: Format = Format {
@@ -39,6 +41,8 @@ struct TableReader {
     lines: Lines,
     parser: Reader,
     column: usize,
+    /// Columns of the name and of the measured value, if they are asked for.
+    labels: Option<[Option<usize>; 2]>,
     num_columns: usize,
     /// Unquoted bytes of the row, and where each field ends in them.
     row: Vec<u8>,
@@ -56,7 +60,7 @@ impl TableReader {
     fn new(lines: Lines, delimiter: u8, options: &ReadOptions<'_>) -> Result<Self> {
         let parser = ReaderBuilder::new().delimiter(delimiter).build();
         let (row, ends) = (vec![0; 1 << 12], vec![0; 64]);
-        let mut reader = Self { lines, parser, column: 0, num_columns: 0, row, ends };
+        let mut reader = Self { lines, parser, column: 0, labels: None, num_columns: 0, row, ends };
         match reader.read_row()? {
             // The pipeline reports a file without records as empty.
             Row::End => {}
@@ -67,6 +71,8 @@ impl TableReader {
                     .collect();
                 let file = reader.lines.path().display().to_string();
                 reader.column = choose_column(&file, &names, options.column)?;
+                let places = |asked| label_columns(&file, &names, reader.column, asked);
+                reader.labels = options.labels.map(places).transpose()?;
                 reader.num_columns = count;
             }
         }
@@ -85,6 +91,10 @@ impl TableReader {
     fn field(&self, i: usize) -> &[u8] {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.row[start..self.ends[i]]
+    }
+
+    fn label(&self, i: usize) -> String {
+        String::from_utf8_lossy(self.field(i).trim_ascii()).into_owned()
     }
 
     /// Parses one row; of a row beyond the limit only the length is kept.
@@ -136,6 +146,10 @@ impl Records<Text> for TableReader {
             Row::TooLong(bytes) => Err(Refusal::too_long(bytes, self.lines.limit())),
             Row::Fields(count) => self.text(count),
         };
-        Ok(Some(Record { line, content }))
+        let labels = self.labels.filter(|_| content.is_ok()).map(|[name, measured]| Labels {
+            name: name.map(|at| self.label(at)),
+            measured: measured.map(|at| self.label(at)),
+        });
+        Ok(Some(Record::new(line, content).labelled(labels)))
     }
 }

@@ -1,6 +1,29 @@
-//! Which column of a table holds the text.
+//! Which column of a table holds the text, and which what else is asked for.
 
+use super::LabelColumns;
 use crate::error::{DataError, Result};
+
+/// Columns that hold names where none was asked for.
+const NAMES: [&str; 4] = ["id", "name", "accession", "header"];
+/// The column that holds measured values where none was asked for.
+const MEASURED: [&str; 1] = ["measured"];
+
+/// Places of names and of measured values among the columns; `None` where a table has none.
+pub(crate) fn label_columns(
+    file: &str,
+    names: &[String],
+    text: usize,
+    asked: LabelColumns<'_>,
+) -> Result<[Option<usize>; 2]> {
+    let place = |asked: Option<&str>, usual: &[&str]| match asked {
+        Some(_) => choose_column(file, names, asked).map(Some),
+        None => Ok(usual.iter().find_map(|usual| {
+            let found = names.iter().position(|name| name.eq_ignore_ascii_case(usual));
+            found.filter(|&at| at != text)
+        })),
+    };
+    Ok([place(asked.name, &NAMES)?, place(asked.measured, &MEASURED)?])
+}
 
 /// The column to read: the one asked for, else the only one, else one with a telling name.
 pub(crate) fn choose_column(file: &str, names: &[String], asked: Option<&str>) -> Result<usize> {

@@ -102,7 +102,7 @@ impl<'p, T: Content> Pieces<'p, T> {
             let empty = if source.bytes == 0 { "is empty: it " } else { "" };
             let what = format!("the file {empty}has no {}", self.of.noun);
             let content = Err(Refusal::new("empty_file", what));
-            self.place(Record { line: 1, content }, piece);
+            self.place(Record::new(1, content), piece);
         }
         let opened = self.current.take().expect("a source is open until it ends");
         self.cards.push(SourceCard {

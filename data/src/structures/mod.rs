@@ -18,7 +18,9 @@ mod verify;
 pub use card::StructuresCard;
 pub use dataset::StructuresDataset;
 pub use generate::GenerateStructures;
-pub use ingest::{StructuresIngest, StructuresSummary, ingest_structures, read_structures};
+pub use ingest::{
+    StructuresIngest, StructuresSummary, ingest_structures, read_each_structure, read_structures,
+};
 pub use loader::{Budgets, HeldOutStructures, StructuresLoader, StructuresLoaderPlan};
 pub use neighbors::{NeighborError, mean_in_degree, neighbor_list};
 pub use shards::StoredFrame;

@@ -56,18 +56,45 @@ pub enum StructuresError {
     },
     /// A simulation left the numbers that mean anything.
     #[error(
-        "step {step}: the energy is {energy} eV and the largest force {force} eV/Å; use a shorter \
-         time step or relax the structure first. {written} frames of the trajectory are written"
+        "step {step}: {problem}. The last good frame is that of step {good}, the last of {written} in \
+         the trajectory; use a shorter time step, or relax the structure first"
     )]
     Exploded {
         /// Step, from 1.
         step: u64,
-        /// Potential energy.
-        energy: f64,
-        /// Largest force component.
-        force: f64,
+        /// What left all bounds.
+        problem: String,
+        /// The last step that had not.
+        good: u64,
         /// Frames in the trajectory.
         written: u64,
+    },
+    /// The name of a file to write tells no format that can hold it.
+    #[error("{}: no format is written under this extension; name it {known}", path.display())]
+    Extension {
+        /// File.
+        path: PathBuf,
+        /// Extensions that are known.
+        known: &'static str,
+    },
+    /// What is to be computed is in the input already.
+    #[error(
+        "{place}: it has `{key}` already, the name of a result; name results otherwise, such as \
+         --prefix again_"
+    )]
+    Taken {
+        /// File and line.
+        place: String,
+        /// The key.
+        key: String,
+    },
+    /// What a file says of how a structure moves cannot be used.
+    #[error("{place}: {problem}")]
+    Motion {
+        /// File and line.
+        place: String,
+        /// What is wrong, and what would fix it.
+        problem: String,
     },
     /// The operating system refused.
     #[error("{}: cannot {action}: {source}", path.display())]

@@ -4,7 +4,7 @@
 //! network takes from its data), [`task`](train_structures) (steps and evaluations), [`errors`] and
 //! [`parity`] (how good it is), [`evaluation`] (the table at the end),
 //! [`figures`] (what the report shows), [`model`] (a trained network),
-//! [`predict`](mod@predict) and [`md`] (what it is for), [`output`] (files of structures),
+//! [`predict`](mod@predict) and [`md`] (what it is for), [`reading`] and [`output`] (files of structures),
 //! [`mace_torch`] (folders of that program).
 
 pub mod error;
@@ -20,6 +20,7 @@ pub mod output;
 pub mod parity;
 pub mod plan;
 pub mod predict;
+pub mod reading;
 mod sample;
 pub mod settings;
 pub mod statistics;
@@ -31,6 +32,7 @@ pub use evaluation::{EVALUATION_FILE, EvaluationReport, evaluate_run};
 pub use family::Structures;
 pub use model::StructuresModel;
 pub use plan::{StructuresPlan, resolve_structures};
-pub use predict::{PredictOptions, PredictReport, predict_file};
+pub use predict::{PredictOptions, PredictReport, measure_files, predict_file};
+pub use reading::{Reading, parse_units};
 pub use settings::StructuresConfig;
 pub use task::train_structures;

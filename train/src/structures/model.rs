@@ -14,6 +14,7 @@ use genesis_schema::GraphBatch;
 use super::Structures;
 use super::error::StructuresError;
 use super::mace_torch::{self, ForeignMace};
+use super::reading::Reading;
 use crate::checkpoint::format::MANIFEST_FILE;
 use crate::checkpoint::host::tensor_of;
 use crate::checkpoint::{Checkpoint, Values};
@@ -29,6 +30,8 @@ pub struct StructuresModel<B: Kernels = Cpu> {
     pub params: Params<B>,
     /// Where it came from.
     pub source: ModelSource,
+    /// How the data of its run were read.
+    pub reading: Reading,
 }
 
 impl StructuresModel {
@@ -73,6 +76,7 @@ impl StructuresModel {
             params: Params::from_values(specs, values.collect()),
             blueprint,
             source: ModelSource::of_checkpoint(checkpoint, notes)?,
+            reading: Reading::of_run(&description.config),
         })
     }
 
@@ -87,6 +91,7 @@ impl StructuresModel {
             params: Params::from_values(specs.clone(), values.collect()),
             blueprint: foreign.blueprint,
             source: foreign.source,
+            reading: Reading::default(),
         }
     }
 }
@@ -95,8 +100,8 @@ impl<B: Kernels> StructuresModel<B> {
     /// The same network on another device.
     #[must_use]
     pub fn on<To: Kernels>(self, device: &To::Device) -> StructuresModel<To> {
-        let Self { blueprint, params, source } = self;
-        StructuresModel { params: params.on(device), blueprint, source }
+        let Self { blueprint, params, source, reading } = self;
+        StructuresModel { params: params.on(device), blueprint, source, reading }
     }
 
     /// Predicts a batch.

@@ -192,6 +192,7 @@ impl Plan for StructuresPlan {
             config: to_json(config)?,
             dataset_digest: self.dataset_digest.clone(),
             tokenizer_kind: NO_TOKENIZER.to_owned(),
+            inherited: Vec::new(),
             may_change: may_change::<StructuresConfig>(),
         })
     }

@@ -1,36 +1,40 @@
 //! Energies, forces and stress of the structures of files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use genesis_data::formats::FormatChoice;
 use genesis_data::ingest::Reject;
 use genesis_data::structures::ingest::Structure;
-use genesis_data::structures::neighbor_list;
-use genesis_data::structures::{StructuresIngest, read_structures};
+use genesis_data::structures::{neighbor_list, read_structures};
 use genesis_kernels::Kernels;
 use genesis_model::equivariant::{Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
 use serde::Serialize;
 
 use super::error::StructuresError;
-use super::errors::{ErrorRow, ErrorTable, compared};
+use super::errors::{Compared, ErrorRow, ErrorTable, compared};
 use super::model::StructuresModel;
-use super::output::{Written, append_extxyz, write_parquet};
+use super::output::{Named, OutputFormat, Written, write_all};
+use super::reading::Reading;
 
 /// How to predict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PredictOptions {
     /// Files of structures.
     pub inputs: Vec<PathBuf>,
-    /// Where predictions go: `.parquet` makes a table, anything else extended XYZ.
+    /// Where predictions go, in the format of its extension.
     pub output: PathBuf,
-    /// Format of the inputs.
-    pub format: FormatChoice,
+    /// How the inputs are read.
+    pub reading: Reading,
+    /// What the names of results begin with, `energy`, `forces` and `stress` following.
+    pub prefix: String,
     /// Atoms of one batch at most; changes memory and speed only.
     pub max_atoms: usize,
     /// Head to use for structures that name none.
     pub head: Option<String>,
 }
+
+/// What results begin with unless told otherwise.
+pub const PREFIX: &str = "predicted_";
 
 /// What was predicted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,68 +45,113 @@ pub struct PredictReport {
     pub atoms: u64,
     /// Errors against the labels that the inputs have, by file.
     pub errors: Vec<ErrorRow>,
-    /// Records that could not be understood.
-    #[serde(skip)]
+    /// Records that could not be understood and are not among the predictions.
     pub rejects: Vec<Reject>,
 }
 
-/// Predicts every structure of the inputs with `model` and writes them in their order.
+/// Predicts every structure of the inputs with `model` and writes them in their order, with all that
+/// came in.
 ///
 /// # Errors
 /// [`StructuresError`] naming file and line of a structure that does not fit the network, such as one
-/// with an unknown element; nothing is written then.
+/// with an unknown element, or has a result's name already; an extension of no format. Nothing is
+/// written then.
 pub fn predict_file<B: Kernels>(
     model: &StructuresModel<B>,
     options: &PredictOptions,
 ) -> Result<PredictReport, StructuresError> {
-    let plan = StructuresIngest {
-        format: options.format,
-        labels: Vec::new(),
-        allow_missing_labels: true,
-        cutoff: model.cutoff(),
-        ..StructuresIngest::new(options.inputs.clone(), PathBuf::new())
-    };
+    OutputFormat::of(&options.output)?;
+    let (structures, rejects) = read(model, options)?;
+    check_names(&structures, &options.prefix)?;
+    let mut written = Vec::with_capacity(structures.len());
+    let table = predict_each(model, &structures, options.max_atoms, &mut |found| {
+        let name = |quantity: &str| format!("{}{quantity}", options.prefix);
+        let mut results = vec![Named::Number(name("energy"), found.energy)];
+        results.extend(found.forces.map(|it| Named::Vectors(name("forces"), it.to_vec())));
+        results.extend(found.stress.map(|it| Named::Tensor(name("stress"), it)));
+        written.push(results);
+    })?;
+    let all = structures.iter().zip(written).map(|(structure, results)| Written {
+        frame: &structure.frame,
+        raw: &structure.raw,
+        outdated: &[],
+        results,
+    });
+    write_all(&options.output, &all.collect::<Vec<_>>())?;
+    Ok(report(&structures, &table, rejects))
+}
+
+/// Predicts every structure of the inputs and compares it with its labels; writes nothing.
+///
+/// # Errors
+/// As [`predict_file`].
+pub fn measure_files<B: Kernels>(
+    model: &StructuresModel<B>,
+    options: &PredictOptions,
+) -> Result<PredictReport, StructuresError> {
+    let (structures, rejects) = read(model, options)?;
+    let table = predict_each(model, &structures, options.max_atoms, &mut |_| ())?;
+    Ok(report(&structures, &table, rejects))
+}
+
+fn read<B: Kernels>(
+    model: &StructuresModel<B>,
+    options: &PredictOptions,
+) -> Result<(Vec<Structure>, Vec<Reject>), StructuresError> {
+    let plan = options.reading.plan(options.inputs.clone(), model.cutoff());
     let (mut structures, rejects) = read_structures(&plan)?;
     if structures.is_empty() {
         let place = options.inputs.iter().map(|it| it.display().to_string()).collect::<Vec<_>>();
+        let why: Vec<String> = rejects.iter().take(3).map(|it| format!("\n  {it}")).collect();
         return Err(StructuresError::Nothing {
             place: place.join(", "),
-            problem: "no structure that can be read".to_owned(),
+            problem: format!("no structure that can be read{}", why.concat()),
         });
     }
     if let Some(head) = &options.head {
         let unnamed = structures.iter_mut().filter(|it| it.frame.head.is_empty());
         unnamed.for_each(|it| it.frame.head.clone_from(head));
     }
-    let mut predicted = Vec::with_capacity(structures.len());
+    Ok((structures, rejects))
+}
+
+/// Refuses structures that have a value under a result's name.
+fn check_names(structures: &[Structure], prefix: &str) -> Result<(), StructuresError> {
+    for structure in structures {
+        let taken = ["energy", "forces", "stress"].map(|it| format!("{prefix}{it}"));
+        if let Some(key) = taken.into_iter().find(|key| structure.raw.has(key)) {
+            return Err(StructuresError::Taken { place: place_of(structure), key });
+        }
+    }
+    Ok(())
+}
+
+/// Gives every prediction to `visit`, in order, and compares it with its labels.
+fn predict_each<B: Kernels>(
+    model: &StructuresModel<B>,
+    structures: &[Structure],
+    max_atoms: usize,
+    visit: &mut dyn FnMut(Compared<'_>),
+) -> Result<ErrorTable, StructuresError> {
     let mut table = ErrorTable::default();
-    for range in chunks(&structures, options.max_atoms) {
+    for range in chunks(structures, max_atoms) {
         let chunk = &structures[range];
         let (batch, found) = predict_all(model, chunk)?;
         for (frame, structure) in compared(&batch, &found).zip(chunk) {
             table.add(&set_of(structure), &frame);
-            predicted.push((frame.energy, frame.forces.map(<[_]>::to_vec), frame.stress));
+            visit(frame);
         }
     }
-    let written: Vec<Written<'_>> = structures
-        .iter()
-        .zip(&predicted)
-        .map(|(structure, (energy, forces, stress))| Written {
-            frame: &structure.frame,
-            energy: *energy,
-            forces: forces.as_deref(),
-            stress: *stress,
-            velocities: None,
-            info: Vec::new(),
-        })
-        .collect();
-    write(&options.output, &written)?;
-    Ok(PredictReport {
+    Ok(table)
+}
+
+fn report(structures: &[Structure], table: &ErrorTable, rejects: Vec<Reject>) -> PredictReport {
+    PredictReport {
         structures: structures.len() as u64,
         atoms: structures.iter().map(|it| it.frame.atomic_numbers.len() as u64).sum(),
         errors: table.rows().into_iter().filter(has_labels).collect(),
         rejects,
-    })
+    }
 }
 
 /// Ranges of structures with at most `max_atoms` atoms each, or of one larger structure.
@@ -173,23 +222,15 @@ fn place_of(structure: &Structure) -> String {
     format!("{}:{}", structure.file.display(), structure.line)
 }
 
+/// The name of its file without folder and endings.
 fn set_of(structure: &Structure) -> String {
-    structure.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    let packed = structure.file.extension().is_some_and(|it| it.eq_ignore_ascii_case("gz"));
+    let plain = if packed { structure.file.with_extension("") } else { structure.file.clone() };
+    plain.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn has_labels(row: &ErrorRow) -> bool {
     row.energy_rmse_mev.is_some()
         || row.forces_rmse_mev_per_a.is_some()
         || row.stress_rmse_mev_per_a3.is_some()
-}
-
-fn write(path: &Path, written: &[Written<'_>]) -> Result<(), StructuresError> {
-    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
-        return write_parquet(path, written);
-    }
-    let mut text = String::new();
-    for structure in written {
-        append_extxyz(&mut text, structure);
-    }
-    std::fs::write(path, text).map_err(StructuresError::io(path, "write"))
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use genesis_data::formats::FormatChoice;
+use genesis_data::structures::ingest::Structure;
 use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_kernels::Cpu;
-use genesis_train::structures::md::{Ensemble, MdOptions, run as simulate};
+use genesis_train::structures::md::{Drift, Ensemble, MdOptions, Start, run as simulate};
+use genesis_train::structures::predict::PREFIX;
 use genesis_train::structures::{
-    EVALUATION_FILE, PredictOptions, PredictReport, StructuresError, StructuresModel, evaluate_run,
-    predict_file,
+    EVALUATION_FILE, PredictOptions, PredictReport, Reading, StructuresError, StructuresModel,
+    evaluate_run, measure_files, parse_units, predict_file,
 };
 use genesis_train::trainer::Resume;
 
@@ -32,7 +33,8 @@ fn options(dir: &Path, output: &str) -> PredictOptions {
     PredictOptions {
         inputs: vec![dir.join("two.xyz")],
         output: dir.join(output),
-        format: FormatChoice::Guess,
+        reading: Reading::default(),
+        prefix: PREFIX.to_owned(),
         max_atoms: 1000,
         head: None,
     }
@@ -73,9 +75,11 @@ fn predictions_come_back_in_order_and_do_not_depend_on_the_batch() {
         let (structures, rejects) = read_structures(&plan).unwrap();
         assert!(rejects.is_empty(), "{rejects:?}");
         assert_eq!(structures[0].frame.config_type, "pair");
-        assert!(structures[0].frame.labels.stress.is_some(), "periodic structures have stress");
-        assert!(structures[1].frame.labels.stress.is_none());
-        structures.iter().map(|it| it.frame.labels.energy.unwrap()).collect()
+        assert!(structures[0].raw.has("predicted_stress"), "periodic structures have stress");
+        assert!(!structures[1].raw.has("predicted_stress"));
+        assert_eq!(structures[1].frame.labels.energy, Some(-9.5), "the label that came in");
+        let energy = |it: &Structure| it.raw.info["predicted_energy"].numbers().unwrap()[0];
+        structures.iter().map(energy).collect()
     };
     for (a, b) in energies("together.xyz").iter().zip(energies("alone.xyz")) {
         // Sums of f32 in another order.
@@ -99,12 +103,47 @@ fn a_parquet_table_of_predictions_reads_back_as_structures() {
         "atomic_numbers",
         "positions",
         "cell",
+        "pbc",
+        "config_type",
+        "predicted_energy",
+        "predicted_forces",
+        "predicted_stress",
+        "units",
         "energy",
         "forces",
-        "stress",
-        "config_type",
     ];
     assert_eq!(names, wanted);
+}
+
+#[test]
+fn labels_are_read_in_the_units_that_are_said_and_written_in_electron_volts() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = trained(dir.path());
+    let reading = |units: &str| {
+        let mut reading = Reading::default();
+        reading.options.units = parse_units(units).unwrap();
+        reading
+    };
+    let kcal = PredictOptions { reading: reading("kcal/mol"), ..options(dir.path(), "kcal.xyz") };
+    let (in_ev, in_kcal) =
+        (measure_files(&model, &options(dir.path(), "")).unwrap(), predict_file(&model, &kcal));
+    let error = |report: &PredictReport| report.errors[0].energy_rmse_mev.unwrap();
+    assert!((error(&in_ev) - error(&in_kcal.unwrap())).abs() > 1000.0, "other labels");
+    let text = std::fs::read_to_string(dir.path().join("kcal.xyz")).unwrap();
+    assert!(text.contains("energy=-0.4119"), "-9.5 kcal/mol in eV: {text}");
+    // What states its units is read in them: the same errors whatever is said.
+    let again = |units: &str| PredictOptions {
+        inputs: vec![dir.path().join("kcal.xyz")],
+        reading: reading(units),
+        ..options(dir.path(), "")
+    };
+    let errors = |units: &str| measure_files(&model, &again(units)).unwrap().errors;
+    assert_eq!(errors("eV"), errors("hartree"));
+    // A second prediction would take the place of the first.
+    let refused =
+        predict_file(&model, &PredictOptions { output: dir.path().join("c.xyz"), ..again("eV") });
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("predicted_energy") && refused.contains("--prefix"), "{refused}");
 }
 
 #[test]
@@ -132,13 +171,14 @@ fn dynamics_of_a_network_conserves_energy_and_writes_every_tenth_frame() {
         timestep_fs: 0.5,
         steps: 100,
         temperature_k: 100.0,
+        drift: Drift::Start,
         every: 10,
         seed: 1,
     };
     let path = dir.path().join("trajectory.xyz");
     let stop = AtomicBool::new(false);
-    let report =
-        simulate(&model, &structures[1].frame, &options, &path, &stop, &mut |_| {}).unwrap();
+    let start = Start::of(&structures[1]).unwrap();
+    let report = simulate(&model, &start, &options, &path, &stop, &mut |_| {}).unwrap();
     assert_eq!((report.steps, report.frames), (100, 11));
     // Kinetic energy starts at 13 meV per atom; errors of f32 and of the step stay far below it.
     let conservation = report.conservation.unwrap();

@@ -31,6 +31,6 @@ impl Reader<Unparsed> for Scanner {
             let bytes = text.comment.len() + text.body.len();
             Unparsed::new(bytes, move || parse(&text, line))
         });
-        Ok(Some(Record { line, content }))
+        Ok(Some(Record::new(line, content)))
     }
 }

@@ -9,7 +9,7 @@ use super::comment;
 use super::scan::FrameText;
 use crate::formats::Refusal;
 use crate::formats::not_utf8;
-use crate::formats::raw_frame::{RawFrame, Value};
+use crate::formats::raw_frame::{Column, RawFrame, Value, Values};
 
 /// What an xyz file without `Properties` holds.
 const PLAIN: &str = "species:S:1:pos:R:3";
@@ -28,6 +28,7 @@ pub(super) fn parse(text: &FrameText, line: u64) -> Result<RawFrame, Refusal> {
         periodic: periodic(pairs.remove("pbc"))?.unwrap_or([has_cell; 3]),
         info: pairs.into_iter().map(|(key, value)| (key, Value::Text(value))).collect(),
         vectors: layout.kept.iter().map(|(_, name)| (name.clone(), Vec::new())).collect(),
+        columns: layout.others.iter().map(Other::column).collect(),
         ..RawFrame::default()
     };
     for (place, row) in body.lines().enumerate() {
@@ -64,8 +65,48 @@ struct Layout {
     words: usize,
     /// First word and name of each column of three numbers that is not the position.
     kept: Vec<(usize, String)>,
+    /// What else each atom has.
+    others: Vec<Other>,
     species: Species,
     position: usize,
+}
+
+/// A column that is neither the element nor three numbers.
+struct Other {
+    at: usize,
+    name: String,
+    kind: Kind,
+    count: usize,
+}
+
+impl Other {
+    /// Its name, and the column before the first atom.
+    fn column(&self) -> (String, Column) {
+        let values = match self.kind {
+            Kind::Text => Values::Text(Vec::new()),
+            Kind::Real => Values::Real(Vec::new()),
+            Kind::Integer => Values::Integer(Vec::new()),
+            Kind::Truth => Values::Truth(Vec::new()),
+        };
+        (self.name.clone(), Column { width: self.count, values })
+    }
+
+    /// Appends what an atom has.
+    fn push(&self, words: &[&str], values: &mut Values) -> Result<(), Refusal> {
+        for word in &words[self.at..self.at + self.count] {
+            let bad = || Refusal::new("bad_value", format!("`{word}` is not {}", self.kind.name()));
+            match values {
+                Values::Text(all) => all.push((*word).to_owned()),
+                Values::Real(all) => all.push(word.parse().map_err(|_| bad())?),
+                Values::Integer(all) => all.push(word.parse().map_err(|_| bad())?),
+                Values::Truth(all) => {
+                    let truths = comment::truths(word).unwrap_or_default();
+                    all.push(*truths.first().ok_or_else(bad)?);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -96,6 +137,7 @@ impl Layout {
             columns: Vec::new(),
             words: 0,
             kept: Vec::new(),
+            others: Vec::new(),
             species: Species::Symbol(usize::MAX),
             position: usize::MAX,
         };
@@ -128,7 +170,7 @@ impl Layout {
             }
             (Kind::Real, 3) if name == "pos" => self.position = self.words,
             (Kind::Real, 3) => self.kept.push((self.words, name.to_owned())),
-            _ => {}
+            _ => self.others.push(Other { at: self.words, name: name.to_owned(), kind, count }),
         }
         self.columns.push((kind, count));
         self.words += count;
@@ -150,6 +192,10 @@ impl Layout {
         for (at, name) in &self.kept {
             let vector = vector(&words, *at)?;
             frame.vectors.get_mut(name).expect("every kept column has a list").push(vector);
+        }
+        for other in &self.others {
+            let column = frame.columns.get_mut(&other.name).expect("every column has a list");
+            other.push(&words, &mut column.values)?;
         }
         Ok(())
     }

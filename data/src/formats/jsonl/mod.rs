@@ -5,7 +5,9 @@ mod structure;
 use serde_json::Value;
 
 use super::lines::{Line, Lines};
-use super::{Format, Opened, Reader, Record, Refusal, Text, not_utf8, open_lines};
+use super::{
+    Format, Labels, Opened, ReadOptions, Reader, Record, Refusal, Text, not_utf8, open_lines,
+};
 use crate::error::Result;
 
 pub(super) static FORMAT: Format = Format {
@@ -15,7 +17,7 @@ pub(super) static FORMAT: Format = Format {
     takes: &["column"],
     documents: Some(|path, options| {
         let (lines, tally) = open_lines(path, options)?;
-        Ok(Opened::new(JsonlReader::new(lines, options.column), tally))
+        Ok(Opened::new(JsonlReader::new(lines, options), tally))
     }),
     structures: Some(|path, options| {
         let (lines, tally) = open_lines(path, options)?;
@@ -28,26 +30,41 @@ const DEFAULT_FIELD: &str = "text";
 struct JsonlReader {
     lines: Lines,
     field: String,
+    /// Fields of the name and of the measured value, if they are asked for.
+    labels: Option<[String; 2]>,
     buffer: Vec<u8>,
 }
 
 impl JsonlReader {
-    fn new(lines: Lines, field: Option<&str>) -> Self {
-        Self { lines, field: field.unwrap_or(DEFAULT_FIELD).to_owned(), buffer: Vec::new() }
+    fn new(lines: Lines, options: &ReadOptions<'_>) -> Self {
+        let field = options.column.unwrap_or(DEFAULT_FIELD).to_owned();
+        let labels = options.labels.map(|asked| {
+            [asked.name.unwrap_or("id").to_owned(), asked.measured.unwrap_or("measured").to_owned()]
+        });
+        Self { lines, field, labels, buffer: Vec::new() }
     }
 
-    fn text(&self) -> Result<Text, Refusal> {
+    fn text(&self) -> Result<(Text, Option<Labels>), Refusal> {
         if let Err(e) = std::str::from_utf8(&self.buffer) {
             return Err(not_utf8(&e));
         }
         let mut object: Value = serde_json::from_slice(&self.buffer)
             .map_err(|e| Refusal::new("not_json", format!("not JSON: {e}")))?;
+        let mut label = |field: &str| match look_up(&mut object, field)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Null => None,
+            other => Some(other.to_string()),
+        };
+        let labels = self
+            .labels
+            .as_ref()
+            .map(|[name, measured]| Labels { name: label(name), measured: label(measured) });
         let Some(value) = look_up(&mut object, &self.field) else {
             let problem = format!("the object has no field `{}`", self.field);
             return Err(Refusal::new("no_field", problem));
         };
         match value.take() {
-            Value::String(text) => Ok(text.into_bytes()),
+            Value::String(text) => Ok((text.into_bytes(), labels)),
             other => Err(Refusal::new(
                 "not_text",
                 format!("field `{}` is {}, not a string", self.field, kind(&other)),
@@ -65,7 +82,11 @@ impl Reader<Text> for JsonlReader {
                 Line::Text if self.buffer.trim_ascii().is_empty() => continue,
                 Line::Text => self.text(),
             };
-            return Ok(Some(Record { line: self.lines.line(), content }));
+            let line = self.lines.line();
+            return Ok(Some(match content {
+                Ok((text, labels)) => Record::new(line, Ok(text)).labelled(labels),
+                Err(refusal) => Record::new(line, Err(refusal)),
+            }));
         }
     }
 }

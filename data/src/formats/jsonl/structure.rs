@@ -35,7 +35,7 @@ impl Reader<Unparsed> for Structures {
                     Ok(Unparsed::new(line.len(), move || parse(&line)))
                 }
             };
-            return Ok(Some(Record { line: self.lines.line(), content }));
+            return Ok(Some(Record::new(self.lines.line(), content)));
         }
     }
 }
@@ -62,22 +62,34 @@ fn cell(value: &Json) -> Option<Cell> {
     if let Json::String(text) = value {
         return Some(Cell::Text(text.clone()));
     }
-    let (mut numbers, mut texts) = (Vec::new(), Vec::new());
-    flatten(value, &mut numbers, &mut texts)?;
-    match (numbers.is_empty(), texts.is_empty()) {
-        (_, true) => Some(Cell::Numbers(numbers)),
-        (true, false) => Some(Cell::Texts(texts)),
-        (false, false) => None,
+    let mut flat = Flat::default();
+    flat.add(value)?;
+    let Flat { numbers, truths, texts } = flat;
+    match (numbers.is_empty(), truths.is_empty(), texts.is_empty()) {
+        (_, true, true) => Some(Cell::Numbers(numbers)),
+        (true, false, true) => Some(Cell::Truths(truths)),
+        (true, true, false) => Some(Cell::Texts(texts)),
+        _ => None,
     }
 }
 
-fn flatten(value: &Json, numbers: &mut Vec<f64>, texts: &mut Vec<String>) -> Option<()> {
-    match value {
-        Json::Number(number) => numbers.push(number.as_f64()?),
-        Json::Bool(truth) => numbers.push(f64::from(u8::from(*truth))),
-        Json::String(text) => texts.push(text.clone()),
-        Json::Array(items) => items.iter().try_for_each(|item| flatten(item, numbers, texts))?,
-        Json::Null | Json::Object(_) => return None,
+/// The values of nested lists, by type.
+#[derive(Default)]
+struct Flat {
+    numbers: Vec<f64>,
+    truths: Vec<bool>,
+    texts: Vec<String>,
+}
+
+impl Flat {
+    fn add(&mut self, value: &Json) -> Option<()> {
+        match value {
+            Json::Number(number) => self.numbers.push(number.as_f64()?),
+            Json::Bool(truth) => self.truths.push(*truth),
+            Json::String(text) => self.texts.push(text.clone()),
+            Json::Array(items) => items.iter().try_for_each(|item| self.add(item))?,
+            Json::Null | Json::Object(_) => return None,
+        }
+        Some(())
     }
-    Some(())
 }

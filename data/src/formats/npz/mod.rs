@@ -167,6 +167,6 @@ impl Reader<Unparsed> for NpzReader {
         } else {
             Unparsed::of_frame(frame, self.limit)
         };
-        Ok(Some(Record { line: self.next as u64, content }))
+        Ok(Some(Record::new(self.next as u64, content)))
     }
 }

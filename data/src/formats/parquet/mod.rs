@@ -12,8 +12,8 @@ use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::table_columns::choose_column;
-use super::{Format, Opened, ReadOptions, Reader, Record, Refusal, Tally, Text};
+use super::table_columns::{choose_column, label_columns};
+use super::{Format, Labels, Opened, ReadOptions, Reader, Record, Refusal, Tally, Text};
 use crate::error::{DataError, Result};
 use crate::files::sha256_of_file;
 
@@ -32,6 +32,10 @@ struct ParquetReader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
     column: Option<ArrayRef>,
+    /// Columns of the name and of the measured value, if they are asked for.
+    labels: Option<[Option<ArrayRef>; 2]>,
+    /// Names of the text column and of those two.
+    names: (String, Option<[Option<String>; 2]>),
     /// Next row of the batch, and rows of the file given out so far.
     next: usize,
     row: u64,
@@ -47,9 +51,15 @@ fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
     let fields = builder.schema().fields();
     let strings: Vec<String> =
         fields.iter().filter(|f| is_string(f.data_type())).map(|f| f.name().clone()).collect();
-    let chosen = &strings[choose_column(&path.display().to_string(), &strings, options.column)?];
-    let root = fields.iter().position(|f| f.name() == chosen).expect("chosen among these");
-    let mask = ProjectionMask::roots(builder.parquet_schema(), [root]);
+    let file = path.display().to_string();
+    let text = strings[choose_column(&file, &strings, options.column)?].clone();
+    let all: Vec<String> = fields.iter().map(|f| f.name().clone()).collect();
+    let place = |name: &str| all.iter().position(|it| it == name).expect("a name of these");
+    let places = |asked| label_columns(&file, &all, place(&text), asked);
+    let labels = options.labels.map(places).transpose()?;
+    let roots = labels.into_iter().flatten().flatten().chain([place(&text)]);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let labels = labels.map(|both| both.map(|place| place.map(|at| all[at].clone())));
     let batches = builder
         .with_projection(mask)
         .with_batch_size(BATCH_ROWS)
@@ -59,6 +69,8 @@ fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
         path: path.to_path_buf(),
         batches,
         column: None,
+        labels: None,
+        names: (text, labels),
         next: 0,
         row: 0,
         limit: options.max_record_bytes,
@@ -97,7 +109,12 @@ impl Reader<Text> for ParquetReader {
             let Some(batch) = self.batches.next() else { return Ok(None) };
             let place = format!(" after row {}", self.row);
             let batch = batch.map_err(|e| broken(&self.path, &place, &e.to_string()))?;
-            self.column = Some(Arc::clone(batch.column(0)));
+            let (text, labels) = &self.names;
+            self.column = batch.column_by_name(text).map(Arc::clone);
+            let column = |name: &Option<String>| {
+                name.as_ref().and_then(|name| batch.column_by_name(name)).map(Arc::clone)
+            };
+            self.labels = labels.as_ref().map(|both| both.each_ref().map(column));
             self.next = 0;
         }
         let column = self.column.as_ref().expect("the loop filled it");
@@ -108,8 +125,13 @@ impl Reader<Text> for ParquetReader {
             }
             Some(text) => Ok(text.as_bytes().to_vec()),
         };
+        let labels = self.labels.as_ref().map(|both| {
+            let [name, measured] =
+                both.each_ref().map(|it| structure::shown(it.as_ref()?, self.next));
+            Labels { name, measured }
+        });
         self.next += 1;
         self.row += 1;
-        Ok(Some(Record { line: self.row, content }))
+        Ok(Some(Record::new(self.row, content).labelled(labels)))
     }
 }

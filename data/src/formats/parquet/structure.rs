@@ -56,7 +56,7 @@ impl Reader<Unparsed> for ParquetReader {
         let content = frame.and_then(|frame| Unparsed::of_frame(frame, self.limit));
         self.next += 1;
         self.row += 1;
-        Ok(Some(Record { line: self.row, content }))
+        Ok(Some(Record::new(self.row, content)))
     }
 }
 
@@ -72,6 +72,18 @@ fn frame(batch: &RecordBatch, row: usize) -> Result<RawFrame, Refusal> {
         }
     }
     assemble(cells)
+}
+
+/// A single value of a column as text; `None` where it is null or no single value.
+pub(super) fn shown(column: &ArrayRef, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    match cell(&column.slice(row, 1))? {
+        Cell::Text(text) => Some(text),
+        Cell::Numbers(numbers) => Some(numbers.first()?.to_string()),
+        _ => None,
+    }
 }
 
 /// All values below one row.
@@ -94,9 +106,7 @@ fn cell(array: &ArrayRef) -> Option<Cell> {
         DataType::UInt8 => numbers(
             array.as_primitive::<UInt8Type>().values().iter().map(|&x| f64::from(x)).collect(),
         ),
-        DataType::Boolean => {
-            numbers(array.as_boolean().values().iter().map(|x| f64::from(u8::from(x))).collect())
-        }
+        DataType::Boolean => Some(Cell::Truths(array.as_boolean().values().iter().collect())),
         DataType::Utf8 => texts(array.as_string::<i32>().iter()),
         DataType::LargeUtf8 => texts(array.as_string::<i64>().iter()),
         DataType::Utf8View => texts(array.as_string_view().iter()),

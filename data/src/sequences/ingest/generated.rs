@@ -24,6 +24,6 @@ impl Reader<Text> for GeneratedReader {
         self.next += 1;
         self.tally.add(text.as_bytes());
         self.tally.add(b"\n");
-        Ok(Some(Record { line: self.next, content: Ok(text.into_bytes()) }))
+        Ok(Some(Record::new(self.next, Ok(text.into_bytes()))))
     }
 }

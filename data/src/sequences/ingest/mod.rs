@@ -80,6 +80,7 @@ fn open(source: &Source, plan: &SequencesIngest) -> Result<Opened<Text>> {
         documents: plan.documents,
         column: plan.column.as_deref(),
         max_record_bytes: plan.max_record_bytes,
+        labels: None,
     };
     match (&plan.generate, source.format.and_then(|format| format.documents)) {
         (Some(generate), None) => Ok(generated::open(generate.clone())),

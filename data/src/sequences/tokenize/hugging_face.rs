@@ -1,11 +1,17 @@
 //! A tokenizer that the `tokenizers` library runs: any `tokenizer.json`.
+//!
+//! What a text begins and ends with is what its post-processor puts there, whichever it is: that is what
+//! transformers does. Which tokens have a meaning is what the files beside it say, see `declared`; no token
+//! is guessed from how it is spelled.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use tokenizers::Tokenizer as Inner;
+use tokenizers::models::ModelWrapper;
 
-use super::{EncodeError, SpecialTokens, problem};
+use super::declared::{Role, token_of};
+use super::{EncodeError, Frame, SpecialTokens, problem};
 use crate::error::Result;
 
 /// A loaded `tokenizer.json`.
@@ -16,51 +22,44 @@ pub(super) struct Pretrained {
     /// For prompts: they are tokens.
     prompt: Inner,
     pub(super) special: SpecialTokens,
-    /// `tokenizer_config.json` as it was found.
+    /// What the post-processor puts around a text.
+    pub(super) frame: Frame,
+    /// `tokenizer_config.json` as it was found, with what other files declare.
     pub(super) config: Map<String, Value>,
 }
 
-/// Customary names, most specific first, for files without a `tokenizer_config.json`.
-const BOS: &[&str] = &["<|begin_of_text|>", "<bos>", "<s>", "[CLS]", "<cls>"];
-const EOS: &[&str] = &["<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>", "[SEP]"];
-const PAD: &[&str] = &["<pad>", "[PAD]", "<|padding|>"];
-const MASK: &[&str] = &["<mask>", "[MASK]"];
-const UNKNOWN: &[&str] = &["<unk>", "[UNK]"];
+/// Largest id: models have a row for each up to it.
+const LARGEST_ID: u32 = 1 << 24;
 
 impl Pretrained {
-    /// Parses the text of a `tokenizer.json`; `name` is for messages.
-    pub(super) fn new(name: &str, text: &str, config: Map<String, Value>) -> Result<Self> {
-        let mut inner = Inner::from_bytes(text.as_bytes())
-            .map_err(|e| problem(name, e.to_string(), "give a Hugging Face tokenizer.json"))?;
-        // A document is encoded whole: what is too long for a model is its loader's business.
-        inner
-            .with_padding(None)
-            .with_truncation(None)
-            .map_err(|e| problem(name, e.to_string(), "remove `truncation` from the file"))?;
-        Self::wrap(name, inner, config)
-    }
-
     /// Takes a tokenizer that has neither padding nor truncation.
     pub(super) fn wrap(name: &str, inner: Inner, config: Map<String, Value>) -> Result<Self> {
         check_ids(name, &inner)?;
-        let find =
-            |key: &str, customary: &[&str]| find_special(name, &inner, &config, key, customary);
+        let frame = frame(name, &inner)?;
+        let find = |role: Role| match token_of(&config, role) {
+            None => Ok(None),
+            Some((key, token)) => inner.token_to_id(token).map(Some).ok_or_else(|| {
+                let found = format!("{key} is `{token}`, which has no id");
+                let fix = "add the token to tokenizer.json or drop it from tokenizer_config.json";
+                problem(name, found, fix)
+            }),
+        };
         let special = SpecialTokens {
-            bos: find("bos_token", BOS)?,
-            eos: find("eos_token", EOS)?,
-            pad: find("pad_token", PAD)?,
-            mask: find("mask_token", MASK)?,
-            unknown: find("unk_token", UNKNOWN)?,
+            bos: find(Role::Begin)?.or_else(|| frame.begin.first().copied()),
+            eos: find(Role::End)?.or_else(|| frame.end.last().copied()),
+            pad: find(Role::Pad)?,
+            mask: find(Role::Mask)?,
+            unknown: find(Role::Unknown)?.or_else(|| unknown(&inner)),
         };
         let mut document = inner.clone();
         document.set_encode_special_tokens(true);
-        Ok(Self { document, prompt: inner, special, config })
+        Ok(Self { document, prompt: inner, special, frame, config })
     }
 
-    /// The text of every id.
-    pub(super) fn tokens(&self) -> Vec<String> {
-        let size = self.prompt.get_vocab_size(true);
-        (0u32..).take(size).map(|id| self.prompt.id_to_token(id).unwrap_or_default()).collect()
+    /// The text of every id up to the highest; `None` where the vocabulary skips one.
+    pub(super) fn tokens(&self) -> Vec<Option<String>> {
+        let highest = self.prompt.get_vocab(true).into_values().max().unwrap_or(0);
+        (0..=highest).map(|id| self.prompt.id_to_token(id)).collect()
     }
 
     /// Ids that carry meaning, not text.
@@ -69,7 +68,22 @@ impl Pretrained {
         let marked = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);
         let SpecialTokens { bos, eos, pad, mask, unknown } = self.special;
         let named = [bos, eos, pad, mask, unknown].into_iter().flatten();
-        marked.chain(named).collect()
+        let framing = self.frame.begin.iter().chain(&self.frame.end).copied();
+        marked.chain(named).chain(framing).collect()
+    }
+
+    /// What decides which ids a text has: all of the file but its decoder and post-processor.
+    pub(super) fn identity(&self) -> Result<Value> {
+        let text = self
+            .prompt
+            .to_string(false)
+            .map_err(|e| problem("identity", e.to_string(), "report this"))?;
+        let mut value: Value = serde_json::from_str(&text)
+            .map_err(|e| problem("identity", e.to_string(), "report this"))?;
+        if let Some(object) = value.as_object_mut() {
+            object.retain(|key, _| !["decoder", "post_processor", "version"].contains(&&**key));
+        }
+        Ok(value)
     }
 
     pub(super) fn encode_body(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), EncodeError> {
@@ -103,41 +117,62 @@ fn refused(error: &(dyn std::error::Error + Send + Sync)) -> EncodeError {
     EncodeError::Model { message: error.to_string() }
 }
 
-/// Models and shards index by id, so ids must be `0..n`.
-fn check_ids(name: &str, inner: &Inner) -> Result<()> {
-    let size = inner.get_vocab_size(true);
-    let highest = inner.get_vocab(true).into_values().max();
-    if size > 0 && highest.is_some_and(|id| id as usize == size - 1) {
-        return Ok(());
-    }
-    let highest = highest.map_or_else(|| "none".to_owned(), |id| id.to_string());
-    Err(problem(
-        name,
-        format!("it has {size} tokens, but its highest id is {highest}; ids must be 0, 1, 2, …"),
-        "renumber the vocabulary without gaps",
-    ))
+/// The library's tokenizer of a file. A document is encoded whole: what is too long for a model is its
+/// loader's business.
+pub(super) fn parse(name: &str, text: &str) -> Result<Inner> {
+    let mut inner = Inner::from_bytes(text.as_bytes())
+        .map_err(|e| problem(name, e.to_string(), "give a Hugging Face tokenizer.json"))?;
+    inner
+        .with_padding(None)
+        .with_truncation(None)
+        .map_err(|e| problem(name, e.to_string(), "remove `truncation` from the file"))?;
+    Ok(inner)
 }
 
-/// The id of the token that the config names under `key`, else of the first customary name.
-fn find_special(
-    name: &str,
-    inner: &Inner,
-    config: &Map<String, Value>,
-    key: &str,
-    customary: &[&str],
-) -> Result<Option<u32>> {
-    let named = match config.get(key) {
-        Some(Value::String(token)) => Some(token.as_str()),
-        Some(Value::Object(token)) => token.get("content").and_then(Value::as_str),
-        None if config.is_empty() => None,
-        // The config knows of no such token.
-        _ => return Ok(None),
-    };
-    match named {
-        None => Ok(customary.iter().find_map(|token| inner.token_to_id(token))),
-        Some(token) => inner.token_to_id(token).map(Some).ok_or_else(|| {
-            let found = format!("tokenizer_config.json names {key} `{token}`, which has no id");
-            problem(name, found, "add the token to tokenizer.json or drop it from the config")
-        }),
+/// A vocabulary may skip ids, but models have a row for each up to the highest.
+fn check_ids(name: &str, inner: &Inner) -> Result<()> {
+    match inner.get_vocab(true).into_values().max() {
+        Some(highest) if highest < LARGEST_ID => Ok(()),
+        None => Err(problem(name, "it has no token", "give a tokenizer with a vocabulary")),
+        Some(highest) => Err(problem(
+            name,
+            format!("its highest id is {highest}, and a model would need a row for each up to it"),
+            format!("give a tokenizer with ids below {LARGEST_ID}"),
+        )),
     }
+}
+
+/// What the post-processor puts before and after a text, asked of the library with texts of its own
+/// vocabulary.
+fn frame(name: &str, inner: &Inner) -> Result<Frame> {
+    let failed = |e: tokenizers::Error| problem(name, e.to_string(), "report this");
+    let own = (0..64).filter_map(|id| inner.id_to_token(id));
+    let probes = ["a", "A", "the", "0", "C"].into_iter().map(str::to_owned).chain(own);
+    for probe in probes {
+        let plain = inner.encode_fast(probe.as_str(), false).map_err(failed)?;
+        if plain.get_ids().is_empty() {
+            continue;
+        }
+        let framed = inner.encode(probe.as_str(), true).map_err(failed)?;
+        let (ids, mask) = (framed.get_ids(), framed.get_special_tokens_mask());
+        let begin = mask.iter().take_while(|&&special| special == 1).count();
+        let end = mask.iter().rev().take_while(|&&special| special == 1).count();
+        if begin + end > ids.len() || ids[begin..ids.len() - end] != *plain.get_ids() {
+            let found = "its post-processor does more than put tokens before and after a text";
+            return Err(problem(name, found, "use a tokenizer whose template is `begin $A end`"));
+        }
+        return Ok(Frame { begin: ids[..begin].to_vec(), end: ids[ids.len() - end..].to_vec() });
+    }
+    Err(problem(name, "it gives no token for any text", "give a tokenizer with a vocabulary"))
+}
+
+/// What the model of the tokenizer gives for what its vocabulary lacks.
+fn unknown(inner: &Inner) -> Option<u32> {
+    let token = match inner.get_model() {
+        ModelWrapper::BPE(model) => model.unk_token.clone(),
+        ModelWrapper::WordPiece(model) => Some(model.unk_token.clone()),
+        ModelWrapper::WordLevel(model) => Some(model.unk_token.clone()),
+        ModelWrapper::Unigram(_) => None,
+    };
+    token.and_then(|token| inner.token_to_id(&token))
 }

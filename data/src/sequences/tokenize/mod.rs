@@ -7,6 +7,7 @@
 
 mod balance;
 mod byte;
+mod declared;
 mod error;
 mod hugging_face;
 mod json;
@@ -20,11 +21,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use balance::{Imbalance, smiles_is_balanced};
+pub use declared::end_tokens;
 pub use error::EncodeError;
 pub use smiles::{SMILES_PATTERN, smiles_tokens};
 pub use train_bpe::{MIN_BPE_VOCABULARY, train_bpe};
 
 use crate::error::{DataError, Result};
+use crate::files::sha256_of_bytes;
 use crate::sequences::card::TokenizerCard;
 use hugging_face::Pretrained;
 use residue::ResidueTable;
@@ -69,6 +72,20 @@ pub(crate) struct SpecialTokens {
     pub(crate) unknown: Option<u32>,
 }
 
+/// Tokens that a tokenizer puts around a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) begin: Vec<u32>,
+    pub(crate) end: Vec<u32>,
+}
+
+impl Frame {
+    /// Of the kinds made here: one token or none on each side.
+    fn of(special: SpecialTokens) -> Self {
+        Self { begin: special.bos.into_iter().collect(), end: special.eos.into_iter().collect() }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Engine {
     Byte,
@@ -82,9 +99,12 @@ enum Engine {
 pub struct Tokenizer {
     kind: TokenizerKind,
     engine: Engine,
-    /// Text of each id.
+    /// Text of each id; empty where the vocabulary skips one.
     tokens: Vec<String>,
+    /// Ids that stand for nothing.
+    absent: BTreeSet<u32>,
     special: SpecialTokens,
+    frame: Frame,
     special_ids: BTreeSet<u32>,
     /// The twenty amino acids, the four bases, or nothing.
     residues: Vec<u32>,
@@ -98,7 +118,9 @@ impl Tokenizer {
             kind: TokenizerKind::Byte,
             engine: Engine::Byte,
             tokens: byte::shown_tokens(),
+            absent: BTreeSet::new(),
             special,
+            frame: Frame::of(special),
             special_ids: [byte::END].into(),
             residues: Vec::new(),
         }
@@ -125,7 +147,9 @@ impl Tokenizer {
         Self {
             kind,
             tokens: table.tokens.iter().map(|&t| t.to_owned()).collect(),
+            absent: BTreeSet::new(),
             special: table.special,
+            frame: Frame::of(table.special),
             special_ids: table.special_ids(),
             residues: table.standard(),
             engine: Engine::Residue(Box::new(table)),
@@ -139,7 +163,9 @@ impl Tokenizer {
         Self {
             kind: TokenizerKind::Smiles,
             tokens: table.tokens(),
+            absent: BTreeSet::new(),
             special: smiles::SPECIAL,
+            frame: Frame::of(smiles::SPECIAL),
             special_ids: smiles::special_ids(),
             residues: Vec::new(),
             engine: Engine::Smiles(Box::new(table)),
@@ -147,10 +173,14 @@ impl Tokenizer {
     }
 
     fn pretrained(inner: Pretrained) -> Self {
+        let tokens = inner.tokens();
+        let absent = (0..).zip(&tokens).filter(|(_, token)| token.is_none()).map(|(id, _)| id);
         Self {
             kind: TokenizerKind::HuggingFace,
-            tokens: inner.tokens(),
+            absent: absent.collect(),
+            tokens: tokens.into_iter().map(Option::unwrap_or_default).collect(),
             special: inner.special,
+            frame: inner.frame.clone(),
             special_ids: inner.special_ids(),
             residues: Vec::new(),
             engine: Engine::HuggingFace(Box::new(inner)),
@@ -167,14 +197,21 @@ impl Tokenizer {
         u32::try_from(self.tokens.len()).expect("checked when the tokenizer was made")
     }
 
-    /// Token that begins a document, if this kind has one (`<cls>` for proteins).
+    /// Token that is declared to begin a text (`<cls>` for proteins), whether the tokenizer puts it there
+    /// or not.
     pub fn bos(&self) -> Option<u32> {
         self.special.bos
     }
 
-    /// Token that ends a document, if this kind has one.
+    /// Token that ends a document, if there is one. Where the tokenizer itself puts none behind a text, it
+    /// separates the documents of a dataset.
     pub fn eos(&self) -> Option<u32> {
         self.special.eos
+    }
+
+    /// Whether `id` stands for something: it is below the size, and the vocabulary does not skip it.
+    pub fn has(&self, id: u32) -> bool {
+        id < self.vocab_size() && !self.absent.contains(&id)
     }
 
     /// Token that stands for nothing, if this kind has one.
@@ -212,8 +249,8 @@ impl Tokenizer {
         TokenizerCard {
             kind: self.kind.name().to_owned(),
             vocab_size: self.vocab_size(),
-            bos: self.special.bos,
-            eos: self.special.eos,
+            bos: self.frame.begin.first().copied(),
+            eos: self.frame.end.last().copied().or(self.special.eos),
             pad: self.special.pad,
             mask: self.special.mask,
             unknown: self.special.unknown,
@@ -222,38 +259,76 @@ impl Tokenizer {
         }
     }
 
-    /// Appends `text` as a whole document: begin token, body, end token.
+    /// SHA-256 over what decides which ids a text has and what they mean: vocabulary, merges, normaliser,
+    /// special tokens, and what is put around a text. Equal for equal tokenizers, whatever their files.
+    ///
+    /// # Errors
+    /// The `tokenizers` library cannot write the tokenizer down: a bug.
+    pub fn digest(&self) -> Result<String> {
+        let rules = match &self.engine {
+            Engine::HuggingFace(inner) => inner.identity()?,
+            _ => json::tokenizer_json(self),
+        };
+        let SpecialTokens { bos, eos, pad, mask, unknown } = self.special;
+        let Frame { begin, end } = &self.frame;
+        let whole = serde_json::json!([rules, begin, end, bos, eos, pad, mask, unknown]);
+        Ok(sha256_of_bytes(whole.to_string().as_bytes()))
+    }
+
+    /// Appends `text` as a whole document: as [`Tokenizer::encode_framed`], and where the tokenizer puts no
+    /// token behind a text, the one that separates documents.
     ///
     /// Names of special tokens in the text are text, not tokens: data cannot forge them.
     /// On an error `ids` is left as it was.
     pub fn encode(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), EncodeError> {
-        let before = ids.len();
-        let result = self.encode_document(text, ids);
-        if result.is_err() {
-            ids.truncate(before);
+        self.encode_framed(text, ids)?;
+        if self.frame.end.is_empty() {
+            ids.extend(self.special.eos);
         }
-        result
+        Ok(())
     }
 
-    fn encode_document(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), EncodeError> {
-        ids.extend(self.special.bos);
+    /// Appends `text` with the tokens that the tokenizer itself puts around it, as transformers does.
+    /// On an error `ids` is left as it was.
+    ///
+    /// # Errors
+    /// A text that the tokenizer refuses, or of which nothing is left.
+    pub fn encode_framed(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), EncodeError> {
+        let before = ids.len();
+        ids.extend(&self.frame.begin);
         let start = ids.len();
+        let mut body = self.encode_piece(text, ids);
+        if body.is_ok() && ids.len() == start {
+            body = Err(EncodeError::Empty);
+        }
+        match body {
+            Ok(()) => ids.extend(&self.frame.end),
+            Err(_) => ids.truncate(before),
+        }
+        body
+    }
+
+    /// How many tokens [`Tokenizer::encode_framed`] puts before a text and after it.
+    pub fn frame(&self) -> (usize, usize) {
+        (self.frame.begin.len(), self.frame.end.len())
+    }
+
+    /// The letters of `text` as the tokenizer reads them: of residues without white space and a final
+    /// stop, in upper case, `U` as `T` in nucleotides; SMILES without white space around. Of other kinds
+    /// the text as it is.
+    pub fn canonical(&self, text: &str) -> String {
         match &self.engine {
-            Engine::HuggingFace(inner) => inner.encode_body(text, ids)?,
-            _ => self.encode_piece(text, ids)?,
+            Engine::Residue(table) => table.canonical(text),
+            Engine::Smiles(_) => text.trim_ascii().to_owned(),
+            Engine::Byte | Engine::HuggingFace(_) => text.to_owned(),
         }
-        if ids.len() == start {
-            return Err(EncodeError::Empty);
-        }
-        ids.extend(self.special.eos);
-        Ok(())
     }
 
     /// `text` as the beginning of a document: begin token and body, no end token.
     ///
     /// Names of special tokens such as `<mask>` become those tokens. An empty text is allowed.
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, EncodeError> {
-        let mut ids: Vec<u32> = self.special.bos.into_iter().collect();
+        let mut ids = self.frame.begin.clone();
         match &self.engine {
             Engine::Byte => byte::encode(text, &mut ids)?,
             Engine::HuggingFace(inner) => inner.encode_prompt(text, &mut ids)?,
@@ -316,5 +391,7 @@ pub(crate) fn problem(
     DataError::Tokenizer { tokenizer: tokenizer.into(), problem: problem.into(), fix: fix.into() }
 }
 
+#[cfg(test)]
+mod framing_tests;
 #[cfg(test)]
 mod tests;

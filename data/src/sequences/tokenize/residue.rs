@@ -93,6 +93,22 @@ impl ResidueTable {
         Ok(())
     }
 
+    /// The letters that are tokens, as the tokens spell them; letters that are none as they are.
+    pub(super) fn canonical(&self, text: &str) -> String {
+        let spelled = |letter: char| {
+            let id =
+                u8::try_from(letter).map_or(REFUSED, |byte| self.id_of_byte[usize::from(byte)]);
+            let token = self.tokens.get(usize::from(id)).and_then(|token| token.chars().next());
+            match id {
+                SKIPPED => None,
+                // A letter without a token of its own, such as J of proteins.
+                _ if token.is_none_or(|token| token == '<') => Some(letter.to_ascii_uppercase()),
+                _ => token,
+            }
+        };
+        self.without_stop(text).chars().filter_map(spelled).collect()
+    }
+
     fn without_stop<'t>(&self, text: &'t str) -> &'t str {
         let trimmed = text.trim_end_matches([' ', '\t', '\r', '\n']);
         if self.stop { trimmed.strip_suffix('*').unwrap_or(trimmed) } else { trimmed }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::hugging_face::Pretrained;
+use super::declared::{Role, declared};
+use super::hugging_face::{self, Pretrained};
 use super::json::{spelling, tokenizer_json};
 use super::residue::AMINO_ACID;
-use super::{Engine, Tokenizer, TokenizerKind, problem, smiles};
+use super::{Engine, SpecialTokens, Tokenizer, TokenizerKind, problem, smiles};
 use crate::error::{DataError, Result};
 use crate::files::write_durably;
 
@@ -41,17 +42,18 @@ impl Tokenizer {
             _ => Map::new(),
         };
         config.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
-        let special = self.special;
+        let SpecialTokens { bos, eos, pad, mask, unknown } = self.special;
         let named = [
-            ("bos_token", special.bos),
-            ("eos_token", special.eos),
-            ("pad_token", special.pad),
-            ("mask_token", special.mask),
-            ("unk_token", special.unknown),
+            (Role::Begin, bos),
+            (Role::End, eos),
+            (Role::Pad, pad),
+            (Role::Mask, mask),
+            (Role::Unknown, unknown),
         ];
-        for (key, id) in named {
-            if let Some(id) = id {
-                config.insert(key.to_owned(), json!(spelling(self, id)));
+        for (role, id) in named {
+            // What was declared stays as it was; what follows from the template needs no name.
+            if let Some(id) = id.filter(|_| self.kind != TokenizerKind::HuggingFace) {
+                config.insert(role.keys()[0].to_owned(), json!(spelling(self, id)));
             }
         }
         // Cleaning would remove spaces that belong to the text.
@@ -70,8 +72,8 @@ impl Tokenizer {
         if !path.exists() {
             return load_vocabulary_list(dir);
         }
-        let config = read_config(dir)?;
-        let Some(kind) = config.get(KIND_KEY) else { return Self::from_file(&path) };
+        let config = read_object(&dir.join(CONFIG_FILE))?;
+        let Some(kind) = config.get(KIND_KEY) else { return Self::of_library(&path) };
         let kind: TokenizerKind = serde_json::from_value(kind.clone()).map_err(|_| {
             let found = format!("{KIND_KEY} is {kind} in {CONFIG_FILE}");
             problem(shown(dir), found, "use byte, amino_acid, nucleotide, smiles or hugging_face")
@@ -81,19 +83,40 @@ impl Tokenizer {
             TokenizerKind::AminoAcid => Self::amino_acid().checked(&path),
             TokenizerKind::Nucleotide => Self::nucleotide().checked(&path),
             TokenizerKind::Smiles => Self::smiles(smiles_vocabulary(&path)?).checked(&path),
-            TokenizerKind::HuggingFace => Self::from_file(&path),
+            TokenizerKind::HuggingFace => Self::of_library(&path),
         }
     }
 
-    /// Any Hugging Face `tokenizer.json`. Special tokens are those that a
-    /// `tokenizer_config.json` beside it names, else those with customary names.
+    /// Any Hugging Face `tokenizer.json`. Special tokens are those that the files beside it declare:
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `config.json`. A file that
+    /// [`Tokenizer::save`] wrote is the tokenizer that was saved.
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = read(path)?;
-        let config = match path.parent() {
-            Some(dir) => read_config(dir)?,
-            None => Map::new(),
-        };
-        Pretrained::new(&shown(path), &text, config).map(Self::pretrained)
+        match path.parent() {
+            Some(dir) if path.file_name().is_some_and(|it| it == TOKENIZER_FILE) => Self::load(dir),
+            _ => Self::of_library(path),
+        }
+    }
+
+    fn of_library(path: &Path) -> Result<Self> {
+        let name = shown(path);
+        let inner = hugging_face::parse(&name, &read(path)?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let config = declared(folder, |id| inner.id_to_token(id))?;
+        Pretrained::wrap(&name, inner, config).map(Self::pretrained)
+    }
+
+    /// The ids that the `tokenizers` library gives for `text` by the `tokenizer.json` of a folder, with the
+    /// tokens that its post-processor adds: what transformers gives.
+    ///
+    /// # Errors
+    /// No such file, or one that the library refuses.
+    pub fn ids_of_library(folder: &Path, text: &str) -> Result<Vec<u32>> {
+        let path = folder.join(TOKENIZER_FILE);
+        let inner = hugging_face::parse(&shown(&path), &read(&path)?)?;
+        let encoding = inner
+            .encode(text, true)
+            .map_err(|e| problem(shown(&path), e.to_string(), "restore the file"))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     /// The file must describe this tokenizer: ids from a table and ids from the file agree.
@@ -139,14 +162,14 @@ fn load_vocabulary_list(dir: &Path) -> Result<Tokenizer> {
     }
 }
 
-fn read_config(dir: &Path) -> Result<Map<String, Value>> {
-    let path = dir.join(CONFIG_FILE);
+/// The object of a JSON file; empty where there is no file.
+pub(super) fn read_object(path: &Path) -> Result<Map<String, Value>> {
     if !path.exists() {
         return Ok(Map::new());
     }
-    match parse(&path, &read(&path)?)? {
+    match parse(path, &read(path)?)? {
         Value::Object(config) => Ok(config),
-        _ => Err(problem(shown(&path), "it is not a JSON object", "restore the file")),
+        _ => Err(problem(shown(path), "it is not a JSON object", "restore the file")),
     }
 }
 

@@ -54,9 +54,10 @@ impl Reader<Unparsed> for GeneratedReader {
                 periodic: [true; 3],
                 info: info.into(),
                 vectors: [("forces".to_owned(), made.labelled.forces)].into(),
+                ..RawFrame::default()
             };
             Unparsed::of_frame(frame, self.limit)
         });
-        Ok(Some(Record { line: self.next, content }))
+        Ok(Some(Record::new(self.next, content)))
     }
 }

@@ -32,7 +32,7 @@ use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request}
 use crate::structures::card::StructuresPart;
 use interpret::{Accepted, interpret};
 pub use plan::{AtomicEnergiesChoice, Label, LabelKeys, StructuresIngest, ValidationChoice};
-pub use read_structures::{Structure, read_structures};
+pub use read_structures::{Structure, UNITS, UNITS_KEY, read_each_structure, read_structures};
 use sink::Sink;
 pub use units::{EnergyUnit, LengthUnit, StressSign, StressUnit, Units};
 
@@ -90,7 +90,7 @@ fn sources(plan: &StructuresIngest) -> Result<Vec<Source>> {
 fn open(source: &Source, plan: &StructuresIngest) -> Result<Opened<Unparsed>> {
     let max_record_bytes = plan.max_record_bytes;
     let documents = DocumentRule::default();
-    let options = ReadOptions { documents, column: None, max_record_bytes };
+    let options = ReadOptions { documents, column: None, max_record_bytes, labels: None };
     match (&plan.generate, source.format.and_then(|format| format.structures)) {
         (Some(generate), None) => Ok(generated::open(generate, max_record_bytes)),
         (_, open) => open.expect("formats of sources hold structures")(&source.path, &options),

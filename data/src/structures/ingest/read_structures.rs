@@ -1,21 +1,35 @@
-//! Structures of files without an ingest: for predictions, and for comparing with references.
+//! Structures of files without an ingest: for predictions, dynamics and comparisons.
+//!
+//! Everything that a file says of a structure comes with it, its labels in eV and Å.
 
 use std::path::PathBuf;
 
 use genesis_schema::Frame;
 
-use super::interpret::Accepted;
-use super::{StructuresIngest, open, records, sources, understand};
+use super::interpret::{Accepted, interpret};
+use super::{StructuresIngest, Units, open, records, sources};
 use crate::error::Result;
+use crate::formats::raw_frame::{RawFrame, Value};
+use crate::formats::{Refusal, Unparsed};
 use crate::ingest::inputs::Source;
-use crate::ingest::pipeline::{self, Done};
+use crate::ingest::pipeline::{self, Done, Placed};
 use crate::ingest::{Reject, Silent};
+
+/// Key under which files that this program writes state [`UNITS`].
+pub const UNITS_KEY: &str = "units";
+/// Units of every file of structures that this program writes. A structure that states them is read
+/// in them, whatever the options say.
+pub const UNITS: &str = "energy eV, length Angstrom, forces eV/Angstrom, stress eV/Angstrom^3, \
+                         velocities Angstrom/fs";
 
 /// A structure and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Structure {
     /// The structure, in Å and eV; labels that the file has.
     pub frame: Frame,
+    /// All that its file says of it. Labels that were read are in eV, eV/Å and eV/Å^3 here too;
+    /// positions and cell are as the file has them.
+    pub raw: RawFrame,
     /// Its file, as given.
     pub file: PathBuf,
     /// Its first line (binary formats: its number), from 1.
@@ -30,27 +44,83 @@ pub struct Structure {
 /// # Errors
 /// Files that cannot be read; single structures that cannot are in the second list.
 pub fn read_structures(plan: &StructuresIngest) -> Result<(Vec<Structure>, Vec<Reject>)> {
-    let sources = sources(plan)?;
     let (mut structures, mut rejects) = (Vec::new(), Vec::new());
-    let mut keep = |piece: Vec<Done<Accepted>>| {
+    for record in read_each_structure(plan)? {
+        match record {
+            Ok(structure) => structures.push(structure),
+            Err(reject) => rejects.push(reject),
+        }
+    }
+    Ok((structures, rejects))
+}
+
+/// As [`read_structures`], but a structure that is refused keeps its place among the others.
+///
+/// # Errors
+/// As [`read_structures`].
+pub fn read_each_structure(
+    plan: &StructuresIngest,
+) -> Result<Vec<std::result::Result<Structure, Reject>>> {
+    let sources = sources(plan)?;
+    let mut all = Vec::new();
+    let mut keep = |piece: Vec<Done<(Accepted, RawFrame)>>| {
         for Done { source, line, outcome, .. } in piece {
             let file = &sources[source].path;
-            match outcome {
-                Ok(accepted) => {
-                    structures.push(Structure { frame: accepted.frame, file: file.clone(), line });
+            all.push(match outcome {
+                Ok((Accepted { frame, .. }, raw)) => {
+                    Ok(Structure { frame, raw, file: file.clone(), line })
                 }
-                Err(refusal) => rejects.push(Reject {
+                Err(refusal) => Err(Reject {
                     file: file.display().to_string(),
                     line,
                     reason: refusal.reason.to_owned(),
                     detail: refusal.detail,
                 }),
-            }
+            });
         }
         Ok(())
     };
     let open = |source: &Source| open(source, plan);
-    let understand = |placed| understand(placed, plan);
+    let own = StructuresIngest { units: Units::default(), ..plan.clone() };
+    let understand = |placed| with_its_file(placed, plan, &own);
     pipeline::run(&records(&sources, &open), &understand, &mut keep, &Silent)?;
-    Ok((structures, rejects))
+    Ok(all)
+}
+
+/// A record understood; `own` is `plan` for what this program wrote itself.
+fn with_its_file(
+    Placed { in_file, record, .. }: Placed<Unparsed>,
+    plan: &StructuresIngest,
+    own: &StructuresIngest,
+) -> std::result::Result<(Accepted, RawFrame), Refusal> {
+    let read = record.content.and_then(Unparsed::parse).and_then(|mut raw| {
+        let stated = raw.info.get(UNITS_KEY).is_some_and(|units| units.shown_whole() == UNITS);
+        let plan = if stated { own } else { plan };
+        let accepted = interpret(&raw, plan)?;
+        convert(&mut raw, &accepted.keys, plan.units);
+        Ok((accepted, raw))
+    });
+    read.map_err(|e| Refusal::new(e.reason, format!("structure {in_file}: {}", e.detail)))
+}
+
+/// Labels that were read, in eV, eV/Å and eV/Å^3 under the keys that they have.
+fn convert(raw: &mut RawFrame, keys: &[String], units: Units) {
+    if units == Units::default() {
+        return;
+    }
+    for (label, key) in keys.iter().filter_map(|found| found.split_once(": ")) {
+        let unit = match label {
+            "energy" => units.energy.in_ev(),
+            "forces" => units.force_in_ev_per_angstrom(),
+            _ if key.to_ascii_lowercase().contains("virial") => units.energy.in_ev(),
+            _ => units.stress_in_ev_per_angstrom3(),
+        };
+        if let Some(rows) = raw.vectors.get_mut(key) {
+            rows.as_flattened_mut().iter_mut().for_each(|number| *number *= unit);
+        }
+        if let Some(numbers) = raw.info.get(key).and_then(Value::numbers) {
+            let numbers = numbers.into_iter().map(|number| number * unit).collect();
+            raw.info.insert(key.to_owned(), Value::Numbers(numbers));
+        }
+    }
 }

@@ -28,12 +28,24 @@ pub enum Ensemble {
     },
 }
 
+/// What becomes of the motion of the centre of mass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// It stays as it is.
+    Keep,
+    /// It is taken away before the first step; a bath may bring it back.
+    Start,
+    /// It is taken away before the first and after every step.
+    Never,
+}
+
 /// Moves a system by steps of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Integrator {
     timestep_fs: f64,
     temperature_k: f64,
     ensemble: Ensemble,
+    drift: Drift,
     noise: Stream,
 }
 
@@ -44,6 +56,7 @@ impl Integrator {
             timestep_fs: options.timestep_fs,
             temperature_k: options.temperature_k,
             ensemble: options.ensemble,
+            drift: options.drift,
             noise: Seeds::new(options.seed).stream("md/bath"),
         }
     }
@@ -70,18 +83,21 @@ impl Integrator {
         }
         system.pull(forces)?;
         system.kick(0.5 * dt);
+        if self.drift == Drift::Never {
+            system.rest();
+        }
         Ok(())
     }
 
     fn bathe(&self, system: &mut System, friction_per_ps: f64, step: u64) {
         let keep = (-friction_per_ps * 1e-3 * self.timestep_fs).exp();
         let fresh = (1.0 - keep * keep).sqrt();
-        for (atom, (velocity, mass)) in system.velocities.iter_mut().zip(&system.masses).enumerate()
-        {
+        let atoms = system.velocities.iter_mut().zip(&system.masses).zip(&system.moves);
+        for (atom, ((velocity, mass), moves)) in atoms.enumerate() {
             let width = fresh * thermal_speed(self.temperature_k, *mass);
-            for (axis, component) in velocity.iter_mut().enumerate() {
+            for axis in (0..3).filter(|&axis| moves[axis]) {
                 let xi = self.noise.normal(step, (3 * atom + axis) as u64);
-                *component = keep * *component + width * xi;
+                velocity[axis] = keep * velocity[axis] + width * xi;
             }
         }
     }

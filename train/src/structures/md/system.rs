@@ -1,8 +1,8 @@
 //! Atoms that move: positions in Å, velocities in Å/fs, masses in u, energies in eV.
 
-use genesis_schema::{Frame, Stream};
+use genesis_schema::Stream;
 
-use super::masses::mass;
+use super::start::Start;
 use crate::structures::error::StructuresError;
 
 /// Acceleration in Å/fs^2 of a mass of 1 u under a force of 1 eV/Å: `e / u * 1e-10`, from the
@@ -34,43 +34,74 @@ pub struct System {
     pub forces: Vec<[f64; 3]>,
     /// eV at the positions.
     pub potential: f64,
+    /// `[n]` components that move.
+    pub moves: Vec<[bool; 3]>,
+    /// Components in which the energy of heat can be: those that move, without those of a common
+    /// motion that is zero and stays so.
+    pub freedoms: f64,
 }
 
+/// Common motion below this share of `sum m |v|` is none: rounding of forces in f32.
+const NO_COMMON_MOTION: f64 = 1e-4;
+
 impl System {
-    /// Atoms at rest as a whole, with velocities of Maxwell and Boltzmann at `temperature_k`.
+    /// Atoms with the velocities of `start`, or with those of Maxwell and Boltzmann at
+    /// `temperature_k`. What does not move has none.
     ///
     /// # Errors
     /// What the forces fail with.
     pub fn new(
-        frame: &Frame,
+        start: &Start,
         temperature_k: f64,
         stream: Stream,
         forces: &mut dyn Forces,
     ) -> Result<Self, StructuresError> {
-        let masses: Vec<f64> = frame.atomic_numbers.iter().map(|&number| mass(number)).collect();
-        let velocity = |(atom, mass): (u64, &f64)| {
+        let masses = start.masses.clone();
+        let drawn = |(atom, mass): (u64, &f64)| {
             let width = thermal_speed(temperature_k, *mass);
             [0, 1, 2].map(|axis| width * stream.normal(atom, axis))
         };
-        let velocities = (0..).zip(&masses).map(velocity).collect();
-        let (potential, forces) = forces.evaluate(&frame.positions)?;
-        let mut system =
-            Self { positions: frame.positions.clone(), velocities, masses, forces, potential };
-        system.rest();
-        Ok(system)
+        let mut velocities = match &start.velocities {
+            Some(velocities) => velocities.clone(),
+            None => (0..).zip(&masses).map(drawn).collect(),
+        };
+        for (velocity, moves) in velocities.iter_mut().zip(&start.moves) {
+            (0..3).filter(|&axis| !moves[axis]).for_each(|axis| velocity[axis] = 0.0);
+        }
+        let positions = start.frame.positions.clone();
+        let (potential, forces) = forces.evaluate(&positions)?;
+        let moves = start.moves.clone();
+        let freedoms = moves.iter().flatten().filter(|moves| **moves).count() as f64;
+        Ok(Self { positions, velocities, masses, forces, potential, moves, freedoms })
     }
 
-    /// Takes the velocity of the centre of mass away; a single atom keeps its own.
-    fn rest(&mut self) {
-        if self.masses.len() < 2 {
-            return;
+    /// Takes the velocity of the centre of mass away along axes on which every atom moves; a single
+    /// atom keeps its own.
+    pub fn rest(&mut self) {
+        for axis in self.common_axes() {
+            let velocity = self.momentum(axis) / self.masses.iter().sum::<f64>();
+            self.velocities.iter_mut().for_each(|v| v[axis] -= velocity);
         }
-        let total: f64 = self.masses.iter().sum();
-        for axis in 0..3 {
-            let momentum: f64 =
-                self.masses.iter().zip(&self.velocities).map(|(m, v)| m * v[axis]).sum();
-            self.velocities.iter_mut().for_each(|v| v[axis] -= momentum / total);
-        }
+    }
+
+    /// Leaves common motion out of the freedoms along every axis that has none.
+    pub fn without_common_motion(&mut self) {
+        let still = |&axis: &usize| {
+            let sizes = self.masses.iter().zip(&self.velocities).map(|(m, v)| m * v[axis].abs());
+            self.momentum(axis).abs() <= NO_COMMON_MOTION * sizes.sum::<f64>()
+        };
+        let axes: Vec<usize> = self.common_axes().filter(still).collect();
+        self.freedoms -= axes.len() as f64;
+    }
+
+    fn common_axes(&self) -> impl Iterator<Item = usize> + use<> {
+        let free = [0, 1, 2].map(|axis| self.moves.iter().all(|moves| moves[axis]));
+        let many = self.masses.len() > 1;
+        (0..3).filter(move |&axis| many && free[axis])
+    }
+
+    fn momentum(&self, axis: usize) -> f64 {
+        self.masses.iter().zip(&self.velocities).map(|(m, v)| m * v[axis]).sum()
     }
 
     /// Kinetic energy, eV.
@@ -82,7 +113,7 @@ impl System {
 
     /// Kinetic energy of every degree of freedom over half of Boltzmann's constant, K.
     pub fn temperature_k(&self) -> f64 {
-        let freedoms = 3.0 * self.masses.len() as f64;
+        let freedoms = self.freedoms;
         if freedoms > 0.0 { 2.0 * self.kinetic() / (freedoms * BOLTZMANN) } else { 0.0 }
     }
 
@@ -94,10 +125,9 @@ impl System {
 
     /// `v += dt F / m`.
     pub fn kick(&mut self, dt: f64) {
-        for ((velocity, force), mass) in
-            self.velocities.iter_mut().zip(&self.forces).zip(&self.masses)
-        {
-            for axis in 0..3 {
+        let atoms = self.velocities.iter_mut().zip(&self.forces).zip(&self.masses);
+        for (((velocity, force), mass), moves) in atoms.zip(&self.moves) {
+            for axis in (0..3).filter(|&axis| moves[axis]) {
                 velocity[axis] += dt * ACCELERATION * force[axis] / mass;
             }
         }
