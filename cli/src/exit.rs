@@ -22,7 +22,7 @@ pub(crate) enum Code {
     /// `genesis verify` found damage.
     Damaged = 6,
     /// A simulation left the numbers that mean anything; its last good frame is written.
-    Exploded = 8,
+    Exploded = 7,
 }
 
 /// An error that knows its exit code; anything else ends with [`Code::Unexpected`].

@@ -20,7 +20,9 @@ use genesis_train::checkpoint::{Contents, Description, HostTensor, Metrics, Real
 use genesis_train::exchange::tensor::StoredTensor;
 use genesis_train::exchange::weights::{read_safetensors, serialise_safetensors};
 use genesis_train::sequences::huggingface::check;
-use genesis_train::sequences::huggingface::{ExportOptions, StoredDtype, export, import};
+use genesis_train::sequences::huggingface::{
+    ExportOptions, StoredDtype, export, export_model, import,
+};
 use genesis_train::sequences::inference::SequencesModel;
 use serde_json::{Value, json};
 
@@ -211,6 +213,75 @@ impl Victim {
         assert_eq!(fs::read_dir(self.folder.path()).unwrap().count(), 2, "something is left over");
         error
     }
+}
+
+/// A family exported, with tensors of its file changed, imported, and exported again.
+fn with_buffers(
+    family: usize,
+    edit: impl FnOnce(&mut BTreeMap<String, StoredTensor>),
+) -> (SequencesModel, BTreeMap<String, StoredTensor>) {
+    let (_, config, tokenizer) = families().remove(family);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    checkpoint(&path("run"), &config, &tokenizer);
+    export(&path("run"), &path("out"), &ExportOptions::default()).unwrap();
+    let file = path("out").join("model.safetensors");
+    let mut tensors = read_safetensors(&file).unwrap();
+    edit(&mut tensors);
+    let bytes = serialise_safetensors(tensors.iter().map(|(name, t)| (name.as_str(), t)));
+    fs::write(file, bytes).unwrap();
+    import(&path("out"), &path("in")).unwrap();
+    export(&path("in"), &path("again"), &ExportOptions::default()).unwrap();
+    let again = read_safetensors(&path("again").join("model.safetensors")).unwrap();
+    (SequencesModel::open(&path("in")).unwrap(), again)
+}
+
+#[test]
+fn stored_buffers_come_back_and_only_those_of_esm2_are_computed_with() {
+    let tensor = |values: &[f32], shape: &[usize]| {
+        StoredTensor::from_f32(values, shape, safetensors::Dtype::F32)
+    };
+    let wrong = tensor(&[0.5, 0.25], &[2]);
+    let llama = [
+        "model.layers.0.self_attn.rotary_emb.inv_freq",
+        "model.layers.1.self_attn.rotary_emb.cos_cached",
+        "model.rotary_emb.original_inv_freq",
+    ];
+    let (model, again) = with_buffers(1, |tensors| {
+        tensors.extend(llama.map(|name| (name.to_owned(), wrong.clone())));
+    });
+    assert_eq!(model.config, families().remove(1).1, "config.json alone says the angles");
+    assert!(llama.iter().all(|name| again[*name] == wrong));
+    let mask = "transformer.h.0.attn.bias";
+    let (model, again) = with_buffers(0, |tensors| {
+        tensors.insert(mask.to_owned(), tensor(&[f32::NEG_INFINITY], &[1, 1, 1, 1]));
+    });
+    assert_eq!((model.config, again.contains_key(mask)), (families().remove(0).1, true));
+    let (model, _) = with_buffers(2, |tensors| {
+        let frequencies = tensors.iter_mut().filter(|(name, _)| name.ends_with("inv_freq"));
+        frequencies.for_each(|(_, it)| *it = tensor(&[0.5, 0.25, 0.125, 0.1], &it.shape));
+    });
+    let stored = model.config.rotary.unwrap().stored_frequencies;
+    assert_eq!(stored.as_deref(), Some(&[0.5, 0.25, 0.125, 0.1][..]), "it was trained with them");
+}
+
+#[test]
+fn an_export_whose_tokenizer_gives_other_ids_than_training_saw_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, out) = (folder.path().join("run"), folder.path().join("out"));
+    let (_, config, tokenizer) = families().remove(1);
+    checkpoint(&run, &config, &tokenizer);
+    let report = export(&run, &out, &ExportOptions::default()).unwrap();
+    let example = &report.tokenizer_examples[0];
+    assert_eq!(example.ids, Tokenizer::ids_of_library(&out, &example.text).unwrap());
+    // As if the folder that a model was imported from had another tokenizer than its checkpoint.
+    let mut model = SequencesModel::open(&out).unwrap();
+    model.tokenizer =
+        Some(Tokenizer::smiles(["C", "O", "=", "(", ")", "1", "S"].map(str::to_owned)));
+    let again = folder.path().join("again");
+    let error = export_model(&model, &again, &ExportOptions::default()).unwrap_err().to_string();
+    assert_says(&error, &["tokenizer.json makes", "was trained on"]);
+    assert!(!again.exists());
 }
 
 fn assert_says(message: &str, parts: &[&str]) {

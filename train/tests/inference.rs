@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use burn::backend::flex::FlexDevice;
 use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::{Cpu, Precision};
+use genesis_model::transformer::hugging_face::Preserved;
 use genesis_model::{KvCache, ModelConfig, Params, TransformerConfig, specs};
 use genesis_schema::Seeds;
 use genesis_train::exchange::weights::read_safetensors;
 use genesis_train::exchange::{CHECKPOINT, ModelSource};
+use genesis_train::sequences::huggingface::Origin;
 use genesis_train::sequences::inference::{
     EmbedOptions, Ended, GenerateOptions, Method, Sample, ScoreOptions, SequencesModel, embed,
     generate, score,
@@ -103,6 +105,55 @@ fn samples_end_at_the_end_token_the_limit_or_the_context() {
 }
 
 #[test]
+fn ids_that_the_tokenizer_does_not_have_are_never_drawn() {
+    let config = json!({"kind": "llama", "context": 16, "num_layers": 1, "num_heads": 2,
+                        "width": 16, "vocab_size": 64, "initialiser_std": 0.5});
+    let padded = model(config, Tokenizer::smiles(["C", "O"].map(str::to_owned)));
+    let size = padded.tokenizer().unwrap().vocab_size();
+    for (temperature, top_k) in [(5.0, None), (5.0, Some(60)), (0.0, None)] {
+        let options = GenerateOptions { temperature, top_k, count: 50, ..Default::default() };
+        let samples = samples(&padded, "C", &options);
+        assert!(samples.iter().flat_map(|sample| &sample.tokens).all(|&token| token < size));
+        assert!(samples.iter().all(|sample| sample.log_likelihood.is_finite()));
+    }
+}
+
+#[test]
+fn every_end_token_that_the_settings_list_ends_a_sample() {
+    let mut model = causal();
+    let vocabulary = model.tokenizer().unwrap().vocab_size();
+    let all: Vec<u32> = (0..vocabulary).collect();
+    let settings = json!({"eos_token_id": all}).to_string();
+    let texts = [("generation_config.json".to_owned(), settings)].into();
+    model.origin = Some(Origin::new(Preserved::default(), String::new(), texts));
+    for sample in samples(&model, "C", &GenerateOptions { count: 10, ..Default::default() }) {
+        assert_eq!((sample.tokens.len(), sample.ended), (1, Ended::EndOfSequence));
+    }
+}
+
+#[test]
+fn the_blank_between_prompt_and_continuation_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = json!({"the": 0, "cat": 1, "sat": 2, "##s": 3, "[UNK]": 4});
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null,
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {"type": "WordLevel", "vocab": words, "unk_token": "[UNK]"},
+    });
+    let path = file(folder.path(), "tokenizer.json", &tokenizer.to_string());
+    let config = json!({"kind": "gpt2", "context": 16, "num_layers": 1, "num_heads": 2,
+                        "width": 16, "initialiser_std": 0.5});
+    let model = model(config, Tokenizer::from_file(&path).unwrap());
+    let options = GenerateOptions { count: 20, max_tokens: Some(3), ..Default::default() };
+    for sample in samples(&model, "the cat", &options) {
+        let tokenizer = model.tokenizer().unwrap();
+        let whole = tokenizer.decode(&[&[0, 1], &sample.tokens[..]].concat());
+        assert_eq!(format!("{}{}", sample.prompt, sample.text), whole);
+    }
+}
+
+#[test]
 fn generation_goes_on_beyond_the_context_in_a_window() {
     let mut model = causal();
     let long = GenerateOptions { max_tokens: Some(50), count: 20, ..GenerateOptions::default() };
@@ -180,7 +231,7 @@ fn the_mean_embedding_is_the_mean_of_the_residues_rows() {
     let input = file(folder.path(), "in.fasta", ">a\nMKLV\n>b x\nMKLVAAG\n");
     let run = |name: &str, per_token| {
         let out = folder.path().join(name);
-        let options = EmbedOptions { per_token };
+        let options = EmbedOptions { per_token, ..EmbedOptions::default() };
         let summary = embed(&model, &input, &out, &options, &mut |_, _| {}).unwrap();
         assert_eq!((summary.num_sequences, summary.num_tokens, summary.width), (2, 11, 16));
         out
@@ -291,10 +342,12 @@ fn variants_that_do_not_fit_are_refused_with_record_and_reason() {
     let model = protein();
     let given = ScoreOptions { wild_type: Some("MKLV".to_owned()), ..Default::default() };
     for (text, options, expected) in [
-        ("A2G\n", &given, "record 1 (`1`): A2G: the wild type has K at position 2, not A"),
-        (">x\nMKL\n", &given, "3 residues but the wild type has 4"),
-        (">x\nMK\n>y\nMKL\n", &ScoreOptions::default(), "no consensus"),
-        (">x\nM1K\n", &ScoreOptions::default(), "record 1 (`x`)"),
+        ("A2G\n", &given, "line 1 (`1`): A2G: the wild type has K at position 2, not A"),
+        (">x\nMKL\n", &given, "3 letters but the wild type has 4"),
+        (">x\nMK\n>y\nMKL\n", &ScoreOptions::default(), "no consensus; give --wild-type"),
+        (">x\nM1K\n>y\nM1K\n", &ScoreOptions::default(), "line 1 (`x`)"),
+        (">x\nMK\n", &ScoreOptions::default(), "1 sequence"),
+        (">x\nMK\n>y\nMV\n", &ScoreOptions::default(), "no majority at position 2: K and V"),
     ] {
         let error = score_text(&model, text, options).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -302,9 +355,68 @@ fn variants_that_do_not_fit_are_refused_with_record_and_reason() {
 }
 
 #[test]
+fn a_list_of_variants_is_read_whole_or_refused_by_the_part_that_is_not_understood() {
+    let model = protein();
+    let given = ScoreOptions { wild_type: Some("mkl v*".to_owned()), ..Default::default() };
+    let list = "k2r:V4A\nK2R,V4A 0.5\nK2R;V4A\nK2R V4A\nK2R/V4A\nK2R,V4*\nMRLA\n";
+    let table = score_text(&model, list, &given).unwrap();
+    assert_eq!(table.rows.len(), 6);
+    for row in &table.rows {
+        assert_eq!((row.mutations.as_str(), row.score), ("K2R:V4A", table.rows[0].score));
+    }
+    assert_eq!(table.rows[1].measured, Some(0.5));
+    let refused = &table.summary.refused;
+    assert_eq!((refused.len(), refused[0].line), (1, 6));
+    assert!(refused[0].problem.contains("`V4*`"), "{refused:?}");
+}
+
+#[test]
+fn a_wild_type_keeps_the_case_that_its_tokenizer_reads() {
+    let given =
+        |text: &str| ScoreOptions { wild_type: Some(text.to_owned()), ..Default::default() };
+    let table = score_text(&causal(), "c1ccccc1\nCCO\n", &given("c1ccccc1")).unwrap();
+    assert_eq!(table.summary.method, Method::LogLikelihoodRatio);
+    assert!(table.rows[0].score.abs() < 1e-9 && table.rows[1].score.abs() > 1e-9);
+    let error = score_text(&causal(), "CCO\n", &given("missing.fasta")).unwrap_err().to_string();
+    assert!(error.contains("no file `missing.fasta`"), "{error}");
+    let error = score_text(&causal(), "CCO\n", &given("C?!")).unwrap_err().to_string();
+    assert!(error.contains("neither a file nor a sequence"), "{error}");
+}
+
+#[test]
+fn the_token_that_ends_a_sequence_is_scored_or_not_and_the_summary_says_which() {
+    let model = causal();
+    let table = |end_token| {
+        score_text(&model, "CCO\n", &ScoreOptions { end_token, ..Default::default() }).unwrap()
+    };
+    let (usual, without) = (table(None), table(Some(false)));
+    assert_eq!(usual.summary.end_token_included, Some(true));
+    assert_eq!(without.summary.end_token_included, Some(false));
+    assert_eq!(without.rows[0].terms[..], usual.rows[0].terms[..3]);
+    assert_eq!(usual.rows[0].terms.len(), 4);
+    assert!(without.summary.to_string().contains("is not scored"));
+    let masked = ScoreOptions { end_token: Some(true), ..Default::default() };
+    let error = score_text(&protein(), ">a\nMK\n", &masked).unwrap_err().to_string();
+    assert!(error.contains("--end-token"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_used_is_listed_and_the_rest_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = file(folder.path(), "two.fa", ">bad\nMK*LV\n>good\nMKLV\n>empty\n");
+    let out = folder.path().join("e.parquet");
+    let summary =
+        embed(&protein(), &input, &out, &EmbedOptions::default(), &mut |_, _| {}).unwrap();
+    assert_eq!((summary.num_sequences, summary.refused.len()), (1, 2));
+    let bad = summary.refused.iter().find(|it| it.id == "bad").unwrap();
+    assert!(bad.line == 1 && bad.problem.contains("inside the protein"), "{bad:?}");
+}
+
+#[test]
 fn score_tables_are_written_in_every_format() {
     let table =
-        score_text(&protein(), ">a|1\nMKLV\n>b|2\nMKLA\n", &ScoreOptions::default()).unwrap();
+        score_text(&protein(), ">a|1\nMKLV\n>b|2\nMKLA\n>c|3\nMKLV\n", &ScoreOptions::default())
+            .unwrap();
     let folder = tempfile::tempdir().unwrap();
     for name in ["t.csv", "t.jsonl", "t.parquet"] {
         table.write(&folder.path().join(name)).unwrap();

@@ -7,6 +7,7 @@ use genesis_train::device::OnDevice;
 use genesis_train::sequences::inference::{EmbedOptions, EmbedSummary, SequencesModel, embed};
 
 use super::model::open;
+use super::records::{RecordArgs, show_refused};
 use crate::console::{self, Counter};
 use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
@@ -14,7 +15,8 @@ use crate::exit::{Code, OrExit};
 /// Write the model's representation of every sequence of a file.
 ///
 /// The default is one vector per sequence, the mean over its tokens without special ones.
-/// OUT ends in .safetensors (one tensor per sequence id) or .parquet (columns id, embedding).
+/// OUT ends in .safetensors (one tensor per sequence id) or .parquet (columns id, embedding). The input
+/// is read as `ingest` reads it. Records that cannot be used are left out and listed.
 ///
 /// Example: genesis embed runs/proteins proteins.fasta --out embeddings.parquet
 #[derive(Debug, clap::Args)]
@@ -22,8 +24,10 @@ use crate::exit::{Code, OrExit};
 pub(crate) struct Args {
     /// Run folder, checkpoint folder or Hugging Face folder
     pub(super) model: PathBuf,
-    /// Sequences: FASTA (also gzipped), or one sequence a line
+    /// Sequences: FASTA, FASTQ, CSV, TSV, JSONL, Parquet, or one a line (text also gzipped)
     input: PathBuf,
+    #[command(flatten)]
+    reading: RecordArgs,
     /// File to write: .safetensors or .parquet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -46,7 +50,8 @@ impl OnDevice for Embedding<'_> {
     fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
         let (model, args) = (self.model.on::<B>(device), self.args);
         let mut meter = Counter::new("embed", "sequences");
-        let options = EmbedOptions { per_token: args.per_token };
+        let options =
+            EmbedOptions { per_token: args.per_token, reading: args.reading.options(None) };
         let set = &mut |done, total| meter.set(done, total);
         let summary = embed(&model, &args.input, &args.out, &options, set).or_exit(Code::Data)?;
         meter.finish();
@@ -57,6 +62,7 @@ impl OnDevice for Embedding<'_> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let model = open(&args.model)?;
     let summary = args.device.run(Embedding { model, args })?;
+    show_refused(&summary.refused);
     console::note(format!(
         "{} sequences, {} tokens, width {} -> {}",
         console::count(summary.num_sequences as u64),

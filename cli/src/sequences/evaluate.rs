@@ -11,6 +11,7 @@ use genesis_train::device::OnDevice;
 use genesis_train::keys::environment;
 use genesis_train::sequences::SequencesConfig;
 use genesis_train::sequences::evaluation::{Evaluation as Measured, evaluate};
+use genesis_train::sequences::identity::{Owned, difference};
 use genesis_train::sequences::inference::SequencesModel;
 use genesis_train::sequences::settings::ObjectiveConfig;
 
@@ -44,6 +45,11 @@ impl OnDevice for Evaluating<'_> {
 
 /// Measures the loss and prints it.
 pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
+    if asked.reading != Default::default() {
+        let message = "--units and --set: they are for files of structures, and this is a model of \
+                       sequences; leave them out";
+        return Err(Failure::error(Code::Usage, message));
+    }
     let model = open(asked.model)?;
     let setting = Setting::of(asked, &model)?;
     let dataset = Arc::new(SequencesDataset::open(&setting.data).or_exit(Code::Data)?);
@@ -105,21 +111,15 @@ fn refuse_other_tokenizer(
     dataset: &SequencesDataset,
 ) -> anyhow::Result<()> {
     let Some(tokenizer) = &model.tokenizer else { return Ok(()) };
-    let (ours, theirs) = (tokenizer.card(), &dataset.card().part.tokenizer);
-    if (&ours.kind, ours.vocab_size) == (&theirs.kind, theirs.vocab_size) {
-        return Ok(());
+    let theirs = dataset.tokenizer().or_exit(Code::Data)?;
+    let whose = format!("the dataset {}", dataset.root().display());
+    let data = Owned { whose: &whose, folder: dataset.root(), tokenizer: &theirs };
+    let whose = format!("the model {}", model.source.path.display());
+    let model = Owned { whose: &whose, folder: &model.source.path, tokenizer };
+    match difference(model, data).or_exit(Code::Data)? {
+        None => Ok(()),
+        Some(problem) => Err(Failure::error(Code::Data, problem)),
     }
-    let message = format!(
-        "{}: tokenizer {} with {} tokens, but the model's is {} with {}: ingest the data with the \
-         model's tokenizer (--tokenizer {})",
-        dataset.root().display(),
-        theirs.kind,
-        theirs.vocab_size,
-        ours.kind,
-        ours.vocab_size,
-        model.source.path.join("tokenizer.json").display()
-    );
-    Err(Failure::error(Code::Data, message))
 }
 
 fn print(found: &Measured, bits_per_byte: Option<f64>, json: bool) -> anyhow::Result<()> {

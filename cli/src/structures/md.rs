@@ -26,7 +26,7 @@ use crate::threads;
 /// (energies eV, forces eV/Å, velocities Å/fs), and prints how far the total energy drifted (nve).
 /// `nve` is velocity Verlet, `nvt` Langevin dynamics (BAOAB). The same seed gives the same bits, and
 /// so does a simulation that goes on from the last frame of another one (--index -1). Ctrl-C ends it
-/// with what was written so far; one that explodes ends with code 8 and the last good frame.
+/// with what was written so far; one that explodes ends with code 7 and the last good frame.
 ///
 /// Examples:
 ///   genesis md runs/silicon silicon.xyz --out traj.xyz --temperature-k 300 --steps 1000

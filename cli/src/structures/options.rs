@@ -40,6 +40,7 @@ impl ReadingArgs {
             reading.options.units =
                 parse_units(units).map_err(|e| usage(format!("--units: {e}")))?;
             "--units".clone_into(&mut reading.from);
+            reading.is_unknown = false;
         }
         let mut given = Table::new();
         for option in &self.options {

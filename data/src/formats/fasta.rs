@@ -53,6 +53,11 @@ impl FastaReader {
                     }
                     // Comment lines of the oldest FASTA programs.
                     [b';', ..] => {}
+                    // Blanks inside are layout, such as blocks of ten.
+                    line if line.iter().any(u8::is_ascii_whitespace) => {
+                        let letters = line.iter().filter(|byte| !byte.is_ascii_whitespace());
+                        sequence.push(&letters.copied().collect::<Vec<u8>>());
+                    }
                     line => sequence.push(line),
                 },
             }

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_format_of_an_ingest_gives_names_and_sequences() {
-        let mark = b"\xEF\xBB\xBF>a b\nMK\n;comment\nLV\n\n>c\r\nAA\r\n>d\n";
+        let mark = b"\xEF\xBB\xBF>a b\nMK\n;comment\nL V\n\n>c\r\nAA\r\n>d\n";
         assert_eq!(shown("x.fasta", mark), ["a b MKLV", "c AA", "8 !"]);
         assert_eq!(shown("x.fq", b"@r1 x\nACGT\n+\n!!!!\n"), ["r1 x ACGT"]);
         assert_eq!(shown("x.csv", b"smiles,id\nCCO,m1\n\"C,C\",m2\n"), ["m1 CCO", "m2 C,C"]);

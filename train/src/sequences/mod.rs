@@ -9,6 +9,7 @@ pub mod estimate;
 pub mod evaluation;
 pub mod figures;
 pub mod huggingface;
+pub mod identity;
 pub mod inference;
 pub mod plan;
 pub mod settings;

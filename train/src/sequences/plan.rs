@@ -1,18 +1,22 @@
 //! A run file joined with its dataset: the immutable plan that everything below works from.
 
+use std::path::PathBuf;
+
 use genesis_data::dataset::Split;
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::SequencesDataset;
 use genesis_data::sequences::{Objective, SequencesLoaderPlan};
 use genesis_kernels::Precision;
-use genesis_model::{TransformerConfig, specs};
+use genesis_model::{ModelConfig, TransformerConfig, specs};
+use serde_json::Value;
 
-use super::Sequences;
 use super::settings::{ObjectiveConfig, SequencesConfig};
+use super::{Sequences, identity};
+use crate::checkpoint::Checkpoint;
 use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems, may_change};
 use crate::report::{grouped, scaled};
-use crate::trainer::{Course, Plan, TrainError, available_threads, to_json};
+use crate::trainer::{Course, Plan, TrainError, available_threads, inherit, to_json};
 
 /// Everything a run needs to know, fixed before the first step.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct SequencesPlan {
     pub dataset_digest: String,
     /// Kind of the dataset's tokenizer, e.g. `byte`.
     pub tokenizer_kind: String,
+    /// Folder of the dataset, if it lies in one.
+    pub dataset: Option<PathBuf>,
 }
 
 /// Joins `config` with its dataset.
@@ -49,7 +55,8 @@ pub fn resolve(
     config: SequencesConfig,
     dataset: &SequencesDataset,
 ) -> Result<SequencesPlan, ConfigProblems> {
-    resolve_card(config, dataset.card(), dataset.digest())
+    let plan = resolve_card(config, dataset.card(), dataset.digest())?;
+    Ok(SequencesPlan { dataset: Some(dataset.root().to_path_buf()), ..plan })
 }
 
 /// As [`resolve`], from the dataset's card alone.
@@ -94,6 +101,7 @@ pub fn resolve_card(
         threads: config.run.threads.unwrap_or_else(available_threads),
         dataset_digest: dataset_digest.to_owned(),
         tokenizer_kind: tokenizer.kind.clone(),
+        dataset: None,
         model,
         config,
     })
@@ -147,6 +155,34 @@ fn tokens_per_step(config: &SequencesConfig, card: &SequencesCard) -> u64 {
         }
     };
     per_sequence * config.batch.sequences as u64
+}
+
+impl SequencesPlan {
+    /// The plan of a run that starts from a checkpoint of `model`: what a run file cannot say of a network
+    /// is as there.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the model cannot be described.
+    pub fn starting_from(&self, model: &Value) -> Result<Self, TrainError> {
+        let mut described = to_json(&self.model)?;
+        inherit(&mut described, model, &self.inherited());
+        let model = serde_json::from_value(described)
+            .map_err(|error| TrainError::Unstorable { reason: error.to_string() })?;
+        Ok(Self { model, ..self.clone() })
+    }
+
+    /// What the run file does not say: padding and mask where it gives none, and frequencies that a file of
+    /// ESM-2 stores.
+    fn inherited(&self) -> Vec<&'static str> {
+        let (pad, mask) = match &self.config.model {
+            ModelConfig::Esm2(config) => (config.pad_token.is_none(), config.mask_token.is_none()),
+            ModelConfig::Gpt2(_) | ModelConfig::Llama(_) => (true, true),
+        };
+        let mut inherited = vec!["/rotary/stored_frequencies"];
+        inherited.extend(pad.then_some("/pad_token"));
+        inherited.extend(mask.then_some("/mask_token"));
+        inherited
+    }
 }
 
 impl Plan for SequencesPlan {
@@ -209,7 +245,15 @@ impl Plan for SequencesPlan {
             config: to_json(config)?,
             dataset_digest: self.dataset_digest.clone(),
             tokenizer_kind: self.tokenizer_kind.clone(),
+            inherited: self.inherited(),
             may_change: may_change::<SequencesConfig>(),
         })
+    }
+
+    fn check_start(&self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        match &self.dataset {
+            Some(dataset) => identity::check_start(checkpoint, dataset),
+            None => Ok(()),
+        }
     }
 }

@@ -43,6 +43,10 @@ pub fn train<B: Kernels>(
     stop: &AtomicBool,
     start: Start,
 ) -> Result<Outcome, TrainError> {
+    let plan = &match start.model() {
+        Some(model) => plan.starting_from(model)?,
+        None => plan.clone(),
+    };
     let loader = Arc::new(SequencesLoader::new(dataset, plan.loader)?);
     let task = Sequences::<B> { plan, device, loader };
     follow(&plan.course()?, &task, observer, stop, start)

@@ -21,6 +21,8 @@ pub struct Reading {
     pub options: StructuresIngest,
     /// Whose options these are, in words; empty for those of the program.
     pub from: String,
+    /// The run does not tell how its data were read.
+    pub is_unknown: bool,
     /// The format is one that was asked for, not that of the run.
     pub format_is_asked: bool,
 }
@@ -49,6 +51,7 @@ impl Reading {
                 Self { options, from: format!("its dataset {folder}"), ..Self::default() }
             }
             None => Self {
+                is_unknown: true,
                 from: format!(
                     "this program, as the dataset of its run cannot be asked (nothing readable at \
                      {folder}); --units says others"
@@ -82,10 +85,10 @@ impl Reading {
     pub fn told(&self) -> Option<String> {
         let usual = StructuresIngest::default();
         let (keys, units) = (&self.options.keys, &self.options.units);
-        if *keys == usual.keys && *units == usual.units && self.from.is_empty() {
+        if *keys == usual.keys && *units == usual.units && !self.is_unknown {
             return None;
         }
-        let whose = if self.from.is_empty() { "the options" } else { &self.from };
+        let whose = if self.from.is_empty() { "the command line" } else { &self.from };
         let keys = Some(in_words(keys)).filter(|keys| !keys.is_empty());
         let keys = keys.map_or_else(String::new, |keys| format!("; labels under {keys}"));
         Some(format!("structures are read as {whose} says: {}{keys}", in_words(units)))

@@ -44,6 +44,9 @@ impl Changes {
     /// model is compared.
     pub(super) fn between(course: &Course, checkpoint: &Checkpoint, trained: bool) -> Self {
         let description = &checkpoint.manifest.description;
+        let mut course = course.clone();
+        course.inherit(&description.model);
+        let course = &course;
         let model = differences("model", &description.model, &course.model);
         if !trained {
             let (noted, forbidden) =

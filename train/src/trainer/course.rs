@@ -44,6 +44,9 @@ pub struct Course {
     pub dataset_digest: String,
     /// Kind of the tokenizer; `atoms` where there is none.
     pub tokenizer_kind: String,
+    /// Pointers into `model` of what a run file cannot say: it is that of the checkpoint that a run starts
+    /// from.
+    pub inherited: Vec<&'static str>,
     /// Keys, and tables with all their keys, that may change on resuming.
     pub may_change: Vec<String>,
 }
@@ -66,6 +69,11 @@ impl Course {
     /// Steps whose checkpoint is there, ascending; none where the folder cannot be listed.
     pub(super) fn steps_with_checkpoint(&self) -> Vec<u64> {
         naming::committed_steps(&self.checkpoints_dir())
+    }
+
+    /// Takes over what a run file cannot say from the model of a checkpoint.
+    pub fn inherit(&mut self, model: &Value) {
+        inherit(&mut self.model, model, &self.inherited);
     }
 
     /// Steps of the run.
@@ -95,6 +103,17 @@ impl Course {
         match self.stage_two {
             Some(stage) if step >= stage.start_step => stage.rate,
             _ => Schedule::new(&self.schedule).rate(step),
+        }
+    }
+}
+
+/// Sets the values of `model` under `pointers` to those of `from`; absent ones are null.
+pub(crate) fn inherit(model: &mut Value, from: &Value, pointers: &[&str]) {
+    for pointer in pointers {
+        let Some((parent, key)) = pointer.rsplit_once('/') else { continue };
+        let value = from.pointer(pointer).cloned().unwrap_or(Value::Null);
+        if let Some(Value::Object(fields)) = model.pointer_mut(parent) {
+            fields.insert(key.to_owned(), value);
         }
     }
 }

@@ -15,6 +15,12 @@ pub enum TrainError {
     /// Reading data failed.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Ids of the data mean other tokens than those of the checkpoint.
+    #[error("{problem}")]
+    OtherTokenizer {
+        /// Both tokenizers and the way out.
+        problem: String,
+    },
     /// Writing or reading a checkpoint failed.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

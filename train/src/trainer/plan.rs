@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::course::Course;
 use super::error::TrainError;
+use crate::checkpoint::Checkpoint;
 use crate::keys::{ConfigProblems, PLAN_FILE, Root, to_text};
 
 /// Folder of a run that holds the dataset it made itself.
@@ -36,6 +37,14 @@ pub trait Plan {
     /// # Errors
     /// [`TrainError::Unstorable`] when a value cannot be written into a checkpoint.
     fn course(&self) -> Result<Course, TrainError>;
+
+    /// Refuses a checkpoint that the keys of both would let pass.
+    ///
+    /// # Errors
+    /// [`TrainError`] saying what about it does not fit the data.
+    fn check_start(&self, _checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 /// Threads of a run whose file names none: those of the pool that will work, all cores if no one

@@ -7,6 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::changes::Changes;
 use super::course::{CHECKPOINTS_FOLDER, Course};
 use super::error::TrainError;
@@ -53,6 +55,11 @@ pub struct Start {
 }
 
 impl Start {
+    /// The description of the model of the checkpoint, if there is one.
+    pub fn model(&self) -> Option<&Value> {
+        self.checkpoint.as_ref().map(|checkpoint| &checkpoint.manifest.description.model)
+    }
+
     fn new(checkpoint: Option<Checkpoint>, resumed: bool, notes: Vec<String>) -> Self {
         Self { checkpoint, weights_only: false, resumed, branch: None, notes }
     }
@@ -121,6 +128,9 @@ pub fn prepare(plan: &impl Plan, resume: &Resume) -> Result<Start, TrainError> {
             begin(Some(path), false, notes)?
         }
     };
+    if let Some(checkpoint) = &start.checkpoint {
+        plan.check_start(checkpoint)?;
+    }
     let may_branch = *resume != Resume::Auto || may_branch_unasked(course, start.step());
     compare(course, start, may_branch)
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use genesis_data::sequences::tokenize::Tokenizer;
+
 use crate::fixture::{CAUSAL, MASKED, Memory, dataset, plan, run};
 use genesis_train::checkpoint::{self, Checkpoint, Contents, Description, RealDisk};
 use genesis_train::trainer::{Outcome, Resume, TrainError, prepare};
@@ -327,4 +329,71 @@ fn imported_weights_begin_a_new_run_at_step_zero() {
     let attachments = newest(&student_dir).attachments().unwrap();
     assert_eq!(attachments["huggingface.json"], b"{}");
     assert!(attachments.contains_key("tokenizer.json"));
+}
+
+/// The newest checkpoint of `run_dir` as an import would have written it: without an optimizer, with
+/// another description of the model, and with these files of a tokenizer.
+fn as_imported(
+    run_dir: &Path,
+    to: &Path,
+    edit: impl FnOnce(&mut serde_json::Value),
+    tokenizer: &Tokenizer,
+) -> std::path::PathBuf {
+    let checkpoint = newest(run_dir);
+    let mut description: Description = checkpoint.manifest.description.clone();
+    edit(&mut description.model);
+    fs::create_dir_all(to).unwrap();
+    tokenizer.save(to).unwrap();
+    let read = |name: &str| (name.to_owned(), fs::read(to.join(name)).unwrap());
+    let attachments: BTreeMap<String, Vec<u8>> = Tokenizer::FILES.map(read).into();
+    let model = checkpoint.model().unwrap();
+    let contents =
+        Contents { description, model: &model, optimizer: None, attachments: &attachments };
+    checkpoint::save(&mut RealDisk, &to.join("checkpoints"), &contents).unwrap()
+}
+
+#[test]
+fn what_a_run_file_cannot_say_of_a_network_is_that_of_the_checkpoint_it_starts_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    Tokenizer::amino_acid().save(&dir.path().join("data")).unwrap();
+    let first = dir.path().join("first");
+    run(&plan(CAUSAL, &first, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+    let frequencies = [1.0, 0.5, 0.25, 0.125];
+    let edit = |model: &mut serde_json::Value| {
+        model["pad_token"] = 1.into();
+        model["rotary"]["stored_frequencies"] = frequencies.into();
+    };
+    let from = as_imported(&first, &dir.path().join("imported"), edit, &Tokenizer::amino_acid());
+    let second = dir.path().join("second");
+    let again = plan(CAUSAL, &second, &data);
+    run(&again, &data, &mut Memory::stopping_after(4), &Resume::Path(from)).unwrap();
+    let model = newest(&second).manifest.description.model;
+    assert_eq!(
+        (&model["pad_token"], model["rotary"]["stored_frequencies"][3].as_f64()),
+        (&1.into(), Some(0.125))
+    );
+    run(&again, &data, &mut Memory::default(), &Resume::Auto).unwrap();
+    assert_eq!(newest(&second).manifest.description.model, model, "and stays so on resuming");
+}
+
+#[test]
+fn weights_of_another_tokenizer_are_refused_with_both_and_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    Tokenizer::amino_acid().save(&dir.path().join("data")).unwrap();
+    let first = dir.path().join("first");
+    run(&plan(CAUSAL, &first, &data), &data, &mut Memory::default(), &Resume::No).unwrap();
+    let letters =
+        ('a'..='z').map(|letter| letter.to_string()).chain(["C".to_owned(), "O".to_owned()]);
+    let other = Tokenizer::smiles(letters);
+    assert_eq!(other.vocab_size(), 33, "the same size");
+    let from = as_imported(&first, &dir.path().join("imported"), |_| (), &other);
+    let second = plan(CAUSAL, &dir.path().join("second"), &data);
+    let error = run(&second, &data, &mut Memory::default(), &Resume::Path(from)).unwrap_err();
+    assert!(matches!(error, TrainError::OtherTokenizer { .. }), "{error}");
+    let message = error.to_string();
+    for part in ["amino_acid", "smiles", "--tokenizer", "imported"] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
 }

@@ -121,9 +121,9 @@ impl NameTable {
     fn is_kept(&self, inside: &str) -> bool {
         match self.family {
             Family::Gpt2 => is_mask_buffer(inside),
-            Family::Llama => is_rotary_frequencies(inside),
+            Family::Llama => is_rotary_buffer(inside),
             Family::Esm2 => {
-                is_rotary_frequencies(inside)
+                is_rotary_buffer(inside)
                     || inside.starts_with("contact_head.")
                     || inside.starts_with("pooler.")
                     || inside == "embeddings.position_ids"
@@ -136,6 +136,14 @@ impl NameTable {
         let family = self.family;
         format!("tensor `{file_name}` does not belong to a {family:?} language model")
     }
+}
+
+/// What versions of transformers have stored of rotary positions: frequencies, and tables of cosines and
+/// sines.
+fn is_rotary_buffer(inside: &str) -> bool {
+    const TABLES: [&str; 3] = ["cos_cached", "sin_cached", "original_inv_freq"];
+    let last = inside.rsplit('.').next().unwrap_or(inside);
+    is_rotary_frequencies(inside) || (inside.contains("rotary_emb") && TABLES.contains(&last))
 }
 
 /// `h.<layer>.attn.bias` and `h.<layer>.attn.masked_bias` of old GPT-2 files.

@@ -115,7 +115,8 @@ pub fn export_model(
     let reference = serialise_safetensors(reference.iter().map(|(name, t)| (name.as_str(), t)));
     staged.write(REFERENCE, &reference)?;
     files.insert(REFERENCE.to_owned(), reference);
-    let report = report(model, &compared, &files);
+    let examples = examples(model.tokenizer.as_ref(), staged.path())?;
+    let report = report(model, &compared, examples, &files);
     let value = serde_json::to_value(&report).expect("a report has string keys");
     staged.write(REPORT, folder::pretty(&value).as_bytes())?;
     staged.commit()?;
@@ -188,6 +189,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f64 {
 fn report(
     model: &SequencesModel,
     compared: &Compared,
+    tokenizer_examples: Vec<TokenizerExample>,
     files: &std::collections::BTreeMap<String, Vec<u8>>,
 ) -> ExportReport {
     let config: serde_json::Value = serde_json::from_slice(&files[CONFIG]).unwrap_or_default();
@@ -209,31 +211,50 @@ fn report(
         logits_bound_because: BOUND_BECAUSE,
         logits_shape: compared.batch.shape(&model.config),
         shapes: specs.iter().map(|spec| (spec.name.clone(), spec.shape.clone())).collect(),
-        tokenizer_examples: model.tokenizer.as_ref().map(examples).unwrap_or_default(),
+        tokenizer_examples,
         files: files.iter().map(entry).collect(),
     }
 }
 
 /// Texts that exercise each kind; those a tokenizer refuses are left out.
-fn examples(tokenizer: &Tokenizer) -> Vec<TokenizerExample> {
-    let texts: &[&str] = match tokenizer.kind() {
+fn texts(kind: TokenizerKind) -> &'static [&'static str] {
+    match kind {
         TokenizerKind::AminoAcid => &["MKTAYIAKQR", "ACDEFGHIKLMNPQRSTVWYXBUZO"],
         TokenizerKind::Nucleotide => &["ACGTTGCA", "ACGTNRYSWKMBDHV"],
         TokenizerKind::Smiles => &["CCO", "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O"],
         TokenizerKind::Byte | TokenizerKind::HuggingFace => {
             &["The quick brown fox.", " two  spaces\n\tand 3.14 < 42!", "na\u{ef}ve \u{3a9}"]
         }
+    }
+}
+
+/// What the `tokenizers` library makes of texts by the `tokenizer.json` of `folder`, after a proof that
+/// training saw the same: a document is what the library gives, and where that has no end the token that
+/// ends documents. Empty where the folder has no such file.
+fn examples(
+    tokenizer: Option<&Tokenizer>,
+    folder: &Path,
+) -> Result<Vec<TokenizerExample>, ExchangeError> {
+    let Some(tokenizer) = tokenizer.filter(|_| folder.join(Tokenizer::FILES[0]).is_file()) else {
+        return Ok(Vec::new());
     };
-    let encode = |text: &&str| {
-        // The tokenizer.json of proteins frames a text as a document, the others as a prompt.
-        let ids = if tokenizer.kind() == TokenizerKind::AminoAcid {
-            let mut ids = Vec::new();
-            tokenizer.encode(text, &mut ids).ok()?;
-            ids
-        } else {
-            tokenizer.encode_prompt(text).ok()?
-        };
-        Some(TokenizerExample { text: (*text).to_owned(), ids })
-    };
-    texts.iter().filter_map(encode).collect()
+    let mut examples = Vec::new();
+    for text in texts(tokenizer.kind()) {
+        let mut trained = Vec::new();
+        if tokenizer.encode(text, &mut trained).is_err() {
+            continue;
+        }
+        let ids = Tokenizer::ids_of_library(folder, text)
+            .map_err(|error| ExchangeError::unsuitable(folder, error.to_string()))?;
+        let end: Vec<u32> = tokenizer.eos().into_iter().collect();
+        if trained != ids && trained != [ids.as_slice(), &end].concat() {
+            let problem = format!(
+                "its tokenizer.json makes {ids:?} of `{text}`, but the model was trained on \
+                 {trained:?}; export the model with the tokenizer it was trained with"
+            );
+            return Err(ExchangeError::unsuitable(folder, problem));
+        }
+        examples.push(TokenizerExample { text: (*text).to_owned(), ids });
+    }
+    Ok(examples)
 }

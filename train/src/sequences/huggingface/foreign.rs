@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use genesis_model::transformer::hugging_face::{Canonical, canonical_name, config_from_json};
-use genesis_model::transformer::{TransformerConfig, specs};
+use genesis_model::transformer::hugging_face::{
+    Canonical, canonical_name, config_from_json, is_rotary_frequencies,
+};
+use genesis_model::transformer::{Family, TransformerConfig, specs};
 
 use super::origin::Origin;
 use crate::exchange::CONFIG;
@@ -63,7 +65,14 @@ impl ForeignModel {
             .map_err(|problems| config_problems(&weights.listed_by, &problems))?;
         origin.dtypes =
             weights.tensors.iter().map(|(name, (_, t))| (name.clone(), t.dtype)).collect();
-        let config = config.with_stored_frequencies(sorted.frequencies(&weights.listed_by)?);
+        // Other families compute their frequencies from config.json, whatever a file stores; ESM-2 was
+        // trained with those of its file.
+        let config = if config.family == Family::Esm2 {
+            let stored = sorted.frequencies(&weights.listed_by)?;
+            config.with_stored_frequencies(stored)
+        } else {
+            config
+        };
         let values = sorted.values()?;
         origin.tensors = sorted.kept;
         Ok(Self { config, values, origin })
@@ -140,7 +149,7 @@ impl<'a> Sorted<'a> {
     /// Rotary frequencies stored as a buffer, if any; all layers must agree.
     fn frequencies(&self, file: &Path) -> Result<Option<Vec<f32>>, ExchangeError> {
         let mut found: Option<(&String, Vec<f32>)> = None;
-        for (name, tensor) in self.kept.iter().filter(|(name, _)| name.ends_with("inv_freq")) {
+        for (name, tensor) in self.kept.iter().filter(|(name, _)| is_rotary_frequencies(name)) {
             let values = tensor.finite_f32(file, name)?;
             match &found {
                 None => found = Some((name, values)),

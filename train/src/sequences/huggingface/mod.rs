@@ -15,7 +15,7 @@ pub mod origin;
 pub mod reference;
 
 pub use check::{CheckReport, check};
-pub use export::{ExportOptions, ExportReport, export};
+pub use export::{ExportOptions, ExportReport, export, export_model};
 pub use folder::StoredDtype;
 pub use foreign::ForeignModel;
 pub use import::{ImportReport, import};

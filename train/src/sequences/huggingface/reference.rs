@@ -14,7 +14,7 @@ use genesis_schema::{IGNORE, Seeds, TokenBatch};
 use safetensors::Dtype;
 
 use crate::exchange::tensor::StoredTensor;
-use crate::sequences::inference::generate::{GenerateOptions, Generator};
+use crate::sequences::inference::generate::{GenerateOptions, Generator, Limits};
 use crate::sequences::inference::{InferenceError, SequencesModel};
 
 /// Name of the file in the folder.
@@ -141,7 +141,7 @@ impl ReferenceBatch {
             max_tokens: Some(GREEDY.min(context - PROMPT)),
             ..GenerateOptions::default()
         };
-        let drawn = Generator::start(model, prompt, None, &options)?.draw(0)?;
+        let drawn = Generator::start(model, prompt, Limits::default(), &options)?.draw(0)?;
         let wide = |tokens: &[u32]| tokens.iter().map(|&token| i64::from(token)).collect();
         Ok(Some([wide(prompt), wide(&drawn.tokens)]))
     }

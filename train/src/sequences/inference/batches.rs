@@ -1,13 +1,11 @@
 //! Packs encoded sequences for inference: no labels, bounded numbers of tokens.
 
 use std::ops::Range;
-use std::path::Path;
 
 use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::Kernels;
 use genesis_schema::{IGNORE, TokenBatch};
 
-use super::error::InferenceError;
 use super::load::SequencesModel;
 use super::records::Record;
 
@@ -17,38 +15,74 @@ const TOKENS_PER_BATCH: usize = 2048;
 /// Bound on the elements of a batch's logits: 64 MiB in f32.
 const LOGITS_PER_BATCH: usize = 1 << 24;
 
-/// Tokens of a record as a document, checked against the model's vocabulary and positions.
+/// Whether the token that ends a document is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Where the tokenizer puts it.
+    AsGiven,
+    /// Where the tokenizer marks texts at all, before or behind them: it then ends a marked text.
+    OfMarked,
+    /// Whether the tokenizer puts it there or not.
+    Always,
+    /// Not even where the tokenizer puts it.
+    Never,
+}
+
+impl End {
+    /// Whether it is there.
+    pub(crate) fn is_there(self, tokenizer: &Tokenizer) -> bool {
+        let (begins, ends) = tokenizer.frame();
+        match self {
+            Self::AsGiven => ends > 0,
+            Self::OfMarked if begins + ends == 0 => false,
+            Self::OfMarked | Self::Always => ends > 0 || tokenizer.eos().is_some(),
+            Self::Never => false,
+        }
+    }
+}
+
+/// Tokens of a record, checked against the model's vocabulary and positions.
 ///
 /// # Errors
-/// [`InferenceError::Record`] naming the record.
+/// What is wrong with it, in words.
 pub(crate) fn encode<B: Kernels>(
     model: &SequencesModel<B>,
     tokenizer: &Tokenizer,
-    path: &Path,
-    index: usize,
     record: &Record,
-) -> Result<Vec<u32>, InferenceError> {
-    let problem = |problem: String| InferenceError::Record {
-        path: path.to_path_buf(),
-        record: index + 1,
-        id: record.id.clone(),
-        problem,
-    };
+    end: End,
+) -> Result<Vec<u32>, String> {
+    encode_text(model, tokenizer, &record.sequence, end)
+}
+
+/// As [`encode`], of a text.
+pub(crate) fn encode_text<B: Kernels>(
+    model: &SequencesModel<B>,
+    tokenizer: &Tokenizer,
+    text: &str,
+    end: End,
+) -> Result<Vec<u32>, String> {
     let mut tokens = Vec::new();
-    tokenizer.encode(&record.sequence, &mut tokens).map_err(|error| problem(error.to_string()))?;
-    if tokens.is_empty() {
-        return Err(problem("it has no tokens".to_owned()));
+    if end.is_there(tokenizer) {
+        tokenizer.encode(text, &mut tokens)
+    } else {
+        tokenizer.encode_framed(text, &mut tokens)
     }
-    let batch = segment(&tokens);
-    model.config.check_batch(&batch).map_err(|error| problem(error.to_string()))?;
+    .map_err(|error| error.to_string())?;
+    if end == End::Never {
+        tokens.truncate(tokens.len() - tokenizer.frame().1);
+    }
+    if tokens.is_empty() {
+        return Err("it has no tokens".to_owned());
+    }
+    model.config.check_batch(&segment(&tokens)).map_err(|error| error.to_string())?;
     Ok(tokens)
 }
 
-/// Where the text lies in the `length` tokens of a document, between the tokens that begin and end
-/// it.
+/// Where the text lies in the `length` tokens that the tokenizer gives, between those that it puts
+/// around it.
 pub(crate) fn body(tokenizer: &Tokenizer, length: usize) -> Range<usize> {
-    let (begins, ends) = (tokenizer.bos().is_some(), tokenizer.eos().is_some());
-    usize::from(begins)..length - usize::from(ends)
+    let (begins, ends) = tokenizer.frame();
+    begins..length - ends
 }
 
 /// One sequence as a batch.

@@ -10,19 +10,21 @@ use genesis_kernels::Kernels;
 use safetensors::Dtype;
 use serde::Serialize;
 
-use super::batches;
+use super::batches::{self, End};
 use super::error::InferenceError;
 use super::load::SequencesModel;
-use super::records::{Record, read_records};
+use super::records::{Record, RecordOptions, Refused, none_left, read_records};
 use super::table::{Column, Ending, write_parquet};
 use crate::exchange::tensor::StoredTensor;
 use crate::exchange::weights::serialise_safetensors;
 
 /// What to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EmbedOptions {
     /// One vector per token instead of the mean.
     pub per_token: bool,
+    /// How the input is read.
+    pub reading: RecordOptions,
 }
 
 /// What was written.
@@ -36,6 +38,8 @@ pub struct EmbedSummary {
     pub width: usize,
     /// File.
     pub out: PathBuf,
+    /// Records that were left out.
+    pub refused: Vec<Refused>,
 }
 
 /// The representation of one sequence.
@@ -54,8 +58,9 @@ pub struct Embedding {
 /// (per token: `id`, `position` from 1, `embedding`). `progress` gets sequences done and all.
 ///
 /// # Errors
-/// A model without tokenizer, a sequence that the tokenizer or the model refuses, two sequences of
-/// one id in safetensors, input/output errors. Nothing is written then.
+/// A model without tokenizer, an input of which nothing can be used, two sequences of one id in
+/// safetensors, input/output errors. Nothing is written then. Single sequences that tokenizer or model
+/// refuse are listed in the summary.
 pub fn embed<B: Kernels>(
     model: &SequencesModel<B>,
     input: &Path,
@@ -64,43 +69,48 @@ pub fn embed<B: Kernels>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<EmbedSummary, InferenceError> {
     let ending = Ending::of(out, &[Ending::Safetensors, Ending::Parquet])?;
-    let records = read_records(input)?;
+    let (records, mut refused) = read_records(input, &options.reading)?;
     if ending == Ending::Safetensors {
         refuse_repeated_ids(input, &records)?;
     }
-    let embeddings = embed_records(model, input, &records, options, progress)?;
+    let embeddings = embed_records(model, &records, options.per_token, &mut refused, progress)?;
+    none_left(input, embeddings.is_empty(), &refused)?;
     let width = model.config.width;
     match ending {
-        Ending::Safetensors => write_safetensors(out, &embeddings, width, *options)?,
-        _ => write_parquet(out, &columns(&embeddings, width, *options))?,
+        Ending::Safetensors => write_safetensors(out, &embeddings, width, options.per_token)?,
+        _ => write_parquet(out, &columns(&embeddings, width, options.per_token))?,
     }
     Ok(EmbedSummary {
         num_sequences: embeddings.len(),
         num_tokens: embeddings.iter().map(|embedding| embedding.num_tokens).sum(),
         width,
         out: out.to_path_buf(),
+        refused,
     })
 }
 
-/// The representations of `records`, in order; `input` is for messages.
-///
-/// # Errors
-/// As [`embed`].
-pub fn embed_records<B: Kernels>(
+/// The representations of `records`, in order; those that cannot be used are added to `refused`.
+fn embed_records<B: Kernels>(
     model: &SequencesModel<B>,
-    input: &Path,
     records: &[Record],
-    options: &EmbedOptions,
+    per_token: bool,
+    refused: &mut Vec<Refused>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Vec<Embedding>, InferenceError> {
     let tokenizer = model.tokenizer()?;
-    let mut encoded = Vec::with_capacity(records.len());
-    for (index, record) in records.iter().enumerate() {
-        encoded.push(batches::encode(model, tokenizer, input, index, record)?);
+    let (mut encoded, mut ids) = (Vec::new(), Vec::new());
+    for record in records {
+        match batches::encode(model, tokenizer, record, End::AsGiven) {
+            Ok(tokens) => {
+                encoded.push(tokens);
+                ids.push(record.id.clone());
+            }
+            Err(problem) => refused.push(record.refused(problem)),
+        }
     }
     let lengths: Vec<usize> = encoded.iter().map(Vec::len).collect();
     let width = model.config.width;
-    let mut embeddings = Vec::with_capacity(records.len());
+    let mut embeddings = Vec::with_capacity(encoded.len());
     for run in batches::runs(&lengths, width) {
         let mut batch = genesis_schema::TokenBatch::default();
         encoded[run.clone()].iter().for_each(|tokens| batches::push(&mut batch, tokens));
@@ -109,10 +119,10 @@ pub fn embed_records<B: Kernels>(
         for index in run {
             let states: Vec<&[f32]> = rows.by_ref().take(lengths[index]).collect();
             let states = &states[batches::body(tokenizer, lengths[index])];
-            let values = if options.per_token { states.concat() } else { mean(states, width) };
-            let id = records[index].id.clone();
+            let values = if per_token { states.concat() } else { mean(states, width) };
+            let id = ids[index].clone();
             embeddings.push(Embedding { id, num_tokens: states.len(), values });
-            progress(embeddings.len() as u64, records.len() as u64);
+            progress(embeddings.len() as u64, encoded.len() as u64);
         }
     }
     Ok(embeddings)
@@ -147,10 +157,10 @@ fn write_safetensors(
     out: &Path,
     embeddings: &[Embedding],
     width: usize,
-    options: EmbedOptions,
+    per_token: bool,
 ) -> Result<(), InferenceError> {
     let shape = |embedding: &Embedding| {
-        if options.per_token { vec![embedding.num_tokens, width] } else { vec![width] }
+        if per_token { vec![embedding.num_tokens, width] } else { vec![width] }
     };
     let tensors: BTreeMap<&str, StoredTensor> = embeddings
         .iter()
@@ -160,12 +170,8 @@ fn write_safetensors(
     super::table::write_file(out, &bytes)
 }
 
-fn columns(
-    embeddings: &[Embedding],
-    width: usize,
-    options: EmbedOptions,
-) -> Vec<(&'static str, Column)> {
-    if !options.per_token {
+fn columns(embeddings: &[Embedding], width: usize, per_token: bool) -> Vec<(&'static str, Column)> {
+    if !per_token {
         return vec![
             ("id", Column::Text(embeddings.iter().map(|e| e.id.clone()).collect())),
             ("num_tokens", Column::Count(embeddings.iter().map(|e| e.num_tokens as u64).collect())),

@@ -1,8 +1,12 @@
 //! New sequences from a causal model, token by token, with cached keys and values.
 //!
 //! Number `t` of sample `i` comes from position `(index i, lane t)` of the stream
-//! `generate` of the seed: samples do not depend on each other or on how many are drawn.
+//! `generate` of the seed: samples do not depend on each other or on how many are drawn. Ids that the
+//! tokenizer does not have, as when a vocabulary was rounded up, are never drawn.
 
+use std::collections::BTreeSet;
+
+use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{KvCache, Transformer};
 use genesis_schema::{Seeds, Stream};
@@ -65,7 +69,8 @@ pub struct Sample {
     pub index: u64,
     /// Text it continues.
     pub prompt: String,
-    /// The continuation, without special tokens.
+    /// The continuation, without special tokens: what the prompt and the new tokens read together have
+    /// behind the prompt.
     pub text: String,
     /// Tokens that were added, including the one that ended the sequence.
     pub tokens: Vec<u32>,
@@ -91,10 +96,11 @@ pub fn generate<B: Kernels>(
     require_causal(model)?;
     let tokenizer = model.tokenizer()?;
     let start = encode_prompt(model, prompt)?;
-    let generator = Generator::start(model, &start, tokenizer.eos(), options)?;
+    let limits = Limits::of(model)?;
+    let generator = Generator::start(model, &start, limits, options)?;
     for index in options.first..options.count {
         let Drawn { tokens, log_likelihood, ended } = generator.draw(index)?;
-        let (prompt, text) = (prompt.to_owned(), tokenizer.decode(&tokens));
+        let (prompt, text) = (prompt.to_owned(), continuation(tokenizer, &start, &tokens));
         observe(Sample { index, prompt, text, tokens, log_likelihood, ended });
     }
     Ok(())
@@ -110,6 +116,17 @@ fn require_causal<B: Kernels>(model: &SequencesModel<B>) -> Result<(), Inference
                   `score` or `embed`"
             .to_owned(),
     })
+}
+
+/// The text of `tokens` behind a prompt. Decoders drop the blank before a first word, so the tokens alone
+/// would not tell.
+fn continuation(tokenizer: &Tokenizer, prompt: &[u32], tokens: &[u32]) -> String {
+    let before = tokenizer.decode(prompt);
+    let mut whole = tokenizer.decode(&[prompt, tokens].concat());
+    // A decoder may spell the end of the prompt otherwise once something follows.
+    let pairs = before.chars().zip(whole.chars());
+    let same: usize = pairs.take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    whole.split_off(same)
 }
 
 /// The prompt's tokens; the token that begins or separates documents when there are none.
@@ -140,6 +157,24 @@ pub(crate) struct Drawn {
     pub(crate) ended: Ended,
 }
 
+/// What bounds a sample.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limits {
+    /// Tokens that end it.
+    ends: BTreeSet<u32>,
+    /// Ids that stand for nothing and are not drawn.
+    absent: Vec<u32>,
+}
+
+impl Limits {
+    fn of<B: Kernels>(model: &SequencesModel<B>) -> Result<Self, InferenceError> {
+        let tokenizer = model.tokenizer()?;
+        let rows = u32::try_from(model.config.vocab_size).unwrap_or(u32::MAX);
+        let absent = (0..rows).filter(|&id| !tokenizer.has(id)).collect();
+        Ok(Self { ends: model.end_tokens()?, absent })
+    }
+}
+
 /// A model that has read the prompt.
 pub(crate) struct Generator<B: Kernels> {
     network: Transformer<B>,
@@ -148,17 +183,17 @@ pub(crate) struct Generator<B: Kernels> {
     prompt: Vec<u32>,
     context: usize,
     max_tokens: Option<usize>,
-    eos: Option<u32>,
+    limits: Limits,
     sampling: Sampling,
     stream: Stream,
 }
 
 impl<B: Kernels> Generator<B> {
-    /// Reads `prompt`. `eos` ends a sample.
+    /// Reads `prompt`.
     pub(crate) fn start(
         model: &SequencesModel<B>,
         prompt: &[u32],
-        eos: Option<u32>,
+        limits: Limits,
         options: &GenerateOptions,
     ) -> Result<Self, InferenceError> {
         let GenerateOptions { temperature, top_k, top_p, seed, .. } = *options;
@@ -184,7 +219,7 @@ impl<B: Kernels> Generator<B> {
             prompt: prompt.to_vec(),
             context,
             max_tokens: options.max_tokens,
-            eos,
+            limits,
             sampling,
             stream: Seeds::new(seed).stream("generate"),
         })
@@ -206,10 +241,12 @@ impl<B: Kernels> Generator<B> {
                 return Err(InferenceError::NotFinite { tokens: self.prompt.len() + tokens.len() });
             }
             let uniform = self.stream.uniform(index, tokens.len() as u64);
-            let token = self.sampling.pick(&logits, uniform);
+            let mut possible = logits.clone();
+            self.limits.absent.iter().for_each(|&id| possible[id as usize] = f32::NEG_INFINITY);
+            let token = self.sampling.pick(&possible, uniform);
             log_likelihood += log_probability(&logits, token as usize);
             tokens.push(token);
-            if self.eos == Some(token) {
+            if self.limits.ends.contains(&token) {
                 break Ended::EndOfSequence;
             }
         };

@@ -3,11 +3,11 @@
 //! A run folder means its best checkpoint by validation loss if that was kept and is valid, else
 //! its newest valid one. Not here: resuming a run, which also needs the optimiser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
-use genesis_data::sequences::tokenize::Tokenizer;
+use genesis_data::sequences::tokenize::{Tokenizer, end_tokens};
 use genesis_kernels::{Cpu, Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
 use genesis_schema::TokenBatch;
@@ -21,6 +21,9 @@ use crate::sequences::Sequences;
 use crate::sequences::huggingface::{
     ForeignModel, HUGGING_FACE, ORIGIN_FILE, ORIGIN_TENSORS, Origin,
 };
+
+/// Generation settings of a Hugging Face folder.
+const GENERATION: &str = "generation_config.json";
 
 /// A model ready to answer, on the CPU unless it was moved.
 #[derive(Debug, Clone)]
@@ -148,6 +151,26 @@ impl<B: Kernels> SequencesModel<B> {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| InferenceError::NoTokenizer { path: self.source.path.clone() })
+    }
+
+    /// Every token that ends what it generates: that of its tokenizer, and those that the generation
+    /// settings or the configuration of the folder it was imported from list.
+    ///
+    /// # Errors
+    /// Settings that list something that is no id.
+    pub fn end_tokens(&self) -> Result<BTreeSet<u32>, InferenceError> {
+        let mut ends: BTreeSet<u32> =
+            self.tokenizer.as_ref().and_then(Tokenizer::eos).into_iter().collect();
+        let Some(origin) = &self.origin else { return Ok(ends) };
+        let path = self.source.path.join(GENERATION);
+        let settings = origin.texts.get(GENERATION).map(|text| serde_json::from_str(text));
+        let settings: Option<serde_json::Value> = settings.transpose().map_err(|error| {
+            ExchangeError::malformed(&path, error.to_string(), "restore the file")
+        })?;
+        let listed = end_tokens(settings.as_ref(), Some(&origin.preserved.config))
+            .map_err(|error| ExchangeError::unsuitable(&path, error.to_string()))?;
+        ends.extend(listed);
+        Ok(ends)
     }
 
     /// `[N, V]` logits of a batch that was checked, row-major.

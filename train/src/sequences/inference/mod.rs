@@ -16,9 +16,11 @@ pub mod score;
 pub mod spearman;
 pub mod table;
 pub mod variants;
+mod wild_type;
 
 pub use embed::{EmbedOptions, EmbedSummary, embed};
 pub use error::InferenceError;
 pub use generate::{Ended, GenerateOptions, Sample, generate};
 pub use load::SequencesModel;
+pub use records::{RecordOptions, Refused};
 pub use score::{Method, ScoreOptions, ScoreRow, ScoreSummary, ScoreTable, score};

@@ -1,152 +1,150 @@
-//! Sequences of an input file: FASTA or one sequence a line, also gzipped.
+//! Sequences of an input file, with their names and measured values.
 //!
-//! The kind is told from the first character: `>` is FASTA. Only for inputs of `embed` and
-//! `score`, which fit in memory; datasets are ingested by `genesis_data`.
+//! The file is read by the readers of an ingest, so that it means the same here as there. Records that
+//! cannot be read or used are listed and left out.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
+use genesis_data::formats::{FormatChoice, NamedFile, NamedOptions, NamedText, read_named};
+use serde::Serialize;
 
 use super::error::InferenceError;
 
-/// Longest line that is read; one that is longer is a wrong file.
-const LONGEST_LINE: u64 = 64 << 20;
+/// How a file of sequences is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordOptions {
+    /// Its format; that of its name by default.
+    pub format: FormatChoice,
+    /// Tables: the column that holds the sequence.
+    pub column: Option<String>,
+    /// Tables: the column of names.
+    pub id: Option<String>,
+    /// Tables: the column of measured values.
+    pub measured: Option<String>,
+}
 
 /// One sequence and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// FASTA: the header up to the first blank, without `>`. Lines: the line number, from 1.
+    /// FASTA and FASTQ: the header up to the first blank; tables: the name; else the line, from 1.
     pub id: String,
-    /// FASTA: the whole header. Lines: the line number.
+    /// The whole header or name; else the line.
     pub header: String,
     /// The sequence; FASTA lines are joined.
     pub sequence: String,
+    /// A measured value, as written.
+    pub measured: Option<String>,
+    /// Its first line in the file (Parquet: its row), from 1.
+    pub line: u64,
+}
+
+/// A record that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Its first line in the file (Parquet: its row), from 1.
+    pub line: u64,
+    /// Its name; the line where it has none.
+    pub id: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {} (`{}`): {}", self.line, self.id, self.problem)
+    }
 }
 
 impl Record {
-    /// The number after the last `|` of the header, if there is one: a measured value.
+    /// The measured value: that of its column, else the number after the last `|` of the header.
     pub fn measured(&self) -> Option<f64> {
-        let value: f64 = self.header.rsplit_once('|')?.1.trim().parse().ok()?;
-        value.is_finite().then_some(value)
+        let written = match &self.measured {
+            Some(written) => written,
+            None => self.header.rsplit_once('|')?.1,
+        };
+        written.trim().parse().ok().filter(|value: &f64| value.is_finite())
+    }
+
+    /// The same record as one that was left out.
+    pub(crate) fn refused(&self, problem: String) -> Refused {
+        Refused { line: self.line, id: self.id.clone(), problem }
     }
 }
 
-/// All records of `path`, in order.
+/// The records of `path` in order, and those that cannot be read.
 ///
 /// # Errors
-/// Not readable, not UTF-8, a FASTA header without sequence, no record at all; with the line.
-pub fn read_records(path: &Path) -> Result<Vec<Record>, InferenceError> {
-    let mut records: Vec<Record> = Vec::new();
-    let mut fasta = false;
-    let mut lines = Lines::open(path)?;
-    while let Some((number, line)) = lines.next_line(path)? {
-        let text = line.trim();
-        if text.is_empty() {
-            continue;
-        }
-        if records.is_empty() {
-            fasta = text.starts_with('>');
-        }
-        match text.strip_prefix('>').filter(|_| fasta) {
-            Some(header) => {
-                check_complete(path, records.last(), number)?;
-                records.push(fasta_record(header, records.len()));
-            }
-            None if fasta => {
-                let record = records.last_mut().expect("the first line was a header");
-                record.sequence.extend(text.chars().filter(|c| !c.is_whitespace()));
-            }
-            None => {
-                let id = number.to_string();
-                records.push(Record { header: id.clone(), id, sequence: text.to_owned() });
-            }
-        }
-    }
-    check_complete(path, records.last(), lines.number + 1)?;
+/// Not readable, no record at all, a column that is not there.
+pub fn read_records(
+    path: &Path,
+    options: &RecordOptions,
+) -> Result<(Vec<Record>, Vec<Refused>), InferenceError> {
+    let RecordOptions { format, column, id, measured } = options;
+    let options = NamedOptions {
+        format: *format,
+        column: column.as_deref(),
+        name: id.as_deref(),
+        measured: measured.as_deref(),
+    };
+    let NamedFile { format, records } = read_named(path, &options)
+        .map_err(|error| InferenceError::input(path, error.to_string()))?;
     if records.is_empty() {
         return Err(InferenceError::input(path, "it holds no sequence"));
     }
-    Ok(records)
+    let headed = matches!(format.name, "fasta" | "fastq");
+    let (mut read, mut refused) = (Vec::new(), Vec::new());
+    for (index, (line, record)) in records.into_iter().enumerate() {
+        match record {
+            Ok(text) => read.push(named(text, line, headed.then_some(index))),
+            Err(problem) => refused.push(Refused { line, id: line.to_string(), problem }),
+        }
+    }
+    none_left(path, read.is_empty(), &refused)?;
+    Ok((read, refused))
 }
 
-fn fasta_record(header: &str, index: usize) -> Record {
-    let header = header.trim().to_owned();
-    let id = match header.split_whitespace().next() {
-        Some(id) => id.to_owned(),
-        None => (index + 1).to_string(),
+/// Refuses to go on without any record, with the reasons of the first.
+pub(crate) fn none_left(
+    path: &Path,
+    none: bool,
+    refused: &[Refused],
+) -> Result<(), InferenceError> {
+    if !none {
+        return Ok(());
+    }
+    let first: Vec<String> = refused.iter().take(3).map(|it| format!("\n  {it}")).collect();
+    let problem = format!("none of its {} records can be used:{}", refused.len(), first.concat());
+    Err(InferenceError::input(path, problem))
+}
+
+/// `headed`: the record's number among those with a header line, from 0.
+fn named(text: NamedText, line: u64, headed: Option<usize>) -> Record {
+    let NamedText { name, measured, text } = text;
+    let (id, header) = match (name, headed) {
+        (Some(header), Some(index)) => {
+            let first = header.split_whitespace().next();
+            (first.map_or_else(|| (index + 1).to_string(), str::to_owned), header)
+        }
+        (Some(name), None) => (name.clone(), name),
+        (None, _) => (line.to_string(), line.to_string()),
     };
-    Record { id, header, sequence: String::new() }
-}
-
-fn check_complete(path: &Path, last: Option<&Record>, number: usize) -> Result<(), InferenceError> {
-    match last {
-        Some(record) if record.sequence.is_empty() => {
-            let problem =
-                format!("line {}: header `>{}` has no sequence", number - 1, record.header);
-            Err(InferenceError::input(path, problem))
-        }
-        _ => Ok(()),
-    }
-}
-
-struct Lines {
-    reader: Box<dyn BufRead>,
-    number: usize,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Self, InferenceError> {
-        let file = File::open(path).map_err(InferenceError::io(path, "open"))?;
-        let mut reader = BufReader::new(file);
-        let start = reader.fill_buf().map_err(InferenceError::io(path, "read"))?;
-        let gzipped = start.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn BufRead> = if gzipped {
-            Box::new(BufReader::new(MultiGzDecoder::new(reader)))
-        } else {
-            Box::new(reader)
-        };
-        Ok(Self { reader, number: 0 })
-    }
-
-    fn next_line(&mut self, path: &Path) -> Result<Option<(usize, String)>, InferenceError> {
-        let mut bytes = Vec::new();
-        let read = self.reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut bytes);
-        let length = read.map_err(InferenceError::io(path, "read"))?;
-        if length == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        let number = self.number;
-        if length as u64 > LONGEST_LINE {
-            let problem = format!("line {number} is longer than {LONGEST_LINE} bytes");
-            return Err(InferenceError::input(path, problem));
-        }
-        let line = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let problem =
-                format!("line {number}: byte {at} is not UTF-8; is it a text file at all?");
-            InferenceError::input(path, problem)
-        })?;
-        Ok(Some((number, line)))
-    }
+    Record { id, header, sequence: text, measured, line }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Vec<Record>, InferenceError> {
+    fn read(name: &str, bytes: &[u8]) -> Result<(Vec<Record>, Vec<Refused>), InferenceError> {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("input");
+        let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        read_records(&path)
+        read_records(&path, &RecordOptions::default())
     }
 
     #[test]
     fn fasta_lines_are_joined_and_headers_split() {
-        let records = read(b">a|b|1.5 some text\nMK\nLV\n\n>c\r\nAA\r\n").unwrap();
+        let (records, _) = read("a.fasta", b">a|b|1.5 some text\nMK\nLV\n\n>c\r\nAA\r\n").unwrap();
         assert_eq!(records[0].id, "a|b|1.5");
         assert_eq!(records[0].sequence, "MKLV");
         assert_eq!(records[1].sequence, "AA");
@@ -154,17 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_number_after_the_last_bar_is_a_measured_value() {
-        let records = read(b">0|beta-lactamase_P20P|1.581033423\nMK\n").unwrap();
+    fn measured_values_are_those_of_a_header_or_of_a_column() {
+        let (records, _) = read("a.fa", b">0|beta-lactamase_P20P|1.581033423\nMK\n").unwrap();
         assert_eq!(records[0].measured(), Some(1.581_033_423));
-    }
-
-    #[test]
-    fn other_files_hold_one_sequence_a_line() {
-        let records = read(b"CCO\n\nc1ccccc1\n").unwrap();
-        let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
-        assert_eq!(ids, ["1", "3"]);
-        assert_eq!(records[1].sequence, "c1ccccc1");
+        let (records, _) = read("a.csv", b"id,sequence,measured\nv|9,MK,0.5\nw,ML,\n").unwrap();
+        assert_eq!((records[0].measured(), records[1].measured()), (Some(0.5), None));
+        assert_eq!(records[0].id, "v|9");
     }
 
     #[test]
@@ -172,18 +165,20 @@ mod tests {
         use std::io::Write;
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(b">a\nMK\n").unwrap();
-        assert_eq!(read(&encoder.finish().unwrap()).unwrap(), read(b">a\nMK\n").unwrap());
+        let packed = encoder.finish().unwrap();
+        assert_eq!(read("a.fa.gz", &packed).unwrap(), read("a.fa", b">a\nMK\n").unwrap());
     }
 
     #[test]
-    fn broken_input_is_rejected_with_its_line() {
-        for (bytes, expected) in [
-            (&b""[..], "holds no sequence"),
-            (b">a\n>b\nMK\n", "line 1: header `>a` has no sequence"),
-            (b">a\nMK\n>b\n", "line 3: header `>b` has no sequence"),
-            (b"MK\n\xff\xfe\n", "line 2: byte 0 is not UTF-8"),
-        ] {
-            let error = read(bytes).unwrap_err().to_string();
+    fn what_cannot_be_read_is_listed_with_its_line_and_the_rest_is_read() {
+        let (records, refused) = read("a.fa", b">a\n>b\nMK\n").unwrap();
+        assert_eq!((records.len(), refused[0].line), (1, 1));
+        assert!(refused[0].problem.contains("no sequence"), "{refused:?}");
+        let (records, refused) = read("a.txt", b"MK\n\xff\xfe\n").unwrap();
+        assert_eq!((records.len(), refused[0].line), (1, 2));
+        assert!(refused[0].problem.contains("UTF-8"), "{refused:?}");
+        for (bytes, expected) in [(&b""[..], "holds no sequence"), (b">a\n", "none of its 1")] {
+            let error = read("a.fa", bytes).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

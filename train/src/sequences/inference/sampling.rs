@@ -43,10 +43,12 @@ impl Sampling {
         }
     }
 
-    /// Tokens that can be drawn with their probabilities, likeliest first; they sum to 1.
+    /// Tokens that can be drawn with their probabilities, likeliest first; they sum to 1. A logit of
+    /// minus infinity stands for a token that cannot be.
     pub fn distribution(&self, logits: &[f32]) -> Vec<(u32, f64)> {
+        let possible = logits.iter().map(|&x| f64::from(x));
         let mut ranked: Vec<(u32, f64)> =
-            (0u32..).zip(logits.iter().map(|&x| f64::from(x))).collect();
+            (0u32..).zip(possible).filter(|(_, logit)| *logit > f64::NEG_INFINITY).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         if self.temperature == 0.0 {
             ranked.truncate(1);

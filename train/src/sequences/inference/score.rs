@@ -1,7 +1,7 @@
 //! Scores of sequences: log-likelihoods, pseudo-log-likelihoods, and effects of protein variants.
 //!
 //! All in nats, summed in f64. Which method applies follows from the model and the options, and is
-//! named in the summary.
+//! named in the summary, as is whether the token that ends a sequence is scored.
 
 use std::path::Path;
 
@@ -10,15 +10,16 @@ use genesis_kernels::Kernels;
 use genesis_schema::TokenBatch;
 use serde::Serialize;
 
-use super::batches;
+use super::batches::{self, End};
 use super::error::InferenceError;
 use super::load::SequencesModel;
 use super::marginal::MaskedMarginals;
-use super::records::{Record, read_records};
+use super::records::{Record, RecordOptions, Refused, none_left, read_records};
 use super::sampling::log_probability;
 use super::spearman::spearman;
 use super::table::{Column, write_table};
-use super::variants::{apply, canonical_residues, consensus, differences, parse_mutations};
+use super::variants::differences;
+use super::wild_type::{WildType, expand_variants, given, majority};
 
 /// What to score, and against what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +29,11 @@ pub struct ScoreOptions {
     pub wild_type: Option<String>,
     /// Masked models: score each sequence by itself instead of as a variant.
     pub pseudo_likelihood: bool,
+    /// Causal models: whether the token that ends a sequence is scored too. By default it is where the
+    /// tokenizer marks texts, by a token before or behind them, and not where it marks none.
+    pub end_token: Option<bool>,
+    /// How the input is read.
+    pub reading: RecordOptions,
 }
 
 /// How a score is made.
@@ -77,6 +83,10 @@ pub struct ScoreSummary {
     pub spearman_n: usize,
     /// Where the wild type comes from, if one was used.
     pub wild_type_from: Option<String>,
+    /// Log-likelihoods: whether the token that ends a sequence is a term of its score.
+    pub end_token_included: Option<bool>,
+    /// Records that were left out.
+    pub refused: Vec<Refused>,
 }
 
 /// Scores and their summary.
@@ -88,11 +98,12 @@ pub struct ScoreTable {
     pub summary: ScoreSummary,
 }
 
-/// Scores the sequences of `input`; `progress` gets what is done and all there is.
+/// Scores the sequences of `input`; `progress` gets what is done and all there is. Records that cannot
+/// be scored are listed in the summary.
 ///
 /// # Errors
-/// A model without tokenizer, a sequence or variant that does not fit tokenizer, model or wild
-/// type, no common length to take a consensus of.
+/// A model without tokenizer, an input of which nothing can be scored, a wild type that cannot be used, no
+/// majority to take one from.
 pub fn score<B: Kernels>(
     model: &SequencesModel<B>,
     input: &Path,
@@ -100,134 +111,113 @@ pub fn score<B: Kernels>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<ScoreTable, InferenceError> {
     let tokenizer = model.tokenizer()?;
-    let mut subject = Subject { path: input, records: read_records(input)? };
-    if model.config.causal() {
-        return score_causal(model, tokenizer, &mut subject, options, progress);
+    let (records, refused) = read_records(input, &options.reading)?;
+    let causal = model.config.causal();
+    check_options(options, causal)?;
+    let mut subject = Subject { model, tokenizer, path: input, records, refused };
+    let wild_type = match &options.wild_type {
+        Some(text) => Some(given(tokenizer, text)?),
+        None if causal || options.pseudo_likelihood => None,
+        None => Some(majority(tokenizer, input, &subject.records)?),
+    };
+    if let Some(wild_type) = &wild_type {
+        expand_variants(tokenizer, wild_type, &mut subject.records, &mut subject.refused);
+        none_left(input, subject.records.is_empty(), &subject.refused)?;
     }
-    if options.pseudo_likelihood {
-        let rows = pseudo_log_likelihoods(model, tokenizer, &subject, progress)?;
-        return Ok(ScoreTable::new(Method::PseudoLogLikelihood, rows, None));
+    match (wild_type, causal) {
+        (wild_type, true) => score_causal(subject, wild_type, options, progress),
+        (Some(wild_type), false) => masked_marginals(subject, &wild_type, progress),
+        (None, false) => pseudo_log_likelihoods(subject, progress),
     }
-    let wild_type = subject.take_wild_type(options)?;
-    let rows = masked_marginals(model, tokenizer, &subject, &wild_type.0, progress)?;
-    Ok(ScoreTable::new(Method::MaskedMarginal, rows, Some(wild_type.1)))
 }
 
-/// The sequences to score.
-struct Subject<'a> {
+/// Refuses options that do not apply to the model.
+fn check_options(options: &ScoreOptions, causal: bool) -> Result<(), InferenceError> {
+    let refuse =
+        |option, value: String, because| Err(InferenceError::Option { option, value, because });
+    if let Some(end_token) = options.end_token.filter(|_| !causal) {
+        let because = "a masked model scores residues alone; leave it out";
+        return refuse("--end-token", end_token.to_string(), because);
+    }
+    if options.pseudo_likelihood && causal {
+        let because = "it is for masked models; a causal model has a likelihood, leave it out";
+        return refuse("--pseudo-likelihood", "true".to_owned(), because);
+    }
+    if options.pseudo_likelihood && options.wild_type.is_some() {
+        let because = "it scores sequences by themselves; leave --wild-type out";
+        return refuse("--pseudo-likelihood", "true".to_owned(), because);
+    }
+    Ok(())
+}
+
+/// The sequences to score, by what.
+struct Subject<'a, B: Kernels> {
+    model: &'a SequencesModel<B>,
+    tokenizer: &'a Tokenizer,
     path: &'a Path,
     records: Vec<Record>,
+    refused: Vec<Refused>,
 }
 
-impl Subject<'_> {
-    fn problem(&self, index: usize, problem: impl Into<String>) -> InferenceError {
-        InferenceError::Record {
-            path: self.path.to_path_buf(),
-            record: index + 1,
-            id: self.records[index].id.clone(),
-            problem: problem.into(),
+impl<B: Kernels> Subject<'_, B> {
+    /// Tokens of every record as the tokenizer gives them, with or without the end of a document; those
+    /// that cannot be used are moved to the refused.
+    fn encode(&mut self, end: End) -> Result<Vec<Vec<u32>>, InferenceError> {
+        let records = std::mem::take(&mut self.records);
+        let mut encoded = Vec::with_capacity(records.len());
+        for record in records {
+            match batches::encode(self.model, self.tokenizer, &record, end) {
+                Ok(tokens) => {
+                    encoded.push(tokens);
+                    self.records.push(record);
+                }
+                Err(problem) => self.refused.push(record.refused(problem)),
+            }
         }
-    }
-
-    /// The wild type and where it comes from. Records that name variants become sequences.
-    fn take_wild_type(
-        &mut self,
-        options: &ScoreOptions,
-    ) -> Result<(String, String), InferenceError> {
-        for record in &mut self.records {
-            record.sequence = canonical_residues(&record.sequence);
-        }
-        let Some(given) = &options.wild_type else {
-            let sequences = self.records.iter().map(|record| record.sequence.as_str());
-            let count = self.records.len();
-            let consensus = consensus(sequences).ok_or_else(|| {
-                InferenceError::input(
-                    self.path,
-                    "the sequences differ in length, so they have no consensus: give the wild \
-                     type, or ask for pseudo-log-likelihoods",
-                )
-            })?;
-            return Ok((consensus, format!("consensus of {count} sequences")));
-        };
-        let wild_type = read_wild_type(given)?;
-        self.expand_variants(&wild_type)?;
-        Ok((wild_type, "given".to_owned()))
-    }
-
-    /// `A42G`, or `A42G 1.5` with a measured value, becomes the sequence it stands for.
-    fn expand_variants(&mut self, wild_type: &str) -> Result<(), InferenceError> {
-        let separators = [' ', '\t', ',', ';'];
-        for index in 0..self.records.len() {
-            let text = self.records[index].sequence.clone();
-            let mut fields = text.split(separators).filter(|field| !field.is_empty());
-            let Some(name) = fields.next() else { continue };
-            let Some(mutations) = parse_mutations(name) else { continue };
-            let sequence =
-                apply(wild_type, &mutations).map_err(|problem| self.problem(index, problem))?;
-            let measured = fields.next().unwrap_or_default();
-            let record = &mut self.records[index];
-            record.sequence = sequence;
-            name.clone_into(&mut record.id);
-            record.header = format!("{name}|{measured}");
-        }
-        Ok(())
-    }
-}
-
-/// Letters, or the one sequence of a file.
-fn read_wild_type(given: &str) -> Result<String, InferenceError> {
-    let path = Path::new(given);
-    if !path.is_file() {
-        let letters = given.bytes().all(|b| b.is_ascii_alphabetic() || b == b'*');
-        if letters && !given.is_empty() {
-            return Ok(canonical_residues(given));
-        }
-        return Err(InferenceError::Text {
-            what: "wild type",
-            problem: format!("`{given}` is neither a file nor a sequence of letters"),
-        });
-    }
-    match read_records(path)?.as_slice() {
-        [only] => Ok(canonical_residues(&only.sequence)),
-        more => {
-            let problem = format!("it holds {} sequences; the wild type is one", more.len());
-            Err(InferenceError::input(path, problem))
-        }
+        none_left(self.path, self.records.is_empty(), &self.refused)?;
+        Ok(encoded)
     }
 }
 
 fn score_causal<B: Kernels>(
-    model: &SequencesModel<B>,
-    tokenizer: &Tokenizer,
-    subject: &mut Subject<'_>,
+    mut subject: Subject<'_, B>,
+    wild_type: Option<WildType>,
     options: &ScoreOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<ScoreTable, InferenceError> {
-    if options.wild_type.is_none() {
-        let rows = log_likelihoods(model, tokenizer, subject, progress)?;
-        return Ok(ScoreTable::new(Method::LogLikelihood, rows, None));
-    }
-    let (wild_type, from) = subject.take_wild_type(options)?;
-    let record = Record { id: "wild type".into(), header: String::new(), sequence: wild_type };
-    subject.records.push(record);
-    let mut rows = log_likelihoods(model, tokenizer, subject, progress)?;
-    let base = rows.pop().map_or(0.0, |row| row.score);
+    let end = match options.end_token {
+        None => End::OfMarked,
+        Some(true) => End::Always,
+        Some(false) => End::Never,
+    };
+    let base =
+        wild_type.as_ref().map(|wild_type| wild_type.tokens(subject.model, end)).transpose()?;
+    let mut encoded = subject.encode(end)?;
+    encoded.extend(base);
+    let mut terms = log_likelihoods(subject.model, &encoded, progress)?;
+    let base: Option<f64> = wild_type.as_ref().and_then(|_| terms.pop()).map(|it| it.iter().sum());
+    let rows = subject.records.iter().zip(terms);
+    let mut rows: Vec<ScoreRow> =
+        rows.map(|(record, terms)| ScoreRow::new(record, terms, String::new())).collect();
     for row in &mut rows {
-        row.score -= base;
+        row.score -= base.unwrap_or(0.0);
     }
-    Ok(ScoreTable::new(Method::LogLikelihoodRatio, rows, Some(from)))
+    let method = if base.is_some() { Method::LogLikelihoodRatio } else { Method::LogLikelihood };
+    let mut table = ScoreTable::new(method, rows, wild_type.map(|it| it.from));
+    table.summary.end_token_included = Some(end.is_there(subject.tokenizer));
+    table.summary.refused = subject.refused;
+    Ok(table)
 }
 
+/// `log p(token | tokens before)` of every token but the first, for each of the sequences.
 fn log_likelihoods<B: Kernels>(
     model: &SequencesModel<B>,
-    tokenizer: &Tokenizer,
-    subject: &Subject<'_>,
+    encoded: &[Vec<u32>],
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Vec<ScoreRow>, InferenceError> {
-    let encoded = encode_all(model, tokenizer, subject)?;
+) -> Result<Vec<Vec<f64>>, InferenceError> {
     let lengths: Vec<usize> = encoded.iter().map(Vec::len).collect();
     let vocabulary = model.config.vocab_size;
-    let mut rows = Vec::with_capacity(encoded.len());
+    let mut all = Vec::with_capacity(encoded.len());
     for run in batches::runs(&lengths, vocabulary) {
         let mut batch = TokenBatch::default();
         encoded[run.clone()].iter().for_each(|tokens| batches::push(&mut batch, tokens));
@@ -235,26 +225,28 @@ fn log_likelihoods<B: Kernels>(
         let mut answers = logits.chunks_exact(vocabulary);
         for index in run {
             let following = encoded[index].iter().skip(1).map(Some).chain([None]);
-            let terms = following
+            let terms: Vec<f64> = following
                 .filter_map(|next| {
                     let answer = answers.next().expect("one row per token");
                     next.map(|&token| log_probability(answer, token as usize))
                 })
                 .collect();
-            rows.push(ScoreRow::new(&subject.records[index], terms, String::new()));
-            progress(rows.len() as u64, encoded.len() as u64);
+            if terms.iter().any(|term| term.is_nan()) {
+                return Err(InferenceError::NotFinite { tokens: lengths[index] });
+            }
+            all.push(terms);
+            progress(all.len() as u64, encoded.len() as u64);
         }
     }
-    Ok(rows)
+    Ok(all)
 }
 
 fn pseudo_log_likelihoods<B: Kernels>(
-    model: &SequencesModel<B>,
-    tokenizer: &Tokenizer,
-    subject: &Subject<'_>,
+    mut subject: Subject<'_, B>,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Vec<ScoreRow>, InferenceError> {
-    let encoded = encode_all(model, tokenizer, subject)?;
+) -> Result<ScoreTable, InferenceError> {
+    let encoded = subject.encode(End::AsGiven)?;
+    let Subject { model, tokenizer, .. } = subject;
     let mut rows = Vec::with_capacity(encoded.len());
     for (tokens, record) in encoded.iter().zip(&subject.records) {
         let places: Vec<usize> = batches::body(tokenizer, tokens.len()).collect();
@@ -264,58 +256,60 @@ fn pseudo_log_likelihoods<B: Kernels>(
         rows.push(ScoreRow::new(record, terms, String::new()));
         progress(rows.len() as u64, encoded.len() as u64);
     }
-    Ok(rows)
+    let mut table = ScoreTable::new(Method::PseudoLogLikelihood, rows, None);
+    table.summary.refused = subject.refused;
+    Ok(table)
 }
 
+/// What a variant exchanges: places among the tokens, and in words.
+type Exchanged = (Vec<usize>, String);
+
 fn masked_marginals<B: Kernels>(
-    model: &SequencesModel<B>,
-    tokenizer: &Tokenizer,
-    subject: &Subject<'_>,
-    wild_type: &str,
+    mut subject: Subject<'_, B>,
+    wild_type: &WildType,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Vec<ScoreRow>, InferenceError> {
-    let encoded = encode_all(model, tokenizer, subject)?;
-    let record =
-        Record { id: "wild type".into(), header: String::new(), sequence: wild_type.into() };
-    let wild = batches::encode(model, tokenizer, subject.path, 0, &record)?;
-    let mut mutated = Vec::with_capacity(encoded.len());
-    for (index, tokens) in encoded.iter().enumerate() {
-        let named = differences(wild_type, &subject.records[index].sequence)
-            .map_err(|problem| subject.problem(index, problem))?;
-        if tokens.len() != wild.len() {
-            return Err(
-                subject.problem(index, "it has another number of tokens than the wild type")
-            );
+) -> Result<ScoreTable, InferenceError> {
+    let (model, tokenizer) = (subject.model, subject.tokenizer);
+    let wild = wild_type.tokens(model, End::AsGiven)?;
+    let encoded = subject.encode(End::AsGiven)?;
+    let mut kept: Vec<(Vec<u32>, Record, Exchanged)> = Vec::with_capacity(encoded.len());
+    for (tokens, record) in encoded.into_iter().zip(std::mem::take(&mut subject.records)) {
+        match exchanged(&wild_type.text, &wild, &tokens, &record.sequence) {
+            Ok(found) => kept.push((tokens, record, found)),
+            Err(problem) => subject.refused.push(record.refused(problem)),
         }
-        let places: Vec<usize> =
-            (0..wild.len()).filter(|&place| tokens[place] != wild[place]).collect();
-        let named: Vec<String> = named.iter().map(ToString::to_string).collect();
-        mutated.push((places, named.join(":")));
     }
-    let mut places: Vec<usize> = mutated.iter().flat_map(|(places, _)| places.clone()).collect();
+    none_left(subject.path, kept.is_empty(), &subject.refused)?;
+    let mut places: Vec<usize> = kept.iter().flat_map(|(_, _, found)| found.0.clone()).collect();
     places.sort_unstable();
     places.dedup();
     let marginals = MaskedMarginals::compute(model, tokenizer, &wild, &places, progress)?;
-    let rows = encoded.iter().zip(&subject.records).zip(mutated);
-    Ok(rows
-        .map(|((tokens, record), (places, mutations))| {
-            let term = |&place: &usize| {
-                marginals.log_p(place, tokens[place]) - marginals.log_p(place, wild[place])
-            };
-            ScoreRow::new(record, places.iter().map(term).collect(), mutations)
-        })
-        .collect())
+    let rows = kept.into_iter().map(|(tokens, record, (places, mutations))| {
+        let term = |&place: &usize| {
+            marginals.log_p(place, tokens[place]) - marginals.log_p(place, wild[place])
+        };
+        ScoreRow::new(&record, places.iter().map(term).collect(), mutations)
+    });
+    let from = Some(wild_type.from.clone());
+    let mut table = ScoreTable::new(Method::MaskedMarginal, rows.collect(), from);
+    table.summary.refused = subject.refused;
+    Ok(table)
 }
 
-fn encode_all<B: Kernels>(
-    model: &SequencesModel<B>,
-    tokenizer: &Tokenizer,
-    subject: &Subject<'_>,
-) -> Result<Vec<Vec<u32>>, InferenceError> {
-    let records = subject.records.iter().enumerate();
-    records
-        .map(|(index, record)| batches::encode(model, tokenizer, subject.path, index, record))
-        .collect()
+/// Where a variant differs from the wild type, letters and tokens.
+fn exchanged(
+    wild_type: &str,
+    wild: &[u32],
+    tokens: &[u32],
+    sequence: &str,
+) -> Result<Exchanged, String> {
+    let named = differences(wild_type, sequence)?;
+    if tokens.len() != wild.len() {
+        return Err("it has another number of tokens than the wild type".to_owned());
+    }
+    let places = (0..wild.len()).filter(|&place| tokens[place] != wild[place]).collect();
+    let named: Vec<String> = named.iter().map(ToString::to_string).collect();
+    Ok((places, named.join(":")))
 }
 
 impl ScoreRow {
@@ -333,9 +327,8 @@ impl ScoreRow {
 
 impl ScoreTable {
     fn new(method: Method, rows: Vec<ScoreRow>, wild_type_from: Option<String>) -> Self {
-        let measured: Vec<(f64, f64)> =
-            rows.iter().filter_map(|row| Some((row.score, row.measured?))).collect();
-        let (scores, values): (Vec<f64>, Vec<f64>) = measured.iter().copied().unzip();
+        let measured = rows.iter().filter_map(|row| Some((row.score, row.measured?)));
+        let (scores, values): (Vec<f64>, Vec<f64>) = measured.unzip();
         let total: f64 = rows.iter().map(|row| row.score).sum();
         let num_terms: usize = rows.iter().map(|row| row.terms.len()).sum();
         let summary = ScoreSummary {
@@ -344,8 +337,10 @@ impl ScoreTable {
             mean_score: total / rows.len().max(1) as f64,
             mean_term: (num_terms > 0).then(|| total / num_terms as f64),
             spearman: spearman(&scores, &values),
-            spearman_n: measured.len(),
+            spearman_n: scores.len(),
             wild_type_from,
+            end_token_included: None,
+            refused: Vec::new(),
         };
         Self { rows, summary }
     }
@@ -392,6 +387,10 @@ impl std::fmt::Display for ScoreSummary {
         }
         if let Some(from) = &self.wild_type_from {
             write!(f, "; wild type: {from}")?;
+        }
+        if let Some(included) = self.end_token_included {
+            let not = if included { "" } else { "not " };
+            write!(f, "; the token that ends a sequence is {not}scored (--end-token)")?;
         }
         match self.spearman {
             Some(rho) => write!(f, "; Spearman {rho:.4} (n = {})", self.spearman_n),

@@ -246,11 +246,10 @@ fn a_simulation_that_leaves_all_bounds_is_stopped_with_its_step_and_its_last_goo
         .unwrap_err();
     let StructuresError::Exploded { good, written, .. } = error else { panic!("{error}") };
     assert!(error.to_string().contains("shorter time step"), "{error}");
-    let frames = read(&path);
-    assert_eq!((frames.len() as u64, written), (2, 2));
-    let last = &frames[1].raw.info;
-    assert_eq!(last["step"].numbers(), Some(vec![good as f64]));
-    assert!(last["temperature"].numbers().unwrap()[0] < 1e5);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let frames: Vec<&str> = text.lines().filter(|line| line.contains("time_fs=")).collect();
+    assert_eq!((frames.len() as u64, written), (2, 2), "the start and the last good one");
+    assert!(good > 0 && frames[1].contains(&format!(" step={good} ")), "{}", frames[1]);
 }
 
 #[test]
