@@ -81,22 +81,22 @@ macro_rules! kernels_with {
             )+
         }
 
-        impl $family for $crate::backends::Cpu {
+        impl $family for ::genesis_backends::Cpu {
             const OWN: &'static [&'static str] = &[$(stringify!($cpu)),*];
             $(own!($cpu, $on_cpu);)*
         }
 
         #[cfg(feature = "cuda")]
-        impl $family for $crate::backends::Cuda {
+        impl $family for ::genesis_backends::Cuda {
             const OWN: &'static [&'static str] = &[$(stringify!($cuda)),*];
             $(own!($cuda, $on_cuda);)*
         }
 
         #[cfg(feature = "cuda")]
-        impl $family for $crate::backends::PlainCuda {}
+        impl $family for ::genesis_backends::PlainCuda {}
 
         #[cfg(feature = "wgpu")]
-        impl $family for $crate::backends::Wgpu {
+        impl $family for ::genesis_backends::Wgpu {
             const OWN: &'static [&'static str] = &[$(stringify!($wgpu)),*];
             $(own!($wgpu, $on_wgpu);)*
         }

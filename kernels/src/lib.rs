@@ -7,7 +7,6 @@
 //! network is written for `B: Kernels`.
 //! Not here: networks (`genesis_model`), files, process groups, random streams.
 
-mod backends;
 mod bf16;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
@@ -32,11 +31,6 @@ pub use machine::cuda;
 #[cfg(feature = "wgpu")]
 pub use machine::wgpu;
 
-pub use backends::Cpu;
-#[cfg(feature = "wgpu")]
-pub use backends::Wgpu;
-#[cfg(feature = "cuda")]
-pub use backends::{Cuda, PlainCuda};
 pub use burn::backend::Autodiff;
 pub use cpu::{Awake, Host};
 pub use families::adamw::{AdamwStep, AmsgradState};
@@ -54,4 +48,9 @@ pub use families::row_mixing::{MixingMatrix, RowMixing};
 pub use families::rows::RowIndex;
 pub use families::silu_network::SiluNetwork;
 pub use families::slope::Half;
+pub use genesis_backends::Cpu;
+#[cfg(feature = "wgpu")]
+pub use genesis_backends::Wgpu;
+#[cfg(feature = "cuda")]
+pub use genesis_backends::{Cuda, PlainCuda};
 pub use roofline::Work;

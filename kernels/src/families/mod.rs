@@ -31,8 +31,8 @@ pub mod swiglu;
 #[cfg(test)]
 mod refusals_tests;
 
-use crate::backends::Cpu;
 use crate::cpu::Host;
+use genesis_backends::Cpu;
 
 /// A family is its `mod` line and its line here.
 macro_rules! families {

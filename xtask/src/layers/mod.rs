@@ -35,6 +35,7 @@ pub(crate) struct Rule {
 }
 
 const SCHEMA: &str = "genesis-schema";
+const BACKENDS: &str = "genesis-backends";
 const KERNELS: &str = "genesis-kernels";
 const MODEL: &str = "genesis-model";
 const DATA: &str = "genesis-data";
@@ -43,9 +44,10 @@ const BENCHES: &str = "genesis-benches";
 const ALL: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN];
 const CLI_USES: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN, BENCHES];
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     rule("schema", SCHEMA, &[], false, false),
-    rule("kernels", KERNELS, &[], true, false),
+    rule("kernels/backends", BACKENDS, &[], true, false),
+    rule("kernels", KERNELS, &[BACKENDS], true, false),
     rule("model", MODEL, &[SCHEMA, KERNELS], true, false),
     rule("data", DATA, &[SCHEMA], false, true),
     rule("train", TRAIN, &[SCHEMA, KERNELS, MODEL, DATA], true, true),

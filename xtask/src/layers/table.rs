@@ -41,7 +41,6 @@ const KERNELS: House = House {
     folder: "kernels",
     floors: &[
         &[
-            ("backends", "the backends by name"),
             ("bf16", "the nearest bf16 of a number"),
             ("formula", "elementwise formulas, for packs and for printed kernels"),
             ("memo", "what is computed once for a table"),

@@ -1,4 +1,10 @@
 //! The backends that operations are implemented for, by name; over each of them stands Burn's `Autodiff`.
+//!
+//! A crate of its own so that Burn's operations on a GPU are compiled once: they are generic, and
+//! every crate that used one would compile all that is below it again.
+
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub mod compiled;
 
 /// The backend of the CPU: Burn's Flex. Its dtype is a property of each tensor, f32 or f64.
 pub type Cpu = burn::backend::Flex;
