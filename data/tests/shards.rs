@@ -312,6 +312,10 @@ fn cards_with_strange_contents_are_refused_by_name() {
     let cases = [
         ("\"schema_version\": 1", "\"schema_version\": 7", "schema_version is 7"),
         ("\"licence\"", "\"license\"", "license"),
+        ("\"sources\"", "\"held_out_seen_in_training\": 1, \"sources\"", "unknown field `held_out"),
+        ("\"documents\": 3,\n      \"tokens\"", "\"frames\": 3,\n      \"tokens\"", "documents"),
+        ("\"rows\"", "\"atoms\": 1, \"rows\"", "unknown field `atoms`"),
+        ("\"length_histogram\": {", "\"length_histogram\": {\"nine\": 1,", "`nine` is not a size"),
         ("\"train-00000.arrow\"", "\"../train-00000.arrow\"", "../train-00000.arrow"),
         ("\"tokenizer.json\"", "\"/etc/passwd\"", "/etc/passwd"),
         ("\"tokenizer.json\"", "\"rejects.jsonl\"", "twice"),

@@ -74,6 +74,8 @@ pub trait Part:
     const KIND: DatasetKind;
     /// What people call samples, and what these are made of.
     const NOUNS: [&'static str; 2];
+    /// Whether it counts held-out samples that resemble one of training.
+    const COUNTS_SEEN: bool;
     /// How many samples, under their name on disk.
     type Samples: Count;
     /// How many tokens or atoms, under their name on disk.

@@ -74,6 +74,10 @@ impl<P: Part> Card<P> {
             return Err(file.problem(format!("it holds {holds}, {asked} are asked for")));
         }
         let card: Self = file.parse()?;
+        if card.held_out_seen_in_training.is_some() != P::COUNTS_SEEN {
+            let what = if P::COUNTS_SEEN { "missing" } else { "unknown" };
+            return Err(file.problem(format!("{what} field `held_out_seen_in_training`")));
+        }
         let names = card.files.iter().map(|f| &f.file).chain(card.shards.iter().map(|s| &s.file));
         check_names(names).map_err(|problem| file.problem(problem))?;
         Ok((card, file.digest))

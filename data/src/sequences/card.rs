@@ -32,6 +32,7 @@ count!(/** Tokens. */ Tokens, tokens);
 impl Part for SequencesPart {
     const KIND: DatasetKind = DatasetKind::Sequences;
     const NOUNS: [&'static str; 2] = ["documents", "tokens"];
+    const COUNTS_SEEN: bool = false;
     type Samples = Documents;
     type Units = Tokens;
 

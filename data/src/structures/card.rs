@@ -38,6 +38,7 @@ count!(/** Atoms. */ Atoms, atoms);
 impl Part for StructuresPart {
     const KIND: DatasetKind = DatasetKind::Structures;
     const NOUNS: [&'static str; 2] = ["structures", "atoms"];
+    const COUNTS_SEEN: bool = true;
     type Samples = Frames;
     type Units = Atoms;
 
