@@ -14,7 +14,7 @@ use genesis_train::checkpoint;
 use genesis_train::exchange::family_of;
 use genesis_train::family::Family;
 use genesis_train::keys::RunFile;
-use genesis_train::report::{Observer, StepRecord};
+use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use genesis_train::sequences::{Sequences, SequencesModel};
 use genesis_train::structures::{Structures, StructuresModel};
 use genesis_train::trainer::{Outcome, Resume, prepare};
@@ -43,6 +43,9 @@ impl Observer for Losses {
     fn step(&mut self, record: &StepRecord) {
         self.0.push(record.loss);
     }
+    fn evaluation(&mut self, _record: &EvaluationRecord) {}
+    fn checkpoint(&mut self, _record: &CheckpointRecord) {}
+    fn note(&mut self, _text: &str) {}
 }
 
 /// Goes on with the golden run of `F` from step 4 to step 8, and checks what the older program had.
