@@ -250,13 +250,18 @@ fn stored_buffers_come_back_and_only_those_of_esm2_are_computed_with() {
     let (model, again) = with_buffers(1, |tensors| {
         tensors.extend(llama.map(|name| (name.to_owned(), wrong.clone())));
     });
-    assert_eq!(model.config, families().remove(1).1, "config.json alone says the angles");
+    // The folder names the tokenizer's padding, the network that was exported had none.
+    let unpadded =
+        |config: &TransformerConfig| TransformerConfig { pad_token: None, ..config.clone() };
+    let want = families().remove(1).1;
+    assert_eq!(unpadded(&model.config), unpadded(&want), "config.json alone says the angles");
     assert!(llama.iter().all(|name| again[*name] == wrong));
     let mask = "transformer.h.0.attn.bias";
     let (model, again) = with_buffers(0, |tensors| {
         tensors.insert(mask.to_owned(), tensor(&[f32::NEG_INFINITY], &[1, 1, 1, 1]));
     });
-    assert_eq!((model.config, again.contains_key(mask)), (families().remove(0).1, true));
+    assert_eq!(unpadded(&model.config), unpadded(&families().remove(0).1));
+    assert!(again.contains_key(mask));
     let (model, _) = with_buffers(2, |tensors| {
         let frequencies = tensors.iter_mut().filter(|(name, _)| name.ends_with("inv_freq"));
         frequencies.for_each(|(_, it)| *it = tensor(&[0.5, 0.25, 0.125, 0.1], &it.shape));

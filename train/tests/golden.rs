@@ -58,11 +58,7 @@ fn go_on<F: Family>(open: impl Fn(&Path)) {
     assert_eq!((first.manifest.format_version, first.manifest.description.step), (1, 4));
     open(&run);
 
-    let set = [
-        format!("run.dir={}", run.display()),
-        format!("data.dataset={}", run.join("dataset").display()),
-        "schedule.steps=8".to_owned(),
-    ];
+    let set = [format!("run.dir={}", run.display()), "schedule.steps=8".to_owned()];
     let file = RunFile::read(&run.join("config.toml"), &set).unwrap();
     let config: F::Config = file.check(&|_| None).unwrap();
     let dataset = Arc::new(F::open(&run.join("dataset")).unwrap());
@@ -80,7 +76,10 @@ fn go_on<F: Family>(open: impl Fn(&Path)) {
         assert!((got - want).abs() <= TOLERANCE * want.abs(), "{got} and {want}");
     }
     let last = checkpoint::open(&run.join("checkpoints/step-00000008")).unwrap();
-    assert_eq!((last.manifest.format_version, last.manifest.description.family.as_str()), (2, F::NAME));
+    assert_eq!(
+        (last.manifest.format_version, last.manifest.description.family.as_str()),
+        (2, F::NAME)
+    );
     open(&run);
 }
 

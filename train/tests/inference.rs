@@ -345,7 +345,7 @@ fn variants_that_do_not_fit_are_refused_with_record_and_reason() {
         ("A2G\n", &given, "line 1 (`1`): A2G: the wild type has K at position 2, not A"),
         (">x\nMKL\n", &given, "3 letters but the wild type has 4"),
         (">x\nMK\n>y\nMKL\n", &ScoreOptions::default(), "no consensus; give --wild-type"),
-        (">x\nM1K\n>y\nM1K\n", &ScoreOptions::default(), "line 1 (`x`)"),
+        (">x\nM1K\n>y\nM1K\n", &ScoreOptions::default(), "'1' at offset 1 is not a letter"),
         (">x\nMK\n", &ScoreOptions::default(), "1 sequence"),
         (">x\nMK\n>y\nMV\n", &ScoreOptions::default(), "no majority at position 2: K and V"),
     ] {

@@ -46,8 +46,14 @@ pub(crate) fn lints(root: &Path, of: &[&str]) -> Result<()> {
 
 /// What users build when they choose no feature. Crates without features are linted with the rest.
 fn default_build(root: &Path) -> Result<()> {
-    const FEATURED: [&str; 6] =
-        ["genesis", "genesis-benches", "genesis-train", "genesis-model", "genesis-kernels", "genesis-backends"];
+    const FEATURED: [&str; 6] = [
+        "genesis",
+        "genesis-benches",
+        "genesis-train",
+        "genesis-model",
+        "genesis-kernels",
+        "genesis-backends",
+    ];
     let packages: Vec<&str> = FEATURED.iter().flat_map(|name| ["--package", *name]).collect();
     lints(root, &packages)
 }

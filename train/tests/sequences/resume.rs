@@ -341,6 +341,7 @@ fn as_imported(
 ) -> std::path::PathBuf {
     let checkpoint = newest(run_dir);
     let mut description: Description = checkpoint.manifest.description.clone();
+    (description.step, description.position, description.tokens_seen) = (0, 0, 0);
     edit(&mut description.model);
     fs::create_dir_all(to).unwrap();
     tokenizer.save(to).unwrap();
