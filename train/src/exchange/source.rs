@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::ExchangeError;
 use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE, sha256};
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Latest, Rejection};
 
 /// [`ModelSource::kind`] of a checkpoint of ours; other kinds are formats of exchange.
 pub const CHECKPOINT: &str = "checkpoint";
@@ -62,7 +62,7 @@ pub fn choose(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
     if !checkpoints.is_dir() {
         return Ok((checkpoint::open(path)?, Vec::new()));
     }
-    let found = checkpoint::best(&checkpoints)?;
+    let found = look(|| checkpoint::best(&checkpoints))?;
     let notes = found
         .rejections
         .iter()
@@ -81,6 +81,22 @@ pub fn choose(path: &Path) -> Result<(Checkpoint, Vec<String>), ExchangeError> {
     }
 }
 
+/// What `find` finds, asked again while a run removes the checkpoints that were listed.
+fn look(
+    mut find: impl FnMut() -> Result<Latest, CheckpointError>,
+) -> Result<Latest, CheckpointError> {
+    // A run that removes faster than this is not waited for.
+    const AGAIN: usize = 20;
+    for _ in 0..AGAIN {
+        let found = find()?;
+        let is_gone = |rejection: &Rejection| !rejection.path.exists();
+        if found.checkpoint.is_some() || !found.rejections.iter().any(is_gone) {
+            return Ok(found);
+        }
+    }
+    find()
+}
+
 /// The family of the model in a checkpoint or run folder; `None` where no manifest can be read.
 pub fn family_of(path: &Path) -> Option<String> {
     let manifest = match path.join("checkpoints") {
@@ -91,4 +107,31 @@ pub fn family_of(path: &Path) -> Option<String> {
         _ => checkpoint::load::read_manifest(path).ok(),
     };
     manifest.map(|manifest| manifest.description.family)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejecting(path: &Path) -> Latest {
+        let reason = CheckpointError::NotCommitted { path: path.to_path_buf() };
+        let rejections = vec![Rejection { path: path.to_path_buf(), reason }];
+        Latest { checkpoint: None, rejections }
+    }
+
+    #[test]
+    fn checkpoints_that_go_while_they_are_read_are_looked_for_again_and_bad_ones_are_not() {
+        let there = tempfile::tempdir().unwrap();
+        let gone = there.path().join("step-00000002");
+        let mut answers = vec![rejecting(there.path()), rejecting(&gone), rejecting(&gone)];
+        let found = look(|| Ok(answers.pop().unwrap())).unwrap();
+        assert!(answers.is_empty() && found.rejections[0].path == there.path());
+        let mut looks = 0;
+        look(|| {
+            looks += 1;
+            Ok(rejecting(&gone))
+        })
+        .unwrap();
+        assert_eq!(looks, 21, "not for ever");
+    }
 }
