@@ -8,8 +8,8 @@ use crate::console;
 /// How a file of sequences is read.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct RecordArgs {
-    /// Format of the input [default: by the extension of its name; else FASTA if it begins with >, or one
-    /// sequence a line]
+    /// Format of the input; by default what the extension of its name says, else FASTA if it begins with `>`, or
+    /// one sequence a line
     #[arg(long, value_parser = format)]
     format: Option<FormatChoice>,
     /// Column of CSV, TSV and Parquet, or field of JSONL, that holds the sequences [default: a telling one]
