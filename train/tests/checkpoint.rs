@@ -46,13 +46,7 @@ fn write(
     step: u64,
     loss: Option<f64>,
 ) -> Result<PathBuf, CheckpointError> {
-    let contents = Contents {
-        description: description(step, loss),
-        model: &[tensor("w", step as f32)],
-        optimizer: Some(&[tensor("first.w", 0.5), tensor("second.w", 0.25)]),
-        attachments: &BTreeMap::from([("tokenizer.json".to_owned(), b"{}".to_vec())]),
-    };
-    save(disk, dir, &contents)
+    write_by(save, disk, dir, (step, loss))
 }
 
 /// As [`write`], in the place of the checkpoint of the step.
@@ -62,13 +56,25 @@ fn write_again(
     step: u64,
     loss: Option<f64>,
 ) -> Result<PathBuf, CheckpointError> {
+    write_by(replace, disk, dir, (step, loss))
+}
+
+/// [`save`] or [`replace`].
+type Writer = fn(&mut dyn Disk, &Path, &Contents<'_>) -> Result<PathBuf, CheckpointError>;
+
+fn write_by(
+    writer: Writer,
+    disk: &mut dyn Disk,
+    dir: &Path,
+    (step, loss): (u64, Option<f64>),
+) -> Result<PathBuf, CheckpointError> {
     let contents = Contents {
         description: description(step, loss),
         model: &[tensor("w", step as f32)],
         optimizer: Some(&[tensor("first.w", 0.5), tensor("second.w", 0.25)]),
-        attachments: &BTreeMap::new(),
+        attachments: &BTreeMap::from([("tokenizer.json".to_owned(), b"{}".to_vec())]),
     };
-    replace(disk, dir, &contents)
+    writer(disk, dir, &contents)
 }
 
 fn steps(dir: &Path) -> Vec<String> {

@@ -4,24 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-use genesis_data::dataset::card::CARD_FILE;
-use genesis_train::checkpoint::load::digest_of_file;
+use genesis_data::dataset::card::{CARD_FILE, SourceCard, sha256_of_file};
 use serde::Deserialize;
 
 /// What a card of any kind says of its raw files.
 #[derive(Deserialize)]
 struct Sources {
-    sources: Vec<Source>,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    path: String,
-    bytes: u64,
-    sha256: String,
-    /// `generated` where there is no file.
-    #[serde(default)]
-    format: String,
+    sources: Vec<SourceCard>,
 }
 
 /// A sentence for every raw file of the dataset in `folder` that is another now, or gone. Files of the
@@ -31,7 +20,7 @@ pub(super) fn changed_since(folder: &Path) -> Vec<String> {
     let Some(Sources { sources }) = read(&card) else { return Vec::new() };
     let made = fs::metadata(&card).and_then(|card| card.modified()).ok();
     let changes = sources.iter().filter_map(|source| Some((source, change(source, made)?)));
-    let told = |(source, change): (&Source, String)| {
+    let told = |(source, change): (&SourceCard, String)| {
         format!(
             "note: {} {change}; the run goes on with the dataset it made, {}; another run.dir makes \
              one of the files as they are",
@@ -46,8 +35,9 @@ fn read(card: &Path) -> Option<Sources> {
     serde_json::from_str(&fs::read_to_string(card).ok()?).ok()
 }
 
-fn change(source: &Source, made: Option<SystemTime>) -> Option<String> {
+fn change(source: &SourceCard, made: Option<SystemTime>) -> Option<String> {
     let path = Path::new(&source.path);
+    // There is no file.
     if source.format == "generated" {
         return None;
     }
@@ -56,8 +46,14 @@ fn change(source: &Source, made: Option<SystemTime>) -> Option<String> {
         return Some(format!("had {} bytes and has {} now", source.bytes, found.len()));
     }
     let touched = found.modified().ok().zip(made).is_none_or(|(touched, made)| touched > made);
-    let is_other = touched && digest_of_file(path).is_ok_and(|digest| digest != source.sha256);
-    is_other.then(|| "has other bytes now, of the same number".to_owned())
+    if !touched {
+        return None;
+    }
+    match sha256_of_file(path, |_| ()) {
+        Ok((_, digest)) if digest == source.sha256 => None,
+        Ok(_) => Some("has other bytes now, of the same number".to_owned()),
+        Err(error) => Some(format!("was touched since and cannot be compared ({error})")),
+    }
 }
 
 #[cfg(test)]
@@ -71,8 +67,9 @@ mod tests {
         let source = |name: &str| {
             let path = folder.join(name);
             fs::write(&path, "one\ntwo\n").unwrap();
-            let digest = digest_of_file(&path).unwrap();
-            serde_json::json!({"path": path, "bytes": 8, "sha256": digest})
+            let (bytes, sha256) = sha256_of_file(&path, |_| ()).unwrap();
+            let (path, format) = (path.display().to_string(), "text".to_owned());
+            SourceCard { path, bytes, sha256, format, records: 2 }
         };
         let sources: Vec<_> = ["grows", "turns", "goes"].map(source).to_vec();
         let card = serde_json::json!({ "sources": sources, "more": 1 }).to_string();

@@ -252,7 +252,7 @@ fn expect_digest(
 }
 
 /// Lower-case hexadecimal SHA-256 of a file.
-pub fn digest_of_file(path: &Path) -> io::Result<String> {
+fn digest_of_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

@@ -55,8 +55,8 @@ impl RunFile {
     /// The file cannot be read, or is not TOML.
     pub fn read(file: &Path, overrides: &[String]) -> Result<Self, ConfigProblems> {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| ConfigProblems::whole(&name, format!("cannot read it: {error}")))?;
+        let unread = |error| ConfigProblems::whole(&name, unreadable(file, &error));
+        let text = std::fs::read_to_string(file).map_err(unread)?;
         let mut read = Self::parse(&name, &text, overrides)?;
         if let Some(folder) = run_folder_around(file) {
             read.settle_in(&folder);
@@ -123,6 +123,15 @@ impl RunFile {
             _ => Err(ConfigProblems::new(name, problems)),
         }
     }
+}
+
+/// Why a run file cannot be read, and which file was meant where a folder is named.
+fn unreadable(file: &Path, error: &std::io::Error) -> String {
+    let plan = file.join(PLAN_FILE);
+    if plan.is_file() {
+        return format!("it is a run folder; name its run file, {}", plan.display());
+    }
+    format!("cannot read it: {error}")
 }
 
 /// The run folder that `file` is the plan of: one with events or checkpoints.

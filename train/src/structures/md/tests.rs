@@ -3,11 +3,11 @@
 use std::sync::atomic::AtomicBool;
 
 use genesis_data::structures::ingest::Structure;
-use genesis_data::structures::{StructuresIngest, read_structures};
 use genesis_schema::{FrameLabels, FrameWeights};
 
 use super::*;
 use crate::structures::md::system::{ACCELERATION, BOLTZMANN};
+use crate::structures::output::tests::read;
 
 /// Every atom on a spring to the origin: `E = k/2 r^2`, 1 eV/Å^2.
 struct Springs;
@@ -115,18 +115,6 @@ fn first_velocities_have_the_temperature_asked_for_and_no_common_motion() {
     assert!(momentum.abs() < 1e-9, "{momentum}");
     let energy_of_one = 1.5 * BOLTZMANN * 500.0;
     assert!((system.kinetic() / 4000.0 - energy_of_one).abs() < 0.06 * energy_of_one);
-}
-
-/// Structures of a trajectory, as they are read again.
-fn read(path: &Path) -> Vec<Structure> {
-    let plan = StructuresIngest {
-        labels: Vec::new(),
-        allow_missing_labels: true,
-        ..StructuresIngest::new(vec![path.to_path_buf()], "none".into())
-    };
-    let (structures, rejects) = read_structures(&plan).unwrap();
-    assert!(rejects.is_empty(), "{rejects:?}");
-    structures
 }
 
 fn spread() -> Start {

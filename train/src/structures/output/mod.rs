@@ -211,4 +211,4 @@ impl Growing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

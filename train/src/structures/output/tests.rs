@@ -13,7 +13,8 @@ const TWO: &str = "2\nLattice=\"5 0 0 0 5 0 0 0 5\" \
     Si 1.4 1.3 1.36 -1 -2 -3 5 -0.5 2.5 F b2\n\
     2\nProperties=species:S:1:pos:R:3 pbc=F\nSi 0 0 0\nSi 2 0 0\n";
 
-fn read(path: &Path) -> Vec<Structure> {
+/// Structures of a file that was written, as they are read again.
+pub(in crate::structures) fn read(path: &Path) -> Vec<Structure> {
     let plan = StructuresIngest {
         labels: Vec::new(),
         allow_missing_labels: true,
