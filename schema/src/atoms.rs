@@ -54,6 +54,40 @@ pub struct FrameWeights {
     pub stress: f64,
 }
 
+impl FrameWeights {
+    /// Factor of the energy term.
+    pub fn of_energy(&self) -> f64 {
+        self.config * self.energy
+    }
+
+    /// Factor of the force term.
+    pub fn of_forces(&self) -> f64 {
+        self.config * self.forces
+    }
+
+    /// Factor of the stress term.
+    pub fn of_stress(&self) -> f64 {
+        self.config * self.stress
+    }
+}
+
+impl Frame {
+    /// Whether some label of it enters the loss; else it shapes nothing. A structure without labels
+    /// counts, as what is known of it is where its atoms are.
+    pub fn counts(&self) -> bool {
+        let FrameLabels { energy, forces, stress } = &self.labels;
+        let weights = &self.weights;
+        let terms = [
+            (energy.is_some(), weights.of_energy()),
+            (forces.is_some(), weights.of_forces()),
+            (stress.is_some(), weights.of_stress()),
+        ];
+        let labelled = terms.iter().any(|&(has, _)| has);
+        weights.config > 0.0
+            && (!labelled || terms.iter().any(|&(has, weight)| has && weight > 0.0))
+    }
+}
+
 impl Default for FrameWeights {
     fn default() -> Self {
         Self { config: 1.0, energy: 1.0, forces: 1.0, stress: 1.0 }

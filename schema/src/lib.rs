@@ -1,7 +1,7 @@
 //! What a sample is, and where every random number comes from. No I/O, no tensors, no GPU.
 //!
 //! Reading order: [`seed`] (named random streams), [`tokens`] (packed batches of sequences),
-//! [`atoms`] (structures and packed batches of their graphs), [`elements`] (their symbols).
+//! [`atoms`] (structures and packed batches of their graphs), [`elements`] (their symbols and masses).
 
 pub mod atoms;
 pub mod elements;

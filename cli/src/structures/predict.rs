@@ -86,6 +86,19 @@ fn run_inside(args: &Args) -> anyhow::Result<Code> {
     let source = model.source.path.clone();
     let report = args.device.run(Predicting { model, options })?;
     show_rejects(&report.rejects);
+    if let Some(first) = report.conflicts.first() {
+        let count = console::count(report.conflicts.len() as u64);
+        console::note(format!(
+            "{count} labels are not compared with, as two keys disagree: {first}"
+        ));
+    }
+    if report.shifted_free_atoms > 0 {
+        let count = console::count(report.shifted_free_atoms);
+        console::note(format!(
+            "{count} structures are free atoms: this network does not give them E0; see \"Free atoms\" in \
+             the guide on training"
+        ));
+    }
     if args.json {
         console::result(serde_json::to_string(&report)?);
         return Ok(Code::Done);

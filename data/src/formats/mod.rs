@@ -36,6 +36,7 @@ use serde_json::json;
 use crate::error::{DataError, Result};
 use lines::Lines;
 pub use named::{NamedFile, NamedOptions, NamedText, read_named};
+pub use named_lists::ATOM_COLUMNS;
 pub(crate) use open::Tally;
 use raw_frame::RawFrame;
 pub(crate) use refusal::Refusal;

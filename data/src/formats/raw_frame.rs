@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use genesis_schema::atoms::{Matrix, Vector};
+use genesis_schema::elements::mass;
 
 /// What a reader of any format yields.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +25,12 @@ pub struct RawFrame {
     pub vectors: BTreeMap<String, Vec<Vector>>,
     /// Everything else that each atom has, by key.
     pub columns: BTreeMap<String, Column>,
+}
+
+/// Along which lattice vectors a cell repeats when its file does not say: those that are not zero, as a
+/// vector of length zero is the idiom for molecules.
+pub(super) fn repeating(cell: &Matrix) -> [bool; 3] {
+    cell.map(|row| row.iter().any(|&x| x != 0.0))
 }
 
 /// A property of every atom that is not one vector of three numbers.
@@ -93,6 +100,19 @@ impl RawFrame {
         self.info.contains_key(key)
             || self.vectors.contains_key(key)
             || self.columns.contains_key(key)
+    }
+
+    /// Notes the masses of isotopes, given by place, unless the file says masses itself.
+    pub(super) fn weigh(&mut self, isotopes: &[(usize, f64)]) {
+        if isotopes.is_empty() || self.has("masses") || self.has("mass") {
+            return;
+        }
+        let mut masses: Vec<f64> = self.atomic_numbers.iter().map(|&z| mass(z)).collect();
+        for &(atom, special) in isotopes {
+            masses[atom] = special;
+        }
+        let column = Column { width: 1, values: Values::Real(masses) };
+        self.columns.insert("masses".to_owned(), column);
     }
 
     /// About what its numbers take: an element, a position and one vector for each atom.

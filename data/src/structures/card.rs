@@ -130,6 +130,28 @@ pub struct AtomicEnergies {
     pub rank: Option<u64>,
     /// `(E - sum of E0) / atoms` over training structures of two atoms or more, eV.
     pub residual_per_atom: Range,
+    /// By head, where there are several; what stands above is then that of the first by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heads: BTreeMap<String, HeadEnergies>,
+}
+
+impl AtomicEnergies {
+    /// eV by symbol, of one head.
+    pub fn of_head(&self, head: &str) -> &BTreeMap<String, f64> {
+        self.heads.get(head).map_or(&self.values_ev, |own| &own.values_ev)
+    }
+}
+
+/// Energies of isolated atoms of one head.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadEnergies {
+    /// As in [`AtomicEnergies`].
+    pub source: String,
+    /// eV, by symbol.
+    pub values_ev: BTreeMap<String, f64>,
+    /// As in [`AtomicEnergies`].
+    pub rank: Option<u64>,
 }
 
 /// Neighbours within a cut-off.

@@ -37,11 +37,14 @@ impl StructuresDataset {
     }
 
     /// Mean number of neighbours within `cutoff` Å over the training atoms that have any: the
-    /// number by which MACE divides messages. Goes through the whole training split.
+    /// number by which MACE divides messages. Structures without weight do not count. Goes through the whole training split.
     pub fn average_num_neighbors(&self, cutoff: f64) -> Result<f64> {
         let (mut edges, mut receiving) = (0u64, 0u64);
         for index in 0..self.num_frames(Split::Train) {
             let frame = self.frame(Split::Train, index)?.frame;
+            if !frame.counts() {
+                continue;
+            }
             let list = neighbor_list(&frame.positions, &frame.cell, frame.periodic, cutoff)
                 .map_err(|e| self.unsearchable(index, &e.to_string()))?;
             edges += list.len() as u64;

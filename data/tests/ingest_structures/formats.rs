@@ -2,6 +2,7 @@
 
 #![expect(clippy::float_cmp, reason = "numbers that are stored and read back keep every bit")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -97,7 +98,10 @@ fn isolated_atoms_become_e0s_and_are_not_learned_from() {
     assert!((card.part.atomic_energies.residual_per_atom.max - (-10.0 / 3.0)).abs() < 1e-12);
     assert_eq!(card.part.splits.train.sizes[&3], 20);
     assert_eq!(card.part.splits.train.config_types["w"], 20);
-    let given = AtomicEnergiesChoice::Given { values_ev: [("H".to_owned(), -1.0)].into() };
+    let given = AtomicEnergiesChoice::Given {
+        values_ev: [("H".to_owned(), -1.0)].into(),
+        heads: BTreeMap::new(),
+    };
     let plan = StructuresIngest { atomic_energies: given, ..plan };
     assert!(failure(&plan).to_string().contains("for O"));
     folder.write("a.xyz", &format!("{}1\nenergy=-0.5\nH 0 0 0\n", waters(0..20)));

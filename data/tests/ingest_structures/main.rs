@@ -1,6 +1,12 @@
 //! Structures of atoms: from raw files through shards to batches.
 
 #[cfg(test)]
+mod arrays;
+#[cfg(test)]
+mod contradictions;
+#[cfg(test)]
+mod dialects;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod golden;
@@ -12,3 +18,5 @@ mod loading;
 mod real;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod weights;

@@ -88,6 +88,14 @@ pub enum StructuresError {
         /// The key.
         key: String,
     },
+    /// Two keys of a structure say different things of one label.
+    #[error("{place}: {problem}")]
+    Contradiction {
+        /// File and line.
+        place: String,
+        /// Both values, and how to choose.
+        problem: String,
+    },
     /// What a file says of how a structure moves cannot be used.
     #[error("{place}: {problem}")]
     Motion {

@@ -123,10 +123,11 @@ fn add(
     parity.entry(set.to_owned()).or_default().add(frame, alone);
 }
 
-/// Energy of the atoms of a structure alone, by the first head, eV.
+/// Energy of the atoms of a structure alone, by its head, eV.
 fn isolated_energy<B: Kernels>(model: &StructuresModel<B>, frame: &Frame) -> f64 {
     let config = model.blueprint.config();
-    let energies = &config.atomic_energies_ev[0];
+    let head = config.heads.iter().position(|known| *known == frame.head).unwrap_or(0);
+    let energies = &config.atomic_energies_ev[head];
     let places = frame.atomic_numbers.iter().filter_map(|&number| config.species(number));
     places.map(|place| energies[place]).sum()
 }

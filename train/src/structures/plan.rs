@@ -3,7 +3,7 @@
 use burn::tensor::FloatDType;
 use genesis_data::dataset::Split;
 use genesis_data::structures::StructuresDataset;
-use genesis_model::equivariant::{Blueprint, EnergyKind, LossConfig};
+use genesis_model::equivariant::{Blueprint, EnergyKind, InteractionKind, LossConfig, MaceConfig};
 
 use super::Structures;
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
@@ -71,6 +71,16 @@ pub fn resolve_structures(
     })
 }
 
+/// Whether an atom without neighbours has the energy E0: nothing is added to the readouts, and no block
+/// makes something of an atom alone.
+pub(super) fn free_atoms_are_exact(model: &MaceConfig) -> bool {
+    let shifted = match &model.energy {
+        EnergyKind::ScaleShift { shift_ev, .. } => shift_ev.iter().any(|&shift| shift != 0.0),
+        EnergyKind::Plain {} => false,
+    };
+    !shifted && model.interaction_first == InteractionKind::RealAgnostic
+}
+
 /// What must hold between the file and the card of the dataset.
 fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProblem> {
     let train = dataset.card().part.splits.get(Split::Train);
@@ -85,8 +95,8 @@ fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProb
     let stage_two = config.stage_two.as_ref();
     let weights = [
         ("energy", objective.energy_weight, train.energy_per_atom.count),
-        ("forces", objective.forces_weight, train.with_forces),
-        ("stress", objective.stress_weight, train.with_stress),
+        ("forces", objective.forces_weight, train.forces.count),
+        ("stress", objective.stress_weight, train.stress.count),
     ];
     let later = [
         stage_two.map_or(0.0, |stage| stage.energy_weight),
@@ -98,8 +108,8 @@ fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProb
             (weight <= 0.0 && later <= 0.0) || count > 0 || train.frames == 0,
             &format!("objective.{label}_weight"),
             format!(
-                "is {weight} (stage two {later}), but none of {} training structures has {label}; \
-                 set it to 0, or ingest labels",
+                "is {weight} (stage two {later}), but none of {} training structures has {label} \
+                 that weighs more than 0; set it to 0, or ingest labels",
                 train.frames
             ),
         );
@@ -162,6 +172,12 @@ impl Plan for StructuresPlan {
             facts.push(("Scale, eV", format!("{scale:?}")));
             facts.push(("Shift, eV", format!("{shift_ev:?}")));
         }
+        let alone = if free_atoms_are_exact(model) {
+            "E0"
+        } else {
+            "E0 and what is learned; shift_ev = 0 and interaction_first = \"real_agnostic\" give E0"
+        };
+        facts.push(("Free atoms", alone.to_owned()));
         facts.extend([
             ("Steps planned", grouped(self.steps)),
             ("Structures per step", self.config.batch.frames.to_string()),

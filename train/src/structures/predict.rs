@@ -14,6 +14,7 @@ use super::error::StructuresError;
 use super::errors::{Compared, ErrorRow, ErrorTable, compared};
 use super::model::StructuresModel;
 use super::output::{Named, OutputFormat, Written, write_all};
+use super::plan::free_atoms_are_exact;
 use super::reading::Reading;
 
 /// How to predict.
@@ -47,6 +48,10 @@ pub struct PredictReport {
     pub errors: Vec<ErrorRow>,
     /// Records that could not be understood and are not among the predictions.
     pub rejects: Vec<Reject>,
+    /// Labels that two keys of a structure contradict; nothing is compared with them.
+    pub conflicts: Vec<String>,
+    /// Free atoms, whose energies this network gives otherwise than as E0.
+    pub shifted_free_atoms: u64,
 }
 
 /// Predicts every structure of the inputs with `model` and writes them in their order, with all that
@@ -78,20 +83,24 @@ pub fn predict_file<B: Kernels>(
         results,
     });
     write_all(&options.output, &all.collect::<Vec<_>>())?;
-    Ok(report(&structures, &table, rejects))
+    Ok(report(model, &structures, &table, rejects))
 }
 
 /// Predicts every structure of the inputs and compares it with its labels; writes nothing.
 ///
 /// # Errors
-/// As [`predict_file`].
+/// As [`predict_file`]; labels that contradict each other.
 pub fn measure_files<B: Kernels>(
     model: &StructuresModel<B>,
     options: &PredictOptions,
 ) -> Result<PredictReport, StructuresError> {
     let (structures, rejects) = read(model, options)?;
+    if let Some(problem) = conflicts(&structures).first() {
+        let (place, problem) = problem.clone();
+        return Err(StructuresError::Contradiction { place, problem });
+    }
     let table = predict_each(model, &structures, options.max_atoms, &mut |_| ())?;
-    Ok(report(&structures, &table, rejects))
+    Ok(report(model, &structures, &table, rejects))
 }
 
 fn read<B: Kernels>(
@@ -113,6 +122,15 @@ fn read<B: Kernels>(
         unnamed.for_each(|it| it.frame.head.clone_from(head));
     }
     Ok((structures, rejects))
+}
+
+/// Labels that contradict each other, with file and line.
+fn conflicts(structures: &[Structure]) -> Vec<(String, String)> {
+    let of = |it: &Structure| {
+        let place = place_of(it);
+        it.conflicts.iter().map(|problem| (place.clone(), problem.clone())).collect::<Vec<_>>()
+    };
+    structures.iter().flat_map(of).collect()
 }
 
 /// Refuses structures that have a value under a result's name.
@@ -145,13 +163,31 @@ fn predict_each<B: Kernels>(
     Ok(table)
 }
 
-fn report(structures: &[Structure], table: &ErrorTable, rejects: Vec<Reject>) -> PredictReport {
+fn report<B: Kernels>(
+    model: &StructuresModel<B>,
+    structures: &[Structure],
+    table: &ErrorTable,
+    rejects: Vec<Reject>,
+) -> PredictReport {
+    let exact = free_atoms_are_exact(model.blueprint.config());
+    let free = structures.iter().filter(|it| !exact && is_free_atom(&it.frame, model.cutoff()));
     PredictReport {
+        shifted_free_atoms: free.count() as u64,
         structures: structures.len() as u64,
         atoms: structures.iter().map(|it| it.frame.atomic_numbers.len() as u64).sum(),
         errors: table.rows().into_iter().filter(has_labels).collect(),
+        conflicts: conflicts(structures)
+            .into_iter()
+            .map(|(place, it)| format!("{place}: {it}"))
+            .collect(),
         rejects,
     }
+}
+
+fn is_free_atom(frame: &Frame, cutoff: f64) -> bool {
+    let Frame { atomic_numbers, positions, cell, periodic, .. } = frame;
+    let alone = || neighbor_list(positions, cell, *periodic, cutoff).is_ok_and(|it| it.is_empty());
+    atomic_numbers.len() == 1 && alone()
 }
 
 /// Ranges of structures with at most `max_atoms` atoms each, or of one larger structure.

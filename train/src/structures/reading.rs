@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use genesis_data::formats::{FORMATS, FormatChoice};
+use genesis_data::structures::ingest::units::{named, spelled};
 use genesis_data::structures::ingest::{EnergyUnit, LengthUnit, StressSign, StressUnit, Units};
 use genesis_data::structures::{StructuresCard, StructuresIngest};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::settings::StructuresData;
@@ -138,31 +138,16 @@ fn unknown(word: &str) -> String {
     )
 }
 
-/// The name of a unit in a run file, from how people write it.
-fn spelled(word: &str) -> String {
-    match word.to_lowercase().as_str() {
-        "ha" | "eh" => "hartree".to_owned(),
-        "ry" => "rydberg".to_owned(),
-        "a" | "å" | "ang" => "angstrom".to_owned(),
-        "a0" => "bohr".to_owned(),
-        "ev/a^3" | "ev/å^3" | "ev/a3" | "ev/angstrom^3" => "ev_per_angstrom3".to_owned(),
-        other => other.replace('/', "_per_"),
-    }
-}
-
 /// Which unit a name stands for.
 fn key_of(name: &str) -> Option<&'static str> {
-    fn is<T: DeserializeOwned>(name: &str) -> bool {
-        serde_json::from_value::<T>(Value::String(name.to_owned())).is_ok()
-    }
-    if is::<EnergyUnit>(name) {
+    if named::<EnergyUnit>(name).is_some() {
         Some("energy")
-    } else if is::<LengthUnit>(name) {
+    } else if named::<LengthUnit>(name).is_some() {
         Some("length")
-    } else if is::<StressUnit>(name) {
+    } else if named::<StressUnit>(name).is_some() {
         Some("stress")
     } else {
-        is::<StressSign>(name).then_some("stress_sign")
+        named::<StressSign>(name).map(|_| "stress_sign")
     }
 }
 

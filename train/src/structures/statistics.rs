@@ -7,13 +7,15 @@
 //! scale              root mean square of all force components, per head; 1 without forces
 //! ```
 //!
+//! Means weigh as the loss does: labels and structures of weight 0 are not there.
+//!
 //! Source: `compute_mean_rms_energy_forces` and `compute_avg_num_neighbors` of mace-torch.
 
 use genesis_data::dataset::Split;
 use genesis_data::error::DataError;
 use genesis_data::structures::StructuresDataset;
 use genesis_schema::Frame;
-use genesis_schema::elements::atomic_number;
+use genesis_schema::elements::{atomic_number, symbol};
 
 use super::settings::MaceModel;
 
@@ -25,8 +27,8 @@ pub const ONLY_HEAD: &str = "default";
 pub struct Statistics {
     /// `[S]` atomic numbers of all splits, ascending.
     pub elements: Vec<u8>,
-    /// `[S]` energies of isolated atoms, eV.
-    pub atomic_energies_ev: Vec<f64>,
+    /// `[H][S]` energies of isolated atoms, eV.
+    pub atomic_energies_ev: Vec<Vec<f64>>,
     /// `[H]` names of the heads.
     pub heads: Vec<String>,
     /// Mean number of neighbours.
@@ -88,15 +90,17 @@ impl Statistics {
         dataset: &StructuresDataset,
         model: &MaceModel,
     ) -> Result<Self, StatisticsError> {
-        let (elements, atomic_energies_ev) = elements(dataset)?;
         let heads = heads(dataset, model);
+        let elements = elements(dataset)?;
+        let of = |head: &String| energies(dataset, &elements, head);
+        let atomic_energies_ev = heads.iter().map(of).collect::<Result<Vec<_>, _>>()?;
         let mut sums = vec![Sums::default(); heads.len()];
         for index in 0..dataset.num_frames(Split::Train) {
             let frame = dataset.frame(Split::Train, index)?.frame;
             let Some(head) = place(&heads, &frame.head) else {
                 return Err(StatisticsError::Head { index, head: frame.head, known: heads });
             };
-            sums[head].add(&frame, &elements, &atomic_energies_ev);
+            sums[head].add(&frame, &elements, &atomic_energies_ev[head]);
         }
         let avg_num_neighbors = match model.avg_num_neighbors {
             Some(given) => given,
@@ -113,19 +117,30 @@ impl Statistics {
     }
 }
 
-/// Elements of all splits with their energies, by atomic number.
-fn elements(dataset: &StructuresDataset) -> Result<(Vec<u8>, Vec<f64>), StatisticsError> {
-    let card = dataset.card();
-    let mut known = Vec::new();
-    for symbol in card.part.elements.keys() {
-        let number = atomic_number(symbol)
-            .ok_or_else(|| StatisticsError::Symbol { symbol: symbol.clone() })?;
-        let energy = card.part.atomic_energies.values_ev.get(symbol);
-        let energy = energy.ok_or_else(|| StatisticsError::NoEnergy { symbol: symbol.clone() })?;
-        known.push((number, *energy));
-    }
-    known.sort_by_key(|(number, _)| *number);
-    Ok(known.into_iter().unzip())
+/// Elements of all splits, by atomic number.
+fn elements(dataset: &StructuresDataset) -> Result<Vec<u8>, StatisticsError> {
+    let symbols = dataset.card().part.elements.keys();
+    let number = |symbol: &String| {
+        atomic_number(symbol).ok_or_else(|| StatisticsError::Symbol { symbol: symbol.clone() })
+    };
+    let mut known = symbols.map(number).collect::<Result<Vec<_>, _>>()?;
+    known.sort_unstable();
+    Ok(known)
+}
+
+/// Energies of `elements` alone, of one head.
+fn energies(
+    dataset: &StructuresDataset,
+    elements: &[u8],
+    head: &str,
+) -> Result<Vec<f64>, StatisticsError> {
+    let known = dataset.card().part.atomic_energies.of_head(head);
+    let energy = |&number: &u8| {
+        let symbol = symbol(number);
+        let energy = known.get(symbol).copied();
+        energy.ok_or_else(|| StatisticsError::NoEnergy { symbol: symbol.to_owned() })
+    };
+    elements.iter().map(energy).collect()
 }
 
 fn heads(dataset: &StructuresDataset, model: &MaceModel) -> Vec<String> {
@@ -158,35 +173,92 @@ fn neighbors(dataset: &StructuresDataset, cutoff: f64) -> Result<f64, DataError>
 #[derive(Debug, Clone, Default)]
 struct Sums {
     interaction: f64,
-    structures: u64,
+    /// Weights of the energies.
+    structures: f64,
     force_squares: f64,
-    force_components: u64,
+    /// Weights of the force components.
+    force_components: f64,
 }
 
 impl Sums {
     fn add(&mut self, frame: &Frame, elements: &[u8], energies: &[f64]) {
-        if let Some(energy) = frame.labels.energy {
+        let weight = frame.weights.of_energy();
+        if let Some(energy) = frame.labels.energy.filter(|_| weight > 0.0) {
             let alone: f64 = frame
                 .atomic_numbers
                 .iter()
                 .filter_map(|number| elements.binary_search(number).ok())
                 .map(|place| energies[place])
                 .sum();
-            self.interaction += (energy - alone) / frame.atomic_numbers.len() as f64;
-            self.structures += 1;
+            self.interaction += weight * (energy - alone) / frame.atomic_numbers.len() as f64;
+            self.structures += weight;
         }
-        let forces = frame.labels.forces.iter().flatten().flatten();
-        self.force_squares += forces.map(|component| component * component).sum::<f64>();
-        self.force_components += 3 * frame.labels.forces.as_ref().map_or(0, Vec::len) as u64;
+        let weight = frame.weights.of_forces();
+        if let Some(forces) = frame.labels.forces.as_ref().filter(|_| weight > 0.0) {
+            let components = forces.as_flattened();
+            let squares: f64 = components.iter().map(|component| component * component).sum();
+            self.force_squares += weight * squares;
+            self.force_components += weight * components.len() as f64;
+        }
     }
 
     fn shift(&self) -> f64 {
-        if self.structures == 0 { 0.0 } else { self.interaction / self.structures as f64 }
+        if self.structures > 0.0 { self.interaction / self.structures } else { 0.0 }
     }
 
     fn scale(&self) -> f64 {
-        let mean = self.force_squares / self.force_components.max(1) as f64;
         // Forces that are all zero say nothing about energies.
-        if mean > 0.0 { mean.sqrt() } else { 1.0 }
+        if self.force_squares > 0.0 {
+            (self.force_squares / self.force_components).sqrt()
+        } else {
+            1.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use genesis_schema::{FrameLabels, FrameWeights};
+
+    fn frame(energy: f64, force: f64, weights: FrameWeights) -> Frame {
+        Frame {
+            atomic_numbers: vec![1, 1],
+            positions: vec![[0.0; 3]; 2],
+            cell: [[0.0; 3]; 3],
+            periodic: [false; 3],
+            labels: FrameLabels {
+                energy: Some(energy),
+                forces: Some(vec![[force; 3]; 2]),
+                stress: None,
+            },
+            weights,
+            config_type: String::new(),
+            head: String::new(),
+        }
+    }
+
+    #[test]
+    fn scale_and_shift_weigh_as_the_loss_and_weight_zero_is_not_there() {
+        let with = |config: f64, energy: f64, forces: f64| FrameWeights {
+            config,
+            energy,
+            forces,
+            stress: 1.0,
+        };
+        let mut sums = Sums::default();
+        for frame in [
+            frame(-10.0, 1.0, with(1.0, 1.0, 1.0)),
+            frame(-14.0, 2.0, with(3.0, 1.0, 1.0)),
+            frame(9e9, 9e9, with(0.0, 1.0, 1.0)),
+            frame(9e9, 9e9, with(1.0, 0.0, 0.0)),
+        ] {
+            sums.add(&frame, &[1], &[-4.0]);
+        }
+        // (-2 / 2 + 3 (-6 / 2)) / 4 and sqrt((1 + 3 · 4) / 4).
+        assert!(
+            (sums.shift() + 2.5).abs() < 1e-12 && (sums.scale() - 3.25f64.sqrt()).abs() < 1e-12
+        );
+        assert!((Sums::default().scale() - 1.0).abs() < 1e-12);
     }
 }

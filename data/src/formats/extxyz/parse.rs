@@ -2,72 +2,79 @@
 
 use std::collections::BTreeSet;
 
-use genesis_schema::atoms::{Matrix, Vector};
-use genesis_schema::elements::atomic_number;
+use genesis_schema::atoms::Vector;
+use genesis_schema::elements::spelled;
 
 use super::comment;
+use super::head::Head;
 use super::scan::FrameText;
 use crate::formats::Refusal;
 use crate::formats::not_utf8;
 use crate::formats::raw_frame::{Column, RawFrame, Value, Values};
 
-/// What an xyz file without `Properties` holds.
+/// What an xyz file without `Properties` holds; what follows on a line is not read.
 const PLAIN: &str = "species:S:1:pos:R:3";
-/// Names of the column of elements.
-const SPECIES: [&str; 3] = ["species", "element", "elements"];
+/// Names of the columns of elements, of their numbers and of positions, in any case.
+const SPECIES: [&str; 5] = ["species", "element", "elements", "symbol", "symbols"];
+const NUMBERS: [&str; 3] = ["Z", "numbers", "atomic_numbers"];
+const POSITIONS: [&str; 2] = ["pos", "positions"];
 
 /// Understands the lines of a structure whose count stands on line `line`.
 pub(super) fn parse(text: &FrameText, line: u64) -> Result<RawFrame, Refusal> {
-    let head = std::str::from_utf8(&text.comment).map_err(|e| not_utf8(&e))?;
-    let body = std::str::from_utf8(&text.body).map_err(|e| not_utf8(&e))?;
-    let mut pairs = comment::pairs(head)?;
-    let layout = Layout::new(&pairs.remove("Properties").unwrap_or_else(|| PLAIN.to_owned()))?;
-    let (cell, has_cell) = lattice(pairs.remove("Lattice"))?;
+    let utf8 = |bytes| std::str::from_utf8(bytes).map_err(|e| not_utf8(&e));
+    let head = Head::read(utf8(&text.comment)?, utf8(&text.vectors)?)?;
+    let body = utf8(&text.body)?;
+    let layout = Layout::new(head.properties.as_deref())?;
     let mut frame = RawFrame {
-        cell,
-        periodic: periodic(pairs.remove("pbc"))?.unwrap_or([has_cell; 3]),
-        info: pairs.into_iter().map(|(key, value)| (key, Value::Text(value))).collect(),
+        cell: head.cell,
+        periodic: head.periodic,
+        info: head.info.into_iter().map(|(key, value)| (key, Value::Text(value))).collect(),
         vectors: layout.kept.iter().map(|(_, name)| (name.clone(), Vec::new())).collect(),
         columns: layout.others.iter().map(Other::column).collect(),
         ..RawFrame::default()
     };
+    let mut isotopes = Vec::new();
     for (place, row) in body.lines().enumerate() {
-        layout.atom(row, &mut frame).map_err(|refusal| {
+        layout.atom(row, &mut frame, &mut isotopes).map_err(|refusal| {
             let detail = format!("line {}: {}", line + 2 + place as u64, refusal.detail);
             Refusal::new(refusal.reason, detail)
         })?;
     }
+    if layout.has_symbols() {
+        refuse_types(body, layout.species_at(), &frame)?;
+    }
+    frame.weigh(&isotopes);
     Ok(frame)
 }
 
-fn lattice(value: Option<String>) -> Result<(Matrix, bool), Refusal> {
-    let Some(value) = value else { return Ok(([[0.0; 3]; 3], false)) };
-    let rows: Option<[f64; 9]> = comment::numbers(&value).and_then(|n| n.try_into().ok());
-    let Some(n) = rows else {
-        let problem = format!("Lattice is `{value}`, not nine numbers");
-        return Err(Refusal::new("bad_lattice", problem));
-    };
-    Ok(([[n[0], n[1], n[2]], [n[3], n[4], n[5]], [n[6], n[7], n[8]]], true))
-}
-
-fn periodic(value: Option<String>) -> Result<Option<[bool; 3]>, Refusal> {
-    let Some(value) = value else { return Ok(None) };
-    match comment::truths(&value).as_deref() {
-        Some(&[all]) => Ok(Some([all; 3])),
-        Some(&[a, b, c]) => Ok(Some([a, b, c])),
-        _ => Err(Refusal::new("bad_pbc", format!("pbc is `{value}`, not three of T and F"))),
+/// Numbers in place of symbols are atomic numbers, unless they count types from 1, as LAMMPS and OVITO
+/// do: there is no matter of hydrogen and helium, and of ones alone nobody knows.
+fn refuse_types(body: &str, at: usize, frame: &RawFrame) -> Result<(), Refusal> {
+    let numbered = body.lines().next().and_then(|row| row.split_ascii_whitespace().nth(at));
+    let numbered = numbered.is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let has = |z: u8| frame.atomic_numbers.contains(&z);
+    let ones = frame.atomic_numbers.iter().all(|&z| z == 1);
+    if numbered && (ones || has(1) && has(2)) {
+        let problem = "elements are numbered from 1, as types of atoms are; as atomic numbers they \
+                       would be hydrogen, or hydrogen and helium; write symbols";
+        return Err(Refusal::new("unknown_element", problem));
     }
+    Ok(())
 }
 
 /// Which words of a line mean what.
 struct Layout {
     columns: Vec<(Kind, usize)>,
     words: usize,
+    /// Lines may have more words, which are not read.
+    open: bool,
     /// First word and name of each column of three numbers that is not the position.
     kept: Vec<(usize, String)>,
     /// What else each atom has.
     others: Vec<Other>,
     species: Species,
+    /// Atomic numbers beside symbols, which must agree.
+    checked: Option<usize>,
     position: usize,
 }
 
@@ -97,7 +104,7 @@ impl Other {
             let bad = || Refusal::new("bad_value", format!("`{word}` is not {}", self.kind.name()));
             match values {
                 Values::Text(all) => all.push((*word).to_owned()),
-                Values::Real(all) => all.push(word.parse().map_err(|_| bad())?),
+                Values::Real(all) => all.push(comment::number(word).ok_or_else(bad)?),
                 Values::Integer(all) => all.push(word.parse().map_err(|_| bad())?),
                 Values::Truth(all) => {
                     let truths = comment::truths(word).unwrap_or_default();
@@ -124,7 +131,9 @@ enum Kind {
 }
 
 impl Layout {
-    fn new(properties: &str) -> Result<Self, Refusal> {
+    fn new(properties: Option<&str>) -> Result<Self, Refusal> {
+        let open = properties.is_none();
+        let properties = properties.unwrap_or(PLAIN);
         let bad = |problem: &str| {
             Refusal::new("bad_properties", format!("Properties=`{properties}`: {problem}"))
         };
@@ -136,9 +145,11 @@ impl Layout {
         let mut layout = Self {
             columns: Vec::new(),
             words: 0,
+            open,
             kept: Vec::new(),
             others: Vec::new(),
             species: Species::Symbol(usize::MAX),
+            checked: None,
             position: usize::MAX,
         };
         let mut seen = BTreeSet::new();
@@ -151,24 +162,29 @@ impl Layout {
             }
             layout.add(name, kind, count);
         }
-        let species = match layout.species {
-            Species::Symbol(at) | Species::Number(at) => at,
-        };
-        if species == usize::MAX || layout.position == usize::MAX {
+        if layout.species_at() == usize::MAX || layout.position == usize::MAX {
             return Err(bad("it needs species:S:1 (or Z:I:1) and pos:R:3"));
         }
         Ok(layout)
     }
 
     fn add(&mut self, name: &str, kind: Kind, count: usize) {
+        let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
         match (kind, count) {
-            (Kind::Text, 1) if SPECIES.contains(&name) => {
+            // OVITO writes types that have no names as whole numbers.
+            (Kind::Text | Kind::Integer, 1) if is(&SPECIES) && !self.has_symbols() => {
+                if let Species::Number(at) = self.species {
+                    self.checked = Some(at);
+                }
                 self.species = Species::Symbol(self.words);
             }
-            (Kind::Integer, 1) if name == "Z" && !self.has_symbols() => {
-                self.species = Species::Number(self.words);
+            (Kind::Integer, 1) if is(&NUMBERS) => match self.species {
+                Species::Symbol(at) if at != usize::MAX => self.checked = Some(self.words),
+                _ => self.species = Species::Number(self.words),
+            },
+            (Kind::Real, 3) if is(&POSITIONS) && self.position == usize::MAX => {
+                self.position = self.words;
             }
-            (Kind::Real, 3) if name == "pos" => self.position = self.words,
             (Kind::Real, 3) => self.kept.push((self.words, name.to_owned())),
             _ => self.others.push(Other { at: self.words, name: name.to_owned(), kind, count }),
         }
@@ -180,14 +196,28 @@ impl Layout {
         matches!(self.species, Species::Symbol(at) if at != usize::MAX)
     }
 
-    fn atom(&self, row: &str, frame: &mut RawFrame) -> Result<(), Refusal> {
+    fn species_at(&self) -> usize {
+        match self.species {
+            Species::Symbol(at) | Species::Number(at) => at,
+        }
+    }
+
+    /// Appends the atom of a line; an isotope with its place and mass.
+    fn atom(
+        &self,
+        row: &str,
+        frame: &mut RawFrame,
+        isotopes: &mut Vec<(usize, f64)>,
+    ) -> Result<(), Refusal> {
         let words: Vec<&str> = row.split_ascii_whitespace().collect();
-        if words.len() != self.words {
+        if words.len() != self.words && !(self.open && words.len() > self.words) {
             let problem = format!("{} columns, Properties says {}", words.len(), self.words);
             return Err(Refusal::new("wrong_columns", problem));
         }
         self.check(&words)?;
-        frame.atomic_numbers.push(self.element(&words)?);
+        let (element, isotope) = self.element(&words)?;
+        isotopes.extend(isotope.map(|mass| (frame.atomic_numbers.len(), mass)));
+        frame.atomic_numbers.push(element);
         frame.positions.push(vector(&words, self.position)?);
         for (at, name) in &self.kept {
             let vector = vector(&words, *at)?;
@@ -212,28 +242,38 @@ impl Layout {
         Ok(())
     }
 
-    fn element(&self, words: &[&str]) -> Result<u8, Refusal> {
-        let (word, found) = match self.species {
-            Species::Symbol(at) => (words[at], atomic_number(words[at])),
-            Species::Number(at) => (words[at], words[at].parse().ok()),
+    fn element(&self, words: &[&str]) -> Result<(u8, Option<f64>), Refusal> {
+        let at = self.species_at();
+        let word = words[at];
+        let number = || word.parse().ok().filter(|z| (1..=118).contains(z)).map(|z| (z, None));
+        let found = match self.species {
+            Species::Symbol(_) => spelled(word).or_else(number),
+            Species::Number(_) => number(),
         };
-        found
-            .filter(|z| (1..=118).contains(z))
-            .ok_or_else(|| Refusal::new("unknown_element", format!("`{word}` is not an element")))
+        let unknown = || format!("`{word}` is not an element");
+        let found = found.ok_or_else(|| Refusal::new("unknown_element", unknown()))?;
+        match self.checked.map(|at| words[at]) {
+            Some(other) if other.parse() != Ok(found.0) => {
+                let problem = format!("the symbol is {word}, the atomic number {other}");
+                Err(Refusal::new("unknown_element", problem))
+            }
+            _ => Ok(found),
+        }
     }
 }
 
 fn vector(words: &[&str], at: usize) -> Result<Vector, Refusal> {
     let number = |k: usize| {
         let word = words[at + k];
-        word.parse().map_err(|_| Refusal::new("bad_value", format!("`{word}` is not a number")))
+        let bad = || Refusal::new("bad_value", format!("`{word}` is not a number"));
+        comment::number(word).ok_or_else(bad)
     };
     Ok([number(0)?, number(1)?, number(2)?])
 }
 
 impl Kind {
     fn new(letter: &str) -> Option<Self> {
-        match letter {
+        match letter.to_ascii_uppercase().as_str() {
             "S" => Some(Self::Text),
             "R" => Some(Self::Real),
             "I" => Some(Self::Integer),
@@ -246,7 +286,7 @@ impl Kind {
         match self {
             // Numbers that are used are parsed where they are used.
             Self::Text => true,
-            Self::Real => word.parse::<f64>().is_ok(),
+            Self::Real => comment::number(word).is_some(),
             Self::Integer => word.parse::<i64>().is_ok(),
             Self::Truth => comment::truths(word).is_some_and(|truths| truths.len() == 1),
         }

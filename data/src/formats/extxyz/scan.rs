@@ -16,12 +16,16 @@ pub(super) struct Scanned {
     pub(super) text: std::result::Result<FrameText, Refusal>,
 }
 
-/// Bytes of the comment line, and of the lines of atoms.
+/// Bytes of the comment line, of the lines of atoms, and of the lines `VEC1 ..` below them.
 #[derive(Debug, Default)]
 pub(super) struct FrameText {
     pub(super) comment: Vec<u8>,
     pub(super) body: Vec<u8>,
+    pub(super) vectors: Vec<u8>,
 }
+
+/// Three lines of lattice vectors are far shorter.
+const LONGEST_VECTORS: usize = 4096;
 
 pub(super) struct Scanner {
     lines: Lines,
@@ -81,6 +85,14 @@ impl Scanner {
             } else {
                 (text.comment, text.body) = (Vec::new(), Vec::new());
             }
+        }
+        while text.vectors.len() < LONGEST_VECTORS
+            && self.advance()?
+            && self.buffer.trim_ascii_start().starts_with(b"VEC")
+        {
+            self.held = false;
+            text.vectors.extend_from_slice(self.buffer.trim_ascii());
+            text.vectors.push(b'\n');
         }
         let extra = self.skip_structure()?;
         if extra > 0 {

@@ -59,12 +59,22 @@ fn parse(line: &[u8]) -> Result<RawFrame, Refusal> {
 }
 
 fn cell(value: &Json) -> Option<Cell> {
-    if let Json::String(text) = value {
-        return Some(Cell::Text(text.clone()));
+    match value {
+        Json::String(text) => return Some(Cell::Text(text.clone())),
+        // Units by quantity, or what another program keeps: text that is carried along.
+        Json::Object(_) => return Some(Cell::Text(value.to_string())),
+        _ => {}
     }
     let mut flat = Flat::default();
     flat.add(value)?;
-    let Flat { numbers, truths, texts } = flat;
+    let Flat { numbers, integers, truths, texts } = flat;
+    if !integers.is_empty()
+        && integers.len() == numbers.len()
+        && truths.is_empty()
+        && texts.is_empty()
+    {
+        return Some(Cell::Integers(integers));
+    }
     match (numbers.is_empty(), truths.is_empty(), texts.is_empty()) {
         (_, true, true) => Some(Cell::Numbers(numbers)),
         (true, false, true) => Some(Cell::Truths(truths)),
@@ -77,6 +87,8 @@ fn cell(value: &Json) -> Option<Cell> {
 #[derive(Default)]
 struct Flat {
     numbers: Vec<f64>,
+    /// Those of the numbers that are whole and written so.
+    integers: Vec<i64>,
     truths: Vec<bool>,
     texts: Vec<String>,
 }
@@ -84,7 +96,10 @@ struct Flat {
 impl Flat {
     fn add(&mut self, value: &Json) -> Option<()> {
         match value {
-            Json::Number(number) => self.numbers.push(number.as_f64()?),
+            Json::Number(number) => {
+                self.numbers.push(number.as_f64()?);
+                self.integers.extend(number.as_i64());
+            }
             Json::Bool(truth) => self.truths.push(*truth),
             Json::String(text) => self.texts.push(text.clone()),
             Json::Array(items) => items.iter().try_for_each(|item| self.add(item))?,

@@ -1,16 +1,22 @@
-//! npz: one molecule in many geometries, as arrays in a zip file; the layout of rMD17.
+//! npz: one set of atoms in many geometries, as arrays in a zip file; the layout of rMD17, and of what
+//! this program writes.
 //!
-//! | array                          | shape          | meaning                               |
-//! |--------------------------------|----------------|---------------------------------------|
-//! | `nuclear_charges`, `z` or `Z`  | `[n]`          | atomic numbers                        |
-//! | `coords`, `R` or `positions`   | `[F, n, 3]`    | positions                             |
-//! | `energies`, `E` or `energy`    | `[F]`, `[F, 1]`| label `energy`                        |
-//! | `forces` or `F`                | `[F, n, 3]`    | label `forces`                        |
+//! | array                                        | shape                   | meaning             |
+//! |----------------------------------------------|-------------------------|---------------------|
+//! | `nuclear_charges`, `z`, `Z`, `atomic_numbers`| `[n]`, `[F, n]`         | atomic numbers      |
+//! | `coords`, `R`, `positions`                   | `[F, n, 3]`             | positions           |
+//! | `cell`, `lattice`                            | `[3, 3]`, `[F, 3, 3]`   | lattice vectors     |
+//! | `pbc`, `periodic`                            | `[3]`, `[F, 3]`         | periodic directions |
+//! | `energies`, `E`                              | `[F]`, `[F, 1]`         | label `energy`      |
+//! | `F`                                          | `[F, n, 3]`             | label `forces`      |
+//! | any other, under its name                    | `[F, ..]`, `[F, n, ..]` | of structures, atoms|
+//! | any other, under its name                    | `[]`, `[n]`             | the same for all    |
 //!
-//! Units are those of the plan: rMD17 is in kcal/mol and Å. Other arrays are left alone. The file
-//! is read as a whole, as arrays lie one after the other. Source of the format: NEP 1, "A simple
-//! file format for numpy arrays".
+//! Atomic numbers of 0 at the end of a row are padding. A number that is absent is NaN. Arrays of other
+//! shapes and of Python objects are left alone. The file is read as a whole, as arrays lie one after
+//! the other. Source of the format: NEP 1, "A simple file format for numpy arrays".
 
+mod frames;
 mod npy;
 
 use std::collections::BTreeMap;
@@ -19,19 +25,17 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use genesis_schema::atoms::Vector;
 use zip::ZipArchive;
 
-use super::named_lists::{element, vectors};
-use super::raw_frame::{RawFrame, Value};
-use super::{Format, Opened, ReadOptions, Reader, Record, Refusal, Tally, Unparsed};
+use super::{Format, Opened, ReadOptions, Reader, Record, Tally, Unparsed};
 use crate::error::{DataError, Result};
 use crate::files::sha256_of_file;
+use frames::Frames;
 use npy::{Array, read_array};
 
 pub(super) static FORMAT: Format = Format {
     name: "npz",
-    about: "Arrays of one molecule in many geometries, as in rMD17",
+    about: "Arrays of one set of atoms in many geometries, as in rMD17",
     extensions: &["npz"],
     takes: &[],
     documents: None,
@@ -40,19 +44,9 @@ pub(super) static FORMAT: Format = Format {
 
 /// Largest array that is unpacked, 8 GiB: a zip file may claim any size.
 const MAX_ARRAY_BYTES: u64 = 8 << 30;
-const ARRAYS: [(&str, &[&str]); 4] = [
-    ("atomic numbers", &["nuclear_charges", "z", "Z"]),
-    ("positions", &["coords", "R", "positions"]),
-    ("energy", &["energies", "E", "energy"]),
-    ("forces", &["forces", "F"]),
-];
 
 struct NpzReader {
-    atomic_numbers: Vec<u8>,
-    positions: Array,
-    energies: Option<Array>,
-    forces: Option<Array>,
-    frames: usize,
+    frames: Frames,
     next: usize,
     limit: u64,
 }
@@ -60,9 +54,8 @@ struct NpzReader {
 /// Reads the arrays of the file.
 fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Unparsed>> {
     let (bytes, digest) = sha256_of_file(path, |_| ())?;
-    let mut arrays = arrays(path).map_err(|problem| broken(path, problem))?;
-    let reader = NpzReader::new(&mut arrays, options.max_record_bytes)
-        .map_err(|problem| broken(path, problem))?;
+    let frames = arrays(path).and_then(Frames::new).map_err(|problem| broken(path, problem))?;
+    let reader = NpzReader { frames, next: 0, limit: options.max_record_bytes };
     Ok(Opened::new(reader, Arc::new(Tally::known(bytes, digest))))
 }
 
@@ -77,96 +70,38 @@ fn broken(path: &Path, problem: String) -> DataError {
     }
 }
 
-fn arrays(path: &Path) -> std::result::Result<BTreeMap<&'static str, Array>, String> {
+/// Every array by name, or why it cannot be read.
+pub(super) type Arrays = BTreeMap<String, std::result::Result<Array, String>>;
+
+fn arrays(path: &Path) -> std::result::Result<Arrays, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let mut zip = ZipArchive::new(file).map_err(|e| format!("not an npz file: {e}"))?;
     let mut arrays = BTreeMap::new();
-    for (meaning, names) in ARRAYS {
-        let Some(name) =
-            names.iter().find(|name| zip.index_for_name(&format!("{name}.npy")).is_some())
-        else {
-            continue;
-        };
-        let mut member = zip.by_name(&format!("{name}.npy")).map_err(|e| format!("{name}: {e}"))?;
+    for at in 0..zip.len() {
+        let mut member = zip.by_index(at).map_err(|e| format!("member {at}: {e}"))?;
+        let Some(name) = member.name().strip_suffix(".npy").map(str::to_owned) else { continue };
         let mut bytes = Vec::new();
-        member
-            .by_ref()
-            .take(MAX_ARRAY_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| format!("array `{name}` cannot be unpacked: {e}"))?;
-        if bytes.len() as u64 > MAX_ARRAY_BYTES {
-            return Err(format!("array `{name}` is larger than {MAX_ARRAY_BYTES} bytes"));
-        }
-        let array = read_array(&bytes).map_err(|problem| format!("array `{name}`: {problem}"))?;
-        arrays.insert(meaning, array);
+        let unpacked = member.by_ref().take(MAX_ARRAY_BYTES + 1).read_to_end(&mut bytes);
+        let array = match unpacked {
+            Err(e) => Err(format!("it cannot be unpacked: {e}")),
+            Ok(_) if bytes.len() as u64 > MAX_ARRAY_BYTES => {
+                Err(format!("it is larger than {MAX_ARRAY_BYTES} bytes"))
+            }
+            Ok(_) => read_array(&bytes),
+        };
+        arrays.insert(name, array);
     }
     Ok(arrays)
 }
 
-impl NpzReader {
-    fn new(
-        arrays: &mut BTreeMap<&'static str, Array>,
-        limit: u64,
-    ) -> std::result::Result<Self, String> {
-        let numbers = arrays.remove("atomic numbers").ok_or("it has no array `nuclear_charges`")?;
-        let positions = arrays.remove("positions").ok_or("it has no array `coords`")?;
-        let elements: Option<Vec<u8>> = numbers.values.iter().map(|&z| element(z)).collect();
-        let atomic_numbers = elements.ok_or("an atomic number is not 1 to 118")?;
-        let atoms = atomic_numbers.len();
-        let &[frames, n, 3] = &positions.shape[..] else {
-            return Err(format!("positions have shape {:?}, not [F, n, 3]", positions.shape));
-        };
-        if numbers.shape != [n] || n != atoms {
-            return Err(format!(
-                "atomic numbers have shape {:?}, positions {n} atoms",
-                numbers.shape
-            ));
-        }
-        let (energies, forces) = (arrays.remove("energy"), arrays.remove("forces"));
-        if let Some(energies) = &energies
-            && energies.shape != [frames]
-            && energies.shape != [frames, 1]
-        {
-            return Err(format!("energies have shape {:?}, not [{frames}]", energies.shape));
-        }
-        if let Some(forces) = &forces
-            && forces.shape != positions.shape
-        {
-            return Err(format!("forces have shape {:?}, not {:?}", forces.shape, positions.shape));
-        }
-        Ok(Self { atomic_numbers, positions, energies, forces, frames, next: 0, limit })
-    }
-
-    fn rows(&self, array: &Array) -> Vec<Vector> {
-        let width = 3 * self.atomic_numbers.len();
-        let rows = &array.values[width * self.next..width * (self.next + 1)];
-        vectors(rows, self.atomic_numbers.len()).unwrap_or_default()
-    }
-}
-
 impl Reader<Unparsed> for NpzReader {
     fn next_record(&mut self) -> Result<Option<Record<Unparsed>>> {
-        if self.next >= self.frames {
+        if self.next >= self.frames.len() {
             return Ok(None);
         }
-        let mut frame = RawFrame {
-            atomic_numbers: self.atomic_numbers.clone(),
-            positions: self.rows(&self.positions),
-            ..RawFrame::default()
-        };
-        if let Some(energies) = &self.energies {
-            let energy = Value::Numbers(vec![energies.values[self.next]]);
-            frame.info.insert("energy".to_owned(), energy);
-        }
-        if let Some(forces) = &self.forces {
-            frame.vectors.insert("forces".to_owned(), self.rows(forces));
-        }
+        let frame = self.frames.frame(self.next);
         self.next += 1;
-        let content = if frame.positions.is_empty() {
-            Err(Refusal::new("no_atoms", "the structure has no atoms"))
-        } else {
-            Unparsed::of_frame(frame, self.limit)
-        };
+        let content = frame.and_then(|frame| Unparsed::of_frame(frame, self.limit));
         Ok(Some(Record::new(self.next as u64, content)))
     }
 }

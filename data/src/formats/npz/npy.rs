@@ -1,15 +1,18 @@
-//! One numpy array in the npy format: a header in Python's notation, then the numbers.
+//! One numpy array in the npy format: a header in Python's notation, then the values.
 //!
-//! Strict: little-endian, C order, plain numbers. Never pickles. Source: NEP 1.
+//! Numbers of either byte order, truths and texts, in C or Fortran order. Never pickles; never more
+//! values than there are bytes. Source: NEP 1. Why this is not a library: decision 13.
+
+use crate::formats::raw_frame::Values;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// An array, its numbers widened to f64.
+/// An array.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Array {
     pub(crate) shape: Vec<usize>,
     /// In C order.
-    pub(crate) values: Vec<f64>,
+    pub(crate) values: Values,
 }
 
 /// Reads the bytes of an npy file.
@@ -24,17 +27,28 @@ pub(crate) fn read_array(bytes: &[u8]) -> Result<Array, String> {
         _ => return Err("its npy version is none of 1, 2, 3".to_owned()),
     };
     let header = std::str::from_utf8(header).map_err(|_| "its header is not text")?;
-    if value(header, "fortran_order") != Some("False") {
-        return Err("it is not in C order (fortran_order: False)".to_owned());
-    }
+    let fortran = match value(header, "fortran_order") {
+        Some("False") => false,
+        Some("True") => true,
+        _ => return Err("its header does not say its order".to_owned()),
+    };
     let shape = shape(header).ok_or_else(|| format!("its shape cannot be read from {header}"))?;
     let kind = value(header, "descr").unwrap_or_default().trim_matches(['\'', '"']);
     let count = shape.iter().try_fold(1usize, |all, &n| all.checked_mul(n));
-    let values = numbers(kind, data)?;
-    if count == Some(values.len()) {
+    let values = values(kind, data)?;
+    if count != Some(values.len()) {
+        return Err(format!("its shape {shape:?} does not match its {} values", values.len()));
+    }
+    if !fortran {
         return Ok(Array { shape, values });
     }
-    Err(format!("its shape {shape:?} does not match its {} numbers", values.len()))
+    let values = match values {
+        Values::Real(all) => Values::Real(in_c_order(&all, &shape)),
+        Values::Integer(all) => Values::Integer(in_c_order(&all, &shape)),
+        Values::Truth(all) => Values::Truth(in_c_order(&all, &shape)),
+        Values::Text(all) => Values::Text(in_c_order(&all, &shape)),
+    };
+    Ok(Array { shape, values })
 }
 
 fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), String> {
@@ -57,21 +71,93 @@ fn shape(header: &str) -> Option<Vec<usize>> {
     inside.split(',').map(str::trim).filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect()
 }
 
-fn numbers(kind: &str, data: &[u8]) -> Result<Vec<f64>, String> {
-    fn each<const W: usize>(data: &[u8], read: impl Fn([u8; W]) -> f64) -> Option<Vec<f64>> {
-        let (chunks, rest) = data.as_chunks::<W>();
-        rest.is_empty().then(|| chunks.iter().map(|&chunk| read(chunk)).collect())
+/// Values whose first index runs fastest, with the last running fastest.
+fn in_c_order<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
+    let mut index = vec![0; shape.len()];
+    let mut ordered = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        let places = index.iter().zip(shape).rev();
+        let at = places.fold(0, |at, (&here, &side)| at * side + here);
+        ordered.push(values[at].clone());
+        for (here, &side) in index.iter_mut().zip(shape).rev() {
+            *here += 1;
+            if *here < side {
+                break;
+            }
+            *here = 0;
+        }
     }
-    let values = match kind {
-        "<f8" => each(data, f64::from_le_bytes),
-        "<f4" => each(data, |b| f64::from(f32::from_le_bytes(b))),
-        "<i8" => each(data, |b| i64::from_le_bytes(b) as f64),
-        "<i4" => each(data, |b| f64::from(i32::from_le_bytes(b))),
-        "|u1" => each(data, |b: [u8; 1]| f64::from(b[0])),
-        "|i1" => each(data, |b: [u8; 1]| f64::from(i8::from_le_bytes(b))),
-        _ => return Err(format!("its type {kind} is none of <f8, <f4, <i8, <i4, |u1, |i1")),
+    ordered
+}
+
+/// The values of a type such as `<f8`, `>i2`, `|b1` or `<U12`.
+fn values(kind: &str, data: &[u8]) -> Result<Values, String> {
+    fn each<const W: usize, T>(
+        data: &[u8],
+        big: bool,
+        read: impl Fn([u8; W]) -> T,
+    ) -> Option<Vec<T>> {
+        let (chunks, rest) = data.as_chunks::<W>();
+        let one = |&chunk: &[u8; W]| {
+            let mut bytes = chunk;
+            if big {
+                bytes.reverse();
+            }
+            read(bytes)
+        };
+        rest.is_empty().then(|| chunks.iter().map(one).collect())
+    }
+    let (order, plain) = kind.split_at_checked(1).unwrap_or_default();
+    let big = order == ">";
+    if !matches!(order, "<" | ">" | "|" | "=") {
+        return Err(unknown(kind));
+    }
+    let found = match plain {
+        "f8" => each(data, big, f64::from_le_bytes).map(Values::Real),
+        "f4" => each(data, big, |b| f64::from(f32::from_le_bytes(b))).map(Values::Real),
+        "i8" => each(data, big, i64::from_le_bytes).map(Values::Integer),
+        "i4" => each(data, big, |b| i64::from(i32::from_le_bytes(b))).map(Values::Integer),
+        "i2" => each(data, big, |b| i64::from(i16::from_le_bytes(b))).map(Values::Integer),
+        "i1" => each(data, big, |b| i64::from(i8::from_le_bytes(b))).map(Values::Integer),
+        "u8" => each(data, big, |b| u64::from_le_bytes(b) as f64).map(Values::Real),
+        "u4" => each(data, big, |b| i64::from(u32::from_le_bytes(b))).map(Values::Integer),
+        "u2" => each(data, big, |b| i64::from(u16::from_le_bytes(b))).map(Values::Integer),
+        "u1" => each(data, big, |b: [u8; 1]| i64::from(b[0])).map(Values::Integer),
+        "b1" => each(data, big, |b: [u8; 1]| b[0] != 0).map(Values::Truth),
+        _ => return texts(plain, data, big).ok_or_else(|| unknown(kind)),
     };
-    values.ok_or_else(|| format!("its {} bytes are not whole numbers of type {kind}", data.len()))
+    let bytes = data.len();
+    found.ok_or_else(|| format!("its {bytes} bytes are not whole numbers of type {kind}"))
+}
+
+fn unknown(kind: &str) -> String {
+    format!("its type {kind} is none of f8, f4, i8 to i1, u8 to u1, b1, U, S")
+}
+
+/// Texts of `U` (UTF-32) or `S` (bytes) and their number of letters, padded with zeros.
+fn texts(plain: &str, data: &[u8], big: bool) -> Option<Values> {
+    let (letter, length) = plain.split_at_checked(1)?;
+    let length: usize = length.parse().ok()?;
+    let width = match letter {
+        "U" => length.checked_mul(4)?,
+        "S" => length,
+        _ => return None,
+    };
+    if width == 0 || !data.len().is_multiple_of(width) {
+        return None;
+    }
+    let one = |chunk: &[u8]| {
+        if letter == "S" {
+            return String::from_utf8(chunk.to_vec()).ok();
+        }
+        let letters = chunk.as_chunks::<4>().0.iter().map(|&b| {
+            char::from_u32(if big { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) })
+        });
+        letters.collect::<Option<String>>()
+    };
+    let trimmed = |text: String| text.trim_end_matches('\0').to_owned();
+    let texts = data.chunks(width).map(|chunk| one(chunk).map(trimmed));
+    texts.collect::<Option<Vec<_>>>().map(Values::Text)
 }
 
 #[cfg(test)]
@@ -83,17 +169,44 @@ mod tests {
         [MAGIC, &[1, 0], &length, header.as_bytes(), data].concat()
     }
 
+    const GOOD: &str = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }\n";
+
     #[test]
     fn plain_arrays_are_read_and_anything_else_is_refused_by_what_it_is() {
-        let good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }\n";
         let data = [1.5f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat();
-        let array = read_array(&npy(good, &data)).unwrap();
-        assert_eq!((array.shape, array.values), (vec![2, 1], vec![1.5, -2.0]));
+        let array = read_array(&npy(GOOD, &data)).unwrap();
+        assert_eq!((array.shape, array.values), (vec![2, 1], Values::Real(vec![1.5, -2.0])));
         let refused = |header: &str| read_array(&npy(header, &data)).unwrap_err();
-        assert!(refused(&good.replace("False", "True")).contains("C order"));
-        assert!(refused(&good.replace("(2, 1)", "(3,)")).contains("does not match"));
-        assert!(refused(&good.replace("<f4", "|O")).contains("|O"));
+        assert!(refused(&GOOD.replace("(2, 1)", "(3,)")).contains("does not match"));
+        assert!(refused(&GOOD.replace("<f4", "|O")).contains("|O"));
+        assert!(refused(&GOOD.replace("<f4", "<U0")).contains("<U0"));
+        assert!(refused(&GOOD.replace("False", "Maybe")).contains("order"));
         assert!(read_array(b"PK").is_err());
-        assert!(read_array(&npy(good, &data)[..20]).is_err());
+        assert!(read_array(&npy(GOOD, &data)[..20]).is_err());
+    }
+
+    #[test]
+    fn sizes_that_overflow_or_are_not_there_are_refused_and_reserve_nothing() {
+        let huge = "(4294967296, 4294967296, 4294967296)";
+        for (from, to) in [("(2, 1)", huge), ("(2, 1)", "(-1,)"), ("<f4", "<U99999999999999999999")]
+        {
+            assert!(read_array(&npy(&GOOD.replace(from, to), &[0; 8])).is_err(), "{to}");
+        }
+        let long = [MAGIC, &[2, 0], &u32::MAX.to_le_bytes(), b"{}"].concat();
+        assert!(read_array(&long).unwrap_err().contains("cut off"));
+    }
+
+    #[test]
+    fn any_order_of_bytes_and_of_indices_and_texts_are_what_numpy_shows() {
+        let header = "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n";
+        // numpy.asfortranarray([[0, 1, 2], [3, 4, 5]]) lies as 0 3 1 4 2 5.
+        let data: Vec<u8> = [0i16, 3, 1, 4, 2, 5].iter().flat_map(|x| x.to_be_bytes()).collect();
+        let array = read_array(&npy(header, &data)).unwrap();
+        assert_eq!(array.values, Values::Integer(vec![0, 1, 2, 3, 4, 5]));
+        let header = "{'descr': '<U3', 'fortran_order': False, 'shape': (), }\n";
+        let data: Vec<u8> =
+            ['e', 'V', '\0'].iter().flat_map(|&c| u32::from(c).to_le_bytes()).collect();
+        let array = read_array(&npy(header, &data)).unwrap();
+        assert_eq!((array.shape, array.values), (vec![], Values::Text(vec!["eV".to_owned()])));
     }
 }

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, UInt8Type};
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -82,6 +85,7 @@ pub(super) fn shown(column: &ArrayRef, row: usize) -> Option<String> {
     match cell(&column.slice(row, 1))? {
         Cell::Text(text) => Some(text),
         Cell::Numbers(numbers) => Some(numbers.first()?.to_string()),
+        Cell::Integers(numbers) => Some(numbers.first()?.to_string()),
         _ => None,
     }
 }
@@ -98,20 +102,27 @@ fn cell(array: &ArrayRef) -> Option<Cell> {
             array.as_primitive::<Float32Type>().values().iter().map(|&x| f64::from(x)).collect(),
         ),
         DataType::Int64 => {
-            numbers(array.as_primitive::<Int64Type>().values().iter().map(|&x| x as f64).collect())
+            Some(Cell::Integers(array.as_primitive::<Int64Type>().values().to_vec()))
         }
-        DataType::Int32 => numbers(
-            array.as_primitive::<Int32Type>().values().iter().map(|&x| f64::from(x)).collect(),
-        ),
-        DataType::UInt8 => numbers(
-            array.as_primitive::<UInt8Type>().values().iter().map(|&x| f64::from(x)).collect(),
-        ),
+        DataType::Int32 => Some(whole(array.as_primitive::<Int32Type>().values())),
+        DataType::Int16 => Some(whole(array.as_primitive::<Int16Type>().values())),
+        DataType::Int8 => Some(whole(array.as_primitive::<Int8Type>().values())),
+        DataType::UInt32 => Some(whole(array.as_primitive::<UInt32Type>().values())),
+        DataType::UInt16 => Some(whole(array.as_primitive::<UInt16Type>().values())),
+        DataType::UInt8 => Some(whole(array.as_primitive::<UInt8Type>().values())),
+        DataType::UInt64 => {
+            numbers(array.as_primitive::<UInt64Type>().values().iter().map(|&x| x as f64).collect())
+        }
         DataType::Boolean => Some(Cell::Truths(array.as_boolean().values().iter().collect())),
         DataType::Utf8 => texts(array.as_string::<i32>().iter()),
         DataType::LargeUtf8 => texts(array.as_string::<i64>().iter()),
         DataType::Utf8View => texts(array.as_string_view().iter()),
         _ => None,
     }
+}
+
+fn whole<T: Copy + Into<i64>>(values: &[T]) -> Cell {
+    Cell::Integers(values.iter().map(|&x| x.into()).collect())
 }
 
 fn list(items: &ArrayRef) -> Option<Cell> {
@@ -123,8 +134,11 @@ fn list(items: &ArrayRef) -> Option<Cell> {
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
             let mut all = Vec::new();
             for item in 0..items.len() {
-                let Cell::Numbers(numbers) = cell(&items.slice(item, 1))? else { return None };
-                all.extend(numbers);
+                match cell(&items.slice(item, 1))? {
+                    Cell::Numbers(numbers) => all.extend(numbers),
+                    Cell::Integers(numbers) => all.extend(numbers.into_iter().map(|x| x as f64)),
+                    _ => return None,
+                }
             }
             Some(Cell::Numbers(all))
         }

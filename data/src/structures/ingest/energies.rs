@@ -1,11 +1,13 @@
-//! Energies of isolated atoms (E0): from structures of one atom, as given, or by least squares.
+//! Energies of isolated atoms (E0): from structures of one atom, as given, or by least squares; where the
+//! data has several heads, of each head its own.
 //!
-//! Least squares minimises `sum over structures (E - sum over elements n_z E0_z)^2` through the
-//! normal equations, scaled to a unit diagonal and solved by their eigenvectors: combinations of
-//! elements that the data does not determine (a molecule that never changes its formula) get the
-//! smallest values that explain it, and the rank says how many are determined.
+//! Least squares minimises `sum over structures w (E - sum over elements n_z E0_z)^2`, `w` the weight of
+//! the energy in the loss, through the normal equations, scaled to a unit diagonal and solved by their
+//! eigenvectors: combinations of elements that the data does not determine (a molecule that never
+//! changes its formula) get the smallest values that explain it, and the rank says how many are
+//! determined.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use genesis_schema::Frame;
 
@@ -16,19 +18,36 @@ use genesis_schema::elements::{atomic_number, symbol};
 /// Eigenvalues of the scaled equations below this are taken for zero: far above the rounding of
 /// sums over any number of structures, far below what two different formulas give.
 const LEAST_EIGENVALUE: f64 = 1e-9;
-/// Two structures of the same isolated atom must agree to this, eV.
-const ISOLATED_TOLERANCE: f64 = 1e-6;
+/// Structures of the same isolated atom must agree to this, eV: what convergence leaves. Their mean
+/// counts.
+const ISOLATED_TOLERANCE: f64 = 1e-3;
 
-/// Sums for the normal equations, and the isolated atoms met so far.
+/// Energies of one isolated atom.
+#[derive(Debug, Clone, Copy)]
+struct Repeated {
+    count: u32,
+    sum: f64,
+    least: f64,
+    most: f64,
+}
+
+/// Sums for the normal equations of one head, and its elements.
 #[derive(Debug, Default)]
-pub(crate) struct EnergySums {
+struct HeadSums {
     /// By element of row and column.
     gram: BTreeMap<(u8, u8), f64>,
     moments: BTreeMap<u8, f64>,
-    isolated: BTreeMap<u8, f64>,
+    elements: BTreeSet<u8>,
 }
 
-/// E0s and where they come from.
+/// What is known of the energies of every head.
+#[derive(Debug, Default)]
+pub(crate) struct EnergySums {
+    heads: BTreeMap<String, HeadSums>,
+    isolated: BTreeMap<(String, u8), Repeated>,
+}
+
+/// E0s of one head and where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Solved {
     pub(crate) source: &'static str,
@@ -37,77 +56,179 @@ pub(crate) struct Solved {
     pub(crate) rank: Option<u64>,
 }
 
+/// E0s of all heads.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SolvedHeads {
+    /// Of the only head, or of the first by name.
+    pub(crate) first: Solved,
+    /// By head, where there are several.
+    pub(crate) heads: BTreeMap<String, Solved>,
+    /// What a user should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl SolvedHeads {
+    /// Of one head.
+    pub(crate) fn of(&self, head: &str) -> &Solved {
+        self.heads.get(head).unwrap_or(&self.first)
+    }
+}
+
 impl EnergySums {
-    /// Adds a training structure.
+    /// Notes the elements of a structure of any split.
+    pub(crate) fn note(&mut self, frame: &Frame) {
+        let head = self.heads.entry(frame.head.clone()).or_default();
+        head.elements.extend(&frame.atomic_numbers);
+    }
+
+    /// Adds a training structure with the weight that its energy has in the loss.
     pub(crate) fn add(&mut self, frame: &Frame) {
-        let Some(energy) = frame.labels.energy else { return };
+        let (Some(energy), weight) = (frame.labels.energy, frame.weights.of_energy()) else {
+            return;
+        };
+        if weight <= 0.0 {
+            return;
+        }
+        let head = self.heads.entry(frame.head.clone()).or_default();
         let mut counts: BTreeMap<u8, f64> = BTreeMap::new();
         for &z in &frame.atomic_numbers {
             *counts.entry(z).or_default() += 1.0;
         }
         for (&row, n) in &counts {
-            *self.moments.entry(row).or_default() += n * energy;
+            *head.moments.entry(row).or_default() += weight * n * energy;
             for (&column, m) in &counts {
-                *self.gram.entry((row, column)).or_default() += n * m;
+                *head.gram.entry((row, column)).or_default() += weight * n * m;
             }
         }
     }
 
     /// Adds the energy of an isolated atom.
-    pub(crate) fn add_isolated(&mut self, z: u8, energy: f64) -> Result<()> {
-        let known = *self.isolated.entry(z).or_insert(energy);
-        if (known - energy).abs() <= ISOLATED_TOLERANCE {
-            return Ok(());
-        }
-        let name = symbol(z);
-        Err(DataError::invalid(
-            format!("isolated atom {name}"),
-            format!("one structure says {known} eV, another {energy} eV"),
-            "keep one, or give atomic_energies in the plan",
-        ))
+    pub(crate) fn add_isolated(&mut self, head: &str, z: u8, energy: f64) {
+        let none = Repeated { count: 0, sum: 0.0, least: energy, most: energy };
+        let known = self.isolated.entry((head.to_owned(), z)).or_insert(none);
+        known.count += 1;
+        known.sum += energy;
+        known.least = known.least.min(energy);
+        known.most = known.most.max(energy);
     }
 
-    /// E0s of `elements` as the plan asks.
-    pub(crate) fn solve(&self, choice: &AtomicEnergiesChoice, elements: &[u8]) -> Result<Solved> {
+    /// E0s of `elements` as the plan asks, of each head.
+    pub(crate) fn solve(
+        &self,
+        choice: &AtomicEnergiesChoice,
+        elements: &[u8],
+    ) -> Result<SolvedHeads> {
+        let mut warnings = Vec::new();
+        let mut heads = BTreeMap::new();
+        let several = self.heads.len() > 1;
+        for (name, sums) in &self.heads {
+            let wanted: Vec<u8> =
+                if several { sums.elements.iter().copied().collect() } else { elements.to_vec() };
+            let own = if several { Some(name.as_str()) } else { None };
+            let mut solved = self.solve_one(choice, sums, &wanted, own)?;
+            warnings.extend(self.unused_atoms(&solved, &wanted, own));
+            let lacking: Vec<u8> =
+                elements.iter().copied().filter(|z| !solved.values.contains_key(z)).collect();
+            if !lacking.is_empty() {
+                let names: Vec<&str> = lacking.iter().map(|&z| symbol(z)).collect();
+                warnings.push(format!(
+                    "no structure of head `{name}` has {}: its E0 is 0 there",
+                    names.join(", ")
+                ));
+                solved.values.extend(lacking.into_iter().map(|z| (z, 0.0)));
+            }
+            heads.insert(name.clone(), solved);
+        }
+        let first = heads.values().next().cloned();
+        let none = || self.solve_one(choice, &HeadSums::default(), elements, None);
+        let first = first.map_or_else(none, Ok)?;
+        if !several {
+            heads.clear();
+        }
+        Ok(SolvedHeads { first, heads, warnings })
+    }
+
+    fn solve_one(
+        &self,
+        choice: &AtomicEnergiesChoice,
+        sums: &HeadSums,
+        elements: &[u8],
+        head: Option<&str>,
+    ) -> Result<Solved> {
         let pick = |from: &BTreeMap<u8, f64>| {
             elements.iter().map(|z| from.get(z).map(|&e| (*z, e))).collect::<Option<_>>()
         };
+        let of_atoms = |values| Solved { source: "isolated_atoms", values, rank: None };
         match choice {
             AtomicEnergiesChoice::Zero {} => {
                 let values = elements.iter().map(|&z| (z, 0.0)).collect();
                 Ok(Solved { source: "zero", values, rank: None })
             }
-            AtomicEnergiesChoice::Given { values_ev } => {
-                let given = values_ev.iter().filter_map(|(s, &e)| Some((atomic_number(s)?, e)));
-                let given = given.collect();
+            AtomicEnergiesChoice::Given { values_ev, heads } => {
+                let own = head.and_then(|head| heads.get(head)).into_iter().flatten();
+                let all = values_ev.iter().chain(own);
+                let given = all.filter_map(|(s, &e)| Some((atomic_number(s)?, e))).collect();
                 let values =
                     pick(&given).ok_or_else(|| missing(&given, elements, "values_ev has none"))?;
                 Ok(Solved { source: "given", values, rank: None })
             }
             AtomicEnergiesChoice::IsolatedAtoms {} => {
-                let values = pick(&self.isolated).ok_or_else(|| {
-                    missing(&self.isolated, elements, "no isolated atom is given")
-                })?;
-                Ok(Solved { source: "isolated_atoms", values, rank: None })
+                let known = self.isolated(head)?;
+                let problem = "no isolated atom is given";
+                let values = pick(&known).ok_or_else(|| missing(&known, elements, problem))?;
+                Ok(of_atoms(values))
             }
-            AtomicEnergiesChoice::Automatic {} => match pick(&self.isolated) {
-                Some(values) => Ok(Solved { source: "isolated_atoms", values, rank: None }),
-                None => Ok(self.least_squares(elements)),
+            AtomicEnergiesChoice::Automatic {} => match pick(&self.isolated(head)?) {
+                Some(values) => Ok(of_atoms(values)),
+                None => Ok(sums.least_squares(elements)),
             },
-            AtomicEnergiesChoice::LeastSquares {} => Ok(self.least_squares(elements)),
+            AtomicEnergiesChoice::LeastSquares {} => Ok(sums.least_squares(elements)),
         }
     }
 
+    /// Isolated atoms of a head, and those without one that it has not itself; of the only head, all.
+    fn isolated(&self, head: Option<&str>) -> Result<BTreeMap<u8, f64>> {
+        let mut found: BTreeMap<u8, Repeated> = BTreeMap::new();
+        for ((name, z), atom) in &self.isolated {
+            let counts = match head {
+                None => true,
+                Some(head) if name == head => true,
+                Some(head) => {
+                    name.is_empty() && !self.isolated.contains_key(&(head.to_owned(), *z))
+                }
+            };
+            if !counts {
+                continue;
+            }
+            let known = found.entry(*z).or_insert(*atom);
+            if known.least.min(atom.least) + ISOLATED_TOLERANCE < known.most.max(atom.most) {
+                let (name, least, most) =
+                    (symbol(*z), known.least.min(atom.least), known.most.max(atom.most));
+                return Err(DataError::invalid(
+                    format!("isolated atom {name}"),
+                    format!("one structure says {least} eV, another {most} eV"),
+                    "keep one, name the heads of two theories (head=...), or give atomic_energies in \
+                     the plan",
+                ));
+            }
+        }
+        Ok(found.into_iter().map(|(z, it)| (z, it.sum / f64::from(it.count))).collect())
+    }
+
     /// Says so when isolated atoms were given and not used, as some element has none.
-    pub(crate) fn unused_atoms(&self, solved: &Solved, elements: &[u8]) -> Option<String> {
-        if self.isolated.is_empty() || solved.source == "isolated_atoms" {
+    fn unused_atoms(&self, solved: &Solved, elements: &[u8], head: Option<&str>) -> Option<String> {
+        let own = |name: &str| head.is_none_or(|head| name == head || name.is_empty());
+        let given: BTreeSet<u8> =
+            self.isolated.keys().filter(|(name, _)| own(name)).map(|&(_, z)| z).collect();
+        if given.is_empty() || solved.source == "isolated_atoms" {
             return None;
         }
-        let lacking = elements.iter().filter(|z| !self.isolated.contains_key(z));
+        let lacking = elements.iter().filter(|z| !given.contains(z));
         let lacking: Vec<&str> = lacking.map(|&z| symbol(z)).collect();
-        let (count, source) = (self.isolated.len(), solved.source.replace('_', " "));
+        let (count, source) = (given.len(), solved.source.replace('_', " "));
+        let whose = head.map_or_else(String::new, |head| format!(" of head `{head}`"));
         Some(format!(
-            "{count} isolated atoms are given but not used: E0s are by {source}{}",
+            "{count} isolated atoms are given but not used: E0s{whose} are by {source}{}",
             if lacking.is_empty() {
                 String::new()
             } else {
@@ -115,7 +236,9 @@ impl EnergySums {
             }
         ))
     }
+}
 
+impl HeadSums {
     fn least_squares(&self, elements: &[u8]) -> Solved {
         let n = elements.len();
         let entry =
@@ -216,7 +339,7 @@ mod tests {
         for frame in frames {
             sums.add(frame);
         }
-        sums.solve(&AtomicEnergiesChoice::LeastSquares {}, elements).unwrap()
+        sums.solve(&AtomicEnergiesChoice::LeastSquares {}, elements).unwrap().first
     }
 
     #[test]
@@ -242,11 +365,52 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_contradicting_isolated_atom_is_named() {
+    fn an_energy_of_weight_zero_shapes_nothing_and_others_weigh_as_in_the_loss() {
+        let mut wrong = frame(&[1, 1], 500.0);
+        wrong.weights.energy = 0.0;
+        let solved = solve(&[frame(&[1, 1], -27.0), wrong.clone()], &[1]);
+        assert!((solved.values[&1] + 13.5).abs() < 1e-9, "{solved:?}");
+        (wrong.weights.energy, wrong.weights.config) = (3.0, 1.0);
+        wrong.labels.energy = Some(-31.0);
+        // The mean of -27 and three times -31, over two atoms.
+        let solved = solve(&[frame(&[1, 1], -27.0), wrong], &[1]);
+        assert!((solved.values[&1] + 15.0).abs() < 1e-9, "{solved:?}");
+    }
+
+    #[test]
+    fn a_missing_or_contradicting_isolated_atom_is_named_where_it_is_needed() {
         let mut sums = EnergySums::default();
-        sums.add_isolated(1, -13.6).unwrap();
+        sums.add_isolated("", 1, -13.6);
         let error = sums.solve(&AtomicEnergiesChoice::IsolatedAtoms {}, &[1, 8]).unwrap_err();
         assert!(error.to_string().contains("for O"), "{error}");
-        assert!(sums.add_isolated(1, -13.5).unwrap_err().to_string().contains("-13.5"));
+        sums.add_isolated("", 1, -13.6001);
+        let near = sums.solve(&AtomicEnergiesChoice::IsolatedAtoms {}, &[1]).unwrap();
+        assert!((near.first.values[&1] + 13.60005).abs() < 1e-9, "the mean of what agrees");
+        sums.add_isolated("", 1, -13.5);
+        let error = sums.solve(&AtomicEnergiesChoice::Automatic {}, &[1]).unwrap_err().to_string();
+        assert!(error.contains("-13.5 eV") && error.contains("-13.6001"), "{error}");
+        assert!(sums.solve(&AtomicEnergiesChoice::Zero {}, &[1]).is_ok(), "it does not matter");
+    }
+
+    #[test]
+    fn every_head_has_its_own_energies_by_atoms_or_by_least_squares() {
+        let of = |head: &str, numbers: &[u8], energy| Frame {
+            head: head.to_owned(),
+            ..frame(numbers, energy)
+        };
+        let mut sums = EnergySums::default();
+        for frame in
+            [of("pbe", &[1, 1], -27.0), of("hse", &[1, 1], -21.0), of("hse", &[1, 1, 8], -90.0)]
+        {
+            sums.note(&frame);
+            sums.add(&frame);
+        }
+        sums.add_isolated("pbe", 1, -13.6);
+        let solved = sums.solve(&AtomicEnergiesChoice::Automatic {}, &[1, 8]).unwrap();
+        assert_eq!(solved.of("pbe").source, "isolated_atoms");
+        assert_eq!(solved.of("pbe").values, [(1, -13.6), (8, 0.0)].into());
+        assert!(solved.warnings[0].contains("`pbe` has O"), "{:?}", solved.warnings);
+        let hse = solved.of("hse");
+        assert!((hse.values[&1] + 10.5).abs() < 1e-9 && (hse.values[&8] + 69.0).abs() < 1e-9);
     }
 }

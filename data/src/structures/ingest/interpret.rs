@@ -1,58 +1,104 @@
 //! From named values to a structure with labels in eV and Å, or to the reason why not.
 //!
-//! Values are taken as they stand: forces on constrained atoms keep what the file says, nothing is
-//! set to zero or made up. Stress may be nine numbers, 3 x 3 or Voigt's six (xx, yy, zz, yz, xz,
-//! xy); virials become stress by `-virials / volume`.
+//! Beside the structure stands what shows only here: how far apart its atoms are, whether it is a free
+//! atom, whether its forces can be zero. Not here: labels and their keys (`labels`), what the file says
+//! of its units (`stated_units`).
 
 use std::collections::BTreeMap;
 
-use genesis_schema::atoms::{Frame, FrameLabels, FrameWeights, Matrix, Vector};
+use genesis_schema::atoms::{Edges, Frame, FrameLabels, FrameWeights, Vector};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::plan::{LabelKeys, StructuresIngest};
+use super::distances::Distances;
+use super::labels::{Conflict, FoundKey, Labels, Quantity, bad_label, labels};
+use super::plan::{Label, StructuresIngest};
+use super::stated_units::{UnitsOf, units_of};
 use super::units::Units;
 use crate::formats::Refusal;
 use crate::formats::raw_frame::{RawFrame, Value};
-use crate::structures::geometry::{add_scaled, determinant, dot, scaled, subtract, translation};
+use crate::structures::geometry::{
+    add_scaled, determinant, dot, norm, scaled, subtract, translation,
+};
 use crate::structures::neighbors::neighbor_list;
 use genesis_schema::elements::symbol;
 
 /// Atoms closer than this are one atom written twice, or a unit mistaken: the shortest bond there
 /// is, of H2, has 0.74 Å.
 const LEAST_DISTANCE: f64 = 0.3;
-/// Largest difference of opposite stress components, relative to the largest component.
-const STRESS_ASYMMETRY: f64 = 0.01;
+/// A single atom whose images are farther than this is free: beyond any usual cut-off, Å.
+const FREE_DISTANCE: f64 = 8.0;
 /// Kinds that mark a structure as the energy of a free atom.
 const ISOLATED: [&str; 2] = ["isolated_atom", "IsolatedAtom"];
-
-const ENERGY: [&str; 4] = ["REF_energy", "energy", "dft_energy", "total_energy"];
-const FORCES: [&str; 4] = ["REF_forces", "forces", "dft_forces", "force"];
-const STRESS: [&str; 3] = ["REF_stress", "stress", "dft_stress"];
-const VIRIALS: [&str; 4] = ["REF_virials", "virials", "virial", "dft_virial"];
+/// Reach of the sum of directions to neighbours, Å, and the share of it that is no symmetry.
+const SURROUNDINGS: (f64, f64) = (2.5, 0.01);
 
 /// A structure that can be stored.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) frame: Frame,
-    /// `label: key` of each label that was found.
-    pub(crate) keys: Vec<String>,
+    /// Keys of labels that were found.
+    pub(crate) keys: Vec<FoundKey>,
+    /// Labels for which two keys say different things; they are not in the structure.
+    pub(crate) conflicts: Vec<Conflict>,
+    /// All keys, when a label that was looked for is not there.
+    pub(crate) other_keys: Vec<String>,
+    /// Units in which it was read, and what its file says of them.
+    pub(crate) units: UnitsOf,
     /// It gives the energy of a free atom and is not learned from.
     pub(crate) isolated: bool,
+    /// Distance to the images of a single atom that is neither free nor bound, Å.
+    pub(crate) nearly_isolated: Option<f64>,
     /// Directed edges within the cut-off, and atoms that receive any.
     pub(crate) edges: u64,
     pub(crate) receiving: u64,
+    pub(crate) distances: Distances,
+    /// All forces are exactly zero where no symmetry asks for it.
+    pub(crate) zero_forces: bool,
     /// Equal for structures of equal atoms and cell.
     pub(crate) geometry: u128,
-    /// Equal for structures that are equal in labels too.
+    /// Equal for structures that are equal in labels, head and weights too.
     pub(crate) identity: u128,
 }
 
 /// Gives `raw` its meaning.
 pub(crate) fn interpret(raw: &RawFrame, plan: &StructuresIngest) -> Result<Accepted, Refusal> {
-    let length = plan.units.length.in_angstrom();
+    let units = units_of(raw, plan.units)?;
+    let mut frame = structure(raw, units.units)?;
+    let volume = determinant(&frame.cell).abs();
+    let Labels { values, found, conflicts } = labels(raw, volume, (&plan.keys, units.units))?;
+    frame.labels = values;
+    let (edges, near) = neighbors(&frame, plan.cutoff)?;
+    let zero_forces = frame.labels.forces.as_ref().is_some_and(|forces| {
+        forces.as_flattened().iter().all(|&x| x == 0.0) && is_lopsided(&frame, &near)
+    });
+    let distances = Distances::of(
+        &frame.atomic_numbers,
+        near.iter().map(|&(to, from, vector)| (to, from, norm(vector))),
+    );
+    let (isolated, nearly_isolated) = isolated(&frame, edges.len())?;
+    let (geometry, identity) = identities(&frame);
+    Ok(Accepted {
+        other_keys: other_keys(raw, &found, plan),
+        frame,
+        keys: found,
+        conflicts,
+        units,
+        isolated,
+        nearly_isolated,
+        edges: edges.len() as u64,
+        receiving: edges.receivers.chunk_by(|a, b| a == b).count() as u64,
+        distances,
+        zero_forces,
+        geometry,
+        identity,
+    })
+}
+
+/// The structure without its labels.
+fn structure(raw: &RawFrame, units: Units) -> Result<Frame, Refusal> {
+    let length = units.length.in_angstrom();
     let scale = |v: &Vector| scaled(*v, length);
-    let mut keys = Vec::new();
-    let mut frame = Frame {
+    let frame = Frame {
         atomic_numbers: raw.atomic_numbers.clone(),
         positions: raw.positions.iter().map(scale).collect(),
         cell: raw.cell.map(|row| scale(&row)),
@@ -68,11 +114,7 @@ pub(crate) fn interpret(raw: &RawFrame, plan: &StructuresIngest) -> Result<Accep
     if !frame.cell.iter().flatten().all(|x| x.is_finite()) {
         return Err(Refusal::new("not_finite", "the cell is not finite"));
     }
-    frame.labels = labels(raw, &frame, (&plan.keys, &plan.units), &mut keys)?;
-    let (edges, receiving) = neighbors(&frame, plan.cutoff)?;
-    let isolated = isolated(&frame, edges)?;
-    let (geometry, identity) = identities(&frame);
-    Ok(Accepted { frame, keys, isolated, edges, receiving, geometry, identity })
+    Ok(frame)
 }
 
 fn text(info: &BTreeMap<String, Value>, key: &str) -> String {
@@ -95,94 +137,29 @@ fn weights(info: &BTreeMap<String, Value>) -> Result<FrameWeights, Refusal> {
     })
 }
 
-fn bad_label(key: &str, value: &Value, wanted: &str) -> Refusal {
-    Refusal::new("bad_label", format!("`{key}` is `{}`, not {wanted}", value.shown()))
+/// The keys of the file, when one that the plan names or a label that it wants is not among them.
+fn other_keys(raw: &RawFrame, found: &[FoundKey], plan: &StructuresIngest) -> Vec<String> {
+    let has = |label: Label| found.iter().any(|it| it.quantity.label() == label);
+    let absent = |quantity: &Quantity| quantity.asked(&plan.keys).is_some_and(|key| !raw.has(key));
+    if plan.labels.iter().all(|&label| has(label)) && !Quantity::ALL.iter().any(absent) {
+        return Vec::new();
+    }
+    let keys = raw.info.keys().chain(raw.vectors.keys()).chain(raw.columns.keys());
+    let mut keys: Vec<String> = keys.cloned().collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
-/// The first of the usual names that is there, or the one asked for.
-fn find<'v, T>(
-    values: &'v BTreeMap<String, T>,
-    asked: Option<&String>,
-    usual: &'static [&'static str],
-) -> Option<(&'v str, &'v T)> {
-    let found = |key: &str| values.get_key_value(key).map(|(key, value)| (key.as_str(), value));
-    match asked {
-        Some(key) => found(key),
-        None => usual.iter().find_map(|key| found(key)),
-    }
-}
-
-fn labels(
-    raw: &RawFrame,
-    frame: &Frame,
-    (names, units): (&LabelKeys, &Units),
-    keys: &mut Vec<String>,
-) -> Result<FrameLabels, Refusal> {
-    let mut labels = FrameLabels::default();
-    if let Some((key, value)) = find(&raw.info, names.energy.as_ref(), &ENERGY) {
-        let Some(&[energy]) = value.numbers().as_deref() else {
-            return Err(bad_label(key, value, "one number"));
-        };
-        labels.energy = Some(finite(energy * units.energy.in_ev(), key)?);
-        keys.push(format!("energy: {key}"));
-    }
-    if let Some((key, forces)) = find(&raw.vectors, names.forces.as_ref(), &FORCES) {
-        let unit = units.force_in_ev_per_angstrom();
-        if let Some(atom) = forces.iter().position(|f| !f.iter().all(|x| x.is_finite())) {
-            let problem = format!("`{key}` of atom {atom} (counted from 0) is {:?}", forces[atom]);
-            return Err(Refusal::new("not_finite", problem));
-        }
-        labels.forces = Some(forces.iter().map(|&force| scaled(force, unit)).collect());
-        keys.push(format!("forces: {key}"));
-    }
-    if let Some((key, value)) = find(&raw.info, names.stress.as_ref(), &STRESS) {
-        let unit = units.stress_in_ev_per_angstrom3();
-        labels.stress = Some(tensor(key, value)?.map(|row| scaled(row, unit)));
-        keys.push(format!("stress: {key}"));
-    } else if let Some((key, value)) = find(&raw.info, names.virials.as_ref(), &VIRIALS) {
-        let volume = determinant(&frame.cell).abs();
-        if volume > 0.0 {
-            let unit = -units.energy.in_ev() / volume;
-            labels.stress = Some(tensor(key, value)?.map(|row| scaled(row, unit)));
-            keys.push(format!("stress: {key}"));
-        } else {
-            let problem = format!("`{key}` needs a cell with a volume");
-            return Err(Refusal::new("bad_label", problem));
-        }
-    }
-    Ok(labels)
-}
-
-fn finite(value: f64, key: &str) -> Result<f64, Refusal> {
-    if value.is_finite() {
-        return Ok(value);
-    }
-    Err(Refusal::new("not_finite", format!("`{key}` is {value}")))
-}
-
-/// A symmetric tensor from nine or six numbers.
-fn tensor(key: &str, value: &Value) -> Result<Matrix, Refusal> {
-    let numbers = value.numbers();
-    let rows = match numbers.as_deref() {
-        Some(&[a, b, c, d, e, f, g, h, i]) => [[a, b, c], [d, e, f], [g, h, i]],
-        Some(&[xx, yy, zz, yz, xz, xy]) => [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]],
-        _ => return Err(bad_label(key, value, "nine numbers, 3 x 3, or six in Voigt's order")),
-    };
-    let largest = rows.iter().flatten().fold(0.0f64, |most, x| most.max(x.abs()));
-    finite(rows.iter().flatten().sum(), key)?;
-    let symmetric =
-        |i: usize, j: usize| (rows[i][j] - rows[j][i]).abs() <= STRESS_ASYMMETRY * largest;
-    if !(symmetric(0, 1) && symmetric(0, 2) && symmetric(1, 2)) {
-        return Err(bad_label(key, value, "symmetric"));
-    }
-    Ok([0, 1, 2].map(|i| [0, 1, 2].map(|j| 0.5 * (rows[i][j] + rows[j][i]))))
-}
+/// Receiver, sender, and the vector from the one to the other.
+type Near = Vec<(usize, usize, Vector)>;
 
 /// Edges within the cut-off; refuses structures that have no neighbour list or two atoms in one.
-fn neighbors(frame: &Frame, cutoff: f64) -> Result<(u64, u64), Refusal> {
+fn neighbors(frame: &Frame, cutoff: f64) -> Result<(Edges, Near), Refusal> {
     let Frame { positions, cell, periodic, .. } = frame;
     let edges = neighbor_list(positions, cell, *periodic, cutoff.max(LEAST_DISTANCE))
         .map_err(|e| Refusal::new("no_neighbors", first_line(&e.to_string())))?;
+    let mut near = Vec::with_capacity(edges.len());
     for edge in 0..edges.len() {
         let (to, from) = (edges.receivers[edge] as usize, edges.senders[edge] as usize);
         let direct = subtract(positions[to], positions[from]);
@@ -197,19 +174,39 @@ fn neighbors(frame: &Frame, cutoff: f64) -> Result<(u64, u64), Refusal> {
             );
             return Err(Refusal::new("overlap", problem));
         }
+        near.push((to, from, vector));
     }
-    let receiving = edges.receivers.chunk_by(|a, b| a == b).count();
-    Ok((edges.len() as u64, receiving as u64))
+    Ok((edges, near))
 }
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A structure marked as a free atom, or a single atom without anything near it.
-fn isolated(frame: &Frame, edges: u64) -> Result<bool, Refusal> {
+/// Whether some atom has more around it on one side than on the other, so that nothing but chance makes
+/// its force zero. Near atoms count most: `exp(-(r / reach)^2)`.
+fn is_lopsided(frame: &Frame, near: &Near) -> bool {
+    let mut sums = vec![([0.0; 3], 0.0); frame.atomic_numbers.len()];
+    for &(to, _, vector) in near {
+        let length = norm(vector);
+        let weight = (-(length / SURROUNDINGS.0).powi(2)).exp();
+        let (sum, total) = &mut sums[to];
+        *sum = add_scaled(*sum, weight / length, vector);
+        *total += weight;
+    }
+    sums.iter().any(|&(sum, total)| norm(sum) > SURROUNDINGS.1 * total)
+}
+
+/// Whether its kind says that it is a free atom.
+pub(crate) fn is_marked(frame: &Frame) -> bool {
+    ISOLATED.contains(&frame.config_type.as_str())
+}
+
+/// Whether it is marked as a free atom, or a single atom with nothing near it; else how far the images
+/// of a single atom are that has no neighbour within the cut-off.
+fn isolated(frame: &Frame, edges: usize) -> Result<(bool, Option<f64>), Refusal> {
     let atoms = frame.atomic_numbers.len();
-    let marked = ISOLATED.contains(&frame.config_type.as_str());
+    let marked = is_marked(frame);
     if marked && (atoms != 1 || frame.labels.energy.is_none()) {
         let problem = format!(
             "config_type is {}, which takes one atom with an energy; it has {atoms} atoms and {}",
@@ -218,11 +215,17 @@ fn isolated(frame: &Frame, edges: u64) -> Result<bool, Refusal> {
         );
         return Err(Refusal::new("bad_isolated_atom", problem));
     }
-    let alone = atoms == 1 && edges == 0 && frame.periodic == [false; 3];
-    Ok(marked || (alone && frame.labels.energy.is_some()))
+    if marked || atoms != 1 || edges > 0 || frame.labels.energy.is_none() {
+        return Ok((marked, None));
+    }
+    let images = neighbor_list(&frame.positions, &frame.cell, frame.periodic, FREE_DISTANCE)
+        .map_err(|e| Refusal::new("no_neighbors", first_line(&e.to_string())))?;
+    let length = |shift: &[i32; 3]| norm(translation(*shift, &frame.cell));
+    let nearest = images.shifts.iter().map(length).min_by(f64::total_cmp);
+    Ok((nearest.is_none(), nearest))
 }
 
-/// Hashes of atoms and cell, and of these with the labels.
+/// Hashes of atoms and cell, and of these with the labels, the head and weights.
 fn identities(frame: &Frame) -> (u128, u128) {
     let mut hash = Xxh3::new();
     let mut numbers = |values: &mut dyn Iterator<Item = f64>| {
@@ -239,5 +242,8 @@ fn identities(frame: &Frame) -> (u128, u128) {
     numbers(&mut present.iter().map(|&there| f64::from(u8::from(there))));
     numbers(&mut energy.iter().copied());
     numbers(&mut forces.iter().flatten().flatten().copied());
-    (geometry, numbers(&mut stress.iter().flatten().flatten().copied()))
+    numbers(&mut stress.iter().flatten().flatten().copied());
+    let FrameWeights { config, energy, forces, stress } = frame.weights;
+    numbers(&mut frame.head.bytes().map(f64::from));
+    (geometry, numbers(&mut [config, energy, forces, stress].into_iter()))
 }

@@ -1,22 +1,28 @@
 //! From raw files of structures to a dataset folder, in one streaming pass and bounded memory.
 //!
 //! Read in this order: [`StructuresIngest`] (what is asked for), `interpret` (records to structures
-//! with labels in eV and Å), `division` (what is held out), `sink` (structures to shards),
-//! `energies` (E0s), `plausible` (are these the units that were declared?), `describe` (the card).
-//! The same inputs and options give the same bytes, whatever the number of threads.
+//! with labels in eV and Å, by `labels` and `stated_units`), `division` (what is held out), `sink`
+//! (structures to shards), `energies` (E0s), `plausible` (are these the units that were declared?),
+//! `slopes` (do energies, forces and stress belong together?), `distances`, `repeats`, `describe` (the
+//! card). The same inputs and options give the same bytes, whatever the number of threads.
 //!
-//! Memory: three pieces of text and their structures, a table of the hashes of structures (16
-//! bytes each, twice), and for a validation set by count 24 bytes a structure in a first pass.
+//! Memory: three pieces of text and their structures, tables of the hashes of structures (100 bytes
+//! each), and for a validation set by count 24 bytes a structure in a first pass.
 
 mod describe;
+mod distances;
 mod division;
 mod energies;
 mod generated;
 mod interpret;
+mod labels;
 mod plan;
 mod plausible;
 mod read_structures;
+mod repeats;
 mod sink;
+mod slopes;
+mod stated_units;
 mod statistics;
 pub mod units;
 
@@ -32,9 +38,10 @@ use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request}
 use crate::structures::card::StructuresPart;
 use interpret::{Accepted, interpret};
 pub use plan::{AtomicEnergiesChoice, Label, LabelKeys, StructuresIngest, ValidationChoice};
-pub use read_structures::{Structure, UNITS, UNITS_KEY, read_each_structure, read_structures};
+pub use read_structures::{Structure, read_each_structure, read_structures};
 use sink::Sink;
-pub use units::{EnergyUnit, LengthUnit, StressSign, StressUnit, Units};
+pub use stated_units::{UNITS, UNITS_KEY};
+pub use units::{EnergyUnit, LengthUnit, StatedUnits, StressSign, StressUnit, Units};
 
 const WANTED: Wanted = ("structures", Format::holds_structures);
 const NOUN: &str = "structures";

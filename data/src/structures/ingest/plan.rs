@@ -47,16 +47,18 @@ plan! {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LabelKeys {
-    /// Total energy: `REF_energy`, `energy`, `dft_energy`, `total_energy`.
+    /// Total energy: `REF_energy`, `energy`, `dft_energy`, `total_energy`. Usual names are found in any
+    /// case; where two of them contradict each other, the one named here is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy: Option<String>,
-    /// Forces: `REF_forces`, `forces`, `dft_forces`, `force`.
+    /// Forces: `REF_forces`, `forces`, `dft_forces`, `force`, `dft_force`, `REF_force`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forces: Option<String>,
     /// Stress: `REF_stress`, `stress`, `dft_stress`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stress: Option<String>,
-    /// Virials, used where there is no stress: `REF_virials`, `virials`, `virial`, `dft_virial`.
+    /// Virials, which give the stress where there is none: `REF_virials`, `virials`, `virial`,
+    /// `dft_virial`, `REF_virial`, `dft_virials`. Named here, they are taken instead of a stress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virials: Option<String>,
 }
@@ -101,7 +103,11 @@ pub enum AtomicEnergiesChoice {
     /// As given.
     Given {
         /// By symbol, eV.
+        #[serde(default)]
         values_ev: BTreeMap<String, f64>,
+        /// Of heads that have others: by head, then by symbol, eV.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        heads: BTreeMap<String, BTreeMap<String, f64>>,
     },
     /// All zero: energies of the data are already relative to atoms.
     Zero {},
@@ -188,12 +194,12 @@ impl StructuresIngest {
     }
 
     fn check_energies(&self) -> Result<()> {
-        let AtomicEnergiesChoice::Given { values_ev } = &self.atomic_energies else {
+        let AtomicEnergiesChoice::Given { values_ev, heads } = &self.atomic_energies else {
             return Ok(());
         };
         let wrong =
             |(name, value): &(&String, &f64)| atomic_number(name).is_none() || !value.is_finite();
-        match values_ev.iter().find(wrong) {
+        match values_ev.iter().chain(heads.values().flatten()).find(wrong) {
             None => Ok(()),
             Some((name, value)) => Err(DataError::invalid(
                 "atomic_energies.values_ev",

@@ -1,14 +1,15 @@
 //! Whether the labels can be in the units that were declared.
 //!
-//! Nothing here changes a number; it only warns, by the name of the unit that would fit. Three
+//! Nothing here changes a number; it only warns, by the name of the unit that would fit. Four
 //! signs, each independent of the others:
 //!
 //! 1. Total energies of all-electron calculations are close to the sum of known atomic energies.
 //!    A ratio that is a conversion factor to 3 % names the unit.
 //! 2. Energy per atom left after E0s from atoms: bound matter has -0.5 to -12 eV/atom.
-//! 3. Thermal motion: at a fixed formula, energy fluctuations over forces are a length, the
-//!    amplitude of the motion, some hundredths of an Å. Energies and forces in different units
-//!    move it by the factor between them.
+//! 3. Thermal motion: at a fixed formula in one cell, energy fluctuations over forces are a length,
+//!    the amplitude of the motion, some hundredths of an Å. Energies and forces in different units
+//!    move it by the factor between them. Not asked where `slopes` has compared them.
+//! 4. Stress times the volume of an atom is an energy: a tenth of an eV to some eV.
 //!
 //! Source of the atomic energies: Chakravorty et al., Phys. Rev. A 47, 3649 (1993), table XI.
 
@@ -17,7 +18,8 @@ use std::collections::BTreeMap;
 use genesis_schema::Frame;
 
 use super::statistics::Tally;
-use super::units::EnergyUnit;
+use super::units::{EnergyUnit, StressUnit, Units};
+use crate::structures::geometry::determinant;
 
 /// Total energies of the atoms H to Ar, hartree.
 const ATOMS: [f64; 18] = [
@@ -34,6 +36,10 @@ const TYPICAL_COHESION: f64 = 4.5;
 const AMPLITUDE: (f64, f64) = (0.004, 0.45);
 /// A typical one.
 const TYPICAL_AMPLITUDE: f64 = 0.04;
+/// Stress times volume per atom beyond which no matter is, eV: iron at the centre of the earth has 16.
+const MOST_VIRIAL: f64 = 20.0;
+/// A typical one.
+const TYPICAL_VIRIAL: f64 = 0.5;
 /// Structures of one formula before their fluctuations count, and formulas that are followed.
 const MIN_FRAMES: u64 = 10;
 const MAX_FORMULAS: usize = 4096;
@@ -44,8 +50,13 @@ pub(crate) struct Plausibility {
     ratio: Tally,
     cohesion: Tally,
     forces: Tally,
-    formulas: BTreeMap<Vec<u8>, Formula>,
+    virial: Tally,
+    stress: Tally,
+    formulas: BTreeMap<Kind, Formula>,
 }
+
+/// Structures whose energies differ by the motion of atoms alone: head, formula, and the bits of the cell.
+type Kind = (String, Vec<u8>, Vec<u64>);
 
 #[derive(Debug, Default)]
 struct Formula {
@@ -58,34 +69,82 @@ struct Formula {
 
 impl Plausibility {
     /// Adds a training structure whose energy without E0s is `interaction`, eV.
-    pub(crate) fn add(&mut self, frame: &Frame, interaction: f64) {
-        let Some(energy) = frame.labels.energy else { return };
+    pub(crate) fn add(&mut self, frame: &Frame, interaction: Option<f64>) {
+        self.add_stress(frame);
+        let weights = frame.weights;
+        let (Some(energy), Some(interaction)) = (frame.labels.energy, interaction) else { return };
+        if weights.of_energy() <= 0.0 {
+            return;
+        }
         let known = |z: &u8| ATOMS.get(usize::from(*z) - 1).copied();
         if let Some(total) = frame.atomic_numbers.iter().map(known).sum::<Option<f64>>() {
-            self.ratio.add(-energy / (total * EnergyUnit::Hartree.in_ev()));
+            self.ratio.add(-energy / (total * EnergyUnit::Hartree.in_ev()), 1.0);
         }
         let atoms = frame.atomic_numbers.len() as f64;
-        self.cohesion.add(interaction / atoms);
-        let Some(forces) = &frame.labels.forces else { return };
-        forces.iter().flatten().for_each(|&f| self.forces.add(f));
+        self.cohesion.add(interaction / atoms, 1.0);
+        let Some(forces) = frame.labels.forces.as_ref().filter(|_| weights.of_forces() > 0.0)
+        else {
+            return;
+        };
+        forces.iter().flatten().for_each(|&f| self.forces.add(f, 1.0));
         let mut formula = frame.atomic_numbers.clone();
         formula.sort_unstable();
-        if self.formulas.len() >= MAX_FORMULAS && !self.formulas.contains_key(&formula) {
+        let cell = frame.cell.as_flattened().iter().map(|x| x.to_bits()).collect();
+        let kind = (frame.head.clone(), formula, cell);
+        if self.formulas.len() >= MAX_FORMULAS && !self.formulas.contains_key(&kind) {
             return;
         }
         let square = forces.iter().flatten().map(|f| f * f).sum::<f64>() / (3.0 * atoms);
-        self.formulas.entry(formula).or_default().add(energy, square);
+        self.formulas.entry(kind).or_default().add(energy, square);
+    }
+
+    fn add_stress(&mut self, frame: &Frame) {
+        let Some(stress) = &frame.labels.stress else { return };
+        let volume = determinant(&frame.cell).abs() / frame.atomic_numbers.len() as f64;
+        for component in stress.as_flattened() {
+            self.virial.add(component * volume, frame.weights.of_stress());
+            self.stress.add(*component, frame.weights.of_stress());
+        }
     }
 
     /// What looks wrong, given the unit that was declared and where E0s come from.
-    pub(crate) fn warnings(&self, declared: EnergyUnit, e0_source: &str) -> Vec<String> {
+    pub(crate) fn warnings(&self, units: Units, e0_source: &str, compared: bool) -> Vec<String> {
+        let declared = units.energy;
         let mut warnings = Vec::new();
         warnings.extend(self.by_totals(declared));
         if warnings.is_empty() && matches!(e0_source, "isolated_atoms" | "given") {
             warnings.extend(self.by_cohesion(declared));
         }
-        warnings.extend(self.by_motion(declared));
+        if !compared {
+            warnings.extend(self.by_motion(declared));
+        }
+        warnings.extend(self.by_stress(units.stress));
         warnings
+    }
+
+    fn by_stress(&self, declared: StressUnit) -> Option<String> {
+        let virial = self.virial.range().rms;
+        if virial <= MOST_VIRIAL {
+            return None;
+        }
+        let corrected = |unit: &StressUnit| {
+            virial * unit.in_ev_per_angstrom3() / declared.in_ev_per_angstrom3()
+        };
+        let off = |unit: &StressUnit| (corrected(unit) / TYPICAL_VIRIAL).ln().abs();
+        let mut units: Vec<StressUnit> = StressUnit::ALL
+            .into_iter()
+            .filter(|unit| *unit != declared && corrected(unit) <= MOST_VIRIAL)
+            .collect();
+        units.sort_by(|a, b| off(a).total_cmp(&off(b)));
+        let names: Vec<&str> = units.iter().map(|unit| unit.name()).collect();
+        let stress = self.stress.range().rms;
+        Some(format!(
+            "stress is {stress:.4} eV/Å^3 rms as {} is declared ({:.4} GPa, {virial:.1} eV per atom), more \
+             than any matter has; it would fit {}; check units.stress",
+            declared.name(),
+            stress / StressUnit::Gpa.in_ev_per_angstrom3(),
+            if names.is_empty() { "no known unit".to_owned() } else { names.join(" or ") }
+        ))
     }
 
     fn by_totals(&self, declared: EnergyUnit) -> Option<String> {
@@ -154,7 +213,7 @@ impl Plausibility {
 
     /// Median over formulas of `sigma(E) / (sqrt(3 n / 2) rms(F))`, Å.
     fn amplitude(&self) -> Option<f64> {
-        let one = |(numbers, formula): (&Vec<u8>, &Formula)| {
+        let one = |((_, numbers, _), formula): (&Kind, &Formula)| {
             let known = formula.frames >= MIN_FRAMES && numbers.len() > 1;
             let force = (formula.square_force / formula.frames as f64).sqrt();
             let sigma = (formula.spread / formula.frames as f64).sqrt();
@@ -179,7 +238,7 @@ impl Formula {
 
 /// The units, other than the declared one, that bring `value` into `range`, each with its factor;
 /// the one that brings it nearest to a typical value comes first. `None` if there are none.
-fn fitting(
+pub(super) fn fitting(
     declared: EnergyUnit,
     value: f64,
     (least, most): (f64, f64),

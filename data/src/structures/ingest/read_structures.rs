@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use genesis_schema::Frame;
 
 use super::interpret::{Accepted, interpret};
+use super::labels::{Conflict, FoundKey};
 use super::{StructuresIngest, Units, open, records, sources};
 use crate::error::Result;
 use crate::formats::raw_frame::{RawFrame, Value};
@@ -14,13 +15,6 @@ use crate::formats::{Refusal, Unparsed};
 use crate::ingest::inputs::Source;
 use crate::ingest::pipeline::{self, Done, Placed};
 use crate::ingest::{Reject, Silent};
-
-/// Key under which files that this program writes state [`UNITS`].
-pub const UNITS_KEY: &str = "units";
-/// Units of every file of structures that this program writes. A structure that states them is read
-/// in them, whatever the options say.
-pub const UNITS: &str = "energy eV, length Angstrom, forces eV/Angstrom, stress eV/Angstrom^3, \
-                         velocities Angstrom/fs";
 
 /// A structure and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +28,8 @@ pub struct Structure {
     pub file: PathBuf,
     /// Its first line (binary formats: its number), from 1.
     pub line: u64,
+    /// Labels that two keys contradict, with both values; they are not in `frame`.
+    pub conflicts: Vec<String>,
 }
 
 /// All structures of the inputs of `plan` in reading order, and what was refused.
@@ -67,8 +63,10 @@ pub fn read_each_structure(
         for Done { source, line, outcome, .. } in piece {
             let file = &sources[source].path;
             all.push(match outcome {
-                Ok((Accepted { frame, .. }, raw)) => {
-                    Ok(Structure { frame, raw, file: file.clone(), line })
+                Ok((Accepted { frame, conflicts, .. }, raw)) => {
+                    let said = |it: Conflict| format!("{}; {}", it.problem, it.fix);
+                    let conflicts = conflicts.into_iter().map(said).collect();
+                    Ok(Structure { frame, raw, file: file.clone(), line, conflicts })
                 }
                 Err(refusal) => Err(Reject {
                     file: file.display().to_string(),
@@ -81,46 +79,37 @@ pub fn read_each_structure(
         Ok(())
     };
     let open = |source: &Source| open(source, plan);
-    let own = StructuresIngest { units: Units::default(), ..plan.clone() };
-    let understand = |placed| with_its_file(placed, plan, &own);
+    let understand = |placed| with_its_file(placed, plan);
     pipeline::run(&records(&sources, &open), &understand, &mut keep, &Silent)?;
     Ok(all)
 }
 
-/// A record understood; `own` is `plan` for what this program wrote itself.
+/// A record understood.
 fn with_its_file(
     Placed { in_file, record, .. }: Placed<Unparsed>,
     plan: &StructuresIngest,
-    own: &StructuresIngest,
 ) -> std::result::Result<(Accepted, RawFrame), Refusal> {
     let read = record.content.and_then(Unparsed::parse).and_then(|mut raw| {
-        let stated = raw.info.get(UNITS_KEY).is_some_and(|units| units.shown_whole() == UNITS);
-        let plan = if stated { own } else { plan };
         let accepted = interpret(&raw, plan)?;
-        convert(&mut raw, &accepted.keys, plan.units);
+        convert(&mut raw, &accepted.keys, accepted.units.units);
         Ok((accepted, raw))
     });
     read.map_err(|e| Refusal::new(e.reason, format!("structure {in_file}: {}", e.detail)))
 }
 
 /// Labels that were read, in eV, eV/Å and eV/Å^3 under the keys that they have.
-fn convert(raw: &mut RawFrame, keys: &[String], units: Units) {
-    if units == Units::default() {
-        return;
-    }
-    for (label, key) in keys.iter().filter_map(|found| found.split_once(": ")) {
-        let unit = match label {
-            "energy" => units.energy.in_ev(),
-            "forces" => units.force_in_ev_per_angstrom(),
-            _ if key.to_ascii_lowercase().contains("virial") => units.energy.in_ev(),
-            _ => units.stress_in_ev_per_angstrom3(),
-        };
+fn convert(raw: &mut RawFrame, keys: &[FoundKey], units: Units) {
+    for FoundKey { quantity, key } in keys {
+        let unit = quantity.unit(units);
+        if unit.to_bits() == 1.0f64.to_bits() {
+            continue;
+        }
         if let Some(rows) = raw.vectors.get_mut(key) {
             rows.as_flattened_mut().iter_mut().for_each(|number| *number *= unit);
         }
         if let Some(numbers) = raw.info.get(key).and_then(Value::numbers) {
             let numbers = numbers.into_iter().map(|number| number * unit).collect();
-            raw.info.insert(key.to_owned(), Value::Numbers(numbers));
+            raw.info.insert(key.clone(), Value::Numbers(numbers));
         }
     }
 }

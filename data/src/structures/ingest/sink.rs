@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::distances::DistanceTally;
 use super::division::Division;
 use super::energies::EnergySums;
-use super::interpret::Accepted;
+use super::interpret::{Accepted, is_marked};
+use super::labels::{Conflict, FoundKey, Quantity};
 use super::plan::{Label, StructuresIngest};
+use super::repeats::Repeats;
 use super::statistics::SplitTally;
 use crate::dataset::Split;
 use crate::dataset::card::ShardCard;
@@ -19,6 +22,9 @@ use crate::structures::card::{StructuresPart, StructuresSplits};
 use crate::structures::shards::{StoredFrame, StructuresShardLimits, StructuresShardWriter};
 use genesis_schema::elements::symbol;
 
+/// Keys that are kept for messages.
+const MOST_KEYS: usize = 64;
+
 pub(super) struct Sink<'p> {
     plan: &'p StructuresIngest,
     sources: &'p [Source],
@@ -29,6 +35,8 @@ pub(super) struct Sink<'p> {
     pub(super) totals: Totals,
     books: Books<'p>,
     pub(super) energies: EnergySums,
+    pub(super) distances: DistanceTally,
+    repeats: Repeats,
     /// Only asked whether it holds a structure, never walked: its order reaches no result.
     learned: HashSet<u128>,
 }
@@ -37,14 +45,27 @@ pub(super) struct Sink<'p> {
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) isolated: u64,
+    /// Those in periodic boxes that nothing but their being alone tells, and those without weight.
+    unmarked: u64,
+    weightless: u64,
+    /// Single atoms that are neither free nor bound, and the least distance to their images, Å.
+    nearly_isolated: (u64, f64),
     pub(super) seen_in_training: u64,
     /// Atoms by atomic number.
     pub(super) elements: BTreeMap<u8, u64>,
     pub(super) train_elements: BTreeMap<u8, u64>,
-    pub(super) keys: BTreeMap<String, u64>,
+    pub(super) keys: BTreeMap<FoundKey, u64>,
+    /// Keys of structures that lack a label.
+    other_keys: BTreeMap<String, u64>,
+    /// Structures whose file states units, by what it says.
+    units_told: BTreeMap<String, u64>,
+    /// Structures whose forces are zero without a reason, and the place of the first.
+    zero_forces: (u64, Option<(usize, u64)>),
     /// By label: structures that should have it, and that do.
     pub(super) labels: BTreeMap<Label, (u64, u64)>,
     pub(super) edges: u64,
+    /// Edges of structures that have a weight, and their atoms that receive any.
+    pub(super) counted_edges: u64,
     pub(super) receiving: u64,
     pub(super) most_edges: u64,
 }
@@ -68,6 +89,8 @@ impl<'p> Sink<'p> {
             totals: Totals::default(),
             books: Books::new(sources, plan.keep_duplicates),
             energies: EnergySums::default(),
+            distances: DistanceTally::default(),
+            repeats: Repeats::default(),
             learned: HashSet::new(),
         }
     }
@@ -87,14 +110,20 @@ impl<'p> Sink<'p> {
         (source, number, line): (usize, u64, u64),
     ) -> Result<()> {
         let given = self.sources[source].split;
+        if let Some(Conflict { problem, fix }) = accepted.conflicts.first() {
+            let place = format!("{}:{line}", self.sources[source].shown());
+            return Err(DataError::invalid(place, problem, fix));
+        }
         if accepted.isolated {
-            return self.isolated(&accepted, given);
+            self.isolated(&accepted, given);
+            return Ok(());
         }
         if given == Split::Train && !self.books.is_new(accepted.identity) {
             return Ok(());
         }
         let held_out = given == Split::Train && self.division.holds_out(number, accepted.geometry);
         let split = if held_out { Split::Validation } else { given };
+        self.look(&accepted, (source, line));
         self.count(&accepted, split);
         self.tallies[split as usize].add(&accepted.frame);
         let source = u32::try_from(source).expect("fewer than 2^32 files");
@@ -102,18 +131,49 @@ impl<'p> Sink<'p> {
         self.writers[split as usize].push(stored)
     }
 
-    /// Isolated atoms of test files do not shape a model.
-    fn isolated(&mut self, accepted: &Accepted, given: Split) -> Result<()> {
-        self.totals.isolated += 1;
-        match accepted.frame.labels.energy {
+    /// Isolated atoms of test files do not shape a model, nor do those without weight.
+    fn isolated(&mut self, accepted: &Accepted, given: Split) {
+        let (frame, totals) = (&accepted.frame, &mut self.totals);
+        totals.isolated += 1;
+        let in_a_box = frame.periodic.contains(&true) && !is_marked(frame);
+        totals.unmarked += u64::from(in_a_box);
+        match frame.labels.energy {
+            Some(_) if frame.weights.of_energy() <= 0.0 => totals.weightless += 1,
             Some(energy) if given != Split::Test => {
-                self.energies.add_isolated(accepted.frame.atomic_numbers[0], energy)
+                self.energies.add_isolated(&frame.head, frame.atomic_numbers[0], energy);
             }
-            _ => Ok(()),
+            _ => {}
+        }
+    }
+
+    /// Gathers what may be wrong with a structure.
+    fn look(&mut self, accepted: &Accepted, place: (usize, u64)) {
+        let (source, line) = place;
+        let sources = self.sources;
+        let totals = &mut self.totals;
+        self.distances.add(&accepted.distances, || format!("{}:{line}", sources[source].shown()));
+        self.repeats.add(&accepted.frame, accepted.geometry, place);
+        if let Some(distance) = accepted.nearly_isolated {
+            let (count, least) = totals.nearly_isolated;
+            let least = if count == 0 { distance } else { least.min(distance) };
+            totals.nearly_isolated = (count + 1, least);
+        }
+        if accepted.zero_forces {
+            totals.zero_forces.0 += 1;
+            totals.zero_forces.1.get_or_insert(place);
+        }
+        if let Some(told) = &accepted.units.told {
+            *totals.units_told.entry(told.clone()).or_default() += 1;
+        }
+        for key in &accepted.other_keys {
+            if totals.other_keys.len() < MOST_KEYS || totals.other_keys.contains_key(key) {
+                *totals.other_keys.entry(key.clone()).or_default() += 1;
+            }
         }
     }
 
     fn count(&mut self, accepted: &Accepted, split: Split) {
+        self.energies.note(&accepted.frame);
         let (frame, totals) = (&accepted.frame, &mut self.totals);
         for &z in &frame.atomic_numbers {
             *totals.elements.entry(z).or_default() += 1;
@@ -137,7 +197,10 @@ impl<'p> Sink<'p> {
                 *totals.train_elements.entry(z).or_default() += 1;
             }
             totals.edges += accepted.edges;
-            totals.receiving += accepted.receiving;
+            if frame.counts() {
+                totals.counted_edges += accepted.edges;
+                totals.receiving += accepted.receiving;
+            }
             totals.most_edges = totals.most_edges.max(accepted.edges);
             self.learned.insert(accepted.geometry);
             self.energies.add(frame);
@@ -150,7 +213,34 @@ impl<'p> Sink<'p> {
     pub(super) fn check(&self) -> std::result::Result<(), IngestError> {
         let [train, validation, test] = [0, 1, 2].map(|split| self.tallies[split].frames());
         self.books.check(self.plan.max_reject_fraction, (train, validation + test))?;
+        self.check_keys()?;
         Ok(self.check_labels()?)
+    }
+
+    /// Refuses a key that the plan names and no structure has.
+    fn check_keys(&self) -> Result<()> {
+        for quantity in Quantity::ALL {
+            let Some(key) = quantity.asked(&self.plan.keys) else { continue };
+            let found = |it: &FoundKey| it.quantity == quantity && it.key == *key;
+            if self.totals.keys.keys().any(found) {
+                continue;
+            }
+            let fix = format!("name one of the keys of the files{}", self.shown_keys());
+            return Err(DataError::invalid(
+                format!("keys.{}", quantity.name()),
+                format!("no structure has a `{key}` that is {}", quantity.label().name()),
+                fix,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The keys that files have, most frequent first.
+    fn shown_keys(&self) -> String {
+        let mut keys: Vec<(&String, &u64)> = self.totals.other_keys.iter().collect();
+        keys.sort_by_key(|(key, count)| (std::cmp::Reverse(**count), *key));
+        let keys: Vec<String> = keys.iter().map(|(key, n)| format!("{key} ({n})")).collect();
+        if keys.is_empty() { String::new() } else { format!(": {}", keys.join(", ")) }
     }
 
     /// Refuses data that lacks what was asked for.
@@ -175,16 +265,21 @@ impl<'p> Sink<'p> {
         Err(DataError::invalid(
             "labels",
             counts.join("; "),
-            "name the keys that hold them (keys.energy, keys.forces, keys.stress, keys.virials), \
-             leave a label out of `labels`, or set allow_missing_labels",
+            format!(
+                "name the keys that hold them (keys.energy, keys.forces, keys.stress, \
+                 keys.virials), leave a label out of `labels`, or set allow_missing_labels; keys of \
+                 structures that lack one{}",
+                self.shown_keys()
+            ),
         ))
     }
 
     /// Remarks on what was counted.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        for label in ["energy", "forces", "stress"] {
-            let keys = self.totals.keys.iter().filter(|(key, _)| key.starts_with(label));
+        for label in [Label::Energy, Label::Forces, Label::Stress] {
+            let of = |(key, _): &(&FoundKey, &u64)| key.quantity.label() == label;
+            let keys = self.totals.keys.iter().filter(of);
             let keys: Vec<String> = keys.map(|(key, n)| format!("{key} ({n})")).collect();
             if keys.len() > 1 {
                 let keys = keys.join(", ");
@@ -207,7 +302,46 @@ impl<'p> Sink<'p> {
                 "{n} held-out structures have the atoms and cell of a training structure"
             ));
         }
+        warnings.extend(self.doubts());
         warnings
+    }
+
+    /// What is possible, but hardly meant.
+    fn doubts(&self) -> Vec<String> {
+        let totals = &self.totals;
+        let name = |source: usize| self.sources[source].shown();
+        let mut doubts = Vec::new();
+        for (told, n) in &totals.units_told {
+            doubts.push(format!("{n} structures state their units and are read in them: {told}"));
+        }
+        if let (n @ 2.., Some((source, line))) = totals.zero_forces {
+            doubts.push(format!(
+                "{n} structures have forces that are all exactly zero, though nothing in their \
+                 symmetry asks for it ({}:{line} is the first); forces that were not computed should \
+                 be left out, or weigh 0 (config_forces_weight)",
+                name(source)
+            ));
+        }
+        doubts.extend(self.distances.warnings());
+        doubts.extend(self.repeats.warning(name));
+        if let (n @ 1.., least) = totals.nearly_isolated {
+            doubts.push(format!(
+                "{n} single atoms have no neighbour within the cut-off, but images at {least:.2} Å; \
+                 they are learned as structures; config_type=isolated_atom makes them E0s"
+            ));
+        }
+        if totals.unmarked > 0 {
+            let n = totals.unmarked;
+            doubts.push(format!(
+                "{n} single atoms in periodic boxes have no neighbour and are taken for isolated atoms, \
+                 though config_type does not say so"
+            ));
+        }
+        if totals.weightless > 0 {
+            let n = totals.weightless;
+            doubts.push(format!("{n} isolated atoms have weight 0 and give no E0"));
+        }
+        doubts
     }
 
     /// Ends the shards; the rest is for the card.

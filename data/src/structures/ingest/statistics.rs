@@ -1,4 +1,6 @@
 //! Counts and ranges, structure by structure, for the card.
+//!
+//! Values weigh as they do in the loss: one of weight 0 is not there.
 
 use genesis_schema::Frame;
 
@@ -8,6 +10,7 @@ use crate::structures::card::{Range, StructuresSplitCard};
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tally {
     count: u64,
+    weights: f64,
     min: f64,
     max: f64,
     sum: f64,
@@ -15,17 +18,22 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, value: f64) {
+    /// Adds a value that weighs `weight`, 0 or more.
+    pub(crate) fn add(&mut self, value: f64, weight: f64) {
+        if weight <= 0.0 {
+            return;
+        }
         let first = self.count == 0;
         self.min = if first { value } else { self.min.min(value) };
         self.max = if first { value } else { self.max.max(value) };
         self.count += 1;
-        self.sum += value;
-        self.squares += value * value;
+        self.weights += weight;
+        self.sum += weight * value;
+        self.squares += weight * value * value;
     }
 
     pub(crate) fn range(&self) -> Range {
-        let share = |sum: f64| if self.count == 0 { 0.0 } else { sum / self.count as f64 };
+        let share = |sum: f64| if self.count == 0 { 0.0 } else { sum / self.weights };
         Range {
             count: self.count,
             min: self.min,
@@ -56,16 +64,19 @@ impl SplitTally {
         card.periodic += u64::from(frame.periodic.contains(&true));
         *card.config_types.entry(frame.config_type.clone()).or_default() += 1;
         *card.heads.entry(frame.head.clone()).or_default() += 1;
+        let weights = frame.weights;
         if let Some(energy) = frame.labels.energy {
-            self.energy_per_atom.add(energy / atoms as f64);
+            self.energy_per_atom.add(energy / atoms as f64, weights.of_energy());
         }
         if let Some(forces) = &frame.labels.forces {
             card.with_forces += 1;
-            forces.iter().flatten().for_each(|&component| self.forces.add(component));
+            let components = forces.iter().flatten();
+            components.for_each(|&component| self.forces.add(component, weights.of_forces()));
         }
         if let Some(stress) = &frame.labels.stress {
             card.with_stress += 1;
-            stress.iter().flatten().for_each(|&component| self.stress.add(component));
+            let components = stress.iter().flatten();
+            components.for_each(|&component| self.stress.add(component, weights.of_stress()));
         }
     }
 

@@ -4,7 +4,9 @@
 //! Avogadro's number and the calorie (4.184 J) are exact.
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Hartree in eV.
 const HARTREE: f64 = 27.211_386_245_988;
@@ -95,6 +97,18 @@ pub enum StressUnit {
 }
 
 impl StressUnit {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::EvPerAngstrom3, Self::Gpa, Self::Kbar];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EvPerAngstrom3 => "eV/Å^3",
+            Self::Gpa => "GPa",
+            Self::Kbar => "kbar",
+        }
+    }
+
     /// One of it in eV/Å^3.
     pub fn in_ev_per_angstrom3(self) -> f64 {
         match self {
@@ -116,6 +130,36 @@ pub enum StressSign {
     PressurePositive,
 }
 
+/// What is made of units that a file states itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatedUnits {
+    /// Believed where nothing else is declared; one that contradicts what is declared is refused.
+    #[default]
+    Believe,
+    /// Passed over.
+    Ignore,
+}
+
+/// The unit that people write as `word`, such as `kcal/mol` or `Å`.
+pub fn named<T: DeserializeOwned>(word: &str) -> Option<T> {
+    serde_json::from_value(Value::String(spelled(word))).ok()
+}
+
+/// The name of a unit in a run file, from how people write it.
+pub fn spelled(word: &str) -> String {
+    match word.to_lowercase().as_str() {
+        "ha" | "eh" | "hartrees" | "a.u." | "au" => "hartree".to_owned(),
+        "ry" | "rydbergs" => "rydberg".to_owned(),
+        "a" | "å" | "ang" | "angstroms" | "ångström" | "ångstrom" => "angstrom".to_owned(),
+        "a0" | "bohrs" => "bohr".to_owned(),
+        "ev/a^3" | "ev/å^3" | "ev/a3" | "ev/ang^3" | "ev/angstrom^3" => {
+            "ev_per_angstrom3".to_owned()
+        }
+        other => other.replace('/', "_per_"),
+    }
+}
+
 /// Units of the inputs; everything is converted once, at ingest, to Å, eV, eV/Å, eV/Å^3.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -134,6 +178,14 @@ pub struct Units {
     pub stress: StressUnit,
     /// Sign of stress.
     pub stress_sign: StressSign,
+    /// Whether units that a file states itself are believed.
+    #[serde(skip_serializing_if = "is_believe")]
+    pub stated: StatedUnits,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_believe(stated: &StatedUnits) -> bool {
+    *stated == StatedUnits::Believe
 }
 
 impl Units {

@@ -9,7 +9,6 @@
 
 mod bounds;
 pub mod integrate;
-pub mod masses;
 mod record;
 pub mod start;
 pub mod system;

@@ -14,8 +14,8 @@ use genesis_data::formats::raw_frame::{RawFrame, Value};
 use genesis_data::structures::ingest::{Structure, UNITS, UNITS_KEY};
 use genesis_schema::Frame;
 use genesis_schema::atoms::Vector;
+use genesis_schema::elements::mass;
 
-use super::masses::mass;
 use super::system::ACCELERATION;
 use crate::structures::error::StructuresError;
 

@@ -61,7 +61,8 @@ fn an_oscillator_has_the_period_of_its_mass_and_spring() {
     let mut integrator = Integrator::new(&options);
     let stream = Seeds::new(1).stream("v");
     let mut system = System::new(&frame(1), 0.0, stream, &mut Springs).unwrap();
-    let period = 2.0 * std::f64::consts::PI * (masses::mass(14) / ACCELERATION).sqrt();
+    let period =
+        2.0 * std::f64::consts::PI * (genesis_schema::elements::mass(14) / ACCELERATION).sqrt();
     assert!((period - 338.99).abs() < 0.01, "{period}");
     for step in 0..3390 {
         integrator.step(&mut system, &mut Springs, step).unwrap();

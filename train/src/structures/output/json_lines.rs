@@ -1,15 +1,18 @@
 //! A structure as one JSON object a line.
 
+use genesis_data::formats::ATOM_COLUMNS;
 use genesis_data::formats::raw_frame::{Column, Values};
 use serde_json::{Map, Value, json};
 
 use super::Written;
-use super::entries::entries;
+use super::entries::{Entry, entries};
 
 /// Appends a structure.
 pub(super) fn append(out: &mut String, written: &Written<'_>) {
     let mut object = Map::new();
-    for entry in entries(written) {
+    let entries = entries(written);
+    object.insert(ATOM_COLUMNS.to_owned(), json!(of_atoms(&entries)));
+    for entry in entries {
         object.insert(entry.name.clone(), values(&entry.column, entry.of_atoms));
     }
     // What the structure is; nothing that came in under these names means anything else.
@@ -18,6 +21,11 @@ pub(super) fn append(out: &mut String, written: &Written<'_>) {
     }
     out.push_str(&Value::Object(object).to_string());
     out.push('\n');
+}
+
+/// Names of the values that each atom has, so that lists are read as what they were.
+pub(super) fn of_atoms(entries: &[Entry]) -> Vec<String> {
+    entries.iter().filter(|it| it.of_atoms).map(|it| it.name.clone()).collect()
 }
 
 /// Atoms, positions, cell and which directions are periodic.

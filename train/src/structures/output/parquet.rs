@@ -8,12 +8,15 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
+use genesis_data::formats::ATOM_COLUMNS;
 use genesis_data::formats::raw_frame::{Column, Values};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
 use super::Written;
 use super::columns::{Kind, TableColumn, columns, words};
+use super::entries::entries;
+use super::json_lines::of_atoms;
 
 const INDEX: &str = "index";
 const OWN: [&str; 4] = ["atomic_numbers", "positions", "cell", "pbc"];
@@ -29,7 +32,8 @@ pub(super) fn table(all: &[Written<'_>]) -> Result<Vec<u8>, ParquetError> {
 }
 
 fn batch(all: &[Written<'_>]) -> Result<RecordBatch, ArrowError> {
-    let columns = columns(all, &OWN);
+    let own = [&OWN[..], &[ATOM_COLUMNS]].concat();
+    let columns = columns(all, &own);
     let mut arrays: Vec<(&str, ArrayRef)> = Vec::new();
     if columns.iter().all(|column| column.name != INDEX) {
         let mut index = UInt64Builder::new();
@@ -37,6 +41,11 @@ fn batch(all: &[Written<'_>]) -> Result<RecordBatch, ArrowError> {
         arrays.push((INDEX, Arc::new(index.finish())));
     }
     arrays.extend(OWN.into_iter().zip(structures(all)));
+    let mut listed = ListBuilder::new(StringBuilder::new());
+    for written in all {
+        listed.append_value(of_atoms(&entries(written)).into_iter().map(Some));
+    }
+    arrays.push((ATOM_COLUMNS, Arc::new(listed.finish())));
     arrays.extend(columns.iter().map(|column| (column.name.as_str(), array(column))));
     RecordBatch::try_from_iter_with_nullable(arrays.into_iter().map(|(name, it)| (name, it, true)))
 }

@@ -97,7 +97,7 @@ impl MaceModel {
         MaceConfig {
             elements: statistics.elements.clone(),
             heads: statistics.heads.clone(),
-            atomic_energies_ev: vec![statistics.atomic_energies_ev.clone(); statistics.heads.len()],
+            atomic_energies_ev: statistics.atomic_energies_ev.clone(),
             energy: EnergyKind::ScaleShift {
                 scale: of_heads(self.scale, &statistics.scale),
                 shift_ev: of_heads(self.shift_ev, &statistics.shift_ev),
