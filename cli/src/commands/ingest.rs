@@ -10,6 +10,7 @@ use genesis_data::sequences::{
 use genesis_data::structures::{GenerateStructures, StructuresIngest};
 use toml::Value;
 
+use super::ingest_keys::{Flag, with_options};
 use super::structures::{self, are_structures};
 use crate::console;
 use crate::exit::{Code, Failure};
@@ -19,14 +20,15 @@ use crate::signals::stop_flag;
 
 /// Turn raw files into a dataset folder of Arrow shards.
 ///
-/// Formats: plain text, JSONL, FASTA (protein or DNA), CSV, TSV, Parquet; for structures of atoms
+/// Formats: plain text, JSONL, FASTA (protein or DNA), FASTQ, CSV, TSV, SMILES (.smi), Parquet; for structures of atoms
 /// extended XYZ, npz, JSONL, Parquet; gzip is recognised in any text. Folders stand for the files in
 /// them. The same input gives the same bytes, whatever the number of threads. Rejected records are counted, listed in rejects.jsonl with file, line
-/// and reason, and the first ones are shown. OUT appears whole or not at all.
+/// and reason, and the first ones are shown. Records read, kept, rejected and dropped always add up. OUT appears whole or not at all.
 ///
 /// Examples:
 ///   genesis ingest uniprot.fasta.gz --tokenizer amino-acid --out data/proteins
 ///   genesis ingest qm9.csv --column smiles --tokenizer smiles --out data/qm9
+///   genesis ingest molecules.smi --tokenizer smiles --out data/molecules
 ///   genesis ingest corpus.jsonl --column text --train-bpe 4096 --out data/corpus
 ///   genesis ingest train.xyz isolated_atoms.xyz --out data/acac
 ///   genesis ingest rmd17_ethanol.npz --set units.energy=kcal_per_mol --out data/ethanol
@@ -49,8 +51,9 @@ pub(crate) struct Args {
     /// The inputs are structures of atoms; understood by itself of .xyz, .extxyz and .npz
     #[arg(long)]
     structures: bool,
-    /// Structures only: an option of [data.source], such as units.energy=hartree,
-    /// keys.forces=dft_forces or validation='{ by = "count", frames = 50 }'; may be repeated
+    /// An option of [data.source], such as quotes=text or long_records=reject; for structures
+    /// units.energy=hartree, keys.forces=dft_forces or validation='{ by = "count", frames = 50 }';
+    /// may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     options: Vec<String>,
     /// Learn a byte-level BPE tokenizer with N tokens from the data
@@ -59,24 +62,29 @@ pub(crate) struct Args {
     /// Column of CSV, TSV and Parquet; field of JSONL, dotted for nested objects
     #[arg(long, visible_alias = "field", value_name = "NAME")]
     column: Option<String>,
+    /// Whether the first line of CSV, TSV or a list of SMILES names the columns [default: by usual names
+    /// in it; else the ingest asks]
+    #[arg(long, value_name = "BOOL")]
+    header: Option<bool>,
     /// Plain text only, what a document is: file, line, paragraph, or pieces:BYTES (pieces of at
     /// least that many bytes, ended at a line end) [default: pieces:4096]
     #[arg(long, value_name = "RULE", value_parser = document_rule)]
     document: Option<DocumentRule>,
-    /// Fraction held out for validation, chosen by a hash of the text (structures: of atoms and
+    /// Fraction held out for validation, chosen by a hash of the tokens (structures: of atoms and
     /// cell): stable when data are added [default: 0.05]
     #[arg(long, value_name = "FRACTION")]
     validation: Option<f64>,
     /// Make data instead of reading any: molecules:COUNT, or silicon:COUNT for structures
     #[arg(long, value_name = "KIND:COUNT", conflicts_with_all = ["inputs", "tokenizer"], value_parser = generator)]
     generate: Option<Generator>,
-    /// Keep exact duplicates
+    /// Keep documents with the tokens of an earlier one
     #[arg(long)]
     keep_duplicates: bool,
-    /// Fail when a larger fraction of the records is rejected [default: 0.1]
+    /// Fail when a larger fraction of the records, or of their bytes, is rejected [default: 0.1]
     #[arg(long, value_name = "FRACTION")]
     max_rejected: Option<f64>,
-    /// Reject longer records without reading them into memory [default: 67108864]
+    /// Reject longer records, and cut those of FASTA, without reading them whole into memory
+    /// [default: 67108864]
     #[arg(long, value_name = "BYTES")]
     max_record_bytes: Option<u64>,
     /// Bytes after which a shard ends (of its tokens; structures: of the shard)
@@ -190,6 +198,7 @@ impl Args {
             ("--tokenizer", self.tokenizer.is_some()),
             ("--train-bpe", self.train_bpe.is_some()),
             ("--column", self.column.is_some()),
+            ("--header", self.header.is_some()),
             ("--document", self.document.is_some()),
             ("--generate molecules", matches!(self.generate, Some(Generator::Sequences(_)))),
         ];
@@ -201,69 +210,63 @@ impl Args {
         Err(Failure::error(Code::Usage, message))
     }
 
-    fn structure_plan(self) -> anyhow::Result<StructuresIngest> {
-        self.refuse_text_options()?;
-        let generate = match self.generate {
-            Some(Generator::Structures(generate)) => Some(generate),
-            _ => None,
-        };
-        let held_out = |fraction| {
-            let by = [("by", Value::from("fraction")), ("fraction", Value::from(fraction))];
-            Value::Table(by.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
-        };
+    /// What flags say of keys, those that both kinds have.
+    fn flags(&self) -> anyhow::Result<Vec<Flag>> {
         let bytes = |count: u64| i64::try_from(count).map(Value::from);
+        let text = |text: &Option<String>| text.clone().map(Value::from);
         let format = self.format.map(Value::try_from).transpose()?;
+        let longest = self.max_record_bytes.map(bytes).transpose()?;
         let flags = [
             ("--format", "format", format),
-            ("--validation", "validation", self.validation.map(held_out)),
             ("--max-rejected", "max_reject_fraction", self.max_rejected.map(Value::from)),
-            (
-                "--max-record-bytes",
-                "max_record_bytes",
-                self.max_record_bytes.map(bytes).transpose()?,
-            ),
+            ("--max-record-bytes", "max_record_bytes", longest),
             ("--shard-bytes", "max_shard_bytes", self.shard_bytes.map(bytes).transpose()?),
             ("--keep-duplicates", "keep_duplicates", self.keep_duplicates.then(|| true.into())),
-            ("--name", "name", self.name.map(Value::from)),
-            ("--description", "description", self.description.map(Value::from)),
-            ("--licence", "licence", self.licence.map(Value::from)),
-            ("--classification", "classification", self.classification.map(Value::from)),
+            ("--name", "name", text(&self.name)),
+            ("--description", "description", text(&self.description)),
+            ("--licence", "licence", text(&self.licence)),
+            ("--classification", "classification", text(&self.classification)),
         ];
-        let flags = flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?)));
-        let base = structures::base(&self.inputs, &self.out, generate);
-        let plan = structures::with_options(&base, &self.options, flags.collect())?;
+        Ok(flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?))).collect())
+    }
+
+    fn structure_plan(self) -> anyhow::Result<StructuresIngest> {
+        self.refuse_text_options()?;
+        let mut flags = self.flags()?;
+        if let Some(fraction) = self.validation {
+            let by = [("by", Value::from("fraction")), ("fraction", Value::from(fraction))];
+            let by = by.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+            flags.push(("--validation", "validation", Value::Table(by)));
+        }
+        let base = match self.generate {
+            Some(Generator::Structures(generate)) => {
+                StructuresIngest::of_generated(generate, self.out)
+            }
+            _ => StructuresIngest::new(self.inputs, self.out),
+        };
+        let plan = with_options(&base, &self.options, flags, "atoms-data.md")?;
         let threads = Some(rayon::current_num_threads());
         Ok(StructuresIngest { overwrite: self.overwrite, threads, ..plan })
     }
 
     fn plan(self) -> anyhow::Result<SequencesIngest> {
-        if let Some(option) = self.options.first() {
-            let message = format!("--set {option}: only for structures of atoms; see --help");
-            return Err(Failure::error(Code::Usage, message));
-        }
+        let mut flags = self.flags()?;
+        let own = [
+            ("--validation", "validation_fraction", self.validation.map(Value::from)),
+            ("--column", "column", self.column.clone().map(Value::from)),
+            ("--header", "header", self.header.map(Value::from)),
+            ("--document", "documents", self.document.map(Value::try_from).transpose()?),
+        ];
+        flags.extend(own.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?))));
         let base = match &self.generate {
             Some(Generator::Sequences(generate)) => {
                 SequencesIngest::of_generated(generate.clone(), self.out.clone())
             }
             _ => SequencesIngest::new(self.inputs.clone(), self.tokenizer()?, self.out.clone()),
         };
-        Ok(SequencesIngest {
-            format: self.format.unwrap_or(base.format),
-            documents: self.document.unwrap_or(base.documents),
-            column: self.column,
-            validation_fraction: self.validation.unwrap_or(base.validation_fraction),
-            max_shard_bytes: self.shard_bytes,
-            max_record_bytes: self.max_record_bytes.unwrap_or(base.max_record_bytes),
-            max_reject_fraction: self.max_rejected.unwrap_or(base.max_reject_fraction),
-            keep_duplicates: self.keep_duplicates,
-            overwrite: self.overwrite,
-            threads: Some(rayon::current_num_threads()),
-            name: self.name,
-            description: self.description.unwrap_or_default(),
-            licence: self.licence,
-            classification: self.classification,
-            ..base
-        })
+        let plan = with_options(&base, &self.options, flags, "train-on-your-data.md")?;
+        let threads = Some(rayon::current_num_threads());
+        Ok(SequencesIngest { overwrite: self.overwrite, threads, ..plan })
     }
 }
 

@@ -16,6 +16,7 @@ mod evaluate;
 mod export;
 mod import;
 mod ingest;
+mod ingest_keys;
 mod plan;
 mod report;
 mod settings;

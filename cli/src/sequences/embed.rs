@@ -7,7 +7,7 @@ use genesis_train::device::OnDevice;
 use genesis_train::sequences::inference::{EmbedOptions, EmbedSummary, SequencesModel, embed};
 
 use super::model::open;
-use super::records::{RecordArgs, show_refused};
+use super::records::{RecordArgs, show_reading};
 use crate::console::{self, Counter};
 use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
@@ -62,7 +62,7 @@ impl OnDevice for Embedding<'_> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let model = open(&args.model)?;
     let summary = args.device.run(Embedding { model, args })?;
-    show_refused(&summary.refused);
+    show_reading(&summary.notes, &summary.refused);
     console::note(format!(
         "{} sequences, {} tokens, width {} -> {}",
         console::count(summary.num_sequences as u64),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use genesis_data::dataset::Split;
 use genesis_data::sequences::SequencesDataset;
-use genesis_data::sequences::{Objective, SequencesLoader, SequencesLoaderPlan};
+use genesis_data::sequences::{HeldOut, Objective};
 use genesis_kernels::{Kernels, Precision};
 use genesis_train::device::OnDevice;
 use genesis_train::keys::environment;
@@ -23,7 +23,7 @@ use crate::family::{Evaluation, plan_of_run};
 /// A model that is about to be evaluated.
 struct Evaluating<'a> {
     model: SequencesModel,
-    loader: &'a SequencesLoader,
+    held_out: &'a HeldOut,
     asked: &'a Evaluation<'a>,
 }
 
@@ -32,7 +32,7 @@ impl OnDevice for Evaluating<'_> {
 
     fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
         let (config, params) = (&self.model.config, self.model.params.on::<B>(device));
-        let validation = self.loader.validation(self.asked.max_sequences, SEQUENCES_PER_BATCH);
+        let validation = self.held_out.batches(self.asked.max_sequences, SEQUENCES_PER_BATCH);
         let meter = Meter::start("evaluate", validation.num_sequences(), Unit::Items("sequences"));
         let counted = validation.inspect(|batch| {
             meter.advance(batch.as_ref().map_or(0, |batch| batch.num_segments() as u64));
@@ -54,12 +54,17 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     let setting = Setting::of(asked, &model)?;
     let dataset = Arc::new(SequencesDataset::open(&setting.data).or_exit(Code::Data)?);
     refuse_other_tokenizer(&model, &dataset)?;
-    let loader = SequencesLoader::new(Arc::clone(&dataset), setting.loader).or_exit(Code::Data)?;
+    let held_out = HeldOut::new(Arc::clone(&dataset), setting.objective, 0).or_exit(Code::Data)?;
     let causal = model.config.causal();
-    let found = asked.device.run(Evaluating { model, loader: &loader, asked })?;
-    let found = asked.found(found, "the validation split has no labels")?;
-    let split = dataset.card().part.splits.get(Split::Validation);
-    print(&found, found.bits_per_byte(split).filter(|_| causal), asked.json)
+    let found = asked.device.run(Evaluating { model, held_out: &held_out, asked })?;
+    let found = asked.found(
+        found,
+        "the validation split has no labels; `genesis ingest --validation 1` \
+                                     makes a set that is only measured",
+    )?;
+    let part = &dataset.card().part;
+    let (split, unlabelled) = (part.splits.get(Split::Validation), &part.tokenizer.unlabelled);
+    print(&found, found.bits_per_byte(split, unlabelled).filter(|_| causal), asked.json)
 }
 
 /// Sequences in one forward pass; changes speed and memory only.
@@ -70,7 +75,7 @@ const MASK_RATE: f64 = 0.15;
 /// What is evaluated on and how: as in training, for a run of ours.
 struct Setting {
     data: PathBuf,
-    loader: SequencesLoaderPlan,
+    objective: Objective,
 }
 
 impl Setting {
@@ -92,16 +97,7 @@ impl Setting {
             None if model.config.causal() => Objective::Causal { context: model.config.context },
             None => Objective::Masked { context: model.config.context, rate: MASK_RATE },
         };
-        let seed = run.map_or(0, |run| run.run.seed);
-        let loader = SequencesLoaderPlan {
-            objective,
-            sequences_per_step: 1,
-            accumulation: 1,
-            rank: 0,
-            world: 1,
-            seed,
-        };
-        Ok(Self { data, loader })
+        Ok(Self { data, objective })
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use genesis_data::ingest::Counted;
 use genesis_data::sequences::SequencesCard;
-use genesis_data::sequences::SequencesSummary;
 use genesis_data::sequences::card::SplitCard;
+use genesis_data::sequences::letters::{LetterCounts, Letters};
+use genesis_data::sequences::{LetterRules, SequencesSummary};
 
 use crate::console;
 
@@ -17,12 +19,27 @@ pub(crate) fn show(summary: &SequencesSummary, folder: &str) {
         "  tokenizer {}, {} tokens in the vocabulary",
         card.part.tokenizer.kind, card.part.tokenizer.vocab_size
     ));
+    letters_line(card).iter().for_each(console::note);
     console::note(split_line("train", &card.part.splits.train));
     console::note(split_line("validation", &card.part.splits.validation));
-    if card.duplicates_dropped > 0 {
-        console::note(format!("  {} duplicates dropped", console::count(card.duplicates_dropped)));
-    }
+    console::note(counted_line(&summary.counted));
     show_rejects(card, summary);
+}
+
+/// The rules for letters that are no residue; nothing where there are none.
+fn letters_line(card: &SequencesCard) -> Option<String> {
+    let stated = card.options.get("letters").cloned();
+    let rules = stated.map_or(Ok(LetterRules::default()), serde_json::from_value).ok()?;
+    let kind = serde_json::from_value(card.part.tokenizer.kind.as_str().into()).ok()?;
+    let letters = Letters::of_kind(&rules, kind).ok()??;
+    Some(format!("  {}", letters.told(&LetterCounts::default())))
+}
+
+/// What became of the records; the numbers add up, which the ingest checked.
+fn counted_line(counted: &Counted) -> String {
+    let [read, kept, rejected, duplicates] =
+        [counted.records, counted.kept, counted.rejected, counted.duplicates].map(console::count);
+    format!("  {read} records read = {kept} kept + {rejected} rejected + {duplicates} duplicates")
 }
 
 fn split_line(name: &str, split: &SplitCard) -> String {

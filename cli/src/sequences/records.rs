@@ -1,7 +1,10 @@
 //! How a file of sequences is read, and what was left out of it.
 
-use genesis_data::formats::{FORMATS, FormatChoice};
+use genesis_data::formats::{FORMATS, FormatChoice, Quotes};
+use genesis_data::sequences::{LetterRule, LetterRules};
 use genesis_train::sequences::inference::{RecordOptions, Refused};
+
+use serde::de::DeserializeOwned;
 
 use crate::console;
 
@@ -18,6 +21,22 @@ pub(crate) struct RecordArgs {
     /// Column or field of names [default: id, name, accession or header]
     #[arg(long, value_name = "NAME")]
     id: Option<String>,
+    /// Whether the first line of a table names the columns [default: by usual names in it; else it is
+    /// asked for]
+    #[arg(long, value_name = "BOOL")]
+    header: Option<bool>,
+    /// What quotes are in a table [default: they enclose fields in CSV, and are text in TSV]
+    #[arg(long, value_parser = named::<Quotes>("fields, text"))]
+    quotes: Option<Quotes>,
+    /// Amino acids, nucleotides: what becomes of gaps `-` and `.`: strip, keep, reject [default: strip]
+    #[arg(long, value_name = "RULE", value_parser = named::<LetterRule>("keep, strip, reject"))]
+    gaps: Option<LetterRule>,
+    /// What becomes of lower case, insertions in A3M: keep, strip, reject [default: keep, as upper case]
+    #[arg(long, value_name = "RULE", value_parser = named::<LetterRule>("keep, strip, reject"))]
+    insertions: Option<LetterRule>,
+    /// What becomes of `*` inside a protein: reject, strip, keep (as X) [default: reject]
+    #[arg(long, value_name = "RULE", value_parser = named::<LetterRule>("keep, strip, reject"))]
+    stops: Option<LetterRule>,
 }
 
 impl RecordArgs {
@@ -28,7 +47,27 @@ impl RecordArgs {
             column: self.column.clone(),
             id: self.id.clone(),
             measured,
+            header: self.header,
+            quotes: self.quotes,
+            letters: LetterRules {
+                gaps: self.gaps,
+                insertions: self.insertions,
+                stops: self.stops,
+                // A model that reads a letter reads it whether it learned it or not.
+                unknown: None,
+            },
         }
+    }
+}
+
+/// Reads a word as a run file does.
+fn named<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    words: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let known = words.split(", ").any(|word| word == text);
+        let read = known.then(|| serde_json::from_value(text.into()).ok()).flatten();
+        read.ok_or_else(|| format!("must be one of {words}"))
     }
 }
 
@@ -39,8 +78,11 @@ fn format(text: &str) -> Result<FormatChoice, String> {
     found.ok_or_else(|| format!("must be one of {}", known.join(", ")))
 }
 
-/// Records that were left out: the first, and how many.
-pub(super) fn show_refused(refused: &[Refused]) {
+/// What was taken for what, and records that were left out: the first, and how many.
+pub(super) fn show_reading(notes: &[String], refused: &[Refused]) {
+    for note in notes {
+        console::note(format!("note: {note}"));
+    }
     for record in refused.iter().take(3) {
         console::note(format!("left out: {record}"));
     }

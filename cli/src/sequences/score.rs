@@ -7,7 +7,7 @@ use genesis_train::device::OnDevice;
 use genesis_train::sequences::inference::{ScoreOptions, ScoreTable, SequencesModel, score};
 
 use super::model::open;
-use super::records::{RecordArgs, show_refused};
+use super::records::{RecordArgs, show_reading};
 use crate::console::{self, Counter};
 use crate::device::DeviceArgs;
 use crate::exit::{Code, OrExit};
@@ -101,7 +101,7 @@ impl OnDevice for Scoring<'_> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let model = open(&args.model)?;
     let table = args.device.run(Scoring { model, args })?;
-    show_refused(&table.summary.refused);
+    show_reading(&table.summary.notes, &table.summary.refused);
     if let Some(out) = &args.out {
         table.write(out).or_exit(Code::Data)?;
     }

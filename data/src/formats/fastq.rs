@@ -146,14 +146,14 @@ fn judge(sequence: Text, quality: &[u8]) -> Result<Text, Refusal> {
     if sequence.len() != quality.len() {
         let (letters, qualities) = (sequence.len(), quality.len());
         let problem = format!("the sequence has {letters} letters, the quality {qualities}");
-        return Err(Refusal::new("quality_length", problem));
+        return Err(Refusal::new("quality_length", problem).of(letters as u64));
     }
     match quality.iter().position(|byte| !byte.is_ascii_graphic()) {
         None => Ok(sequence),
         Some(at) => {
             let problem =
                 format!("byte {at} of the quality is {}, not one of `!` to `~`", quality[at]);
-            Err(Refusal::new("bad_quality", problem))
+            Err(Refusal::new("bad_quality", problem).of(sequence.len() as u64))
         }
     }
 }

@@ -6,13 +6,15 @@
 //! and reading goes on; what makes the whole file unreadable (a broken gzip stream, a missing
 //! column) is an error.
 //!
-//! Shared by formats: `open` (gzip, digests), `lines`, `growing` (a record below its limit),
-//! `table_columns`, `named_lists` and `raw_frame` (a structure, units and meaning still open).
+//! Shared by formats: `open` (digests, `gzip`), `lines`, `delimited` (rows), `growing` (a record below
+//! its limit), `table_columns`, `named_lists` and `raw_frame` (a structure, units and meaning still open).
 
+mod delimited;
 mod extxyz;
 mod fasta;
 mod fastq;
 mod growing;
+mod gzip;
 mod jsonl;
 mod lines;
 mod named;
@@ -22,6 +24,7 @@ mod open;
 mod parquet;
 pub mod raw_frame;
 mod refusal;
+mod smi;
 mod table;
 mod table_columns;
 mod text;
@@ -29,7 +32,7 @@ mod text;
 use std::path::Path;
 use std::sync::Arc;
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::json;
 
@@ -40,6 +43,7 @@ pub use named_lists::ATOM_COLUMNS;
 pub(crate) use open::Tally;
 use raw_frame::RawFrame;
 pub(crate) use refusal::Refusal;
+pub use table::Quotes;
 pub use text::{DEFAULT_PIECE_BYTES, DocumentRule};
 
 /// Every format. A name may be guessed from an extension; the first that claims it wins.
@@ -50,6 +54,7 @@ pub static FORMATS: &[&Format] = &[
     &fastq::FORMAT,
     &table::CSV,
     &table::TSV,
+    &smi::FORMAT,
     &parquet::FORMAT,
     &extxyz::FORMAT,
     &npz::FORMAT,
@@ -98,6 +103,12 @@ pub(crate) type Opener<T> = fn(&Path, &ReadOptions<'_>) -> Result<Opened<T>>;
 /// What readers are told; which of it shapes a format is in [`Format::takes`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadOptions<'p> {
+    /// Whether the first line of a table names its columns; `None`: it must tell by itself.
+    pub(crate) header: Option<bool>,
+    /// What quotes are in a table; `None`: as its format has them.
+    pub(crate) quotes: Option<Quotes>,
+    /// What becomes of a FASTA record beyond the limit.
+    pub(crate) long: LongRecords,
     /// What a document of plain text is.
     pub(crate) documents: DocumentRule,
     /// The column, or field, that is the text.
@@ -106,6 +117,31 @@ pub(crate) struct ReadOptions<'p> {
     pub(crate) max_record_bytes: u64,
     /// What else of a record is kept; nothing for an ingest.
     pub(crate) labels: Option<LabelColumns<'p>>,
+}
+
+impl ReadOptions<'_> {
+    /// Records up to `max_record_bytes`, everything else as a format has it.
+    pub(crate) fn new(max_record_bytes: u64) -> Self {
+        Self {
+            header: None,
+            quotes: None,
+            long: LongRecords::Reject,
+            documents: DocumentRule::default(),
+            column: None,
+            max_record_bytes,
+            labels: None,
+        }
+    }
+}
+
+/// What becomes of a record that is longer than `max_record_bytes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LongRecords {
+    /// Pieces of at most that length, each a document; only of FASTA.
+    Cut,
+    /// It is rejected.
+    Reject,
 }
 
 /// Columns of names and measured values, where records have columns.
@@ -176,7 +212,16 @@ impl Content for Unparsed {
     }
 }
 
-/// One record of a file.
+/// What of a record lies outside the piece at hand; nothing of one that was not cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// A piece before it.
+    pub(crate) before: bool,
+    /// A piece behind it.
+    pub(crate) after: bool,
+}
+
+/// One record of a file, or a piece of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record<T> {
     /// Its first line (binary formats: its row), from 1.
@@ -185,11 +230,12 @@ pub(crate) struct Record<T> {
     pub(crate) content: std::result::Result<T, Refusal>,
     /// What was asked for beside it.
     pub(crate) labels: Option<Box<Labels>>,
+    pub(crate) cut: Cut,
 }
 
 impl<T> Record<T> {
     pub(crate) fn new(line: u64, content: std::result::Result<T, Refusal>) -> Self {
-        Self { line, content, labels: None }
+        Self { line, content, labels: None, cut: Cut::default() }
     }
 
     /// The same record with what else the file says.
@@ -306,7 +352,8 @@ pub(crate) fn format_of(
         return Err(DataError::invalid("format", problem, format!("choose one of {}", names())));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let packed = [".gz", ".bgz", ".zst", ".xz", ".bz2", ".lz4", ".zip"];
+    let name = packed.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy();
     let known = |format: &&&Format| holds(format) && format.extensions.contains(&&*extension);
     FORMATS.iter().find(known).copied().ok_or_else(|| {

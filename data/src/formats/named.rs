@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use super::{
-    DocumentRule, Format, FormatChoice, LabelColumns, Labels, ReadOptions, fasta, format_of,
-    not_utf8, open, text,
+    DocumentRule, Format, FormatChoice, LabelColumns, Labels, Quotes, ReadOptions, fasta,
+    format_of, not_utf8, open, text,
 };
 use crate::error::{DataError, Result};
 
@@ -26,6 +26,10 @@ pub struct NamedOptions<'p> {
     pub name: Option<&'p str>,
     /// The column of measured values; else `measured`, where there is one.
     pub measured: Option<&'p str>,
+    /// Whether the first line of a table names its columns; else it must tell by itself.
+    pub header: Option<bool>,
+    /// What quotes are in a table; else as its format has them.
+    pub quotes: Option<Quotes>,
 }
 
 /// A sequence and what its file says of it.
@@ -46,6 +50,8 @@ pub struct NamedFile {
     pub format: &'static Format,
     /// First line (Parquet: row, from 1) of each record, and the record or what is wrong with it.
     pub records: Vec<(u64, std::result::Result<NamedText, String>)>,
+    /// What was taken for what, where that was not said.
+    pub notes: Vec<String>,
 }
 
 /// Reads all sequences of `path`, in order.
@@ -55,10 +61,14 @@ pub struct NamedFile {
 /// format does not take. Records that cannot be read are among the records.
 pub fn read_named(path: &Path, options: &NamedOptions<'_>) -> Result<NamedFile> {
     let format = format(path, options.format)?;
-    for (option, given) in
-        [("column", options.column), ("id", options.name), ("measured", options.measured)]
-    {
-        if given.is_some() && !format.takes.contains(&"column") {
+    for (option, key, given) in [
+        ("column", "column", options.column.is_some()),
+        ("id", "column", options.name.is_some()),
+        ("measured", "column", options.measured.is_some()),
+        ("header", "header", options.header.is_some()),
+        ("quotes", "quotes", options.quotes.is_some()),
+    ] {
+        if given && !format.takes.contains(&key) {
             let problem = format!("it is given, but the file is read as {}", format.name);
             return Err(DataError::invalid(option, problem, "leave it out: it is for tables"));
         }
@@ -66,8 +76,10 @@ pub fn read_named(path: &Path, options: &NamedOptions<'_>) -> Result<NamedFile> 
     let read = ReadOptions {
         documents: DocumentRule::Line,
         column: options.column,
-        max_record_bytes: LONGEST_RECORD_BYTES,
         labels: Some(LabelColumns { name: options.name, measured: options.measured }),
+        header: options.header,
+        quotes: options.quotes,
+        ..ReadOptions::new(LONGEST_RECORD_BYTES)
     };
     let mut opened = format.documents.expect("formats of documents alone are chosen")(path, &read)?;
     let mut records = Vec::new();
@@ -78,7 +90,8 @@ pub fn read_named(path: &Path, options: &NamedOptions<'_>) -> Result<NamedFile> 
         });
         records.push((record.line, text.map(|text| NamedText { name, measured, text })));
     }
-    Ok(NamedFile { format, records })
+    let notes = opened.tally.notes();
+    Ok(NamedFile { format, records, notes })
 }
 
 fn format(path: &Path, choice: FormatChoice) -> Result<&'static Format> {

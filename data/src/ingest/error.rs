@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::DataError;
 
-use super::Reject;
+use super::{Counted, Reject};
 
 /// An ingest that could not finish. Nothing half-written remains.
 #[derive(Debug, thiserror::Error)]
@@ -14,18 +14,25 @@ pub enum IngestError {
     Data(#[from] DataError),
 
     /// So many records were refused that the data cannot be what the options say.
-    #[error("{}", rejected_message(*.rejected, *.total, *.limit, .first, .hint.as_deref()))]
+    #[error("{}", rejected_message(.counted, *.limit, .first, .hint.as_deref()))]
     Rejected {
-        /// Records refused.
-        rejected: u64,
-        /// Records read.
-        total: u64,
+        /// Records read and refused, and their bytes.
+        counted: Counted,
         /// The fraction that the plan allows.
         limit: f64,
         /// The first three.
         first: Vec<Reject>,
         /// What the options assumed that may be wrong.
         hint: Option<String>,
+    },
+
+    /// Records were lost between a reader and the dataset.
+    #[error(
+        "the records do not add up: {problem}\n  fix: this is a fault of the program; please report it"
+    )]
+    Miscounted {
+        /// The numbers.
+        problem: String,
     },
 
     /// All documents fell into the validation split.
@@ -50,19 +57,17 @@ pub enum IngestError {
     },
 }
 
-fn rejected_message(
-    rejected: u64,
-    total: u64,
-    limit: f64,
-    first: &[Reject],
-    hint: Option<&str>,
-) -> String {
-    let mut message = if rejected == total {
-        format!("every record was rejected ({total})")
+fn rejected_message(counted: &Counted, limit: f64, first: &[Reject], hint: Option<&str>) -> String {
+    let Counted { records, rejected, bytes, rejected_bytes, .. } = *counted;
+    let mut message = if rejected == records {
+        format!("every record was rejected ({records})")
     } else {
-        let percent = 100.0 * rejected as f64 / total as f64;
+        let percent = |part: u64, whole: u64| 100.0 * part as f64 / whole.max(1) as f64;
         format!(
-            "{rejected} of {total} records were rejected ({percent:.1} %); at most {} % may be",
+            "{rejected} of {records} records were rejected ({:.1} %), with {rejected_bytes} of the \
+             {bytes} letters or bytes that all hold ({:.1} %); of either at most {} % may be",
+            percent(rejected, records),
+            percent(rejected_bytes, bytes),
             100.0 * limit
         )
     };

@@ -21,6 +21,7 @@ use std::path::Path;
 use crate::dataset::card::{Card, FileCard, Part, SCHEMA_VERSION, ShardCard, SourceCard};
 use crate::error::{DataError, Result};
 use books::Booked;
+pub use books::Counted;
 pub use error::IngestError;
 use inputs::Source;
 use output::TemporaryFolder;
@@ -40,6 +41,8 @@ pub struct IngestSummary<P: Part> {
     pub unchanged: bool,
     /// The first rejected records.
     pub rejected: Vec<Reject>,
+    /// How many records there were, and what became of them.
+    pub counted: Counted,
     /// Remarks that a user should see, such as an empty validation split.
     pub notes: Vec<String>,
 }
@@ -81,12 +84,12 @@ pub(crate) fn make<P: Part>(
     let existing = output::look(&request)?;
     let temporary = TemporaryFolder::create(output)?;
     let filled = pool.install(|| fill(temporary.path()))?;
-    let noun = request.noun;
+    let (noun, counted) = (request.noun, filled.booked.counted);
     let (card, rejected, mut notes) = describe(request, filled, temporary.path())?;
-    notes.extend(remarks(&card, noun));
+    notes.extend(remarks(&card, &counted, noun));
     let digest = card.save(temporary.path())?;
     let unchanged = temporary.settle(&existing, &digest, overwrite)?;
-    Ok(IngestSummary { card, digest, unchanged, rejected, notes })
+    Ok(IngestSummary { card, digest, unchanged, rejected, counted, notes })
 }
 
 /// The card of what was written to `root`, what was refused, and the remarks of its kind.
@@ -95,7 +98,7 @@ fn describe<P: Part>(
     filled: Filled<P>,
     root: &Path,
 ) -> Result<(Card<P>, Vec<Reject>, Vec<String>)> {
-    let Booked { rejects, listed, duplicates } = filled.booked;
+    let Booked { rejects, listed, counted } = filled.booked;
     let files = filled.files.into_iter().chain((rejects.listed > 0).then_some(REJECTS_FILE));
     let card = Card {
         schema_version: SCHEMA_VERSION,
@@ -104,7 +107,7 @@ fn describe<P: Part>(
         description: asked.description.to_owned(),
         part: filled.part,
         rejects,
-        duplicates_dropped: duplicates,
+        duplicates_dropped: counted.duplicates,
         held_out_seen_in_training: filled.held_out_seen_in_training,
         sources: filled.sources,
         options,
@@ -117,15 +120,24 @@ fn describe<P: Part>(
     Ok((card, listed, filled.notes))
 }
 
-/// What a user should know of samples that are not in the dataset.
-fn remarks<P: Part>(card: &Card<P>, noun: &str) -> Vec<String> {
+/// What a user should know of samples that are not in the dataset as they were in the files.
+fn remarks<P: Part>(card: &Card<P>, counted: &Counted, noun: &str) -> Vec<String> {
     let mut remarks = Vec::new();
-    if card.duplicates_dropped > 0 {
-        remarks.push(format!("{} exact duplicates were dropped", card.duplicates_dropped));
+    if counted.duplicates > 0 {
+        remarks.push(format!("{} exact duplicates were dropped", counted.duplicates));
     }
-    let rejected: u64 = card.rejects.reasons.values().sum();
-    if rejected > 0 {
-        remarks.push(format!("{rejected} {noun} were rejected; {REJECTS_FILE} lists them"));
+    if counted.rejected > 0 {
+        let percent = 100.0 * counted.rejected_bytes as f64 / counted.bytes.max(1) as f64;
+        remarks.push(format!(
+            "{} {noun} were rejected, {percent:.2} % of what all hold; {REJECTS_FILE} lists {}",
+            counted.rejected, card.rejects.listed
+        ));
+    }
+    if counted.cut > 0 {
+        remarks.push(format!(
+            "{} {noun} longer than max_record_bytes were cut into {} pieces, each a sample",
+            counted.cut, counted.pieces
+        ));
     }
     remarks
 }

@@ -10,7 +10,7 @@ use super::inputs::Source;
 use super::{Progress, overlap};
 use crate::dataset::card::SourceCard;
 use crate::error::{DataError, Result};
-use crate::formats::{Content, Opened, Record, Refusal};
+use crate::formats::{Content, Cut, Opened, Record, Refusal};
 
 /// Bytes of content after which a piece ends.
 const PIECE_BYTES: usize = 4 << 20;
@@ -50,6 +50,9 @@ pub(crate) struct Done<S> {
     pub(crate) number: u64,
     /// First line in its file, from 1.
     pub(crate) line: u64,
+    /// Bytes of what it held.
+    pub(crate) bytes: u64,
+    pub(crate) cut: Cut,
     pub(crate) outcome: std::result::Result<S, Refusal>,
 }
 
@@ -62,11 +65,21 @@ pub(crate) struct Pieces<'p, T> {
     bytes: u64,
     number: u64,
     cards: Vec<SourceCard>,
+    /// How files were read, where that was not said.
+    notes: Vec<String>,
 }
 
 impl<'p, T: Content> Pieces<'p, T> {
     pub(crate) fn new(of: &'p Records<'p, T>) -> Self {
-        Self { of, current: None, in_file: 0, bytes: 0, number: 0, cards: Vec::new() }
+        Self {
+            of,
+            current: None,
+            in_file: 0,
+            bytes: 0,
+            number: 0,
+            cards: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// The next records; `None` at the end of the last source.
@@ -105,8 +118,10 @@ impl<'p, T: Content> Pieces<'p, T> {
             self.place(Record::new(1, content), piece);
         }
         let opened = self.current.take().expect("a source is open until it ends");
+        let shown = source.shown();
+        self.notes.extend(opened.tally.notes().iter().map(|note| format!("{shown}: {note}")));
         self.cards.push(SourceCard {
-            path: source.shown(),
+            path: shown,
             bytes: opened.tally.bytes(),
             sha256: opened.tally.digest(),
             format: source.format_name().to_owned(),
@@ -116,16 +131,19 @@ impl<'p, T: Content> Pieces<'p, T> {
     }
 }
 
-/// Gives everything that the sources hold to `store`, in order, and describes the sources.
+/// Gives everything that the sources hold to `store`, in order, and describes the sources: their
+/// cards, and notes on how they were read.
 pub(crate) fn run<T: Content, S: Send>(
     of: &Records<'_, T>,
     understand: &(dyn Fn(Placed<T>) -> std::result::Result<S, Refusal> + Sync),
     store: &mut (dyn FnMut(Vec<Done<S>>) -> Result<()> + Send),
     progress: &dyn Progress,
-) -> Result<Vec<SourceCard>> {
+) -> Result<(Vec<SourceCard>, Vec<String>)> {
     let one = |placed: Placed<T>| {
-        let (source, number, line) = (placed.source, placed.number, placed.record.line);
-        Done { source, number, line, outcome: understand(placed) }
+        let (source, number, record) = (placed.source, placed.number, &placed.record);
+        let (line, cut) = (record.line, record.cut);
+        let bytes = record.content.as_ref().map_or_else(|it| it.bytes, |it| it.bytes() as u64);
+        Done { source, number, line, bytes, cut, outcome: understand(placed) }
     };
     let work = |piece: Piece<T>| {
         let done = piece.records.into_par_iter().with_min_len(16).map(one);
@@ -139,5 +157,5 @@ pub(crate) fn run<T: Content, S: Send>(
     };
     let mut pieces = Pieces::new(of);
     overlap::run(&mut || pieces.next_piece(), &work, &mut tell)?;
-    Ok(pieces.cards)
+    Ok((pieces.cards, pieces.notes))
 }

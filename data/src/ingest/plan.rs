@@ -33,13 +33,13 @@ macro_rules! plan {
             /// Bytes after which a shard ends (of its tokens; structures: of the shard).
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub max_shard_bytes: Option<u64>,
-            /// A longer record is rejected without being kept in memory.
+            /// A longer record is rejected (of FASTA: cut) without being kept in memory.
             #[serde(default = "crate::ingest::plan::max_record_bytes")]
             pub max_record_bytes: u64,
-            /// The ingest fails if a larger fraction of records is rejected.
+            /// The ingest fails if a larger fraction of the records is rejected, or of their bytes.
             #[serde(default = "crate::ingest::plan::max_reject_fraction")]
             pub max_reject_fraction: f64,
-            /// Keep samples that equal an earlier one: documents in their text, structures in atoms,
+            /// Keep samples that equal an earlier one: documents in their tokens, structures in atoms,
             /// cell and labels (and do without 16 bytes of memory a sample).
             #[serde(default)]
             pub keep_duplicates: bool,

@@ -56,10 +56,6 @@ impl RejectLog {
         }
     }
 
-    pub(crate) fn total(&self) -> u64 {
-        self.reasons.values().sum()
-    }
-
     pub(crate) fn listed(&self) -> &[Reject] {
         &self.listed
     }

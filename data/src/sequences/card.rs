@@ -74,6 +74,10 @@ pub struct TokenizerCard {
     /// The ids a masked model may draw as random replacement; empty means all that are not
     /// special. For amino acids: the twenty standard residues.
     pub standard: Vec<u32>,
+    /// Ids that a model reads and does not learn: they carry no label. Not of the tokenizer itself but
+    /// of how the data were ingested, see [`crate::sequences::letters`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlabelled: Vec<u32>,
 }
 
 /// Width of a stored token: the narrowest that holds the vocabulary.
@@ -162,6 +166,14 @@ impl SplitCard {
     /// Nothing counted yet, for ids `0..vocab_size`.
     pub fn new(vocab_size: u32) -> Self {
         Self { token_counts: vec![0; vocab_size as usize], ..Self::default() }
+    }
+
+    /// Tokens that carry a label in next-token prediction, and the bytes behind them: without
+    /// `unlabelled` ids, each of which is a letter.
+    pub fn learned(&self, unlabelled: &[u32]) -> (u64, u64) {
+        let count = |&id: &u32| self.token_counts.get(id as usize).copied().unwrap_or_default();
+        let hidden: u64 = unlabelled.iter().map(count).sum();
+        (self.tokens - hidden, self.source_bytes.saturating_sub(hidden))
     }
 
     /// Counts one document that was made from `source_bytes` bytes of raw text.

@@ -1,6 +1,6 @@
 //! Sequences of tokens: tokenizers, datasets of documents, and their batches.
 //!
-//! Reading order: [`tokenize`], [`mod@ingest`] (raw files to shards), [`card`] (what a dataset says
+//! Reading order: [`tokenize`], [`letters`] (what is no residue), [`mod@ingest`] (raw files to shards), [`card`] (what a dataset says
 //! of itself), [`shards`] (how documents lie on disk), [`dataset`] (a folder, opened), [`loader`]
 //! (documents to batches).
 
@@ -8,6 +8,7 @@ pub mod card;
 pub mod dataset;
 mod generate;
 pub mod ingest;
+pub mod letters;
 pub mod loader;
 mod molecules;
 pub mod shards;
@@ -18,5 +19,6 @@ pub use card::SequencesCard;
 pub use dataset::{Document, Segment, SequencesDataset};
 pub use generate::GenerateSequences;
 pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest_sequences};
-pub use loader::{Objective, SequencesLoader, SequencesLoaderPlan};
+pub use letters::{LetterRule, LetterRules};
+pub use loader::{HeldOut, Objective, SequencesLoader, SequencesLoaderPlan};
 pub use molecules::molecule;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use crate::support::{Folder, lines};
 use genesis_data::ingest::{IngestError, Silent};
-use genesis_data::sequences::ingest::DocumentRule;
+use genesis_data::sequences::ingest::{DocumentRule, LongRecords};
 use genesis_data::sequences::{SequencesIngest, TokenizerChoice, ingest_sequences};
 
 fn plan(folder: &Folder, input: &str, tokenizer: TokenizerChoice) -> SequencesIngest {
@@ -129,7 +129,8 @@ fn records_beyond_the_limit_are_rejected_and_the_others_kept() {
     folder.write("a.fasta", &format!(">a\n{long}\n>b\nACGT\n>c\n{}", "ACGT\n".repeat(2000)));
     let limited = |name: &str, tokenizer| SequencesIngest {
         max_record_bytes: 4096,
-        max_reject_fraction: 0.9,
+        max_reject_fraction: 1.0,
+        long_records: (name == "a.fasta").then_some(LongRecords::Reject),
         overwrite: true,
         ..plan(&folder, name, tokenizer)
     };
@@ -167,7 +168,13 @@ fn more_rejects_than_allowed_end_the_ingest_and_the_first_three_are_named() {
     let message = failure(&folder, &plan);
     assert_names(
         &message,
-        &["10 of 20", "50.0 %", "a.fasta:3: '1' at offset 2", "a.fasta:7", "a.fasta:11"],
+        &[
+            "10 of 20 records",
+            "(50.0 %), with 30 of the 60 letters",
+            "a.fasta:3: '1' at offset 2",
+            "a.fasta:7",
+            "a.fasta:11",
+        ],
     );
     assert!(!message.contains("a.fasta:15"));
     plan.max_reject_fraction = 0.5;

@@ -7,6 +7,10 @@ mod golden;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod letters;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tables;

@@ -27,6 +27,19 @@ impl Folder {
         fs::write(self.path(name), bytes).unwrap();
     }
 
+    /// A Parquet file of these columns.
+    pub(crate) fn write_parquet<const N: usize>(
+        &self,
+        name: &str,
+        columns: [(&str, arrow_array::ArrayRef); N],
+    ) {
+        let batch = arrow_array::RecordBatch::try_from_iter(columns).unwrap();
+        let file = fs::File::create(self.path(name)).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
     /// Everything in the folder, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         folder_names(self.0.path())

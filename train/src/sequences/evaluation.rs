@@ -34,13 +34,15 @@ impl Evaluation {
         self.loss.exp()
     }
 
-    /// Bits per byte of raw text, when every token is predicted (causal objectives): nats per
-    /// token, times tokens per byte of the split, over `ln 2`. `None` without raw bytes.
-    pub fn bits_per_byte(&self, split: &SplitCard) -> Option<f64> {
-        if split.source_bytes == 0 {
+    /// Bits per byte of raw text, when every token is predicted (causal objectives) but those that
+    /// are `unlabelled`: nats per token, times tokens per byte of the split, over `ln 2`. `None` without
+    /// raw bytes.
+    pub fn bits_per_byte(&self, split: &SplitCard, unlabelled: &[u32]) -> Option<f64> {
+        let (tokens, bytes) = split.learned(unlabelled);
+        if bytes == 0 {
             return None;
         }
-        let tokens_per_byte = split.tokens as f64 / split.source_bytes as f64;
+        let tokens_per_byte = tokens as f64 / bytes as f64;
         Some(self.loss * tokens_per_byte / std::f64::consts::LN_2)
     }
 }
@@ -143,8 +145,13 @@ mod tests {
         };
         let split =
             |tokens, source_bytes| SplitCard { tokens, source_bytes, ..SplitCard::default() };
-        assert!((one.bits_per_byte(&split(100, 100)).unwrap() - 1.0).abs() < 1e-15);
-        assert!((one.bits_per_byte(&split(100, 400)).unwrap() - 0.25).abs() < 1e-15);
-        assert_eq!(one.bits_per_byte(&split(100, 0)), None);
+        assert!((one.bits_per_byte(&split(100, 100), &[]).unwrap() - 1.0).abs() < 1e-15);
+        assert!((one.bits_per_byte(&split(100, 400), &[]).unwrap() - 0.25).abs() < 1e-15);
+        assert_eq!(one.bits_per_byte(&split(100, 0), &[]), None);
+        let half = SplitCard { token_counts: vec![50, 50], ..split(100, 100) };
+        assert!(
+            (one.bits_per_byte(&half, &[1]).unwrap() - 1.0).abs() < 1e-15,
+            "per base that counts"
+        );
     }
 }

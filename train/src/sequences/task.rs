@@ -156,12 +156,14 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
 impl<B: Kernels> Sequences<'_, B> {
     fn measurement(&self, found: &Evaluation) -> Measurement {
         let causal = matches!(self.plan.loader.objective, Objective::Causal { .. });
-        let split = self.loader.dataset().card().part.splits.get(Split::Validation);
+        let part = &self.loader.dataset().card().part;
+        let split = part.splits.get(Split::Validation);
+        let bits = found.bits_per_byte(split, &part.tokenizer.unlabelled);
         Measurement {
             loss: found.loss,
             figures: Figures::default()
                 .with(&PERPLEXITY, found.perplexity())
-                .with_known(&BITS_PER_BYTE, found.bits_per_byte(split).filter(|_| causal))
+                .with_known(&BITS_PER_BYTE, bits.filter(|_| causal))
                 .with(&VAL_LABELS, found.num_labels),
             baseline: Some(format!(
                 "validation: {} labels; a model that ignores its input could reach {:.4} nats \

@@ -66,6 +66,7 @@ fn card(splits: Splits, shards: Vec<ShardCard<SequencesPart>>) -> SequencesCard 
         unknown: Some(3),
         special: vec![0, 1, 2, 3, 32],
         standard: (4..24).collect(),
+        unlabelled: Vec::new(),
     };
     SequencesCard {
         schema_version: SCHEMA_VERSION,

@@ -140,6 +140,7 @@ const CLI: House = House {
         &[("families", "the list of families")],
         &[
             ("commands::settings", "the configuration a command is given"),
+            ("commands::ingest_keys", "keys of `[data.source]` on the command line"),
             ("commands::structures", "what `ingest` asks of structures"),
         ],
         &[("commands::*", "one command of every family")],

@@ -1,17 +1,18 @@
-//! Parquet, read batch by batch: one string column of which no other is decoded, or structures.
+//! Parquet, read batch by batch: one column of text of which no other is decoded, or structures.
 
+mod strings;
 mod structure;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
+use arrow_array::ArrayRef;
+use arrow_schema::Fields;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use self::strings::{Strings, is_text};
 use super::table_columns::{choose_column, label_columns};
 use super::{Format, Labels, Opened, ReadOptions, Reader, Record, Refusal, Tally, Text};
 use crate::error::{DataError, Result};
@@ -31,9 +32,9 @@ const BATCH_ROWS: usize = 1024;
 struct ParquetReader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
-    column: Option<ArrayRef>,
+    column: Option<Strings>,
     /// Columns of the name and of the measured value, if they are asked for.
-    labels: Option<[Option<ArrayRef>; 2]>,
+    labels: Option<[Option<Label>; 2]>,
     /// Names of the text column and of those two.
     names: (String, Option<[Option<String>; 2]>),
     /// Next row of the batch, and rows of the file given out so far.
@@ -48,11 +49,13 @@ fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
     let file = File::open(path).map_err(DataError::io("open", path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|e| broken(path, "", &e.to_string()))?;
+    let tally = Tally::known(bytes, digest);
     let fields = builder.schema().fields();
-    let strings: Vec<String> =
-        fields.iter().filter(|f| is_string(f.data_type())).map(|f| f.name().clone()).collect();
     let file = path.display().to_string();
-    let text = strings[choose_column(&file, &strings, options.column)?].clone();
+    let text = text_column(&file, fields, options.column)?;
+    if options.column.is_none() && fields.len() > 1 {
+        tally.note(format!("of its {} columns `{text}` is read as the text", fields.len()));
+    }
     let all: Vec<String> = fields.iter().map(|f| f.name().clone()).collect();
     let place = |name: &str| all.iter().position(|it| it == name).expect("a name of these");
     let places = |asked| label_columns(&file, &all, place(&text), asked);
@@ -75,11 +78,38 @@ fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
         row: 0,
         limit: options.max_record_bytes,
     };
-    Ok(Opened::new(reader, Arc::new(Tally::known(bytes, digest))))
+    Ok(Opened::new(reader, Arc::new(tally)))
 }
 
-fn is_string(kind: &DataType) -> bool {
-    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+/// The column of text: the one asked for, whatever there is beside it, else a telling one.
+fn text_column(file: &str, fields: &Fields, asked: Option<&str>) -> Result<String> {
+    let strings: Vec<String> =
+        fields.iter().filter(|f| is_text(f.data_type())).map(|f| f.name().clone()).collect();
+    let other = asked.and_then(|asked| fields.iter().find(|field| field.name() == asked));
+    if let Some(field) = other.filter(|field| !is_text(field.data_type())) {
+        let fix = if strings.is_empty() {
+            "write it as a column of strings; there is none".to_owned()
+        } else {
+            format!("set `column` to one of: {}", strings.join(", "))
+        };
+        return Err(DataError::Input {
+            path: file.into(),
+            place: String::new(),
+            problem: format!("column `{}` holds {}, not text", field.name(), field.data_type()),
+            fix,
+        });
+    }
+    if strings.is_empty() {
+        let all: Vec<String> =
+            fields.iter().map(|it| format!("{} ({})", it.name(), it.data_type())).collect();
+        return Err(DataError::Input {
+            path: file.into(),
+            place: String::new(),
+            problem: format!("none of its columns holds text: {}", all.join(", ")),
+            fix: "write one as a column of strings".to_owned(),
+        });
+    }
+    Ok(strings[choose_column(file, &strings, asked)?].clone())
 }
 
 fn broken(path: &Path, place: &str, problem: &str) -> DataError {
@@ -91,16 +121,26 @@ fn broken(path: &Path, place: &str, problem: &str) -> DataError {
     }
 }
 
-/// The string at `row`; `None` if it is null.
-fn value(column: &ArrayRef, row: usize) -> Option<&str> {
-    if column.is_null(row) {
-        return None;
+/// A column of which a record keeps a value beside its text.
+enum Label {
+    Text(Strings),
+    Other(ArrayRef),
+}
+
+impl Label {
+    fn new(column: &ArrayRef) -> Self {
+        if is_text(column.data_type()) {
+            return Self::Text(Strings::new(column));
+        }
+        Self::Other(ArrayRef::clone(column))
     }
-    Some(match column.data_type() {
-        DataType::Utf8 => column.as_string::<i32>().value(row),
-        DataType::LargeUtf8 => column.as_string::<i64>().value(row),
-        _ => column.as_string_view().value(row),
-    })
+
+    fn shown(&self, row: usize) -> Option<String> {
+        match self {
+            Self::Text(strings) => Some(String::from_utf8_lossy(strings.value(row)?).into_owned()),
+            Self::Other(column) => structure::shown(column, row),
+        }
+    }
 }
 
 impl Reader<Text> for ParquetReader {
@@ -110,24 +150,23 @@ impl Reader<Text> for ParquetReader {
             let place = format!(" after row {}", self.row);
             let batch = batch.map_err(|e| broken(&self.path, &place, &e.to_string()))?;
             let (text, labels) = &self.names;
-            self.column = batch.column_by_name(text).map(Arc::clone);
+            self.column = batch.column_by_name(text).map(Strings::new);
             let column = |name: &Option<String>| {
-                name.as_ref().and_then(|name| batch.column_by_name(name)).map(Arc::clone)
+                name.as_ref().and_then(|name| batch.column_by_name(name)).map(Label::new)
             };
             self.labels = labels.as_ref().map(|both| both.each_ref().map(column));
             self.next = 0;
         }
         let column = self.column.as_ref().expect("the loop filled it");
-        let content = match value(column, self.next) {
+        let content = match column.value(self.next) {
             None => Err(Refusal::new("null", "the value is null")),
             Some(text) if text.len() as u64 > self.limit => {
                 Err(Refusal::too_long(text.len() as u64, self.limit))
             }
-            Some(text) => Ok(text.as_bytes().to_vec()),
+            Some(text) => Ok(text.to_vec()),
         };
         let labels = self.labels.as_ref().map(|both| {
-            let [name, measured] =
-                both.each_ref().map(|it| structure::shown(it.as_ref()?, self.next));
+            let [name, measured] = both.each_ref().map(|it| it.as_ref()?.shown(self.next));
             Labels { name, measured }
         });
         self.next += 1;

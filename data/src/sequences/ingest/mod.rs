@@ -17,12 +17,13 @@ use std::path::Path;
 
 use crate::dataset::Split;
 use crate::error::Result;
-pub use crate::formats::{DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice};
+pub use crate::formats::{DEFAULT_PIECE_BYTES, DocumentRule, FormatChoice, LongRecords, Quotes};
 use crate::formats::{Format, Opened, ReadOptions, Text, Wanted};
 use crate::ingest::inputs::{self, Source, check_taken};
 use crate::ingest::pipeline::{self, Records};
 use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request};
 use crate::sequences::card::SequencesPart;
+use crate::sequences::letters::Letters;
 pub use plan::{SequencesIngest, TokenizerChoice};
 use sink::Sink;
 
@@ -55,22 +56,33 @@ fn fill(
     let open = |source: &Source| open(source, plan);
     let records = Records { sources, open: &open, per_piece: 1 << 14, noun: NOUN };
     let tokenizer = vocabulary::tokenizer(plan, &records, progress)?;
+    let letters = Letters::of(&plan.letters, &tokenizer)?;
     tokenizer.save(root)?;
     progress.phase("ingest", inputs::total_bytes(sources));
-    let mut sink = Sink::create(root, plan, sources, &tokenizer)?;
+    let mut sink = Sink::create(root, plan, sources, (&tokenizer, letters))?;
     let understand = |placed: pipeline::Placed<Text>| {
-        let text = placed.record.content?;
-        document::document(&text, &tokenizer, plan.validation_fraction)
+        let (cut, text) = (placed.record.cut, placed.record.content?);
+        document::document(&text, cut, (&tokenizer, letters), plan.validation_fraction)
     };
-    let cards = pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
-    sink.finish(cards)
+    let (cards, notes) =
+        pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
+    let mut filled = sink.finish(cards)?;
+    filled.notes.splice(0..0, notes);
+    Ok(filled)
 }
 
 /// The sources of a plan; an option that none of them takes is refused.
 fn sources(plan: &SequencesIngest) -> Result<Vec<Source>> {
     let (generated, inputs) = (plan.asked().generated, [(Split::Train, &*plan.inputs)]);
     let sources = inputs::sources(generated, &inputs, plan.format, WANTED)?;
+    let takes = |source: &Source| source.format.is_some_and(|it| it.takes.contains(&"documents"));
+    if sources.iter().any(takes) {
+        plan.check_pieces()?;
+    }
     check_taken(&sources, "column", plan.column.is_some())?;
+    check_taken(&sources, "header", plan.header.is_some())?;
+    check_taken(&sources, "quotes", plan.quotes.is_some())?;
+    check_taken(&sources, "long_records", plan.long_records.is_some())?;
     check_taken(&sources, "documents", plan.documents != DocumentRule::default())?;
     Ok(sources)
 }
@@ -79,8 +91,10 @@ fn open(source: &Source, plan: &SequencesIngest) -> Result<Opened<Text>> {
     let options = ReadOptions {
         documents: plan.documents,
         column: plan.column.as_deref(),
-        max_record_bytes: plan.max_record_bytes,
-        labels: None,
+        header: plan.header,
+        quotes: plan.quotes,
+        long: plan.long_records(),
+        ..ReadOptions::new(plan.max_record_bytes)
     };
     match (&plan.generate, source.format.and_then(|format| format.documents)) {
         (Some(generate), None) => Ok(generated::open(generate.clone())),

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
-use crate::formats::{DocumentRule, FormatChoice};
+use crate::formats::{DocumentRule, FormatChoice, LongRecords, Quotes};
 use crate::ingest::plan::{check_fraction, check_positive, plan};
-use crate::sequences::GenerateSequences;
+use crate::sequences::{GenerateSequences, LetterRules};
 
 plan! {
     /// What to read, how, and where the dataset goes.
@@ -23,12 +23,30 @@ plan! {
         /// What a document of plain text is.
         #[serde(default)]
         pub documents: DocumentRule,
-        /// Column of CSV, TSV and Parquet; field of JSONL, dotted for nested objects.
+        /// Column of CSV, TSV and Parquet; field of JSONL, dotted for nested objects. Columns of a
+        /// table without a header line are numbered from 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub column: Option<String>,
+        /// Whether the first line of CSV, TSV or a list of SMILES names the columns. By default it must
+        /// tell by itself, and does by usual names; else the ingest asks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub header: Option<bool>,
+        /// What quotes are in a table: they enclose `fields` (the default of CSV), or are `text` (that
+        /// of TSV).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub quotes: Option<Quotes>,
+        /// What becomes of a FASTA record beyond `max_record_bytes`: `cut` into pieces, each a document
+        /// (the default, but not of SMILES), or `reject`. Records of other formats are rejected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub long_records: Option<LongRecords>,
         /// What makes tokens of text.
         pub tokenizer: TokenizerChoice,
-        /// Fraction of documents held out, chosen by a hash of their text.
+        /// What becomes of letters that are no residue: gaps, insertions, stops, `N` and `X`. Of amino
+        /// acids and nucleotides only.
+        #[serde(default, skip_serializing_if = "LetterRules::is_default")]
+        pub letters: LetterRules,
+        /// Fraction of documents held out, chosen by a hash of the text that their tokens spell; 1 for a
+        /// set that is only measured.
         #[serde(default = "default_validation_fraction")]
         pub validation_fraction: f64,
     }
@@ -63,7 +81,11 @@ impl SequencesIngest {
             format: FormatChoice::Guess,
             documents: DocumentRule::default(),
             column: None,
+            header: None,
+            quotes: None,
+            long_records: None,
             tokenizer,
+            letters: LetterRules::default(),
             validation_fraction: default_validation_fraction(),
         });
         Self { inputs, output, ..plain }
@@ -75,18 +97,36 @@ impl SequencesIngest {
         Self { generate: Some(generate), ..Self::new(Vec::new(), tokenizer, output) }
     }
 
+    /// What becomes of long records: half a molecule is none, half a chromosome is.
+    pub(super) fn long_records(&self) -> LongRecords {
+        let whole = self.tokenizer == TokenizerChoice::Smiles;
+        let usual = if whole { LongRecords::Reject } else { LongRecords::Cut };
+        self.long_records.unwrap_or(usual)
+    }
+
     /// Refuses values that cannot work.
     pub(crate) fn check(&self) -> Result<()> {
-        check_fraction("validation_fraction", self.validation_fraction, 0.9)?;
+        check_fraction("validation_fraction", self.validation_fraction, 1.0)?;
         self.asked().check()?;
-        let DocumentRule::Pieces { min_bytes } = self.documents else { return Ok(()) };
-        check_positive("documents.pieces.min_bytes", min_bytes)?;
-        if min_bytes > self.max_record_bytes {
-            let found = format!("it is {min_bytes}, max_record_bytes is {}", self.max_record_bytes);
-            let fix = "lower it, or raise max_record_bytes";
-            return Err(DataError::invalid("documents.pieces.min_bytes", found, fix));
+        match self.documents {
+            DocumentRule::Pieces { min_bytes } => {
+                check_positive("documents.pieces.min_bytes", min_bytes)
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Refuses pieces of text that would be longer than a record may be.
+    pub(super) fn check_pieces(&self) -> Result<()> {
+        match self.documents {
+            DocumentRule::Pieces { min_bytes } if min_bytes > self.max_record_bytes => {
+                let found =
+                    format!("it is {min_bytes}, max_record_bytes is {}", self.max_record_bytes);
+                let fix = "lower it, or raise max_record_bytes";
+                Err(DataError::invalid("documents.pieces.min_bytes", found, fix))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -7,11 +7,14 @@ use super::document::{Document, SPLIT_HASH};
 use crate::dataset::Split;
 use crate::dataset::card::SourceCard;
 use crate::error::Result;
-use crate::ingest::books::Books;
+use crate::ingest::books::{Books, Entry};
 use crate::ingest::inputs::Source;
 use crate::ingest::pipeline::Done;
 use crate::ingest::{Filled, IngestError};
-use crate::sequences::card::{SequencesPart, SplitCard, SplitRule, Splits, TokenType};
+use crate::sequences::card::{
+    SequencesPart, SplitCard, SplitRule, Splits, TokenType, TokenizerCard,
+};
+use crate::sequences::letters::{LetterCounts, Letters};
 use crate::sequences::shards::{ShardLimits, ShardWriter};
 use crate::sequences::tokenize::Tokenizer;
 
@@ -19,10 +22,21 @@ pub(super) struct Sink<'p> {
     root: PathBuf,
     plan: &'p SequencesIngest,
     tokenizer: &'p Tokenizer,
+    letters: Option<Letters>,
+    met: Met,
     train: ShardWriter,
     validation: ShardWriter,
     splits: Splits,
     books: Books<'p>,
+    sources: &'p [Source],
+}
+
+/// What was met in documents that went into the dataset.
+#[derive(Default)]
+struct Met {
+    letters: LetterCounts,
+    /// Source and line of the first document with an unknown token.
+    unknown_at: Option<(usize, u64)>,
 }
 
 impl<'p> Sink<'p> {
@@ -30,7 +44,7 @@ impl<'p> Sink<'p> {
         root: &Path,
         plan: &'p SequencesIngest,
         sources: &'p [Source],
-        tokenizer: &'p Tokenizer,
+        (tokenizer, letters): (&'p Tokenizer, Option<Letters>),
     ) -> Result<Self> {
         let vocab_size = tokenizer.vocab_size();
         let token_type = TokenType::for_vocabulary(vocab_size);
@@ -42,22 +56,38 @@ impl<'p> Sink<'p> {
             root: root.to_path_buf(),
             plan,
             tokenizer,
+            letters,
+            met: Met::default(),
             train: writer(Split::Train)?,
             validation: writer(Split::Validation)?,
             splits: Splits { train: counts(), validation: counts() },
             books: Books::new(sources, plan.keep_duplicates),
+            sources,
         })
     }
 
     pub(super) fn store(&mut self, done: Vec<Done<Document>>) -> Result<()> {
-        for Done { source, number, line, outcome } in done {
-            if let Some(document) = self.books.enter((source, line), outcome)
+        for done in done {
+            let number = done.number;
+            let (entry, outcome) = done.into_entry();
+            if let Some(document) = self.books.enter(&entry, outcome)
                 && self.books.is_new(document.identity)
             {
-                self.push(&document, number, source)?;
+                self.met.letters += document.met;
+                self.note_unknown(&document, &entry);
+                self.push(&document, number, entry.source)?;
             }
         }
         Ok(())
+    }
+
+    /// Remembers the first document with a token for what the vocabulary lacks.
+    fn note_unknown(&mut self, document: &Document, entry: &Entry) {
+        if self.met.unknown_at.is_none()
+            && self.tokenizer.unknown().is_some_and(|id| document.tokens.contains(&id))
+        {
+            self.met.unknown_at = Some((entry.source, entry.line));
+        }
     }
 
     fn push(&mut self, document: &Document, number: u64, source: usize) -> Result<()> {
@@ -75,21 +105,16 @@ impl<'p> Sink<'p> {
         self,
         sources: Vec<SourceCard>,
     ) -> Result<Filled<SequencesPart>, IngestError> {
-        let Self { root, plan, tokenizer, splits, books, .. } = self;
-        let (train, held_out) = (splits.train.documents, splits.validation.documents);
-        books.check(plan.max_reject_fraction, (train, held_out))?;
+        let (train, held_out) = (self.splits.train.documents, self.splits.validation.documents);
+        self.check(&sources, (train, held_out))?;
+        let notes = self.notes();
+        let Self { root, plan, tokenizer, letters, splits, books, .. } = self;
         let mut shards = self.train.finish()?;
         shards.extend(self.validation.finish()?);
         let validation_fraction = plan.validation_fraction;
-        let empty = validation_fraction > 0.0 && held_out == 0;
-        let note = empty.then(|| {
-            format!(
-                "none of the {train} documents fell into the validation split (fraction \
-                 {validation_fraction}); shorter documents or a larger fraction fill it"
-            )
-        });
+        let unlabelled = letters.map(|it| it.unlabelled(tokenizer)).unwrap_or_default();
         let part = SequencesPart {
-            tokenizer: tokenizer.card(),
+            tokenizer: TokenizerCard { unlabelled, ..tokenizer.card() },
             token_type: TokenType::for_vocabulary(tokenizer.vocab_size()),
             splits,
             split_rule: SplitRule { hash: SPLIT_HASH.to_owned(), validation_fraction },
@@ -101,7 +126,70 @@ impl<'p> Sink<'p> {
             sources,
             booked: books.close(&root)?,
             held_out_seen_in_training: None,
-            notes: note.into_iter().collect(),
+            notes,
         })
+    }
+
+    /// Refuses records that do not add up, a dataset made of rejects, one that has nothing to train on
+    /// where that was not asked for.
+    fn check(
+        &self,
+        sources: &[SourceCard],
+        (train, held_out): (u64, u64),
+    ) -> std::result::Result<(), IngestError> {
+        let given = sources.iter().map(|source| source.records).sum();
+        let learned = if self.plan.validation_fraction < 1.0 { train } else { held_out };
+        self.books.check(self.plan.max_reject_fraction, (learned, held_out), given)?;
+        let (kept, written) = (self.books.counted().kept, train + held_out);
+        if kept == written {
+            return Ok(());
+        }
+        let problem = format!("{kept} records were kept, {written} documents written");
+        Err(IngestError::Miscounted { problem })
+    }
+
+    /// What a user should know of the documents.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let Splits { train, validation } = &self.splits;
+        let validation_fraction = self.plan.validation_fraction;
+        if validation_fraction > 0.0 && validation.documents == 0 {
+            notes.push(format!(
+                "none of the {} documents fell into the validation split (fraction \
+                 {validation_fraction}); shorter documents or a larger fraction fill it",
+                train.documents
+            ));
+        }
+        if let Some(letters) = self.letters.filter(|it| it.matter(&self.met.letters)) {
+            notes.push(letters.told(&self.met.letters));
+        }
+        notes.extend(self.unknown_note());
+        if self.tokenizer.eos().is_none() && self.tokenizer.frame().1 == 0 {
+            notes.push(
+                "the tokenizer has no token that ends a document, so documents have none: a model \
+                 of them cannot learn where one ends"
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    /// How many tokens stand for what the vocabulary lacks.
+    fn unknown_note(&self) -> Option<String> {
+        let (source, line) = self.met.unknown_at?;
+        let id = self.tokenizer.unknown()?;
+        let Splits { train, validation } = &self.splits;
+        let at = id as usize;
+        let (count, all) = (
+            train.token_counts[at] + validation.token_counts[at],
+            train.tokens + validation.tokens,
+        );
+        Some(format!(
+            "{count} of {all} tokens ({:.3} %) are `{}`, for what the vocabulary lacks; the first in \
+             {}:{line}",
+            100.0 * count as f64 / all as f64,
+            self.tokenizer.token_text(id).unwrap_or_default(),
+            self.sources[source].shown()
+        ))
     }
 }

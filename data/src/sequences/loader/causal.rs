@@ -7,27 +7,35 @@
 //! A block that spans documents is cut into segments: attention stays inside a document,
 //! positions restart, and the last token of a document has no label because what follows
 //! belongs to another one. The last token of a block is labelled with the token after the block.
+//! Tokens that are read and not learned are no labels; a block of nothing else, as in a long run of
+//! `N`, gives its place to another one, drawn by its number.
 
-use genesis_schema::{IGNORE, Stream, TokenBatch};
+use genesis_schema::{IGNORE, Seeds, Stream, TokenBatch};
 
 use crate::dataset::Split;
 use crate::error::{DataError, Result};
+use crate::sequences::card::TokenizerCard;
 use crate::sequences::{Segment, SequencesDataset};
 
+use super::labels::{DRAWS, Labels};
+
 /// Blocks of a dataset's splits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct CausalBlocks {
     context: u64,
     shift: Stream,
+    redraw: Stream,
+    labels: Labels,
 }
 
 impl CausalBlocks {
-    pub(crate) fn new(context: usize, shift: Stream) -> Result<Self> {
+    pub(crate) fn new(tokenizer: &TokenizerCard, context: usize, seeds: Seeds) -> Result<Self> {
         if context == 0 || u32::try_from(context).is_err() {
             let problem = format!("a block of {context} tokens cannot be made");
             return Err(DataError::invalid("objective.context", problem, "use 1 or more"));
         }
-        Ok(Self { context: context as u64, shift })
+        let (shift, redraw) = (seeds.stream("loader/shift"), seeds.stream("loader/redraw"));
+        Ok(Self { context: context as u64, shift, redraw, labels: Labels::new(tokenizer) })
     }
 
     /// Blocks of an epoch of training.
@@ -50,13 +58,43 @@ impl CausalBlocks {
         (epoch, block): (u64, u64),
         batch: &mut TokenBatch,
     ) -> Result<()> {
+        let blocks = dataset.num_tokens(Split::Train) / self.context;
+        let mut segments = self.block(dataset, epoch, block)?;
+        for draw in 0..DRAWS {
+            if !self.labels.hides() || self.is_labelled(&segments) {
+                break;
+            }
+            let other = self.redraw.below(epoch * blocks + block, draw, blocks);
+            segments = self.block(dataset, epoch, other)?;
+        }
+        self.push_segments(&segments, batch);
+        Ok(())
+    }
+
+    fn block<'d>(
+        &self,
+        dataset: &'d SequencesDataset,
+        epoch: u64,
+        block: u64,
+    ) -> Result<Vec<Segment<'d>>> {
         let tokens = dataset.num_tokens(Split::Train);
         let start = self.shift.below(epoch, 0, self.context) + block * self.context;
         // The last block begins before the end of the ring and may run past it.
         let head = self.context.min(tokens - start);
-        push_segments(&dataset.segments(Split::Train, start, head)?, batch);
-        push_segments(&dataset.segments(Split::Train, 0, self.context - head)?, batch);
-        Ok(())
+        let mut segments = dataset.segments(Split::Train, start, head)?;
+        segments.extend(dataset.segments(Split::Train, 0, self.context - head)?);
+        Ok(segments)
+    }
+
+    fn is_labelled(&self, segments: &[Segment<'_>]) -> bool {
+        segments.iter().any(|it| self.labels.following(it).iter().any(|&label| label != IGNORE))
+    }
+
+    fn push_segments(&self, segments: &[Segment<'_>], batch: &mut TokenBatch) {
+        for segment in segments {
+            let labels = self.labels.following(segment);
+            batch.push_segment(&segment.tokens.to_vec(), &labels, 0, segment.document);
+        }
     }
 
     /// Blocks of the validation split, the last of which may be short.
@@ -73,16 +111,7 @@ impl CausalBlocks {
     ) -> Result<()> {
         let start = block * self.context;
         let count = self.context.min(dataset.num_tokens(Split::Validation) - start);
-        push_segments(&dataset.segments(Split::Validation, start, count)?, batch);
+        self.push_segments(&dataset.segments(Split::Validation, start, count)?, batch);
         Ok(())
-    }
-}
-
-fn push_segments(segments: &[Segment<'_>], batch: &mut TokenBatch) {
-    for segment in segments {
-        let tokens = segment.tokens.to_vec();
-        let next = segment.next.map_or(IGNORE, i64::from);
-        let labels: Vec<i64> = tokens.iter().skip(1).map(|&t| i64::from(t)).chain([next]).collect();
-        batch.push_segment(&tokens, &labels, 0, segment.document);
     }
 }

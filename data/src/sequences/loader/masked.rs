@@ -11,6 +11,9 @@
 //! of two or more such tokens, if none was chosen, one drawn uniformly is: no sample is wasted.
 //! A window with a single such token is not forced, as nothing would be left to predict it from.
 //!
+//! Tokens that are read and not learned (`N` of bases) are neither hidden nor predicted; a window of
+//! nothing else is drawn anew.
+//!
 //! Every number is drawn from a named stream at (global sample, place in the window), so the
 //! batch is the same for any number of ranks.
 
@@ -20,6 +23,9 @@ use crate::dataset::Split;
 use crate::error::{DataError, Result};
 use crate::sequences::SequencesDataset;
 use crate::sequences::card::TokenizerCard;
+use crate::sequences::shards::TokenSlice;
+
+use super::labels::{DRAWS, Labels};
 
 /// The seed of validation: not the run's, so that runs of different seeds are measured alike.
 const VALIDATION_SEED: u64 = 0;
@@ -32,6 +38,7 @@ pub(crate) struct MaskedDocuments {
     mask: u32,
     /// `[vocabulary]` whether the id is special.
     special: Vec<bool>,
+    labels: Labels,
     /// What a random replacement is drawn from.
     standard: Vec<u32>,
     train: Streams,
@@ -82,6 +89,7 @@ impl MaskedDocuments {
             mask,
             standard: standard_ids(tokenizer, &special)?,
             special,
+            labels: Labels::new(tokenizer),
             train: Streams::new(seeds, Split::Train),
             validation: Streams::new(Seeds::new(VALIDATION_SEED), Split::Validation),
         })
@@ -126,25 +134,40 @@ impl MaskedDocuments {
 
     fn push_window(
         &self,
-        document: crate::sequences::shards::TokenSlice<'_>,
+        document: TokenSlice<'_>,
         (index, key): (u64, u64),
         streams: Streams,
         batch: &mut TokenBatch,
     ) {
-        let length = document.len() as u64;
-        let take = length.min(self.context);
-        let start = streams.crop.below(key, 0, length - take + 1);
-        let place = |at: u64| usize::try_from(at).expect("a place inside a mapped document");
-        let mut tokens = document.slice(place(start)..place(start + take)).to_vec();
+        let mut tokens = self.window(document, key, 0, streams);
+        for draw in 1..=DRAWS {
+            if !self.labels.hides() || tokens.iter().any(|&token| self.may_be_chosen(token)) {
+                break;
+            }
+            tokens = self.window(document, key, draw, streams);
+        }
         let labels = self.corrupt(&mut tokens, key, streams);
         batch.push_segment(&tokens, &labels, 0, index);
+    }
+
+    /// The `draw`-th window of a document; of one that fits, the document.
+    fn window(&self, document: TokenSlice<'_>, key: u64, draw: u64, streams: Streams) -> Vec<u32> {
+        let length = document.len() as u64;
+        let take = length.min(self.context);
+        let start = streams.crop.below(key, draw, length - take + 1);
+        let place = |at: u64| usize::try_from(at).expect("a place inside a mapped document");
+        document.slice(place(start)..place(start + take)).to_vec()
+    }
+
+    fn may_be_chosen(&self, token: u32) -> bool {
+        !self.is_special(token) && self.labels.has(token)
     }
 
     /// Corrupts `tokens` in place and returns their labels.
     fn corrupt(&self, tokens: &mut [u32], key: u64, streams: Streams) -> Vec<i64> {
         let mut labels = vec![IGNORE; tokens.len()];
         let candidates: Vec<usize> =
-            (0..tokens.len()).filter(|&i| !self.is_special(tokens[i])).collect();
+            (0..tokens.len()).filter(|&i| self.may_be_chosen(tokens[i])).collect();
         let mut chosen: Vec<usize> = candidates
             .iter()
             .copied()

@@ -6,6 +6,7 @@
 //! Not here: mixing datasets.
 
 mod causal;
+mod labels;
 mod masked;
 pub mod validation;
 
@@ -58,9 +59,15 @@ pub struct SequencesLoaderPlan {
 /// Makes the batches of one rank.
 #[derive(Debug)]
 pub struct SequencesLoader {
-    dataset: Arc<SequencesDataset>,
+    held_out: HeldOut,
     plan: SequencesLoaderPlan,
     visits: Visits,
+}
+
+/// Makes the batches of the validation split. It needs no training split beside it.
+#[derive(Debug)]
+pub struct HeldOut {
+    dataset: Arc<SequencesDataset>,
     samples: Samples,
 }
 
@@ -70,6 +77,34 @@ enum Samples {
     Masked(MaskedDocuments),
 }
 
+impl HeldOut {
+    /// Checks the objective against the dataset. `seed` shapes samples of training only.
+    ///
+    /// # Errors
+    /// A context or a rate that cannot be, a masked objective without a mask token.
+    pub fn new(dataset: Arc<SequencesDataset>, objective: Objective, seed: u64) -> Result<Self> {
+        let (seeds, tokenizer) = (Seeds::new(seed), &dataset.card().part.tokenizer);
+        let samples = match objective {
+            Objective::Causal { context } => {
+                Samples::Causal(CausalBlocks::new(tokenizer, context, seeds)?)
+            }
+            Objective::Masked { context, rate } => {
+                Samples::Masked(MaskedDocuments::new(tokenizer, context, rate, seeds)?)
+            }
+        };
+        Ok(Self { dataset, samples })
+    }
+
+    /// The validation split in fixed order, or `max_sequences` of it, evenly spread.
+    pub fn batches(
+        &self,
+        max_sequences: Option<usize>,
+        sequences_per_batch: usize,
+    ) -> Validation<'_> {
+        Validation::new(self, max_sequences, sequences_per_batch)
+    }
+}
+
 impl SequencesLoader {
     /// Checks the plan against the dataset.
     ///
@@ -77,17 +112,10 @@ impl SequencesLoader {
     /// A step that does not divide by ranks and slices, a dataset smaller than one block or one
     /// step, a masked objective without a mask token; each names the numbers.
     pub fn new(dataset: Arc<SequencesDataset>, plan: SequencesLoaderPlan) -> Result<Self> {
-        let seeds = Seeds::new(plan.seed);
-        let (samples, per_epoch) = match plan.objective {
-            Objective::Causal { context } => {
-                let blocks = CausalBlocks::new(context, seeds.stream("loader/shift"))?;
-                (Samples::Causal(blocks), blocks.per_epoch(&dataset)?)
-            }
-            Objective::Masked { context, rate } => {
-                let tokenizer = &dataset.card().part.tokenizer;
-                let documents = MaskedDocuments::new(tokenizer, context, rate, seeds)?;
-                (Samples::Masked(documents), MaskedDocuments::per_epoch(&dataset)?)
-            }
+        let held_out = HeldOut::new(dataset, plan.objective, plan.seed)?;
+        let per_epoch = match &held_out.samples {
+            Samples::Causal(blocks) => blocks.per_epoch(&held_out.dataset)?,
+            Samples::Masked(_) => MaskedDocuments::per_epoch(&held_out.dataset)?,
         };
         let shares = Shares {
             key: "batch.sequences",
@@ -97,8 +125,8 @@ impl SequencesLoader {
             rank: plan.rank,
             world: plan.world,
         };
-        let visits = Visits::new(&shares, per_epoch, seeds)?;
-        Ok(Self { dataset, plan, visits, samples })
+        let visits = Visits::new(&shares, per_epoch, Seeds::new(plan.seed))?;
+        Ok(Self { held_out, plan, visits })
     }
 
     /// The plan it was made from.
@@ -108,7 +136,7 @@ impl SequencesLoader {
 
     /// The dataset it reads.
     pub fn dataset(&self) -> &Arc<SequencesDataset> {
-        &self.dataset
+        &self.held_out.dataset
     }
 
     /// The validation split in fixed order, or `max_sequences` of it, evenly spread.
@@ -117,18 +145,17 @@ impl SequencesLoader {
         max_sequences: Option<usize>,
         sequences_per_batch: usize,
     ) -> Validation<'_> {
-        Validation::new(self, max_sequences, sequences_per_batch)
+        self.held_out.batches(max_sequences, sequences_per_batch)
     }
 
     fn batch(&self, samples: impl Iterator<Item = Visit>) -> Result<TokenBatch> {
+        let HeldOut { dataset, samples: of } = &self.held_out;
         let mut batch = TokenBatch::default();
         for Visit { sample, epoch, index } in samples {
-            match &self.samples {
-                Samples::Causal(blocks) => {
-                    blocks.push(&self.dataset, (epoch, index), &mut batch)?;
-                }
+            match of {
+                Samples::Causal(blocks) => blocks.push(dataset, (epoch, index), &mut batch)?,
                 Samples::Masked(documents) => {
-                    documents.push(&self.dataset, index, sample, &mut batch)?;
+                    documents.push(dataset, index, sample, &mut batch)?;
                 }
             }
         }

@@ -8,13 +8,12 @@ use genesis_schema::TokenBatch;
 use crate::dataset::Split;
 use crate::dataset::order::spread;
 use crate::error::Result;
-use crate::sequences::SequencesLoader;
-use crate::sequences::loader::Samples;
+use crate::sequences::loader::{HeldOut, Samples};
 
 /// Iterator over validation batches.
 #[derive(Debug)]
 pub struct Validation<'a> {
-    loader: &'a SequencesLoader,
+    of: &'a HeldOut,
     total: u64,
     wanted: u64,
     per_batch: u64,
@@ -22,13 +21,13 @@ pub struct Validation<'a> {
 }
 
 impl<'a> Validation<'a> {
-    pub(crate) fn new(loader: &'a SequencesLoader, max: Option<usize>, per_batch: usize) -> Self {
-        let total = match &loader.samples {
-            Samples::Causal(blocks) => blocks.num_validation(&loader.dataset),
-            Samples::Masked(_) => loader.dataset.num_documents(Split::Validation),
+    pub(crate) fn new(of: &'a HeldOut, max: Option<usize>, per_batch: usize) -> Self {
+        let total = match &of.samples {
+            Samples::Causal(blocks) => blocks.num_validation(&of.dataset),
+            Samples::Masked(_) => of.dataset.num_documents(Split::Validation),
         };
         let wanted = max.map_or(total, |max| total.min(max as u64));
-        Self { loader, total, wanted, per_batch: per_batch.max(1) as u64, next: 0 }
+        Self { of, total, wanted, per_batch: per_batch.max(1) as u64, next: 0 }
     }
 
     /// Sequences it will deliver in all; 0 when nothing was held out.
@@ -37,11 +36,11 @@ impl<'a> Validation<'a> {
     }
 
     fn batch(&self, end: u64) -> Result<TokenBatch> {
-        let dataset = &self.loader.dataset;
+        let dataset = &self.of.dataset;
         let mut batch = TokenBatch::default();
         for i in self.next..end {
             let index = spread(i, self.wanted, self.total);
-            match &self.loader.samples {
+            match &self.of.samples {
                 Samples::Causal(blocks) => blocks.push_validation(dataset, index, &mut batch)?,
                 Samples::Masked(docs) => docs.push_validation(dataset, index, &mut batch)?,
             }

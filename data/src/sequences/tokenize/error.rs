@@ -30,6 +30,16 @@ pub enum EncodeError {
         /// Where.
         offset: usize,
     },
+    /// A letter that a rule rejects.
+    #[error("{letter:?} at offset {offset} is {what}, which is rejected here (`letters`)")]
+    Ruled {
+        /// The letter.
+        letter: char,
+        /// Where.
+        offset: usize,
+        /// What such letters are.
+        what: &'static str,
+    },
     /// A string that is not a sequence of SMILES tokens.
     #[error("not SMILES from offset {offset} on: `{near}`")]
     NotSmiles {
@@ -54,6 +64,7 @@ impl EncodeError {
             Self::Nul { .. } => "nul_byte",
             Self::Character { .. } => "character",
             Self::StopInside { .. } => "stop_inside",
+            Self::Ruled { .. } => "letter",
             Self::NotSmiles { .. } => "not_smiles",
             Self::Model { .. } => "tokenizer",
         }

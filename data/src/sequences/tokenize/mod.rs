@@ -256,6 +256,7 @@ impl Tokenizer {
             unknown: self.special.unknown,
             special: self.special_ids.iter().copied().collect(),
             standard: self.residues.clone(),
+            unlabelled: Vec::new(),
         }
     }
 
@@ -281,10 +282,25 @@ impl Tokenizer {
     /// Names of special tokens in the text are text, not tokens: data cannot forge them.
     /// On an error `ids` is left as it was.
     pub fn encode(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), EncodeError> {
-        self.encode_framed(text, ids)?;
-        if self.frame.end.is_empty() {
-            ids.extend(self.special.eos);
-        }
+        self.encode_part(text, (true, true), ids)
+    }
+
+    /// Appends `text` as a part of a document: as [`Tokenizer::encode`], with what begins a document
+    /// and what ends one where it does. On an error `ids` is left as it was.
+    ///
+    /// # Errors
+    /// A text that the tokenizer refuses, or of which nothing is left.
+    pub fn encode_part(
+        &self,
+        text: &str,
+        (begins, ends): (bool, bool),
+        ids: &mut Vec<u32>,
+    ) -> Result<(), EncodeError> {
+        let separator = if self.frame.end.is_empty() { self.special.eos } else { None };
+        let begin = if begins { &*self.frame.begin } else { &[] };
+        let end = if ends { &*self.frame.end } else { &[] };
+        self.encode_between(text, begin, end, ids)?;
+        ids.extend(separator.filter(|_| ends));
         Ok(())
     }
 
@@ -294,15 +310,25 @@ impl Tokenizer {
     /// # Errors
     /// A text that the tokenizer refuses, or of which nothing is left.
     pub fn encode_framed(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), EncodeError> {
+        self.encode_between(text, &self.frame.begin, &self.frame.end, ids)
+    }
+
+    fn encode_between(
+        &self,
+        text: &str,
+        begin: &[u32],
+        end: &[u32],
+        ids: &mut Vec<u32>,
+    ) -> Result<(), EncodeError> {
         let before = ids.len();
-        ids.extend(&self.frame.begin);
+        ids.extend(begin);
         let start = ids.len();
         let mut body = self.encode_piece(text, ids);
         if body.is_ok() && ids.len() == start {
             body = Err(EncodeError::Empty);
         }
         match body {
-            Ok(()) => ids.extend(&self.frame.end),
+            Ok(()) => ids.extend(end),
             Err(_) => ids.truncate(before),
         }
         body

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Split;
 use crate::error::Result;
 pub use crate::formats::FormatChoice;
-use crate::formats::{DocumentRule, Format, Opened, ReadOptions, Refusal, Unparsed, Wanted};
+use crate::formats::{Format, Opened, ReadOptions, Refusal, Unparsed, Wanted};
 use crate::ingest::inputs::{self, Source};
 use crate::ingest::pipeline::{self, Placed, Records};
 use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request};
@@ -75,9 +75,12 @@ fn fill(
     progress.phase("ingest", inputs::total_bytes(sources));
     let mut sink = Sink::create(root, plan, sources, division);
     let understand = |placed| understand(placed, plan);
-    let cards = pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
-    sink.check()?;
-    Ok(describe::describe(plan, root, sink, cards)?)
+    let (cards, notes) =
+        pipeline::run(&records, &understand, &mut |done| sink.store(done), progress)?;
+    sink.check(&cards)?;
+    let mut filled = describe::describe(plan, root, sink, cards)?;
+    filled.notes.extend(notes);
+    Ok(filled)
 }
 
 /// The sources of a plan: inputs, validation, test.
@@ -95,11 +98,9 @@ fn sources(plan: &StructuresIngest) -> Result<Vec<Source>> {
 }
 
 fn open(source: &Source, plan: &StructuresIngest) -> Result<Opened<Unparsed>> {
-    let max_record_bytes = plan.max_record_bytes;
-    let documents = DocumentRule::default();
-    let options = ReadOptions { documents, column: None, max_record_bytes, labels: None };
+    let options = ReadOptions::new(plan.max_record_bytes);
     match (&plan.generate, source.format.and_then(|format| format.structures)) {
-        (Some(generate), None) => Ok(generated::open(generate, max_record_bytes)),
+        (Some(generate), None) => Ok(generated::open(generate, plan.max_record_bytes)),
         (_, open) => open.expect("formats of sources hold structures")(&source.path, &options),
     }
 }

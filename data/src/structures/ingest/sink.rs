@@ -12,7 +12,7 @@ use super::plan::{Label, StructuresIngest};
 use super::repeats::Repeats;
 use super::statistics::SplitTally;
 use crate::dataset::Split;
-use crate::dataset::card::ShardCard;
+use crate::dataset::card::{ShardCard, SourceCard};
 use crate::error::{DataError, Result};
 use crate::ingest::IngestError;
 use crate::ingest::books::{Booked, Books};
@@ -96,9 +96,11 @@ impl<'p> Sink<'p> {
     }
 
     pub(super) fn store(&mut self, done: Vec<Done<Accepted>>) -> Result<()> {
-        for Done { source, number, line, outcome } in done {
-            if let Some(accepted) = self.books.enter((source, line), outcome) {
-                self.push(accepted, (source, number, line))?;
+        for done in done {
+            let number = done.number;
+            let (entry, outcome) = done.into_entry();
+            if let Some(accepted) = self.books.enter(&entry, outcome) {
+                self.push(accepted, (entry.source, number, entry.line))?;
             }
         }
         Ok(())
@@ -210,9 +212,10 @@ impl<'p> Sink<'p> {
     }
 
     /// Refuses a dataset made of rejects, without labels, or without anything to train on.
-    pub(super) fn check(&self) -> std::result::Result<(), IngestError> {
+    pub(super) fn check(&self, sources: &[SourceCard]) -> std::result::Result<(), IngestError> {
         let [train, validation, test] = [0, 1, 2].map(|split| self.tallies[split].frames());
-        self.books.check(self.plan.max_reject_fraction, (train, validation + test))?;
+        let given = sources.iter().map(|source| source.records).sum();
+        self.books.check(self.plan.max_reject_fraction, (train, validation + test), given)?;
         self.check_keys()?;
         Ok(self.check_labels()?)
     }

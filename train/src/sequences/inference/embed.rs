@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::batches::{self, End};
 use super::error::InferenceError;
 use super::load::SequencesModel;
-use super::records::{Record, RecordOptions, Refused, none_left, read_records};
+use super::records::{Record, RecordOptions, Records, Refused, none_left, read_records};
 use super::table::{Column, Ending, write_parquet};
 use crate::exchange::tensor::StoredTensor;
 use crate::exchange::weights::serialise_safetensors;
@@ -40,6 +40,8 @@ pub struct EmbedSummary {
     pub out: PathBuf,
     /// Records that were left out.
     pub refused: Vec<Refused>,
+    /// What was taken for what in the input.
+    pub notes: Vec<String>,
 }
 
 /// The representation of one sequence.
@@ -69,7 +71,8 @@ pub fn embed<B: Kernels>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<EmbedSummary, InferenceError> {
     let ending = Ending::of(out, &[Ending::Safetensors, Ending::Parquet])?;
-    let (records, mut refused) = read_records(input, &options.reading)?;
+    let Records { read: records, mut refused, notes } =
+        read_records(input, &options.reading, model.tokenizer()?)?;
     if ending == Ending::Safetensors {
         refuse_repeated_ids(input, &records)?;
     }
@@ -86,6 +89,7 @@ pub fn embed<B: Kernels>(
         width,
         out: out.to_path_buf(),
         refused,
+        notes,
     })
 }
 

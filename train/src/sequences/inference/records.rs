@@ -1,11 +1,16 @@
 //! Sequences of an input file, with their names and measured values.
 //!
-//! The file is read by the readers of an ingest, so that it means the same here as there. Records that
-//! cannot be read or used are listed and left out.
+//! The file is read by the readers of an ingest, and letters that are no residue have the same rules, so
+//! that it means the same here as there. Records that cannot be read or used are listed and left out.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use genesis_data::formats::{FormatChoice, NamedFile, NamedOptions, NamedText, read_named};
+use genesis_data::error::DataError;
+use genesis_data::formats::{FormatChoice, NamedFile, NamedOptions, NamedText, Quotes, read_named};
+use genesis_data::sequences::LetterRules;
+use genesis_data::sequences::letters::{LetterCounts, Letters};
+use genesis_data::sequences::tokenize::Tokenizer;
 use serde::Serialize;
 
 use super::error::InferenceError;
@@ -21,6 +26,23 @@ pub struct RecordOptions {
     pub id: Option<String>,
     /// Tables: the column of measured values.
     pub measured: Option<String>,
+    /// Tables: whether the first line names the columns.
+    pub header: Option<bool>,
+    /// Tables: what quotes are.
+    pub quotes: Option<Quotes>,
+    /// What becomes of letters that are no residue.
+    pub letters: LetterRules,
+}
+
+/// What a file of sequences holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// The records that can be read, in order.
+    pub read: Vec<Record>,
+    /// Those that cannot.
+    pub refused: Vec<Refused>,
+    /// What was taken for what, and what was left out of texts.
+    pub notes: Vec<String>,
 }
 
 /// One sequence and its name.
@@ -71,36 +93,65 @@ impl Record {
     }
 }
 
-/// The records of `path` in order, and those that cannot be read.
+/// The records of `path` in order, for a model with `tokenizer`, and those that cannot be read.
 ///
 /// # Errors
-/// Not readable, no record at all, a column that is not there.
+/// Not readable, no record at all, a column that is not there, a rule that letters cannot have.
 pub fn read_records(
     path: &Path,
     options: &RecordOptions,
-) -> Result<(Vec<Record>, Vec<Refused>), InferenceError> {
-    let RecordOptions { format, column, id, measured } = options;
-    let options = NamedOptions {
-        format: *format,
-        column: column.as_deref(),
-        name: id.as_deref(),
-        measured: measured.as_deref(),
+    tokenizer: &Tokenizer,
+) -> Result<Records, InferenceError> {
+    let refused = |error: DataError| InferenceError::input(path, error.to_string());
+    let named_options = NamedOptions {
+        format: options.format,
+        column: options.column.as_deref(),
+        name: options.id.as_deref(),
+        measured: options.measured.as_deref(),
+        header: options.header,
+        quotes: options.quotes,
     };
-    let NamedFile { format, records } = read_named(path, &options)
-        .map_err(|error| InferenceError::input(path, error.to_string()))?;
+    let letters = Letters::of(&options.letters, tokenizer).map_err(refused)?;
+    let NamedFile { format, records, notes } = read_named(path, &named_options).map_err(refused)?;
     if records.is_empty() {
         return Err(InferenceError::input(path, "it holds no sequence"));
     }
     let headed = matches!(format.name, "fasta" | "fastq");
-    let (mut read, mut refused) = (Vec::new(), Vec::new());
+    let (mut all, mut met) = (Records { notes, ..Records::default() }, LetterCounts::default());
     for (index, (line, record)) in records.into_iter().enumerate() {
+        let record = match record {
+            Ok(text) => rule(named(text, line, headed.then_some(index)), letters, &mut met),
+            Err(problem) => Err(Refused { line, id: line.to_string(), problem }),
+        };
         match record {
-            Ok(text) => read.push(named(text, line, headed.then_some(index))),
-            Err(problem) => refused.push(Refused { line, id: line.to_string(), problem }),
+            Ok(record) => all.read.push(record),
+            Err(record) => all.refused.push(record),
         }
     }
-    none_left(path, read.is_empty(), &refused)?;
-    Ok((read, refused))
+    all.notes.extend(letters.filter(|it| it.matter(&met)).map(|it| it.told(&met)));
+    none_left(path, all.read.is_empty(), &all.refused)?;
+    Ok(all)
+}
+
+/// The record with its letters by the rules. A text with digits is a list of variants, no sequence.
+fn rule(
+    mut record: Record,
+    letters: Option<Letters>,
+    met: &mut LetterCounts,
+) -> Result<Record, Refused> {
+    let is_sequence = !record.sequence.bytes().any(|byte| byte.is_ascii_digit());
+    let Some(letters) = letters.filter(|_| is_sequence) else { return Ok(record) };
+    let ruled = match letters.rule(&record.sequence) {
+        Ok(ruled) => ruled,
+        Err(problem) => return Err(record.refused(problem.to_string())),
+    };
+    *met += ruled.met;
+    let changed = match ruled.text {
+        Cow::Owned(text) => Some(text),
+        Cow::Borrowed(_) => None,
+    };
+    record.sequence = changed.unwrap_or(record.sequence);
+    Ok(record)
 }
 
 /// Refuses to go on without any record, with the reasons of the first.
@@ -136,10 +187,46 @@ mod tests {
     use super::*;
 
     fn read(name: &str, bytes: &[u8]) -> Result<(Vec<Record>, Vec<Refused>), InferenceError> {
+        let all = read_for(&Tokenizer::amino_acid(), name, bytes, &RecordOptions::default())?;
+        Ok((all.read, all.refused))
+    }
+
+    fn read_for(
+        tokenizer: &Tokenizer,
+        name: &str,
+        bytes: &[u8],
+        options: &RecordOptions,
+    ) -> Result<Records, InferenceError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        read_records(&path, &RecordOptions::default())
+        read_records(&path, options, tokenizer)
+    }
+
+    #[test]
+    fn rows_of_an_alignment_are_their_sequences_and_the_rules_are_told() {
+        let aligned = b">a\nMK-t.Y\n>b\nM*K\n>c\nMKV*\n";
+        let tokenizer = Tokenizer::amino_acid();
+        let all = read_for(&tokenizer, "a.a3m", aligned, &RecordOptions::default()).unwrap();
+        let texts: Vec<&str> = all.read.iter().map(|record| record.sequence.as_str()).collect();
+        assert_eq!(texts, ["MKtY", "MKV*"]);
+        assert!(all.refused[0].problem.contains("stop"), "{:?}", all.refused);
+        assert!(all.notes[0].contains("gaps left out (2 met)"), "{:?}", all.notes);
+        let variants = read_for(&tokenizer, "a.txt", b"A4-\n", &RecordOptions::default()).unwrap();
+        assert_eq!(variants.read[0].sequence, "A4-", "not a sequence");
+        let text = read_for(&Tokenizer::byte(), "a.txt", b"a - b\n", &RecordOptions::default());
+        assert_eq!(text.unwrap().read[0].sequence, "a - b");
+    }
+
+    #[test]
+    fn names_of_molecules_are_their_ids_and_tables_without_a_header_are_read_whole() {
+        let byte = Tokenizer::byte();
+        let list = read_for(&byte, "a.smi", b"CCO\tmol 1\nCC\n", &RecordOptions::default());
+        let ids: Vec<String> = list.unwrap().read.into_iter().map(|record| record.id).collect();
+        assert_eq!(ids, ["mol 1", "2"]);
+        let options = RecordOptions { header: Some(false), ..RecordOptions::default() };
+        assert_eq!(read_for(&byte, "a.csv", b"CCO\nCC\n", &options).unwrap().read.len(), 2);
+        assert!(read_for(&byte, "a.csv", b"CCO\nCC\n", &RecordOptions::default()).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::batches::{self, End};
 use super::error::InferenceError;
 use super::load::SequencesModel;
 use super::marginal::MaskedMarginals;
-use super::records::{Record, RecordOptions, Refused, none_left, read_records};
+use super::records::{Record, RecordOptions, Records, Refused, none_left, read_records};
 use super::sampling::log_probability;
 use super::spearman::spearman;
 use super::table::{Column, write_table};
@@ -87,6 +87,8 @@ pub struct ScoreSummary {
     pub end_token_included: Option<bool>,
     /// Records that were left out.
     pub refused: Vec<Refused>,
+    /// What was taken for what in the input.
+    pub notes: Vec<String>,
 }
 
 /// Scores and their summary.
@@ -111,7 +113,8 @@ pub fn score<B: Kernels>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<ScoreTable, InferenceError> {
     let tokenizer = model.tokenizer()?;
-    let (records, refused) = read_records(input, &options.reading)?;
+    let Records { read: records, refused, notes } =
+        read_records(input, &options.reading, tokenizer)?;
     let causal = model.config.causal();
     check_options(options, causal)?;
     let mut subject = Subject { model, tokenizer, path: input, records, refused };
@@ -124,11 +127,13 @@ pub fn score<B: Kernels>(
         expand_variants(tokenizer, wild_type, &mut subject.records, &mut subject.refused);
         none_left(input, subject.records.is_empty(), &subject.refused)?;
     }
-    match (wild_type, causal) {
+    let mut table = match (wild_type, causal) {
         (wild_type, true) => score_causal(subject, wild_type, options, progress),
         (Some(wild_type), false) => masked_marginals(subject, &wild_type, progress),
         (None, false) => pseudo_log_likelihoods(subject, progress),
-    }
+    }?;
+    table.summary.notes = notes;
+    Ok(table)
 }
 
 /// Refuses options that do not apply to the model.
@@ -341,6 +346,7 @@ impl ScoreTable {
             wild_type_from,
             end_token_included: None,
             refused: Vec::new(),
+            notes: Vec::new(),
         };
         Self { rows, summary }
     }

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use genesis_data::formats::FORMATS;
+use genesis_data::sequences::LetterRules;
+use genesis_data::sequences::letters::Letters;
 use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::Kernels;
 
 use super::batches::{self, End};
 use super::error::InferenceError;
 use super::load::SequencesModel;
-use super::records::{Record, RecordOptions, Refused, read_records};
+use super::records::{Record, RecordOptions, Records, Refused, read_records};
 use super::variants::{Mutation, Variant, apply, consensus, parse_variant};
 
 /// A wild type.
@@ -37,12 +39,12 @@ impl WildType {
 pub(super) fn given(tokenizer: &Tokenizer, given: &str) -> Result<WildType, InferenceError> {
     let path = Path::new(given);
     let text = if path.is_file() {
-        match read_records(path, &RecordOptions::default())? {
-            (records, refused) if records.len() == 1 && refused.is_empty() => {
-                records[0].sequence.clone()
+        match read_records(path, &RecordOptions::default(), tokenizer)? {
+            Records { read, refused, .. } if read.len() == 1 && refused.is_empty() => {
+                read[0].sequence.clone()
             }
-            (records, refused) => {
-                let count = records.len() + refused.len();
+            Records { read, refused, .. } => {
+                let count = read.len() + refused.len();
                 let problem = format!("it holds {count} sequences; the wild type is one");
                 return Err(InferenceError::input(path, problem));
             }
@@ -54,7 +56,7 @@ pub(super) fn given(tokenizer: &Tokenizer, given: &str) -> Result<WildType, Infe
                 problem: format!("there is no file `{given}`"),
             });
         }
-        given.to_owned()
+        ruled(tokenizer, given)?
     };
     let text = tokenizer.canonical(&text);
     tokenizer.encode(&text, &mut Vec::new()).map_err(|error| InferenceError::Text {
@@ -62,6 +64,17 @@ pub(super) fn given(tokenizer: &Tokenizer, given: &str) -> Result<WildType, Infe
         problem: format!("`{given}` is neither a file nor a sequence: {error}"),
     })?;
     Ok(WildType { text, from: "given".to_owned() })
+}
+
+/// The letters of a wild type that stands on the command line, with the usual rules.
+fn ruled(tokenizer: &Tokenizer, given: &str) -> Result<String, InferenceError> {
+    let wrong = |problem: String| InferenceError::Text { what: "wild type", problem };
+    let letters = Letters::of(&LetterRules::default(), tokenizer);
+    let Some(letters) = letters.map_err(|error| wrong(error.to_string()))? else {
+        return Ok(given.to_owned());
+    };
+    let ruled = letters.rule(given).map_err(|error| wrong(error.to_string()))?;
+    Ok(ruled.text.into_owned())
 }
 
 /// Whether a text ends as the name of a file does.
