@@ -9,7 +9,7 @@ use super::Structures;
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
 use super::statistics::Statistics;
 use crate::family::Family;
-use crate::keys::{ConfigProblem, ConfigProblems, may_change};
+use crate::keys::{ConfigProblem, ConfigProblems, DecayConfig, may_change};
 use crate::report::grouped;
 use crate::trainer::{Course, Plan, StageTwo, TrainError, available_threads, to_json};
 
@@ -91,6 +91,16 @@ fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProb
         }
     };
     require(train.frames > 0, "data", "the training split has no structures".to_owned());
+    let held_out = dataset.card().part.splits.get(Split::Validation).frames;
+    require(
+        held_out > 0 || !matches!(config.schedule.decay, DecayConfig::Plateau { .. }),
+        "schedule.decay",
+        format!(
+            "a plateau listens to the validation loss, and none of {} structures is held out for \
+             validation; hold some out (data.source.validation), or choose another decay",
+            train.frames
+        ),
+    );
     let objective = &config.objective;
     let stage_two = config.stage_two.as_ref();
     let weights = [

@@ -54,7 +54,7 @@ impl Changes {
             return Self { noted, forbidden, ..Self::default() };
         }
         let mut changes = Self { forbidden: model, ..Self::default() };
-        changes.of_config(course, &description.config);
+        changes.of_config(course, &description.config, description.step);
         if description.dataset_digest != course.dataset_digest {
             changes.forbidden.push(format!(
                 "the dataset was {} and is now {}",
@@ -80,9 +80,12 @@ impl Changes {
         changes
     }
 
-    fn of_config(&mut self, course: &Course, before: &Value) {
+    fn of_config(&mut self, course: &Course, before: &Value, steps_done: u64) {
+        let unused = is_stage_two_unused(before, &course.config, steps_done);
         for change in differences("", before, &course.config) {
-            if is_listed(&change, &course.may_change) {
+            if is_listed(&change, &course.may_change)
+                || unused && is_listed(&change, &["stage_two"])
+            {
                 self.noted.push(change);
             } else if is_listed(&change, &OF_OPTIMIZER) {
                 self.of_course.push(change);
@@ -134,6 +137,13 @@ fn changed_plateau(course: &Course, old: &ScheduleConfig, evaluation: &Value) ->
     ))
 }
 
+/// Whether no step of the `steps_done` is of a second stage, neither by the old run file nor by the new
+/// one; it may be anything then.
+fn is_stage_two_unused(before: &Value, now: &Value, steps_done: u64) -> bool {
+    let start = |config: &Value| config.pointer("/stage_two/start_step").and_then(Value::as_u64);
+    [before, now].into_iter().filter_map(start).all(|start| start >= steps_done)
+}
+
 /// The first step already done whose rate would have been another.
 fn changed_rate(course: &Course, steps_done: u64, old: &Value) -> Option<String> {
     let table = |name: &str| old.get(name).cloned().unwrap_or(Value::Null);
@@ -143,7 +153,7 @@ fn changed_rate(course: &Course, steps_done: u64, old: &Value) -> Option<String>
     if let Some(change) = changed_plateau(course, &schedule, &table("evaluation")) {
         return Some(change);
     }
-    // Where stage two starts cannot change, so only its rate may differ.
+    // Where stage two starts cannot change once it was used, so only its rate may differ.
     let rate_of_stage_two = table("stage_two").get("rate").and_then(Value::as_f64);
     let stage_two =
         course.stage_two.zip(rate_of_stage_two).map(|(stage, rate)| StageTwo { rate, ..stage });
@@ -200,6 +210,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_second_stage_may_come_go_or_move_until_one_of_its_steps_is_done() {
+        let at = |start: u64| serde_json::json!({ "stage_two": { "start_step": start } });
+        let none = serde_json::json!({});
+        let unused = is_stage_two_unused;
+        assert!(
+            unused(&none, &at(60), 60)
+                && unused(&at(60), &none, 60)
+                && unused(&at(80), &at(60), 60)
+        );
+        assert!(
+            !unused(&none, &at(59), 60)
+                && !unused(&at(50), &none, 60)
+                && !unused(&at(50), &at(70), 60)
+        );
+    }
 
     #[test]
     fn differences_name_the_key_and_both_values() {

@@ -13,8 +13,10 @@ import sys
 
 import numpy as np
 import torch
-from e3nn import o3
+
+# First of the two: mace sets what torch needs to read the constants that e3nn loads when it is imported.
 from mace import modules
+from e3nn import o3
 from safetensors.torch import load_file
 
 
