@@ -41,10 +41,11 @@ const MODEL: &str = "genesis-model";
 const DATA: &str = "genesis-data";
 const TRAIN: &str = "genesis-train";
 const BENCHES: &str = "genesis-benches";
+const FUZZ_DATA: &str = "genesis-fuzz-data";
 const ALL: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN];
 const CLI_USES: &[&str] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN, BENCHES];
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 12] = [
     rule("schema", SCHEMA, &[], false, false),
     rule("kernels/backends", BACKENDS, &[], true, false),
     rule("kernels", KERNELS, &[BACKENDS], true, false),
@@ -54,8 +55,10 @@ const RULES: [Rule; 10] = [
     rule("cli", "genesis", CLI_USES, true, true),
     rule("benches", BENCHES, ALL, true, true),
     rule("xtask", "xtask", &[], false, true),
-    // Tests alone, outside the workspace: `cargo tree` does not know it.
+    // Tests alone, outside the workspace: `cargo tree` does not know them.
     rule("testing/softcuda", "softcuda", &[], true, true),
+    rule("testing/fuzz/data", FUZZ_DATA, &[DATA], true, true),
+    rule("testing/fuzz/train", "genesis-fuzz-train", &[TRAIN, FUZZ_DATA], true, true),
 ];
 
 /// Tensor and GPU libraries.
@@ -97,7 +100,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 
 fn manifests(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (path, text) in tree.texts(|path| path.ends_with("/Cargo.toml")) {
+    let manifests = tree.texts(|path| path.ends_with("/Cargo.toml"));
+    // A workspace alone is no crate.
+    for (path, text) in manifests.filter(|(_, text)| text.contains("[package]")) {
         let folder = path.trim_end_matches("/Cargo.toml");
         let Some(rule) = rule_of(folder) else {
             let message = "no rule for this crate: add it to RULES in xtask/src/layers.rs";

@@ -18,10 +18,10 @@ const REGISTRY_HOSTS: [&str; 6] = [
     concat!("ana", "conda.org"),
 ];
 
-/// Findings in every text file but the lock file, which cargo writes.
+/// Findings in every text file but lock files, which cargo writes.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (path, text) in tree.texts(|path| path != "Cargo.lock") {
+    for (path, text) in tree.texts(|path| !path.ends_with("Cargo.lock")) {
         found.extend(machine_paths(path, text));
         for (at, host) in REGISTRY_HOSTS.iter().flat_map(|host| text.match_indices(host)) {
             let message = format!("names the registry host `{host}`");

@@ -1,0 +1,11 @@
+//! Parquet with any bytes in it, as documents and as structures.
+#![no_main]
+
+use genesis_fuzz_data::{scratch, sequences, structures};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let path = scratch::file("input.parquet", bytes);
+    sequences(&path);
+    structures(&path);
+});
