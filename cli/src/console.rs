@@ -46,8 +46,19 @@ pub(crate) fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// Whether another process tells people what happens.
+static QUIETED: AtomicBool = AtomicBool::new(false);
+
+/// Leaves notes to another process, which says the same.
+pub(crate) fn be_quiet() {
+    QUIETED.store(true, Ordering::Relaxed);
+}
+
 /// Prints one line for humans on stderr.
 pub(crate) fn note(line: impl AsRef<str>) {
+    if QUIETED.load(Ordering::Relaxed) {
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "{}", harmless(line.as_ref()));
 }
 

@@ -15,6 +15,7 @@ mod families;
 mod family;
 mod memory;
 mod products;
+mod ranks;
 mod sequences;
 mod signals;
 mod structures;
@@ -56,13 +57,19 @@ fn main() -> ExitCode {
     memory::keep();
     bus_error::explain();
     let cli = Cli::parse();
-    match run(cli).and_then(written) {
-        Ok(code) => ExitCode::from(code as u8),
+    let ended = run(cli).and_then(written);
+    let code = match ended {
+        Ok(code) => code,
         Err(error) => {
-            console::error(&error);
-            ExitCode::from(exit::code_of(&error) as u8)
+            let code = exit::code_of(&error);
+            if ranks::is_told_here(&error, code) {
+                console::error(&error);
+            }
+            code
         }
-    }
+    };
+    ranks::leave();
+    ExitCode::from(code as u8)
 }
 
 /// Results that nobody can read are no success.

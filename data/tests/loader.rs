@@ -21,6 +21,7 @@ fn plan(objective: Objective, sequences: usize) -> SequencesLoaderPlan {
         objective,
         sequences_per_step: sequences,
         accumulation: 1,
+        apart: false,
         rank: 0,
         world: 1,
         seed: 3,
@@ -113,7 +114,11 @@ fn a_step_depends_on_its_number_alone_so_any_position_resumes_exactly() {
                 for (item, want) in prefetch.zip(first..60) {
                     let (step, batches) = item.unwrap();
                     assert_eq!(step, want);
-                    assert_eq!(batches, steps[usize::try_from(step).unwrap()], "depth {depth}");
+                    assert_eq!(
+                        batches.concat(),
+                        steps[usize::try_from(step).unwrap()],
+                        "depth {depth}"
+                    );
                 }
             }
         }
@@ -318,4 +323,30 @@ fn masked_training_without_a_mask_token_names_the_tokenizer() {
     card.save(root.path()).unwrap();
     let message = SequencesLoader::new(open(root.path()), plan(MASKED, 2)).unwrap_err().to_string();
     assert!(message.contains("tokenizer `byte` has none"), "{message}");
+}
+
+#[test]
+fn parts_that_are_summed_apart_are_the_same_on_any_number_of_ranks() {
+    let root = tempfile::tempdir().unwrap();
+    let dataset = protein_dataset(root.path());
+    for objective in [CAUSAL, MASKED] {
+        let parts = |world: usize, step: u64| -> Vec<Vec<TokenBatch>> {
+            let of_rank = |rank| {
+                let plan = SequencesLoaderPlan {
+                    accumulation: 4 / world,
+                    apart: true,
+                    rank,
+                    world,
+                    ..plan(objective, 8)
+                };
+                SequencesLoader::new(Arc::clone(&dataset), plan).unwrap().parts(step).unwrap()
+            };
+            (0..world).flat_map(of_rank).collect()
+        };
+        for step in [0, 7] {
+            let alone = parts(1, step);
+            assert!(alone.len() == 4 && alone.iter().all(|part| part.len() == 1));
+            assert!([2, 4].iter().all(|&world| parts(world, step) == alone));
+        }
+    }
 }

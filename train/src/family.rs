@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
@@ -13,8 +12,8 @@ use genesis_kernels::Kernels;
 use serde_json::Value;
 
 use crate::keys::{ConfigProblems, Root};
-use crate::report::{Declaration, Observer};
-use crate::trainer::{Outcome, Plan, Start, TrainError};
+use crate::report::Declaration;
+use crate::trainer::{Outcome, Plan, Session, TrainError};
 
 /// A run that needs no files: it makes its own data.
 #[derive(Debug, Clone, Copy)]
@@ -86,11 +85,11 @@ pub trait Family: 'static {
     fn resolve(config: Self::Config, dataset: &Self::Dataset)
     -> Result<Self::Plan, ConfigProblems>;
 
-    /// Trains from `start` to the last step of `plan`.
+    /// Trains from the start of the session to the last step of `plan`.
     ///
     /// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
-    /// data and rates are functions of the step, and the checkpoint holds the rest. `stop` is looked
-    /// at after every step: the run then saves and returns.
+    /// data and rates are functions of the step, and the checkpoint holds the rest. A stop is
+    /// looked for after every step: the run then saves and returns.
     ///
     /// # Errors
     /// [`TrainError`]; the last checkpoint stays valid.
@@ -98,8 +97,6 @@ pub trait Family: 'static {
         plan: &Self::Plan,
         dataset: Arc<Self::Dataset>,
         device: &B::Device,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-        start: Start,
+        session: Session<'_>,
     ) -> Result<Outcome, TrainError>;
 }

@@ -11,13 +11,14 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use genesis_kernels::Cpu;
 use genesis_train::checkpoint;
+use genesis_train::cluster::Cluster;
 use genesis_train::exchange::family_of;
 use genesis_train::family::Family;
 use genesis_train::keys::RunFile;
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use genesis_train::sequences::{Sequences, SequencesModel};
 use genesis_train::structures::{Structures, StructuresModel};
-use genesis_train::trainer::{Outcome, Resume, prepare};
+use genesis_train::trainer::{Outcome, Resume, Session, prepare};
 
 /// Relative difference of losses: sums in another order on another processor, over four steps.
 const TOLERANCE: f64 = 1e-4;
@@ -67,7 +68,11 @@ fn go_on<F: Family>(open: impl Fn(&Path)) {
     assert_eq!(start.step(), 4);
     let mut losses = Losses::default();
     let (device, stop) = (Device::<Cpu>::default(), AtomicBool::new(false));
-    let outcome = F::train::<Cpu>(&plan, dataset, &device, &mut losses, &stop, start).unwrap();
+    let outcome = {
+        let session =
+            Session { observer: &mut losses, stop: &stop, start, cluster: &Cluster::alone() };
+        F::train::<Cpu>(&plan, dataset, &device, session).unwrap()
+    };
     assert_eq!(outcome, Outcome::Finished { step: 8 });
     let text = fs::read_to_string(run.join("losses.json")).unwrap();
     let wanted: Vec<f64> = serde_json::from_str(&text).unwrap();

@@ -1,7 +1,7 @@
 //! Everything a change must pass, cheapest first; stops at the first failure, which is printed last.
 //!
-//! Everything is built, linted and tested with the GPU backends, in one set of features; the default
-//! build, without them, is linted only. CI runs exactly this. Tools that are optional (`cargo-nextest`,
+//! Everything is built, linted and tested with the GPU backends, and with MPI where it is installed, in one set of
+//! features; the default build, without them, is linted only. CI runs exactly this. Tools that are optional (`cargo-nextest`,
 //! `cargo-deny`, NVRTC) are used when they are installed; what did not run is printed as `SKIPPED: …` and
 //! counted at the end.
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::stage::{Stages, WITH_DEVICES, cargo, has_subcommand, must_succeed};
+use crate::stage::{Stages, cargo, has_mpi, has_subcommand, must_succeed, with_all};
 use crate::{layers, nvrtc, test_run, tidy};
 
 /// The whole check.
@@ -22,8 +22,13 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     stages.run("layers", || layers::run(root))?;
     stages.run("CUDA kernels", || nvrtc::check(root, None, false, &mut skipped))?;
     stages.run("default build", || default_build(root))?;
+    if !has_mpi() {
+        let line = "SKIPPED: mpicc is not installed: ranks over MPI".to_owned();
+        println!("{line}");
+        skipped.push(line);
+    }
     stages.run("lints", || {
-        lints(root, &[&["--workspace", "--all-targets"][..], &WITH_DEVICES].concat())
+        lints(root, &[&["--workspace", "--all-targets"][..], &with_all()].concat())
     })?;
     let tests = stages.run("tests", || test_run::run(root))?;
     stages.run("doctests", || doctests(root))?;
@@ -59,12 +64,12 @@ fn default_build(root: &Path) -> Result<()> {
 }
 
 fn doctests(root: &Path) -> Result<()> {
-    let arguments = [&["test", "--workspace", "--doc"][..], &WITH_DEVICES].concat();
+    let arguments = [&["test", "--workspace", "--doc"][..], &with_all()].concat();
     must_succeed(cargo(root, &arguments))
 }
 
 fn documentation(root: &Path) -> Result<()> {
-    let arguments = [&["doc", "--no-deps", "--workspace"][..], &WITH_DEVICES].concat();
+    let arguments = [&["doc", "--no-deps", "--workspace"][..], &with_all()].concat();
     let mut command = cargo(root, &arguments);
     command.env("RUSTDOCFLAGS", "-D rustdoc::broken_intra_doc_links -D rustdoc::invalid_html_tags");
     must_succeed(command)

@@ -6,9 +6,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-/// What is checked is built with both GPU backends: they need no toolkit, and one set of features
-/// is one build.
-pub(crate) const WITH_DEVICES: [&str; 2] = ["--features", "cuda,wgpu"];
+/// What is checked is built with both GPU backends, which need no toolkit, and with MPI where the machine has
+/// one: one set of features is one build.
+pub(crate) fn with_all() -> [&'static str; 2] {
+    ["--features", if has_mpi() { "cuda,wgpu,mpi" } else { "cuda,wgpu" }]
+}
+
+/// Whether MPI is there to build with.
+pub(crate) fn has_mpi() -> bool {
+    Command::new("mpicc").arg("--version").output().is_ok_and(|output| output.status.success())
+}
 
 /// Runs stages and remembers how long each took.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::stage::{WITH_DEVICES, cargo, has_subcommand, must_succeed, shown};
+use crate::stage::{cargo, has_subcommand, must_succeed, shown, with_all};
 
 const MARK: &str = "SKIPPED:";
 
@@ -30,7 +30,7 @@ pub(crate) fn run(root: &Path) -> Result<TestRun> {
 }
 
 fn with_nextest(root: &Path) -> Result<TestRun> {
-    let arguments = [&["nextest", "run", "--workspace"][..], &WITH_DEVICES].concat();
+    let arguments = [&["nextest", "run", "--workspace"][..], &with_all()].concat();
     must_succeed(cargo(root, &arguments))?;
     let report = root.join("target/nextest/default/junit.xml");
     let text = std::fs::read_to_string(&report).with_context(|| {
@@ -50,7 +50,7 @@ fn read_junit(text: &str) -> TestRun {
 
 fn with_cargo(root: &Path) -> Result<TestRun> {
     let tests = ["test", "--workspace", "--tests"];
-    let arguments = [&tests[..], &WITH_DEVICES, &["--", "--show-output"]].concat();
+    let arguments = [&tests[..], &with_all(), &["--", "--show-output"]].concat();
     let mut command = cargo(root, &arguments);
     let shown = shown(&command);
     let mut child = command

@@ -72,6 +72,7 @@ impl ProteinsCase {
             objective: Objective::Masked { context: CONTEXT, rate: MASK_RATE },
             sequences_per_step: self.batch,
             accumulation: 1,
+            apart: false,
             rank: 0,
             world: 1,
             seed: 1,

@@ -179,8 +179,9 @@ impl<B: Kernels> Training<B> {
         let ((), seconds) = timed::<B, _>(&self.device.clone(), || {
             let mode = |slice| Mode::training(self.precision, dropout, first + slice);
             let slices = std::slice::from_ref(batch);
+            let labels = batch.num_labels() as f64;
             let (loss, gradients) =
-                accumulate(&self.config, &self.params, slices, mode, &self.device);
+                accumulate(&self.config, &self.params, slices, labels, mode, &self.device);
             let norm = GradientNorm::of(&gradients);
             let scale = clip_scale(&norm, Some(MAX_NORM));
             self.optimizer.step(&mut self.params, gradients, scale, RATE);

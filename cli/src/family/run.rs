@@ -7,44 +7,101 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use genesis_data::dataset::card::CARD_FILE;
 use genesis_kernels::Kernels;
+use genesis_train::cluster::{Cluster, ClusterError};
 use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
 use genesis_train::family::Family;
-use genesis_train::keys::{Root, RunFile, RunTable, environment};
+use genesis_train::keys::{Root, RunFile, RunTable, environment, to_text};
 use genesis_train::report::log::note_in;
-use genesis_train::report::{End, FolderLock, How, Observer, ReportError, RunLog, write_html};
-use genesis_train::trainer::{
-    Outcome, Plan, Resume, Start, TrainError, facts, known_model, prepare, save_plan,
+use genesis_train::report::{
+    End, FolderLock, How, Observer, ReportError, RunLog, Silent, sessions, write_html,
 };
+use genesis_train::trainer::{
+    Decided, Outcome, Plan, Resume, Session, Start, TrainError, facts, known_model, prepare,
+    save_plan,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use super::start::{From, settle};
+use super::start::{self, settle};
 use super::{Face, dataset};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit, code_of};
 use crate::watch::ConsoleWatch;
-use crate::{signals, threads};
+use crate::{ranks, signals, threads};
 
 /// How a run is to be trained.
 pub(crate) struct Training<'a> {
-    pub(crate) from: From,
+    pub(crate) from: start::From,
     pub(crate) stop: &'a AtomicBool,
 }
 
 /// Trains a run, or goes on with it.
 pub(super) fn train<F: Face>(mut file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code> {
+    let cluster = ranks::join()?;
     tell(&file.notes);
     set_threads(&mut file);
     let mut config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
     let resume = settle(config.run_mut(), &asked.from)?;
+    cluster.same("program", env!("CARGO_PKG_VERSION")).or_exit(Code::Usage)?;
+    cluster.same("run file", &to_text(&config).or_exit(Code::Usage)?).or_exit(Code::Usage)?;
     let RunTable { dir, threads, device, .. } = config.run();
-    threads::start(threads.unwrap_or(0))?;
+    let usual = ranks::threads(cluster).or_exit(Code::Unexpected)?;
+    threads::start(threads.unwrap_or(usual))?;
     require(*device).or_exit(Code::Usage)?;
-    if resume == Resume::No {
-        refuse_a_finished_name(dir)?;
+    let lock = by_first(cluster, "taking the run folder", || {
+        if resume == Resume::No {
+            refuse_a_finished_name(dir)?;
+        }
+        FolderLock::take(dir).map_err(|error| report_failure(&error))
+    })?;
+    tell(lock.as_ref().map_or(&[], |lock| &lock.notes));
+    let _signs = ranks::give_signs(cluster, dir).or_exit(Code::Data)?;
+    threads::inside(|| train_here::<F>(config, &resume, cluster, asked.stop))
+}
+
+/// What the first rank makes, which writes the run folder; the others wait for it. All fail where it does.
+fn by_first<T>(
+    cluster: &Cluster,
+    doing: &'static str,
+    make: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    let made = if cluster.is_first() { make().map(Some) } else { Ok(None) };
+    together(cluster, doing, made)
+}
+
+/// `mine` if all ranks succeeded.
+fn together<T>(
+    cluster: &Cluster,
+    doing: &'static str,
+    mine: anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    cluster.agree(doing, mine.map_err(OfRank::Own)).map_err(|error| match error {
+        OfRank::Own(error) => error,
+        OfRank::Ranks(error) => Failure::error(Code::Data, error.to_string()),
+    })
+}
+
+/// An error of this rank, or of what is between ranks.
+enum OfRank {
+    Own(anyhow::Error),
+    Ranks(ClusterError),
+}
+
+impl From<ClusterError> for OfRank {
+    fn from(error: ClusterError) -> Self {
+        Self::Ranks(error)
     }
-    let lock = FolderLock::take(dir).map_err(|error| report_failure(&error))?;
-    tell(&lock.notes);
-    threads::inside(|| train_here::<F>(config, &resume, asked.stop))
+}
+
+impl std::fmt::Display for OfRank {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Own(error) => write!(f, "{error:#}"),
+            Self::Ranks(error) => write!(f, "{error}"),
+        }
+    }
 }
 
 /// `--threads` wins over the file, and the plan says so.
@@ -63,17 +120,24 @@ fn tell(notes: &[String]) {
 fn train_here<F: Face>(
     config: F::Config,
     resume: &Resume,
+    cluster: &Cluster,
     stop: &AtomicBool,
 ) -> anyhow::Result<Code> {
     let run_dir = config.run().dir.clone();
-    let ready = ready::<F>(config, resume, stop).inspect_err(|error| {
+    let ready = ready::<F>(config, resume, cluster, stop).inspect_err(|error| {
         // A folder of another run is left alone; what cannot be noted is told below all the same.
-        if *resume != Resume::No {
+        if *resume != Resume::No && cluster.is_first() {
             let _ = note_in(&run_dir, &format!("error: {error:#}"));
         }
     });
-    let (plan, dataset, start, mut log) = ready?;
-    let outcome = work::<F>(&plan, &dataset, &mut log, stop, start);
+    let Ready { plan, dataset, start, mut log } = ready?;
+    let outcome = work::<F>(&plan, &dataset, log.as_mut(), stop, (start, cluster));
+    let Some(log) = log else {
+        return Ok(match outcome? {
+            Outcome::Finished { .. } => Code::Done,
+            Outcome::Stopped { .. } => Code::Stopped,
+        });
+    };
     let ended = log.end_session(&end_of(&outcome)).map_err(|error| report_failure(&error));
     let page = write_html(&run_dir, &[F::FIGURES]).map_err(|error| report_failure(&error));
     let outcome = outcome?;
@@ -81,49 +145,117 @@ fn train_here<F: Face>(
     Ok(finish(outcome, &page?, stop.load(Ordering::Relaxed)))
 }
 
-type Ready<F> = (<F as Family>::Plan, Arc<<F as Family>::Dataset>, Start, RunLog);
+/// What the first step needs.
+struct Ready<F: Family> {
+    plan: F::Plan,
+    dataset: Arc<F::Dataset>,
+    start: Start,
+    /// The first rank writes it.
+    log: Option<RunLog>,
+}
 
 /// Everything that comes before the first step.
 fn ready<F: Face>(
     config: F::Config,
     resume: &Resume,
+    cluster: &Cluster,
     stop: &AtomicBool,
 ) -> anyhow::Result<Ready<F>> {
     let run_dir = config.run().dir.clone();
-    let dataset = dataset::prepare::<F>(&config, &run_dir, stop)?;
-    let known = known_model(config.run());
-    let mut plan = F::resolve(config, &dataset).or_exit(Code::Usage)?;
+    let made =
+        by_first(cluster, "making its dataset", || dataset::prepare::<F>(&config, &run_dir, stop))?;
+    let dataset = match made {
+        Some(dataset) => Ok(dataset),
+        None => F::open(&F::folder(&config, &run_dir)).map(Arc::new).or_exit(Code::Data),
+    };
+    let dataset = together(cluster, "opening its dataset", dataset)?;
+    let known = by_first(cluster, "looking at its checkpoints", || Ok(known_model(config.run())))?;
+    let known: Option<Value> = of_first(cluster, known.flatten())?;
+    let plan = F::resolve(config, &dataset).or_exit(Code::Usage);
+    let mut plan = together(cluster, "making its plan", plan)?;
     if let Some(model) = known {
         plan.adopt(&model);
     }
-    let start = prepare(&plan, resume).map_err(|error| failure(&error))?;
-    save_plan(&plan).or_exit(Code::Data)?;
+    let digest = plan.course().map(|course| course.dataset_digest);
+    cluster.same("dataset", &digest.map_err(|error| failure(&error))?).or_exit(Code::Usage)?;
+    let begun = by_first(cluster, "finding its start", || begun(&plan, resume, cluster))?;
+    let (start, log) = match begun {
+        Some((start, log)) => (Some(start), Some(log)),
+        None => (None, None),
+    };
+    let decided: Option<Decided> = of_first(cluster, start.as_ref().map(Start::decided))?;
+    let start = match (start, decided) {
+        (Some(start), _) => Ok(start),
+        (None, Some(decided)) => Start::as_decided(&decided).map_err(|error| failure(&error)),
+        (None, None) => Err(anyhow::anyhow!("the first rank decided nothing")),
+    };
+    let start = together(cluster, "opening its checkpoint", start)?;
+    Ok(Ready { plan, dataset, start, log })
+}
+
+/// Where the run starts, and its records, which the first rank writes.
+fn begun<P: Plan>(plan: &P, resume: &Resume, cluster: &Cluster) -> anyhow::Result<(Start, RunLog)> {
+    let run_dir = &plan.config().run().dir;
+    let start = prepare(plan, resume).map_err(|error| failure(&error))?;
+    save_plan(plan).or_exit(Code::Data)?;
     let resumed = start.resumed_step();
-    let mut log = RunLog::start(&run_dir, plan.tensorboard(), resumed).or_exit(Code::Data)?;
+    let mut log = RunLog::start(run_dir, plan.tensorboard(), resumed).or_exit(Code::Data)?;
     let branch = start.branch.as_ref().map_or(&[][..], |branch| &branch.changes);
-    log.begin_session(rayon::current_num_threads(), start.step(), branch).or_exit(Code::Data)?;
-    Ok((plan, dataset, start, log))
+    let (ranks, threads) = (cluster.world(), rayon::current_num_threads());
+    log.begin_session(ranks, threads, start.step(), branch).or_exit(Code::Data)?;
+    if let Some(before) = ranks_before(run_dir).filter(|before| *before != ranks) {
+        let note =
+            format!("ranks: {ranks} now, {before} before; the same samples, in the same order");
+        log.note(&note);
+        console::note(note);
+    }
+    Ok((start, log))
+}
+
+/// Ranks of the session before the one that just began.
+fn ranks_before(run_dir: &Path) -> Option<usize> {
+    sessions::read(run_dir).iter().rev().nth(1).map(|session| session.ranks)
+}
+
+/// What the first rank found, on every rank.
+fn of_first<T: Serialize + DeserializeOwned>(
+    cluster: &Cluster,
+    found: Option<T>,
+) -> anyhow::Result<Option<T>> {
+    if cluster.is_alone() {
+        return Ok(found);
+    }
+    let said = serde_json::to_vec(&found).context("what the first rank found cannot be written")?;
+    let said = cluster.from_first(said).or_exit(Code::Unexpected)?;
+    serde_json::from_slice(&said).context("what the first rank found cannot be read")
 }
 
 /// Trains, and does what follows the last step.
 fn work<F: Face>(
     plan: &F::Plan,
     dataset: &Arc<F::Dataset>,
-    log: &mut RunLog,
+    log: Option<&mut RunLog>,
     stop: &AtomicBool,
-    start: Start,
+    (start, cluster): (Start, &Cluster),
 ) -> anyhow::Result<Outcome> {
     let course = plan.course().map_err(|error| failure(&error))?;
     announce::<F>(plan, course.steps());
     console::note(format!("checkpoints: {}", course.checkpoint.when()));
-    let mut watch = ConsoleWatch::new(course.steps());
-    let observer = &mut (log, &mut watch);
-    let started = Started::<F> { plan, dataset: Arc::clone(dataset), observer, stop, start };
+    let (mut watch, mut silent) = (ConsoleWatch::new(course.steps()), Silent);
+    let mut both = log.map(|log| (log, &mut watch));
+    let observer: &mut dyn Observer = match &mut both {
+        Some(both) => both,
+        None => &mut silent,
+    };
+    let session = Session { observer: &mut *observer, stop, start, cluster };
+    let started = Started::<F> { plan, dataset: Arc::clone(dataset), session };
     let outcome = on_device(plan.config().run().device, KernelChoice::Own, started);
     let outcome = outcome.or_exit(Code::Usage)?.map_err(|error| failure(&error))?;
-    if let Outcome::Finished { .. } = outcome {
-        F::conclude(plan, dataset, observer, stop)?;
-    }
+    let finished = matches!(outcome, Outcome::Finished { .. });
+    by_first(cluster, "doing what follows the last step", || match finished {
+        true => F::conclude(plan, dataset, observer, stop),
+        false => Ok(()),
+    })?;
     Ok(outcome)
 }
 
@@ -147,16 +279,14 @@ fn end_of(outcome: &anyhow::Result<Outcome>) -> End {
 struct Started<'a, F: Face> {
     plan: &'a F::Plan,
     dataset: Arc<F::Dataset>,
-    observer: &'a mut dyn Observer,
-    stop: &'a AtomicBool,
-    start: Start,
+    session: Session<'a>,
 }
 
 impl<F: Face> OnDevice for Started<'_, F> {
     type Output = Result<Outcome, TrainError>;
 
     fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
-        F::train::<B>(self.plan, self.dataset, device, self.observer, self.stop, self.start)
+        F::train::<B>(self.plan, self.dataset, device, self.session)
     }
 }
 

@@ -22,11 +22,20 @@ pub trait Loader: Send + Sync + 'static {
     /// Which samples come when.
     fn visits(&self) -> &Visits;
 
-    /// The batches of this rank in `step`: a pure function.
+    /// The batches of this rank in `step`, by the parts of the step whose gradients are summed apart: a
+    /// pure function.
     ///
     /// # Errors
     /// Damage in a shard; a sample that fits no batch; a step beyond counting.
-    fn step(&self, step: u64) -> Result<Vec<Self::Batch>>;
+    fn parts(&self, step: u64) -> Result<Vec<Vec<Self::Batch>>>;
+
+    /// The batches of all parts.
+    ///
+    /// # Errors
+    /// As [`Loader::parts`].
+    fn step(&self, step: u64) -> Result<Vec<Self::Batch>> {
+        Ok(self.parts(step)?.into_iter().flatten().collect())
+    }
 
     /// Samples that all ranks together consumed before `step`: the state of the loader.
     ///
@@ -42,11 +51,11 @@ pub trait Loader: Send + Sync + 'static {
     }
 
     /// Prepares steps from `first_step` on, `depth` of them ahead of time.
-    fn prefetch(self: Arc<Self>, first_step: u64, depth: usize) -> Prefetch<Self::Batch>
+    fn prefetch(self: Arc<Self>, first_step: u64, depth: usize) -> Prefetch<Vec<Self::Batch>>
     where
         Self: Sized,
     {
-        Prefetch::new(first_step, depth, move |step| self.step(step))
+        Prefetch::new(first_step, depth, move |step| self.parts(step))
     }
 }
 

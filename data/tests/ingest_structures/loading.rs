@@ -26,7 +26,15 @@ fn dataset(folder: &Folder) -> Arc<StructuresDataset> {
 
 fn plan(frames_per_step: usize, max_atoms: usize) -> StructuresLoaderPlan {
     let budgets = Budgets { max_atoms, max_edges: 10_000 };
-    StructuresLoaderPlan { cutoff: 3.0, frames_per_step, budgets, rank: 0, world: 1, seed: 7 }
+    StructuresLoaderPlan {
+        cutoff: 3.0,
+        frames_per_step,
+        parts: 1,
+        budgets,
+        rank: 0,
+        world: 1,
+        seed: 7,
+    }
 }
 
 fn ids(batches: &[GraphBatch]) -> Vec<u64> {
@@ -80,7 +88,7 @@ fn prefetched_steps_are_the_steps_and_evaluation_is_in_fixed_order() {
     let ahead = Arc::clone(&loader).prefetch(4, 3);
     for (want, made) in (4..9).zip(ahead) {
         let (step, batches) = made.unwrap();
-        assert_eq!((step, batches), (want, loader.step(want).unwrap()));
+        assert_eq!((step, batches), (want, loader.parts(want).unwrap()));
     }
     let evaluate = |split, max| {
         let batches: Vec<GraphBatch> = loader.evaluation(split, max).map(Result::unwrap).collect();
@@ -122,4 +130,22 @@ fn the_average_number_of_neighbours_is_that_of_the_training_split() {
     let frame = dataset.frame(Split::Train, 0).unwrap().frame;
     let edges = neighbor_list(&frame.positions, &frame.cell, frame.periodic, 1.2).unwrap();
     assert!((mean_in_degree(&edges) - 4.0 / 3.0).abs() < 1e-15);
+}
+
+#[test]
+fn parts_of_structures_are_packed_apart_and_the_same_on_any_number_of_ranks() {
+    let folder = Folder::new();
+    let dataset = dataset(&folder);
+    let parts = |world: usize| -> Vec<Vec<GraphBatch>> {
+        let of_rank = |rank| {
+            let plan = StructuresLoaderPlan { parts: 4 / world, rank, world, ..plan(8, 7) };
+            StructuresLoader::new(Arc::clone(&dataset), plan).unwrap().parts(3).unwrap()
+        };
+        (0..world).flat_map(of_rank).collect()
+    };
+    let alone = parts(1);
+    assert_eq!(alone.iter().map(|part| ids(part).len()).collect::<Vec<_>>(), [2; 4]);
+    assert!([2, 4].iter().all(|&world| parts(world) == alone));
+    let refused = StructuresLoaderPlan { parts: 3, ..plan(8, 7) };
+    assert!(StructuresLoader::new(dataset, refused).is_err(), "8 structures in 3 parts");
 }

@@ -2,7 +2,8 @@
 
 use super::problem::ConfigProblem;
 use super::tables::{
-    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ParallelConfig, RunTable,
+    ScheduleConfig,
 };
 
 /// Problems found so far; its methods check the tables that families share.
@@ -112,6 +113,41 @@ impl Found {
         self.require(!plateau || every.is_some(), "evaluation.every", || {
             "is absent, but `schedule.decay` is a plateau, which listens to evaluations".to_owned()
         });
+    }
+
+    /// `slices` is the key of the slices of a step and their number, `samples` that of its samples.
+    pub(crate) fn check_parallel(
+        &mut self,
+        parallel: &ParallelConfig,
+        samples: (&str, usize),
+        slices: Option<(&str, usize)>,
+    ) {
+        let ParallelConfig { deterministic, parts, bucket_mib } = *parallel;
+        self.require(bucket_mib > 0.0 && bucket_mib <= 1024.0, "parallel.bucket_mib", || {
+            format!("is {bucket_mib}, must be above 0 and at most 1024")
+        });
+        self.require(deterministic || parts.is_none(), "parallel.parts", || {
+            "is only for `parallel.deterministic = true`; set that, or remove the key".to_owned()
+        });
+        if !deterministic {
+            return;
+        }
+        let parts = parallel.parts();
+        let ((key, samples), number) = (samples, format!("{parts}"));
+        self.require(parts.is_power_of_two(), "parallel.parts", || {
+            format!("is {number}, must be a power of two")
+        });
+        self.require(parts > 0 && samples.is_multiple_of(parts), "parallel.parts", || {
+            format!("is {number}, must divide `{key}`, which is {samples}; change one of the two")
+        });
+        if let Some((key, slices)) = slices {
+            let fits = parts > 0 && slices > 0 && parts.is_multiple_of(slices);
+            self.require(fits, key, || {
+                format!(
+                    "is {slices}, but a step has {number} parts (`parallel.parts`); remove the key"
+                )
+            });
+        }
     }
 
     pub(crate) fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {

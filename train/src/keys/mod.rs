@@ -24,5 +24,6 @@ pub use page::page;
 pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
 pub(crate) use schema::may_change;
 pub use tables::{
-    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ParallelConfig, RunTable,
+    ScheduleConfig,
 };

@@ -240,8 +240,52 @@ impl CheckpointConfig {
     }
 }
 
+/// `[parallel]`: how ranks train together. A run on one rank obeys it too, so that the number of ranks may
+/// change on resuming.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-may-change-on-resume" = "the same samples, sums in another order"))]
+pub struct ParallelConfig {
+    /// Whether 1, 2, 4, ... ranks give the same bits, each with as many threads: a step is computed in
+    /// `parts`, whose gradients are gathered and summed in a fixed order. Costs speed and memory.
+    #[serde(default)]
+    pub deterministic: bool,
+    /// Parts of a step, with `deterministic`: a power of two that divides the samples of a step, and the
+    /// largest number of ranks. Absent means 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<usize>,
+    /// MiB of gradients that ranks exchange at once.
+    #[serde(default = "defaults::bucket_mib")]
+    pub bucket_mib: f64,
+}
+
+impl ParallelConfig {
+    /// Parts of a step in the deterministic mode.
+    pub fn parts(&self) -> usize {
+        self.parts.unwrap_or(defaults::PARTS)
+    }
+
+    /// Bytes that ranks exchange at once.
+    pub fn bucket_bytes(&self) -> usize {
+        // Checked to be above 0 and at most a GiB.
+        (self.bucket_mib * 1024.0 * 1024.0) as usize
+    }
+}
+
+impl Default for ParallelConfig {
+    fn default() -> Self {
+        Self { deterministic: false, parts: None, bucket_mib: defaults::bucket_mib() }
+    }
+}
+
 /// Values of keys that may be left out.
 mod defaults {
+    /// What one node of eight GPUs, or eight ranks, can share.
+    pub(super) const PARTS: usize = 8;
+
+    pub(super) fn bucket_mib() -> f64 {
+        25.0
+    }
     /// What is lost at worst where a file says nothing of checkpoints.
     pub(super) const EVERY_MINUTES: f64 = 30.0;
 

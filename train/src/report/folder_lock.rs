@@ -88,7 +88,7 @@ fn this_process() -> String {
 }
 
 /// The name of this machine.
-pub(super) fn host() -> String {
+pub fn host() -> String {
     let names = ["/proc/sys/kernel/hostname", "/etc/hostname"];
     let found = names.iter().find_map(|path| fs::read_to_string(path).ok());
     let name = found.unwrap_or_default().trim().to_owned();

@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_run_that_did_not_end_well_says_so_before_any_number() {
         let folder = folder_with("{\"step\":1,\"loss\":3.0}\n{\"step\":2,\"loss\":2.1e18}\n");
-        super::super::sessions::begin(folder.path(), 1, 0, &[]).unwrap();
+        super::super::sessions::begin(folder.path(), 1, 1, 0, &[]).unwrap();
         let end = super::super::End::now(How::NotFinite, "step 3: loss <inf> \u{1b}[31m");
         super::super::sessions::end(folder.path(), &end).unwrap();
         let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();

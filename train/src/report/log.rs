@@ -126,14 +126,16 @@ impl RunLog {
     /// The records cannot be written.
     pub fn begin_session(
         &mut self,
+        ranks: usize,
         threads: usize,
         after_step: u64,
         branch: &[String],
     ) -> Result<(), ReportError> {
         let Session { session, process, host, .. } =
-            sessions::begin(&self.run_dir, threads, after_step, branch)?;
+            sessions::begin(&self.run_dir, ranks, threads, after_step, branch)?;
+        let ranks = if ranks > 1 { format!("{ranks} ranks, ") } else { String::new() };
         self.note(&format!(
-            "session {session}: process {process} on {host}, {threads} threads, after step \
+            "session {session}: process {process} on {host}, {ranks}{threads} threads, after step \
              {after_step}"
         ));
         self.mark = Some(Mark { session, branch: branch.to_vec() });
@@ -325,12 +327,12 @@ mod tests {
     fn a_session_leaves_its_number_its_branch_and_its_end_in_every_record() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = RunLog::start(folder.path(), true, None).unwrap();
-        log.begin_session(3, 0, &[]).unwrap();
+        log.begin_session(1, 3, 0, &[]).unwrap();
         (1..=4).for_each(|at| log.step(&step(at, false)));
         log.end_session(&End::now(How::NotFinite, "step 5: loss NaN")).unwrap();
         let mut log = RunLog::start(folder.path(), true, Some(4)).unwrap();
         let changed = ["optimizer.clip_norm was 1.0 and is now 0.1".to_owned()];
-        log.begin_session(3, 4, &changed).unwrap();
+        log.begin_session(1, 3, 4, &changed).unwrap();
         log.step(&step(5, false));
         log.end_session(&End::now(How::Finished, "5 steps")).unwrap();
 

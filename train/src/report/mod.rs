@@ -28,7 +28,7 @@ pub(crate) use number::{grouped, scaled};
 
 pub use events::{Event, read_events};
 pub use figure::{Amount, Better, Brief, Declaration, Digits, Figure, Figures, Role};
-pub use folder_lock::FolderLock;
+pub use folder_lock::{FolderLock, host};
 pub use html::{write_html, write_html_to};
 pub use log::RunLog;
 pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};

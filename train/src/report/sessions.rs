@@ -58,7 +58,10 @@ pub struct Session {
     pub process: u32,
     /// Name of the machine.
     pub host: String,
-    /// CPU threads.
+    /// Ranks that trained together.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ranks: usize,
+    /// CPU threads of each rank.
     pub threads: usize,
     /// Version of the program.
     pub code_version: String,
@@ -70,6 +73,15 @@ pub struct Session {
     /// Its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_one(ranks: &usize) -> bool {
+    *ranks == 1
 }
 
 /// A line of the file.
@@ -104,6 +116,7 @@ pub fn read(run_dir: &Path) -> Vec<Session> {
 /// The file cannot be written.
 pub fn begin(
     run_dir: &Path,
+    ranks: usize,
     threads: usize,
     after_step: u64,
     branch: &[String],
@@ -113,6 +126,7 @@ pub fn begin(
         time: moment::now(),
         process: std::process::id(),
         host: host(),
+        ranks,
         threads,
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         after_step,
@@ -181,9 +195,9 @@ mod tests {
     #[test]
     fn sessions_are_read_back_with_their_ends_and_a_torn_line_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        begin(folder.path(), 2, 0, &[]).unwrap();
+        begin(folder.path(), 1, 2, 0, &[]).unwrap();
         end(folder.path(), &End::now(How::NotFinite, "step 7")).unwrap();
-        begin(folder.path(), 4, 5, &["schedule.peak_rate was 1 and is now 0.1".to_owned()])
+        begin(folder.path(), 3, 4, 5, &["schedule.peak_rate was 1 and is now 0.1".to_owned()])
             .unwrap();
         let path = folder.path().join(SESSIONS_FILE);
         let whole = fs::read_to_string(&path).unwrap();
@@ -201,7 +215,7 @@ mod tests {
     fn how_the_last_session_ended_is_said_with_its_message() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(status(folder.path(), &[], 0), None);
-        begin(folder.path(), 1, 0, &[]).unwrap();
+        begin(folder.path(), 1, 1, 0, &[]).unwrap();
         for (how, word, is_bad) in [
             (How::Finished, "Finished", false),
             (How::Stopped, "SIGTERM", true),

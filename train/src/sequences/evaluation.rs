@@ -12,6 +12,8 @@ use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig};
 use genesis_schema::{IGNORE, TokenBatch};
 
+use crate::cluster::{Cluster, ClusterError};
+
 /// What was measured on held-out data.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Evaluation {
@@ -60,36 +62,112 @@ pub fn evaluate<B: Kernels>(
     device: &B::Device,
     stop: &AtomicBool,
 ) -> Result<Option<Evaluation>, DataError> {
-    let model = Transformer::bind(config, params);
-    let mut sums = Sums::default();
-    for batch in batches {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let batch = batch?;
-        let loss_sum = if batch.num_labels() == 0 {
-            0.0
-        } else {
-            let packed = Packed::upload(&batch, device);
-            let loss_sum = model.loss_sum(&packed, &Mode::inference(precision));
-            loss_sum.into_data().iter::<f64>().sum()
-        };
-        sums.add(&batch, loss_sum);
-    }
-    Ok(sums.finish())
+    let sums = Sums::of(config, params, batches, precision, device, stop)?;
+    Ok(sums.and_then(Sums::finish))
 }
 
+/// Every batch that is this rank's: one in as many as there are ranks.
+pub(super) fn share_of<T>(
+    cluster: &Cluster,
+    batches: impl Iterator<Item = T>,
+) -> impl Iterator<Item = T> {
+    batches.skip(cluster.rank()).step_by(cluster.world())
+}
+
+/// What batches add up to.
 #[derive(Default)]
-struct Sums {
-    loss: f64,
+pub(super) struct Sums {
+    /// Sum of the loss, a batch each.
+    losses: Vec<f64>,
     num_tokens: u64,
     num_sequences: u64,
     label_counts: BTreeMap<i64, u64>,
 }
 
 impl Sums {
+    /// Those of `batches`; `None` when `stop` was set meanwhile.
+    pub(super) fn of<B: Kernels>(
+        config: &TransformerConfig,
+        params: &Params<B>,
+        batches: impl Iterator<Item = Result<TokenBatch, DataError>>,
+        precision: Precision,
+        device: &B::Device,
+        stop: &AtomicBool,
+    ) -> Result<Option<Self>, DataError> {
+        let model = Transformer::bind(config, params);
+        let mut sums = Self::default();
+        for batch in batches {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let batch = batch?;
+            let loss_sum = if batch.num_labels() == 0 {
+                0.0
+            } else {
+                let packed = Packed::upload(&batch, device);
+                let loss_sum = model.loss_sum(&packed, &Mode::inference(precision));
+                loss_sum.into_data().iter::<f64>().sum()
+            };
+            sums.add(&batch, loss_sum);
+        }
+        Ok(Some(sums))
+    }
+
+    /// Those of all ranks, batches in their order, so that any number of ranks gives the same bits. `None`
+    /// when any rank has none.
+    pub(super) fn over_ranks(
+        mine: Option<Self>,
+        cluster: &Cluster,
+    ) -> Result<Option<Self>, ClusterError> {
+        let words = mine.map(Self::to_words).unwrap_or_default();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let all = cluster.gather_bytes(&bytes)?;
+        if all.iter().any(Vec::is_empty) {
+            return Ok(None);
+        }
+        Ok(Some(Self::interleaved(all.iter().map(|bytes| Self::from_bytes(bytes)).collect())))
+    }
+
+    fn interleaved(ranks: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        let longest = ranks.iter().map(|rank| rank.losses.len()).max().unwrap_or(0);
+        let in_turn =
+            (0..longest).flat_map(|at| ranks.iter().filter_map(move |it| it.losses.get(at)));
+        all.losses = in_turn.copied().collect();
+        for rank in ranks {
+            all.num_tokens += rank.num_tokens;
+            all.num_sequences += rank.num_sequences;
+            for (label, count) in rank.label_counts {
+                *all.label_counts.entry(label).or_default() += count;
+            }
+        }
+        all
+    }
+
+    /// Tokens, sequences, number of batches, bits of their losses, then every label with its count.
+    fn to_words(self) -> Vec<u64> {
+        let head = [self.num_tokens, self.num_sequences, self.losses.len() as u64];
+        let losses = self.losses.iter().map(|loss| loss.to_bits());
+        let counts = self.label_counts.iter().flat_map(|(label, n)| [label.cast_unsigned(), *n]);
+        head.into_iter().chain(losses).chain(counts).collect()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("a word"));
+        let words: Vec<u64> = bytes.chunks_exact(8).map(word).collect();
+        let (head, rest) = words.split_at(3);
+        let (losses, counts) =
+            rest.split_at(usize::try_from(head[2]).expect("as many as were sent"));
+        Self {
+            losses: losses.iter().map(|bits| f64::from_bits(*bits)).collect(),
+            num_tokens: head[0],
+            num_sequences: head[1],
+            label_counts: counts.chunks_exact(2).map(|it| (it[0].cast_signed(), it[1])).collect(),
+        }
+    }
+
     fn add(&mut self, batch: &TokenBatch, loss_sum: f64) {
-        self.loss += loss_sum;
+        self.losses.push(loss_sum);
         self.num_tokens += batch.num_tokens() as u64;
         self.num_sequences += batch.num_segments() as u64;
         for &label in batch.labels.iter().filter(|&&label| label != IGNORE) {
@@ -97,10 +175,10 @@ impl Sums {
         }
     }
 
-    fn finish(self) -> Option<Evaluation> {
+    pub(super) fn finish(self) -> Option<Evaluation> {
         let num_labels: u64 = self.label_counts.values().sum();
         (num_labels > 0).then(|| Evaluation {
-            loss: self.loss / num_labels as f64,
+            loss: self.losses.iter().fold(0.0, |sum, loss| sum + loss) / num_labels as f64,
             num_labels,
             num_tokens: self.num_tokens,
             num_sequences: self.num_sequences,
@@ -123,6 +201,32 @@ pub fn entropy(counts: impl Iterator<Item = u64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_of_ranks_are_those_of_all_batches_in_their_order() {
+        let batch = |at: u64| {
+            let mut batch = TokenBatch::default();
+            batch.push_segment(&[1, 2], &[2, 1 + at.cast_signed()], 0, at);
+            (batch, (at as f64 * 0.37).sin() * 1e3)
+        };
+        let sums = |places: &mut dyn Iterator<Item = u64>| {
+            let mut sums = Sums::default();
+            places.map(batch).for_each(|(batch, loss)| sums.add(&batch, loss));
+            sums
+        };
+        let whole = sums(&mut (0..7)).finish().unwrap();
+        for world in [1, 2, 3, 9] {
+            let ranks = (0..world).map(|rank| {
+                let words =
+                    sums(&mut (rank..7).step_by(usize::try_from(world).unwrap())).to_words();
+                let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                Sums::from_bytes(&bytes)
+            });
+            let found = Sums::interleaved(ranks.collect()).finish().unwrap();
+            assert_eq!(found.loss.to_bits(), whole.loss.to_bits(), "{world} ranks");
+            assert_eq!(found, whole);
+        }
+    }
 
     #[test]
     fn entropy_of_equal_counts_is_the_logarithm_of_their_number() {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
@@ -15,8 +14,8 @@ use serde_json::Value;
 use super::{SequencesConfig, SequencesPlan, figures, resolve, train};
 use crate::family::{Example, Family};
 use crate::keys::ConfigProblems;
-use crate::report::{Declaration, Observer};
-use crate::trainer::{Outcome, Start, TrainError};
+use crate::report::Declaration;
+use crate::trainer::{Outcome, Session, TrainError};
 
 /// Models of sequences.
 #[derive(Debug, Clone, Copy)]
@@ -76,10 +75,8 @@ impl Family for Sequences {
         plan: &SequencesPlan,
         dataset: Arc<SequencesDataset>,
         device: &B::Device,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-        start: Start,
+        session: Session<'_>,
     ) -> Result<Outcome, TrainError> {
-        train::<B>(plan, dataset, device, observer, stop, start)
+        train::<B>(plan, dataset, device, session)
     }
 }

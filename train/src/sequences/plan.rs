@@ -13,10 +13,11 @@ use serde_json::Value;
 use super::settings::{ObjectiveConfig, SequencesConfig};
 use super::{Sequences, identity};
 use crate::checkpoint::Checkpoint;
+use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems, may_change};
 use crate::report::{grouped, scaled};
-use crate::trainer::{Course, Plan, TrainError, available_threads, inherit, to_json};
+use crate::trainer::{Course, Plan, Share, TrainError, available_threads, inherit, to_json};
 
 /// Everything a run needs to know, fixed before the first step.
 #[derive(Debug, Clone)]
@@ -90,6 +91,7 @@ pub fn resolve_card(
             objective,
             sequences_per_step: config.batch.sequences,
             accumulation: config.batch.accumulation,
+            apart: false,
             rank: 0,
             world: 1,
             seed: config.run.seed,
@@ -171,6 +173,14 @@ impl SequencesPlan {
         Ok(Self { model, ..self.clone() })
     }
 
+    /// What a rank of `cluster` loads.
+    pub(super) fn loader_on(&self, cluster: &Cluster) -> Result<SequencesLoaderPlan, TrainError> {
+        let (batch, parallel) = (&self.config.batch, &self.config.parallel);
+        let share = Share::of(cluster, parallel, batch.sequences, batch.accumulation)?;
+        let Share { rank, world, parts, apart } = share;
+        Ok(SequencesLoaderPlan { accumulation: parts, apart, rank, world, ..self.loader })
+    }
+
     /// What the run file does not say: padding and mask where it gives none, and frequencies that a file of
     /// ESM-2 stores.
     fn inherited(&self) -> Vec<&'static str> {
@@ -239,6 +249,7 @@ impl Plan for SequencesPlan {
             stage_two: None,
             optimizer: config.optimizer,
             average: config.average,
+            summing: (&config.parallel).into(),
             evaluation_every: config.evaluation.every,
             checkpoint: config.checkpoint,
             model: to_json(&self.model)?,

@@ -1,8 +1,8 @@
 //! The gradient of one optimizer step, summed over accumulation slices.
 //!
-//! Labels of all slices are counted on the host before the first backward pass, and every slice's
-//! loss sum is divided by that one count. So slices with different numbers of labels give the
-//! gradient of one big batch, which a mean of means would not.
+//! Labels of the whole step are counted on the host before the first backward pass, over all slices and
+//! ranks, and every slice's loss sum is divided by that one count. So slices with different numbers of labels
+//! give the gradient of one big batch, which a mean of means would not.
 
 use burn::tensor::Tensor;
 use genesis_kernels::{Autodiff, Kernels};
@@ -14,18 +14,19 @@ pub fn count_labels(slices: &[TokenBatch]) -> usize {
     slices.iter().map(TokenBatch::num_labels).sum()
 }
 
-/// Mean nats per label over all slices, and its gradients in the order of the parameter specs.
+/// What the slices add to the mean nats per label of a step of `num_labels`, and to its gradients in the order
+/// of the parameter specs.
 ///
 /// `mode(slice)` says how each slice is run; dropout masks must differ between slices.
 pub fn accumulate<B: Kernels>(
     config: &TransformerConfig,
     params: &Params<B>,
     slices: &[TokenBatch],
+    num_labels: f64,
     mode: impl Fn(u64) -> Mode,
     device: &B::Device,
 ) -> (f64, Vec<Tensor<B, 1>>) {
     let _awake = B::keep_awake();
-    let num_labels = count_labels(slices) as f64;
     let mut loss = 0.0;
     let mut total: Option<Vec<Tensor<B, 1>>> = None;
     for (index, batch) in slices.iter().enumerate() {

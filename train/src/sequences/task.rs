@@ -12,18 +12,22 @@ use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Seeds, TokenBatch};
 
-use super::evaluation::{Evaluation, evaluate};
+use super::evaluation::{Evaluation, Sums, share_of};
 use super::figures::{BITS_PER_BYTE, PERPLEXITY, TOKENS, TOKENS_PER_S, VAL_LABELS};
 use super::plan::SequencesPlan;
 use super::sample::some_tokens;
 use super::step;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::host::to_f64;
-use crate::report::{Figures, Observer};
+use crate::cluster::Cluster;
+use crate::report::Figures;
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Task};
-use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
+use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task};
+use crate::trainer::{Outcome, Plan, Session, TrainError, follow};
 
+/// Places in a tally: labels, and tokens.
+const LABELS: usize = 0;
+const TOKENS_IN: usize = 1;
 /// Files of the dataset that travel with every checkpoint.
 const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
 
@@ -31,7 +35,7 @@ const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
 ///
 /// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
 /// batches, dropout masks and learning rates are functions of the step, and the checkpoint holds
-/// the rest. `stop` is looked at after every step: the run then saves and returns.
+/// the rest. A stop is looked for after every step: the run then saves and returns.
 ///
 /// # Errors
 /// [`TrainError`]; the last checkpoint stays valid.
@@ -39,17 +43,16 @@ pub fn train<B: Kernels>(
     plan: &SequencesPlan,
     dataset: Arc<SequencesDataset>,
     device: &B::Device,
-    observer: &mut dyn Observer,
-    stop: &AtomicBool,
-    start: Start,
+    session: Session<'_>,
 ) -> Result<Outcome, TrainError> {
-    let plan = &match start.model() {
+    let plan = &match session.start.model() {
         Some(model) => plan.starting_from(model)?,
         None => plan.clone(),
     };
-    let loader = Arc::new(SequencesLoader::new(dataset, plan.loader)?);
-    let task = Sequences::<B> { plan, device, loader };
-    follow(&plan.course()?, &task, observer, stop, start)
+    let loader = SequencesLoader::new(dataset, plan.loader_on(session.cluster)?);
+    let loader = session.cluster.agree("opening its data", loader.map_err(TrainError::from))?;
+    let task = Sequences::<B> { plan, device, loader: Arc::new(loader) };
+    follow(&plan.course()?, &task, session)
 }
 
 /// Learning to predict tokens.
@@ -84,21 +87,31 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         &self.loader
     }
 
+    fn tally(&self, slices: &[TokenBatch]) -> Tally {
+        let tokens: usize = slices.iter().map(TokenBatch::num_tokens).sum();
+        vec![step::count_labels(slices) as f64, tokens as f64]
+    }
+
     fn gradients(
         &self,
         step: u64,
         params: &Params<B>,
-        slices: &[TokenBatch],
+        part: &Part<'_, TokenBatch>,
+        whole: &Tally,
     ) -> Result<Gradients<B>, TrainError> {
-        if step::count_labels(slices) == 0 {
-            return Err(TrainError::NoLabels { step: step + 1, documents: documents(slices) });
+        let num_labels = whole[LABELS];
+        if num_labels <= 0.0 {
+            let documents = documents(part.slices);
+            return Err(TrainError::NoLabels { step: step + 1, documents });
         }
         let dropout = Seeds::new(self.plan.config.run.seed).stream("dropout");
-        let loader = &self.plan.loader;
+        let loader = self.loader.plan();
         let slices_per_step = (loader.accumulation * loader.world) as u64;
-        let first_slice = step * slices_per_step + (loader.rank * loader.accumulation) as u64;
+        let before = loader.rank * loader.accumulation + part.number * part.slices.len();
+        let first_slice = step * slices_per_step + before as u64;
         let mode = |slice| Mode::training(self.plan.precision, dropout, first_slice + slice);
-        Ok(step::accumulate(&self.plan.model, params, slices, mode, self.device))
+        let model = &self.plan.model;
+        Ok(step::accumulate(model, params, part.slices, num_labels, mode, self.device))
     }
 
     fn trial(&self, slices: &[TokenBatch]) -> Option<TokenTrial> {
@@ -110,13 +123,13 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         })
     }
 
-    fn size(&self, slices: &[TokenBatch]) -> u64 {
-        slices.iter().map(|batch| batch.num_tokens() as u64).sum()
+    fn size(&self, whole: &Tally) -> u64 {
+        // Counted, so it is whole and positive.
+        whole[TOKENS_IN] as u64
     }
 
-    fn rates(&self, slices: &[TokenBatch], seconds: f64, seen: u64) -> Figures {
-        let tokens = <Self as Task<B>>::size(self, slices) as f64;
-        let per_s = tokens / seconds.max(f64::MIN_POSITIVE);
+    fn rates(&self, whole: &Tally, seconds: f64, seen: u64) -> Figures {
+        let per_s = whole[TOKENS_IN] / seconds.max(f64::MIN_POSITIVE);
         Figures::default().with(&TOKENS_PER_S, per_s).with(&TOKENS, seen)
     }
 
@@ -128,15 +141,19 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         &self,
         _step: u64,
         params: &Params<B>,
+        cluster: &Cluster,
         stop: &AtomicBool,
     ) -> Result<Option<Measurement>, TrainError> {
         let config = &self.plan.config.evaluation;
-        let loader = &self.plan.loader;
-        let per_slice = loader.sequences_per_step / (loader.accumulation * loader.world).max(1);
+        let batch = &self.plan.config.batch;
+        let per_slice = batch.sequences / batch.accumulation.max(1);
         let per_batch = config.sequences_per_batch.unwrap_or(per_slice);
         let batches = self.loader.validation(config.max_sequences, per_batch);
         let (model, precision) = (&self.plan.model, self.plan.precision);
-        let found = evaluate(model, params, batches, precision, self.device, stop)?;
+        let sums = share_of(cluster, batches);
+        let sums = Sums::of(model, params, sums, precision, self.device, stop);
+        let sums = cluster.agree("evaluating", sums.map_err(TrainError::from))?;
+        let found = Sums::over_ranks(sums, cluster)?.and_then(Sums::finish);
         Ok(found.map(|found| self.measurement(&found)))
     }
 
@@ -198,7 +215,9 @@ impl Trial for TokenTrial {
         let dropout = Seeds::new(0).stream("gate");
         let mode = |slice| Mode::training(self.precision, dropout, slice);
         let slices = std::slice::from_ref(&self.batch);
-        let (loss, gradients) = step::accumulate(&self.config, params, slices, mode, device);
+        let labels = step::count_labels(slices) as f64;
+        let (loss, gradients) =
+            step::accumulate(&self.config, params, slices, labels, mode, device);
         Ok(Computed { loss, gradients: to_f64(&gradients) })
     }
 

@@ -13,17 +13,35 @@ use genesis_model::equivariant::Prediction;
 use genesis_schema::{Frame, GraphBatch};
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::{Cluster, ClusterError};
+
 /// meV of an eV.
 const MILLI: f64 = 1e3;
 /// Name of the kind that stands for all kinds of a set.
 pub const ALL: &str = "all";
 
 /// Sums of the errors of one quantity.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Errors {
+    #[serde(with = "bits")]
     squares: f64,
+    #[serde(with = "bits")]
     sizes: f64,
     count: u64,
+}
+
+/// Numbers as their bits: JSON has no NaN.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(value.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        u64::deserialize(from).map(f64::from_bits)
+    }
 }
 
 impl Errors {
@@ -31,6 +49,12 @@ impl Errors {
         self.squares += error * error;
         self.sizes += error.abs();
         self.count += 1;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.squares += other.squares;
+        self.sizes += other.sizes;
+        self.count += other.count;
     }
 
     /// Root mean square; `None` without any.
@@ -45,7 +69,7 @@ impl Errors {
 }
 
 /// Errors of one group of structures.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct GroupErrors {
     /// Structures.
     pub frames: u64,
@@ -59,8 +83,18 @@ pub struct GroupErrors {
     pub stress: Errors,
 }
 
+impl GroupErrors {
+    fn merge(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.energy_per_atom.merge(&other.energy_per_atom);
+        self.energy.merge(&other.energy);
+        self.forces.merge(&other.forces);
+        self.stress.merge(&other.stress);
+    }
+}
+
 /// A group: set, head, kind of structure. [`ALL`] in place of head and kind is the whole set.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Group {
     set: String,
     /// False sorts first: the whole set before its parts.
@@ -183,6 +217,24 @@ impl ErrorTable {
             errors.forces.iter().for_each(|[want, got]| sums.forces.add(got - want));
             errors.stress.iter().for_each(|[want, got]| sums.stress.add(got - want));
         }
+    }
+
+    /// The errors that all ranks counted, added in the order of ranks.
+    pub(super) fn over_ranks(self, cluster: &Cluster) -> Result<Self, ClusterError> {
+        if cluster.is_alone() {
+            return Ok(self);
+        }
+        let mine: Vec<_> = self.groups.into_iter().collect();
+        let mine = serde_json::to_vec(&mine).expect("names and whole numbers");
+        let mut table = Self::default();
+        for theirs in cluster.gather_bytes(&mine)? {
+            let theirs: Vec<(Group, GroupErrors)> =
+                serde_json::from_slice(&theirs).expect("written by this program");
+            for (group, errors) in theirs {
+                table.groups.entry(group).or_default().merge(&errors);
+            }
+        }
+        Ok(table)
     }
 
     /// Errors over all structures of `set`.

@@ -23,6 +23,7 @@ use super::plan::StructuresPlan;
 use super::task::{self, VALIDATION};
 use crate::report::Section;
 use crate::report::parity::ParityPlot;
+use crate::trainer::Share;
 
 /// The table in the run folder.
 pub const EVALUATION_FILE: &str = "evaluation.json";
@@ -54,7 +55,7 @@ pub fn evaluate_run<B: Kernels>(
 ) -> Result<Option<EvaluationReport>, StructuresError> {
     let run_dir = &plan.config.run.dir;
     let model = StructuresModel::open(run_dir)?.on::<B>(device);
-    let loader = task::loader(plan, Arc::clone(dataset))?;
+    let loader = task::loader(plan, Arc::clone(dataset), Share::whole())?;
     let mut sums = Sums { model: &model, table: ErrorTable::default(), parity: BTreeMap::new() };
     for split in [Split::Validation, Split::Test] {
         if !sums.measure(plan, &loader, split, stop)? {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
@@ -15,8 +14,8 @@ use super::settings::StructuresNetwork;
 use super::{StructuresConfig, StructuresPlan, figures, resolve_structures, train_structures};
 use crate::family::{Example, Family};
 use crate::keys::ConfigProblems;
-use crate::report::{Declaration, Observer};
-use crate::trainer::{Outcome, Start, TrainError};
+use crate::report::Declaration;
+use crate::trainer::{Outcome, Session, TrainError};
 
 /// Models of structures of atoms.
 #[derive(Debug, Clone, Copy)]
@@ -79,10 +78,8 @@ impl Family for Structures {
         plan: &StructuresPlan,
         dataset: Arc<StructuresDataset>,
         device: &B::Device,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-        start: Start,
+        session: Session<'_>,
     ) -> Result<Outcome, TrainError> {
-        train_structures::<B>(plan, dataset, device, observer, stop, start)
+        train_structures::<B>(plan, dataset, device, session)
     }
 }

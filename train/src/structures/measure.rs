@@ -11,6 +11,7 @@ use genesis_model::equivariant::{
 use genesis_schema::GraphBatch;
 
 use super::error::StructuresError;
+use crate::cluster::{Cluster, ClusterError};
 
 /// A trained network, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
@@ -37,21 +38,63 @@ impl<B: Kernels> Measuring<'_, B> {
         &self,
         batches: impl Iterator<Item = Result<GraphBatch, DataError>>,
         stop: &AtomicBool,
-        mut visit: impl FnMut(&GraphBatch, &Prediction),
+        visit: impl FnMut(&GraphBatch, &Prediction),
     ) -> Result<Option<LossTerms>, StructuresError> {
-        let mut sum = LossTerms::default();
+        Ok(self.each(batches, stop, visit)?.map(|terms| sum(&terms)))
+    }
+
+    /// As [`Measuring::run`], the loss batch by batch.
+    pub(super) fn each(
+        &self,
+        batches: impl Iterator<Item = Result<GraphBatch, DataError>>,
+        stop: &AtomicBool,
+        mut visit: impl FnMut(&GraphBatch, &Prediction),
+    ) -> Result<Option<Vec<LossTerms>>, StructuresError> {
+        let mut all = Vec::new();
         for batch in batches {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
             let batch = batch?;
             let found = predict(self.blueprint, self.params, &batch, self.wanted)?;
-            let terms = self.loss.evaluate(&found, &batch, self.counts)?;
-            sum.energy += terms.energy;
-            sum.forces += terms.forces;
-            sum.stress += terms.stress;
+            all.push(self.loss.evaluate(&found, &batch, self.counts)?);
             visit(&batch, &found);
         }
-        Ok(Some(sum))
+        Ok(Some(all))
     }
+}
+
+fn sum(all: &[LossTerms]) -> LossTerms {
+    let mut sum = LossTerms::default();
+    for terms in all {
+        sum.energy += terms.energy;
+        sum.forces += terms.forces;
+        sum.stress += terms.stress;
+    }
+    sum
+}
+
+/// The loss over the batches of all ranks, of which each has one in turn: added in the order of batches, so that
+/// any number of ranks gives the same bits. `None` when any rank has none.
+pub(super) fn over_ranks(
+    mine: Option<Vec<LossTerms>>,
+    cluster: &Cluster,
+) -> Result<Option<LossTerms>, ClusterError> {
+    if cluster.any([mine.is_none()])? == [true] {
+        return Ok(None);
+    }
+    let numbers = |terms: &LossTerms| [terms.energy, terms.forces, terms.stress];
+    let mine = mine.unwrap_or_default();
+    let bytes: Vec<u8> =
+        mine.iter().flat_map(numbers).flat_map(|number| number.to_le_bytes()).collect();
+    let all = cluster.gather_bytes(&bytes)?;
+    const TERMS: usize = 3 * size_of::<f64>();
+    let batches = all.iter().map(|bytes| bytes.len() / TERMS).sum::<usize>();
+    let batch = |at: usize| {
+        let bytes = &all[at % all.len()][at / all.len() * TERMS..][..TERMS];
+        let number =
+            |i: usize| f64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().expect("eight bytes"));
+        LossTerms { energy: number(0), forces: number(1), stress: number(2) }
+    };
+    Ok(Some(sum(&(0..batches).map(batch).collect::<Vec<_>>())))
 }

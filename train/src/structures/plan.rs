@@ -212,6 +212,7 @@ impl Plan for StructuresPlan {
                 .map(|stage| StageTwo { start_step: stage.start_step, rate: stage.rate }),
             optimizer: config.optimizer,
             average: config.average,
+            summing: (&config.parallel).into(),
             evaluation_every: config.evaluation.every,
             checkpoint: config.checkpoint,
             model: to_json(self.blueprint.config())?,

@@ -19,14 +19,15 @@ use genesis_schema::GraphBatch;
 use super::error::StructuresError;
 use super::errors::{ErrorTable, compared};
 use super::figures as figure;
-use super::measure::Measuring;
+use super::measure::{self, Measuring};
 use super::plan::StructuresPlan;
 use super::sample::some_atoms;
 use crate::checkpoint::host::to_f64;
-use crate::report::{Figures, Observer};
+use crate::cluster::Cluster;
+use crate::report::Figures;
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Task};
-use crate::trainer::{Outcome, Plan, Start, TrainError, follow};
+use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task};
+use crate::trainer::{Outcome, Plan, Session, Share, TrainError, follow};
 
 /// Name of the validation set in tables.
 pub(super) const VALIDATION: &str = "validation";
@@ -40,26 +41,29 @@ pub fn train_structures<B: Kernels>(
     plan: &StructuresPlan,
     dataset: Arc<StructuresDataset>,
     device: &B::Device,
-    observer: &mut dyn Observer,
-    stop: &AtomicBool,
-    start: Start,
+    session: Session<'_>,
 ) -> Result<Outcome, TrainError> {
-    let loader = Arc::new(loader(plan, dataset)?);
-    follow(&plan.course()?, &Atoms::<B> { plan, device, loader }, observer, stop, start)
+    let (batch, parallel) = (&plan.config.batch, &plan.config.parallel);
+    let share = Share::of(session.cluster, parallel, batch.frames, 1)?;
+    let loader = loader(plan, dataset, share).map_err(TrainError::from);
+    let loader = Arc::new(session.cluster.agree("opening its data", loader)?);
+    follow(&plan.course()?, &Atoms::<B> { plan, device, loader }, session)
 }
 
-/// The loader of a plan.
+/// The loader of a rank of a plan.
 pub(super) fn loader(
     plan: &StructuresPlan,
     dataset: Arc<StructuresDataset>,
+    share: Share,
 ) -> genesis_data::error::Result<StructuresLoader> {
     let batch = &plan.config.batch;
     let loader = StructuresLoaderPlan {
         cutoff: plan.blueprint.config().r_max_angstrom,
         frames_per_step: batch.frames,
         budgets: Budgets { max_atoms: batch.max_atoms, max_edges: batch.max_edges },
-        rank: 0,
-        world: 1,
+        parts: if share.apart { share.parts } else { 1 },
+        rank: share.rank,
+        world: share.world,
         seed: plan.config.run.seed,
     };
     StructuresLoader::new(dataset, loader)
@@ -72,11 +76,10 @@ struct Atoms<'a, B: Kernels> {
     loader: Arc<StructuresLoader>,
 }
 
-/// Sizes of all slices of a step.
-fn counts(slices: &[GraphBatch]) -> LossCounts {
-    let sum = |of: fn(&GraphBatch) -> usize| slices.iter().map(of).sum::<usize>() as f64;
-    LossCounts { graphs: sum(GraphBatch::num_frames), atoms: sum(GraphBatch::num_atoms) }
-}
+/// Places in a tally: structures, atoms, edges.
+const GRAPHS: usize = 0;
+const ATOMS: usize = 1;
+const EDGES: usize = 2;
 
 impl<B: Kernels> Task<B> for Atoms<'_, B> {
     type Slice = GraphBatch;
@@ -103,16 +106,23 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         &self.loader
     }
 
+    fn tally(&self, slices: &[GraphBatch]) -> Tally {
+        let sum = |of: fn(&GraphBatch) -> usize| slices.iter().map(of).sum::<usize>() as f64;
+        vec![sum(GraphBatch::num_frames), sum(GraphBatch::num_atoms), sum(GraphBatch::num_edges)]
+    }
+
     fn gradients(
         &self,
         step: u64,
         params: &Params<B>,
-        slices: &[GraphBatch],
+        part: &Part<'_, GraphBatch>,
+        whole: &Tally,
     ) -> Result<Gradients<B>, TrainError> {
-        let (loss, counts) = (self.plan.loss(step), counts(slices));
+        let loss = self.plan.loss(step);
+        let counts = LossCounts { graphs: whole[GRAPHS], atoms: whole[ATOMS] };
         let mut total = 0.0;
         let mut sum: Option<Vec<Tensor<B, 1>>> = None;
-        for slice in slices {
+        for slice in part.slices {
             let found = loss_and_gradients(&self.plan.blueprint, params, slice, &loss, counts)
                 .map_err(|error| TrainError::Batch { step: step + 1, reason: error.to_string() })?;
             total += found.terms.total();
@@ -133,30 +143,28 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         })
     }
 
-    fn size(&self, slices: &[GraphBatch]) -> u64 {
-        slices.iter().map(|slice| slice.num_atoms() as u64).sum()
+    fn size(&self, whole: &Tally) -> u64 {
+        // Counted, so it is whole and positive.
+        whole[ATOMS] as u64
     }
 
-    fn rates(&self, slices: &[GraphBatch], seconds: f64, seen: u64) -> Figures {
-        let per_second = |count: usize| count as f64 / seconds.max(f64::MIN_POSITIVE);
-        let sum = |of: fn(&GraphBatch) -> usize| slices.iter().map(of).sum();
+    fn rates(&self, whole: &Tally, seconds: f64, seen: u64) -> Figures {
+        let per_second = |count: f64| count / seconds.max(f64::MIN_POSITIVE);
         Figures::default()
-            .with(&figure::ATOMS_PER_S, per_second(sum(GraphBatch::num_atoms)))
-            .with(&figure::EDGES_PER_S, per_second(sum(GraphBatch::num_edges)))
+            .with(&figure::ATOMS_PER_S, per_second(whole[ATOMS]))
+            .with(&figure::EDGES_PER_S, per_second(whole[EDGES]))
             .with(&figure::ATOMS, seen)
     }
 
     fn sample_ids(&self, slices: &[GraphBatch]) -> Vec<u64> {
-        let mut ids: Vec<u64> = slices.iter().flat_map(|slice| slice.frame_ids.clone()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        slices.iter().flat_map(|slice| slice.frame_ids.clone()).collect()
     }
 
     fn evaluate(
         &self,
         step: u64,
         params: &Params<B>,
+        cluster: &Cluster,
         stop: &AtomicBool,
     ) -> Result<Option<Measurement>, TrainError> {
         let card = self.loader.dataset().card().part.splits.get(Split::Validation);
@@ -174,13 +182,17 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         };
         let mut table = ErrorTable::default();
         let batches = self.loader.evaluation(Split::Validation, None);
-        let found = measuring.run(batches, stop, |batch, prediction| {
+        let mine = batches.skip(cluster.rank()).step_by(cluster.world());
+        let found = measuring.each(mine, stop, |batch, prediction| {
             compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
         });
         let found = found.map_err(|error| match error {
             StructuresError::Data(error) => TrainError::Data(error),
             other => TrainError::Batch { step, reason: other.to_string() },
-        })?;
+        });
+        let found = cluster.agree("evaluating", found)?;
+        let found = measure::over_ranks(found, cluster)?;
+        let table = table.over_ranks(cluster)?;
         Ok(found.map(|terms| Measurement {
             loss: terms.total(),
             figures: figures(&table),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::error::TrainError;
 use super::schedule::Schedule;
+use super::sums::Summing;
 use crate::checkpoint::naming;
 use crate::keys::{AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ScheduleConfig};
 
@@ -32,6 +33,8 @@ pub struct Course {
     pub optimizer: OptimizerConfig,
     /// Running average of the parameters.
     pub average: Option<AverageConfig>,
+    /// How gradients are summed over ranks.
+    pub(crate) summing: Summing,
     /// Steps between evaluations.
     pub evaluation_every: Option<u64>,
     /// When checkpoints are written and which are kept.

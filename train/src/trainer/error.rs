@@ -8,6 +8,7 @@ use genesis_model::ParamsError;
 use super::gate::Mismatch;
 use super::optim::OptimizerStateError;
 use crate::checkpoint::CheckpointError;
+use crate::cluster::ClusterError;
 
 /// Why a run could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum TrainError {
         /// Both tokenizers and the way out.
         problem: String,
     },
+    /// Ranks cannot go on together.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Writing or reading a checkpoint failed.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

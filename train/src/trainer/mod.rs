@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
 //! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
-//! [`schedule`] and [`plateau`] (its rate), [`optim`] (gradients to updates), [`gate`] (whether a
+//! `sums` (gradients of parts and ranks to those of a step), [`schedule`] and [`plateau`] (its rate), [`optim`]
+//! (gradients to updates), [`gate`] (whether a
 //! device computes what the CPU does), [`watch`] (when to stop).
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
 //! prints nothing: an [`Observer`] hears what happens.
@@ -18,7 +19,9 @@ pub mod plan;
 pub mod plateau;
 pub mod resume;
 pub mod schedule;
+mod share;
 mod state;
+mod sums;
 pub(crate) mod task;
 pub mod watch;
 
@@ -30,6 +33,7 @@ use genesis_data::dataset::{Loader, Prefetch};
 use genesis_kernels::Kernels;
 
 use crate::checkpoint::Metrics;
+use crate::cluster::Cluster;
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
 pub use course::{CHECKPOINTS_FOLDER, Course, StageTwo};
@@ -41,9 +45,11 @@ pub use gate::{GateReport, Mismatch};
 use optim::{GradientNorm, clip_scale};
 pub(crate) use plan::available_threads;
 pub use plan::{DATASET_FOLDER, Plan, facts, save_plan};
-pub use resume::{Branch, Resume, Start, is_of_run, known_model, prepare};
+pub use resume::{Branch, Decided, Resume, Start, is_of_run, known_model, prepare};
+pub(crate) use share::Share;
 use state::{Saving, State};
-use task::Task;
+use sums::tree;
+use task::{Gradients, Part, Tally, Task};
 use watch::{Samples, Watch};
 
 /// Steps made ahead by the loader's threads.
@@ -64,24 +70,36 @@ pub enum Outcome {
     },
 }
 
+/// One process of a run, from where it starts to where it stops.
+pub struct Session<'a> {
+    /// Hears what happens.
+    pub observer: &'a mut dyn Observer,
+    /// Asks for a stop: the run then saves and returns.
+    pub stop: &'a AtomicBool,
+    /// Where the run starts.
+    pub start: Start,
+    /// The ranks that train together.
+    pub cluster: &'a Cluster,
+}
+
 /// Trains `task` along `course`: the loop of every family.
-#[expect(clippy::needless_pass_by_value, reason = "a start is good for one run")]
 pub(crate) fn follow<B: Kernels, T: Task<B>>(
     course: &Course,
     task: &T,
-    observer: &mut dyn Observer,
-    stop: &AtomicBool,
-    start: Start,
+    session: Session<'_>,
 ) -> Result<Outcome, TrainError> {
-    let state = State::<B>::begin(course, task, &start)?;
+    let Session { observer, stop, start, cluster } = session;
+    let state = cluster.agree("loading its state", State::<B>::begin(course, task, &start))?;
     start.notes.iter().for_each(|note| observer.note(note));
     if !gate::is_the_reference::<B>() && start.step() < course.steps() {
-        pass_gate(task, &state, start.step(), observer)?;
+        let passed = pass_gate(task, &state, start.step(), observer);
+        cluster.agree("passing the parity gate", passed)?;
     }
     let clock = Clock::start();
     let wall_before = state.wall_seconds;
     let unplanned = Unplanned::of(course);
-    let mut run = Run { course, task, state, clock, wall_before, unplanned, told_baseline: false };
+    let mut run =
+        Run { course, task, cluster, state, clock, wall_before, unplanned, told_baseline: false };
     run.steps(start.step(), observer, stop)
 }
 
@@ -93,8 +111,8 @@ fn pass_gate<B: Kernels, T: Task<B>>(
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
     observer.note(&gate::kernels_of::<B>(task.device()));
-    let slices = next_step(&mut Arc::clone(task.loader()).prefetch(step, 1), step)?;
-    match task.trial(&slices) {
+    let parts = next_step(&mut Arc::clone(task.loader()).prefetch(step, 1), step)?;
+    match parts.first().and_then(|slices| task.trial(slices)) {
         Some(trial) => {
             observer.note(&gate::pass(&trial, &state.params, task.device())?.sentence());
         }
@@ -107,6 +125,7 @@ fn pass_gate<B: Kernels, T: Task<B>>(
 struct Run<'a, B: Kernels, T> {
     course: &'a Course,
     task: &'a T,
+    cluster: &'a Cluster,
     state: State<B>,
     clock: Clock,
     wall_before: f64,
@@ -128,26 +147,30 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let mut watch = Watch::default();
         for step in first_step..self.course.steps() {
             let rate = self.state.rate(self.course, step);
-            let slices = self.clock.begin_step(|| next_step(&mut batches, step))?;
-            let (loss, gradients) = self.task.gradients(step, &self.state.params, &slices)?;
+            self.cluster.begins("reading its samples");
+            let parts = self.clock.begin_step(|| next_step(&mut batches, step));
+            let parts = self.cluster.agree("reading its samples", parts)?;
+            let whole = self.tally(&parts)?;
+            let (loss, gradients) = self.gradients(step, &parts, &whole)?;
             let norm = GradientNorm::of(&gradients);
-            self.check_finite(step, loss, rate, &norm, &slices)?;
+            self.check_finite(step, loss, rate, &norm, &parts)?;
             let scale = clip_scale(&norm, self.course.optimizer.clip_norm());
             self.state.update(gradients, scale, rate, step);
 
             let done = step + 1;
             let due = Due::after(done, self.course);
-            let record = self.account(done, loss, rate, &norm, &slices);
+            let record = self.account(done, loss, rate, &norm, &whole);
             let record = StepRecord { evaluation_follows: due.evaluation, ..record };
-            report(&record, observer)?;
+            self.cluster.agree("writing its records", report(&record, observer))?;
             if let Some(jump) = watch.observe(loss) {
                 observer.note(&format!("step {done}: {jump}"));
             }
             let is_best = due.evaluation && self.evaluate(done, observer, stop)?;
             let skipped = due.evaluation && self.state.metrics.validation_loss.is_none();
-            let stopping = stop.load(Ordering::Relaxed) && (skipped || done < self.course.steps());
-            if due.checkpoint || stopping || self.unplanned.is_due() {
-                self.check_parameters(done, loss, rate, &norm, &slices)?;
+            let [asked_to_stop, asked_to_save] = self.asked(stop)?;
+            let stopping = asked_to_stop && (skipped || done < self.course.steps());
+            if due.checkpoint || stopping || asked_to_save {
+                self.check_parameters(done, loss, rate, &norm, &parts)?;
                 self.save(done, is_best, Saving::New, observer)?;
             }
             if stopping {
@@ -157,16 +180,54 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         Ok(Outcome::Finished { step: self.course.steps().max(first_step) })
     }
 
+    /// Whether any rank was asked to stop, and whether the first one was asked to save.
+    fn asked(&mut self, stop: &AtomicBool) -> Result<[bool; 2], TrainError> {
+        let save = self.cluster.is_first() && self.unplanned.is_due();
+        Ok(self.cluster.any([stop.load(Ordering::Relaxed), save])?)
+    }
+
+    /// What the step holds over all parts and ranks.
+    fn tally(&self, parts: &[Vec<T::Slice>]) -> Result<Tally, TrainError> {
+        let sum = |all: &mut dyn Iterator<Item = Tally>| {
+            tree(all.map(Ok::<_, TrainError>)).map(Option::unwrap_or_default)
+        };
+        let mine = sum(&mut parts.iter().map(|slices| self.task.tally(slices)))?;
+        sum(&mut self.cluster.gather(&mine)?.into_iter())
+    }
+
+    /// Loss and gradients of the step over all parts and ranks.
+    fn gradients(
+        &self,
+        step: u64,
+        parts: &[Vec<T::Slice>],
+        whole: &Tally,
+    ) -> Result<Gradients<B>, TrainError> {
+        let of_part = |(number, slices): (usize, &Vec<T::Slice>)| {
+            self.task.gradients(step, &self.state.params, &Part { number, slices }, whole)
+        };
+        self.cluster.begins("computing gradients");
+        let mine = tree(parts.iter().enumerate().map(of_part));
+        let mine = self.cluster.agree("computing gradients", mine)?.unwrap_or_default();
+        self.course.summing.over_ranks(self.cluster, mine)
+    }
+
+    fn samples(&self, parts: &[Vec<T::Slice>]) -> Samples {
+        let mut ids: Vec<u64> =
+            parts.iter().flat_map(|slices| self.task.sample_ids(slices)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Samples { are: self.task.samples_are(), ids }
+    }
+
     fn check_finite(
         &self,
         step: u64,
         loss: f64,
         rate: f64,
         norm: &GradientNorm,
-        slices: &[T::Slice],
+        parts: &[Vec<T::Slice>],
     ) -> Result<(), TrainError> {
-        let samples =
-            || Samples { are: self.task.samples_are(), ids: self.task.sample_ids(slices) };
+        let samples = || self.samples(parts);
         match watch::diagnose(step + 1, loss, rate, norm, &self.state.params, samples) {
             Some(found) => {
                 let checkpoints = self.course.steps_with_checkpoint();
@@ -183,13 +244,13 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         loss: f64,
         rate: f64,
         norm: &GradientNorm,
-        slices: &[T::Slice],
+        parts: &[Vec<T::Slice>],
     ) -> Result<(), TrainError> {
         let all = [self.state.params.values(), self.state.evaluated().values()];
         if all.iter().all(|values| GradientNorm::of(values).non_finite().is_empty()) {
             return Ok(());
         }
-        let samples = Samples { are: self.task.samples_are(), ids: self.task.sample_ids(slices) };
+        let samples = self.samples(parts);
         let mut found = watch::found(step, loss, rate, norm, &self.state.params, samples);
         found.checkpoints = self.course.steps_with_checkpoint();
         Err(TrainError::NonFinite(Box::new(found)))
@@ -211,7 +272,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             self.save(step, is_best, Saving::Again, observer)?;
             return Ok(true);
         }
-        Ok(!stop.load(Ordering::Relaxed))
+        Ok(self.cluster.any([stop.load(Ordering::Relaxed)])? == [false])
     }
 
     /// Counts the step, and describes it.
@@ -221,18 +282,18 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         loss: f64,
         lr: f64,
         norm: &GradientNorm,
-        slices: &[T::Slice],
+        whole: &Tally,
     ) -> StepRecord {
         let stage = self.course.stage(step - 1);
         self.state.metrics = Metrics { train_loss: Some(loss), validation_loss: None, stage };
-        self.state.tokens_seen += self.task.size(slices);
+        self.state.tokens_seen += self.task.size(whole);
         self.state.wall_seconds = self.wall_before + self.clock.run_seconds();
         StepRecord {
             step,
             loss,
             lr,
             grad_norm: norm.total(),
-            figures: self.task.rates(slices, self.clock.step_seconds(), self.state.tokens_seen),
+            figures: self.task.rates(whole, self.clock.step_seconds(), self.state.tokens_seen),
             wall_s: self.state.wall_seconds,
             data_wait_s: self.clock.waiting_seconds(),
             evaluation_follows: false,
@@ -247,7 +308,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
-        let Some(found) = self.task.evaluate(step, self.state.evaluated(), stop)? else {
+        self.cluster.begins("evaluating");
+        let Some(found) = self.task.evaluate(step, self.state.evaluated(), self.cluster, stop)?
+        else {
             return Ok(false);
         };
         if !std::mem::replace(&mut self.told_baseline, true)
@@ -280,8 +343,13 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let started = Instant::now();
+        self.cluster.begins("saving a checkpoint");
         let position = self.task.loader().position(step)?;
-        let saved = self.state.save(self.course, step, position, saving)?;
+        let saved = match self.cluster.is_first() {
+            true => self.state.save(self.course, step, position, saving).map(Some),
+            false => Ok(None),
+        };
+        let Some(saved) = self.cluster.agree("saving a checkpoint", saved)? else { return Ok(()) };
         self.unplanned.saved();
         let seconds = started.elapsed().as_secs_f64();
         observer.checkpoint(&CheckpointRecord {
@@ -307,13 +375,13 @@ fn report(record: &StepRecord, observer: &mut dyn Observer) -> Result<(), TrainE
 }
 
 fn next_step<S: Send + 'static>(
-    batches: &mut Prefetch<S>,
+    batches: &mut Prefetch<Vec<S>>,
     step: u64,
-) -> Result<Vec<S>, TrainError> {
+) -> Result<Vec<Vec<S>>, TrainError> {
     match batches.next() {
-        Some(Ok((made, slices))) => {
+        Some(Ok((made, parts))) => {
             assert_eq!(made, step, "the loader delivers steps in order");
-            Ok(slices)
+            Ok(parts)
         }
         Some(Err(error)) => Err(error.into()),
         None => Err(TrainError::LoaderEnded { step: step + 1 }),

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::changes::Changes;
@@ -54,7 +55,34 @@ pub struct Start {
     pub notes: Vec<String>,
 }
 
+/// What rank 0 decided of the start, for the other ranks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    checkpoint: Option<PathBuf>,
+    weights_only: bool,
+    resumed: bool,
+}
+
 impl Start {
+    /// What the other ranks need to start there too.
+    pub fn decided(&self) -> Decided {
+        Decided {
+            checkpoint: self.checkpoint.as_ref().map(|checkpoint| checkpoint.path.clone()),
+            weights_only: self.weights_only,
+            resumed: self.resumed,
+        }
+    }
+
+    /// The start that another rank decided on: its checkpoint is opened and verified here too.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be read from here.
+    pub fn as_decided(decided: &Decided) -> Result<Self, TrainError> {
+        let checkpoint = decided.checkpoint.as_deref().map(checkpoint::open).transpose()?;
+        let Decided { weights_only, resumed, .. } = *decided;
+        Ok(Self { weights_only, ..Self::new(checkpoint, resumed, Vec::new()) })
+    }
+
     /// The description of the model of the checkpoint, if there is one.
     pub fn model(&self) -> Option<&Value> {
         self.checkpoint.as_ref().map(|checkpoint| &checkpoint.manifest.description.model)

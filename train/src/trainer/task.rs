@@ -13,11 +13,24 @@ use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
 
 use super::error::TrainError;
+use crate::cluster::Cluster;
 use crate::report::Figures;
 use crate::trainer::gate::Trial;
 
-/// Loss of a step and its gradients in the order of the specs.
+/// Loss of a step, or a part of it, and its gradients in the order of the specs.
 pub(crate) type Gradients<B> = (f64, Vec<Tensor<B, 1>>);
+
+/// What a step holds in numbers that add up over its parts and over ranks; each family says which.
+pub(crate) type Tally = Vec<f64>;
+
+/// Batches of one rank whose gradients are summed in the order they have.
+#[derive(Debug)]
+pub(crate) struct Part<'a, S> {
+    /// Its number among the parts of this rank.
+    pub(crate) number: usize,
+    /// Its batches.
+    pub(crate) slices: &'a [S],
+}
 
 /// What is learned from what.
 pub(crate) trait Task<B: Kernels> {
@@ -45,32 +58,38 @@ pub(crate) trait Task<B: Kernels> {
     /// The data, step by step.
     fn loader(&self) -> &Arc<Self::Loader>;
 
-    /// Loss of the step numbered `step` from 0, and its gradients, over all slices.
+    /// What `slices` hold.
+    fn tally(&self, slices: &[Self::Slice]) -> Tally;
+
+    /// What `part` adds to the loss of the step numbered `step` from 0, and to its gradients. `whole` is the
+    /// tally of the step over all ranks, by which a mean divides.
     fn gradients(
         &self,
         step: u64,
         params: &Params<B>,
-        slices: &[Self::Slice],
+        part: &Part<'_, Self::Slice>,
+        whole: &Tally,
     ) -> Result<Gradients<B>, TrainError>;
 
     /// A few samples of a step for the parity gate; `None` when none of them has a label.
     fn trial(&self, slices: &[Self::Slice]) -> Option<Self::Trial>;
 
     /// Tokens or atoms of a step.
-    fn size(&self, slices: &[Self::Slice]) -> u64;
+    fn size(&self, whole: &Tally) -> u64;
 
-    /// Rates of a step of `slices` that took `seconds`, and the `seen` tokens or atoms since step 0.
-    fn rates(&self, slices: &[Self::Slice], seconds: f64, seen: u64) -> Figures;
+    /// Rates of a step that took `seconds`, and the `seen` tokens or atoms since step 0.
+    fn rates(&self, whole: &Tally, seconds: f64, seen: u64) -> Figures;
 
-    /// Samples of a step, ascending, each once.
+    /// Samples in `slices`.
     fn sample_ids(&self, slices: &[Self::Slice]) -> Vec<u64>;
 
-    /// Measures `params` on held-out data after `step` updates; `None` when `stop` was set
-    /// meanwhile or there is nothing to measure on.
+    /// Measures `params` on held-out data after `step` updates, each rank on its share; `None` when `stop`
+    /// was set on any rank meanwhile or there is nothing to measure on.
     fn evaluate(
         &self,
         step: u64,
         params: &Params<B>,
+        cluster: &Cluster,
         stop: &AtomicBool,
     ) -> Result<Option<Measurement>, TrainError>;
 

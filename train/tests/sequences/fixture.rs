@@ -15,9 +15,10 @@ use genesis_data::sequences::card::{
 use genesis_data::sequences::shards::{ShardLimits, ShardWriter};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
+use genesis_train::cluster::Cluster;
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use genesis_train::sequences::{SequencesConfig, SequencesPlan, resolve, train};
-use genesis_train::trainer::{Outcome, Resume, TrainError, prepare};
+use genesis_train::trainer::{Outcome, Resume, Session, TrainError, prepare};
 
 /// Letters 4 to 23 in a pattern that can be learned, between the tokens of ESM-2.
 fn document(split: Split, number: u64) -> Vec<u32> {
@@ -192,5 +193,7 @@ pub(crate) fn run_on<B: Kernels>(
     let start = prepare(plan, resume)?;
     let stop = Arc::clone(&memory.stop);
     stop.store(false, Ordering::Relaxed);
-    train::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
+    let cluster = &Cluster::alone();
+    let session = Session { observer: memory, stop: &stop, start, cluster };
+    train::<B>(plan, Arc::clone(dataset), device, session)
 }

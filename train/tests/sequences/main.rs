@@ -7,5 +7,8 @@ mod adapter;
 #[cfg(feature = "wgpu")]
 mod devices;
 mod fixture;
+#[path = "../support/ranks.rs"]
+mod ranks;
+mod ranks_of_a_run;
 mod resume;
 mod steps;

@@ -9,12 +9,13 @@ use genesis_data::ingest::Silent;
 use genesis_data::structures::StructuresDataset;
 use genesis_data::structures::ingest_structures;
 use genesis_kernels::{Cpu, Kernels};
+use genesis_train::cluster::Cluster;
 use genesis_train::keys::RunFile;
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use genesis_train::structures::{
     StructuresConfig, StructuresPlan, resolve_structures, train_structures,
 };
-use genesis_train::trainer::{Outcome, Resume, TrainError, prepare};
+use genesis_train::trainer::{Outcome, Resume, Session, TrainError, prepare};
 
 /// Eight steps with everything that has a state: moments, average, plateau, stage two.
 pub(crate) const SILICON: &str = r#"
@@ -109,5 +110,7 @@ pub(crate) fn run_on<B: Kernels>(
     let start = prepare(plan, resume)?;
     let stop = Arc::clone(&memory.stop);
     stop.store(false, Ordering::Relaxed);
-    train_structures::<B>(plan, Arc::clone(dataset), device, memory, &stop, start)
+    let cluster = &Cluster::alone();
+    let session = Session { observer: memory, stop: &stop, start, cluster };
+    train_structures::<B>(plan, Arc::clone(dataset), device, session)
 }

@@ -8,5 +8,8 @@ mod adapter;
 mod devices;
 mod exchange;
 mod fixture;
+#[path = "../support/ranks.rs"]
+mod ranks;
+mod ranks_of_a_run;
 mod runs;
 mod use_of_models;

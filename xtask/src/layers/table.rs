@@ -100,7 +100,11 @@ const DATA: House = House {
 const TRAIN: House = House {
     folder: "train",
     floors: &[
-        &[("checkpoint", "the checkpoint format, crash-safe"), ("device", "run.device")],
+        &[
+            ("checkpoint", "the checkpoint format, crash-safe"),
+            ("cluster", "ranks, and what carries numbers between them"),
+            ("device", "run.device"),
+        ],
         &[("keys", "keys of a configuration and their problems")],
         &[("report", "events, TensorBoard, report.html")],
         &[("exchange", "folders and weights of other programs")],
@@ -129,6 +133,7 @@ const CLI: House = House {
             ("cuda_settings", "settings of CUDA before its first use"),
             ("device", "--device"),
             ("products", "how fast a device multiplies matrices"),
+            ("ranks", "the ranks that a launcher started"),
             ("threads", "--threads"),
             ("watch", "a run's progress"),
         ],

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::launcher::{Launcher, findings};
-use crate::stage::{WITH_DEVICES, cargo, has_subcommand, must_succeed, shown};
+use crate::stage::{cargo, has_subcommand, must_succeed, shown, with_all};
 
 /// The device tests of the kernels. Those on large arrays show what a real device does under load, and take
 /// hours on a CPU.
@@ -99,7 +99,7 @@ impl Programs<'_> {
         let filter = if self.quick { QUICK } else { KERNELS };
         let mut command = cargo(
             self.root,
-            &[&["nextest", "run", "--workspace", "--lib"][..], &WITH_DEVICES].concat(),
+            &[&["nextest", "run", "--workspace", "--lib"][..], &with_all()].concat(),
         );
         let filter = format!("package(genesis-kernels) and ({filter})");
         command.args(["--no-fail-fast", "-E", &filter]).env(runner_variable(), runner);
@@ -109,7 +109,7 @@ impl Programs<'_> {
 
     /// The program, with CUDA.
     pub(super) fn build_genesis(&self) -> Result<()> {
-        let arguments = [&["build", "--workspace", "--bin", "genesis"][..], &WITH_DEVICES].concat();
+        let arguments = [&["build", "--workspace", "--bin", "genesis"][..], &with_all()].concat();
         must_succeed(cargo(self.root, &arguments))
     }
 

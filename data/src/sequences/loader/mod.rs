@@ -48,6 +48,8 @@ pub struct SequencesLoaderPlan {
     pub sequences_per_step: usize,
     /// Batches into which a rank divides its part of a step.
     pub accumulation: usize,
+    /// Whether gradients of these batches are summed apart, in an order that does not depend on ranks.
+    pub apart: bool,
     /// This rank, in `0..world`.
     pub rank: usize,
     /// Number of ranks.
@@ -171,7 +173,11 @@ impl Loader for SequencesLoader {
         &self.visits
     }
 
-    fn step(&self, step: u64) -> Result<Vec<TokenBatch>> {
-        self.visits.slices(step)?.map(|samples| self.batch(samples)).collect()
+    fn parts(&self, step: u64) -> Result<Vec<Vec<TokenBatch>>> {
+        let batches = self.visits.slices(step)?.map(|samples| self.batch(samples));
+        if self.plan.apart {
+            return batches.map(|batch| Ok(vec![batch?])).collect();
+        }
+        Ok(vec![batches.collect::<Result<_>>()?])
     }
 }

@@ -62,4 +62,10 @@ impl Iterator for Validation<'_> {
         self.next = if batch.is_ok() { end } else { self.wanted };
         Some(batch)
     }
+
+    /// Batches before are not made.
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        self.next = self.next.saturating_add((n as u64).saturating_mul(self.per_batch));
+        self.next()
+    }
 }

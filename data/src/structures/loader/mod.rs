@@ -18,7 +18,7 @@ use super::dataset::StructuresDataset;
 use super::neighbors::neighbor_list;
 use crate::dataset::Split;
 use crate::dataset::cursor::Shares;
-use crate::dataset::loader::{Loader, Visits};
+use crate::dataset::loader::{Loader, Visit, Visits};
 use crate::error::{DataError, Result};
 pub use budgets::Budgets;
 use budgets::Packer;
@@ -29,8 +29,10 @@ pub use evaluation::HeldOutStructures;
 pub struct StructuresLoaderPlan {
     /// Atoms closer than this are joined by edges, Å.
     pub cutoff: f64,
-    /// Structures of an optimizer step over all ranks; a multiple of `world`.
+    /// Structures of an optimizer step over all ranks; a multiple of `world * parts`.
     pub frames_per_step: usize,
+    /// Parts of a rank's share whose gradients are summed apart.
+    pub parts: usize,
     /// What one batch may hold.
     pub budgets: Budgets,
     /// This rank, in `0..world`.
@@ -65,7 +67,7 @@ impl StructuresLoader {
             key: "batch.frames",
             noun: "structures",
             per_step: plan.frames_per_step,
-            accumulation: 1,
+            accumulation: plan.parts,
             rank: plan.rank,
             world: plan.world,
         };
@@ -88,6 +90,15 @@ impl StructuresLoader {
     /// same batches at every evaluation of every run.
     pub fn evaluation(&self, split: Split, max_frames: Option<usize>) -> HeldOutStructures<'_> {
         HeldOutStructures::new(self, split, max_frames)
+    }
+
+    fn pack(&self, visits: impl Iterator<Item = Visit>) -> Result<Vec<GraphBatch>> {
+        let mut packer = Packer::new(self.plan.budgets);
+        for visit in visits {
+            let (frame, edges) = self.graph(Split::Train, visit.index)?;
+            packer.push(frame, &edges, visit.index);
+        }
+        Ok(packer.finish())
     }
 
     /// A structure with its edges, which together fit an empty batch.
@@ -128,12 +139,8 @@ impl Loader for StructuresLoader {
         &self.visits
     }
 
-    fn step(&self, step: u64) -> Result<Vec<GraphBatch>> {
-        let mut packer = Packer::new(self.plan.budgets);
-        for visit in self.visits.slices(step)?.flatten() {
-            let (frame, edges) = self.graph(Split::Train, visit.index)?;
-            packer.push(frame, &edges, visit.index);
-        }
-        Ok(packer.finish())
+    fn parts(&self, step: u64) -> Result<Vec<Vec<GraphBatch>>> {
+        let pack = |visits| self.pack(visits);
+        self.visits.slices(step)?.map(pack).collect()
     }
 }

@@ -19,6 +19,9 @@ pub(super) fn check(config: &SequencesConfig) -> Vec<ConfigProblem> {
     found.check_average(config.average);
     check_intervals(&mut found, config);
     found.check_checkpoint(&config.checkpoint);
+    let BatchConfig { sequences, accumulation } = config.batch;
+    let slices = Some(("batch.accumulation", accumulation));
+    found.check_parallel(&config.parallel, ("batch.sequences", sequences), slices);
     if let Some(sample) = &config.report.sample {
         check_sample(&mut found, sample);
     }

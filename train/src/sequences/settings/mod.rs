@@ -16,7 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
-    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, Root, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, ParallelConfig, Root,
+    RunTable, ScheduleConfig,
 };
 pub use data::SequencesData;
 pub use precision::{Compute, PrecisionConfig};
@@ -52,6 +53,9 @@ pub struct SequencesConfig {
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
+    /// How ranks train together.
+    #[serde(default)]
+    pub parallel: ParallelConfig,
     /// What `report.html` and TensorBoard show besides the curves.
     #[serde(default)]
     pub report: ReportConfig,

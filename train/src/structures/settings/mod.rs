@@ -19,7 +19,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
-    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, Root, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, ParallelConfig, Root,
+    RunTable, ScheduleConfig,
 };
 use crate::trainer::DATASET_FOLDER;
 pub use model::{MaceModel, StructuresNetwork};
@@ -58,6 +59,9 @@ pub struct StructuresConfig {
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
+    /// How ranks train together.
+    #[serde(default)]
+    pub parallel: ParallelConfig,
     /// What is written besides.
     #[serde(default)]
     pub report: StructuresReport,

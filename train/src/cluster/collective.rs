@@ -1,0 +1,107 @@
+//! What an engine does between ranks.
+//!
+//! Every rank calls the same operations in the same order with the same lengths; an engine moves numbers and
+//! knows nothing of what they mean. Not here: how a run uses them ([`super::Cluster`]).
+
+use super::error::ClusterError;
+
+/// Numbers that are sent.
+#[derive(Debug, Clone, Copy)]
+pub enum Sent<'a> {
+    /// Of single precision.
+    F32(&'a [f32]),
+    /// Of double precision.
+    F64(&'a [f64]),
+    /// Anything.
+    Bytes(&'a [u8]),
+}
+
+/// Where numbers are received, of the type that is sent.
+#[derive(Debug)]
+pub enum Received<'a> {
+    /// Of single precision.
+    F32(&'a mut [f32]),
+    /// Of double precision.
+    F64(&'a mut [f64]),
+    /// Anything.
+    Bytes(&'a mut [u8]),
+}
+
+/// Numbers that are summed where they lie.
+#[derive(Debug)]
+pub enum Summed<'a> {
+    /// Of single precision.
+    F32(&'a mut [f32]),
+    /// Of double precision.
+    F64(&'a mut [f64]),
+}
+
+/// A type of numbers that ranks exchange.
+pub trait Element: Copy + Default + Send + Sync + std::ops::Add<Output = Self> + 'static {
+    /// `values` to be sent.
+    fn sent(values: &[Self]) -> Sent<'_>;
+    /// `values` to be written over.
+    fn received(values: &mut [Self]) -> Received<'_>;
+    /// `values` to be summed.
+    fn summed(values: &mut [Self]) -> Summed<'_>;
+}
+
+impl Element for f32 {
+    fn sent(values: &[Self]) -> Sent<'_> {
+        Sent::F32(values)
+    }
+    fn received(values: &mut [Self]) -> Received<'_> {
+        Received::F32(values)
+    }
+    fn summed(values: &mut [Self]) -> Summed<'_> {
+        Summed::F32(values)
+    }
+}
+
+impl Element for f64 {
+    fn sent(values: &[Self]) -> Sent<'_> {
+        Sent::F64(values)
+    }
+    fn received(values: &mut [Self]) -> Received<'_> {
+        Received::F64(values)
+    }
+    fn summed(values: &mut [Self]) -> Summed<'_> {
+        Summed::F64(values)
+    }
+}
+
+/// Operations that all ranks take part in. Ranks count from 0 to `world - 1`.
+pub trait Collective: std::fmt::Debug + Send + Sync {
+    /// This rank.
+    fn rank(&self) -> usize;
+
+    /// How many ranks there are.
+    fn world(&self) -> usize;
+
+    /// What carries the numbers, such as `Open MPI 4.1.4`.
+    fn name(&self) -> String;
+
+    /// Replaces `values` by their sum over all ranks: the same bits on every rank, in an order of the engine's
+    /// choice.
+    fn all_reduce(&self, values: Summed<'_>) -> Result<(), ClusterError>;
+
+    /// Sums over all ranks, of which each keeps its part: `values` has `world` parts of the length of `mine`.
+    fn reduce_scatter(&self, values: Sent<'_>, mine: Summed<'_>) -> Result<(), ClusterError>;
+
+    /// Everyone's `mine`, which are equally long, in the order of ranks.
+    fn all_gather(&self, mine: Sent<'_>, all: Received<'_>) -> Result<(), ClusterError>;
+
+    /// Replaces `bytes` by those of `root`, which are equally many.
+    fn broadcast(&self, root: usize, bytes: &mut [u8]) -> Result<(), ClusterError>;
+
+    /// Waits for everyone.
+    fn barrier(&self) -> Result<(), ClusterError>;
+
+    /// Leaves the others, who all do so: the last call of a process that ends well, or of one whose error
+    /// all know. Waits for them, so that no launcher takes an early end for a failure.
+    fn leave(&self);
+
+    /// Ends all ranks at once with exit code `code`: this one cannot go on, and the others do not know.
+    /// Engines that cannot do so return.
+    fn abort(&self, code: i32);
+}

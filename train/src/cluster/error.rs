@@ -1,0 +1,59 @@
+//! What goes wrong between ranks.
+
+/// Ranks cannot go on together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    /// A rank failed; what failed there is said there too.
+    #[error("rank {rank} on {host} failed {doing}: {message}")]
+    Elsewhere {
+        /// Which.
+        rank: usize,
+        /// Where it runs.
+        host: String,
+        /// What all ranks were doing.
+        doing: &'static str,
+        /// Its error.
+        message: String,
+    },
+    /// A rank ended without a word.
+    #[error("rank {rank} is gone; look for its last words in the output, then go on with --resume")]
+    Gone {
+        /// Which.
+        rank: usize,
+    },
+    /// Ranks were started that are not alike.
+    #[error(
+        "rank {rank} on {host} has another {what} than rank 0 on {first_host}: {theirs} against {first}; start \
+         every rank with the same program, run file and data"
+    )]
+    Unlike {
+        /// The first rank that differs.
+        rank: usize,
+        /// Where it runs.
+        host: String,
+        /// Where rank 0 runs.
+        first_host: String,
+        /// What differs.
+        what: &'static str,
+        /// Its value.
+        theirs: String,
+        /// The value of rank 0.
+        first: String,
+    },
+    /// The engine refused.
+    #[error("{engine}: {reason}")]
+    Engine {
+        /// Which.
+        engine: String,
+        /// Its words.
+        reason: String,
+    },
+    /// What a launcher said in the environment makes no sense.
+    #[error("{problem}; {fix}")]
+    Launch {
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        fix: String,
+    },
+}

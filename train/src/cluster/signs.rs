@@ -1,0 +1,258 @@
+//! Signs of life: who is waited for, and where.
+//!
+//! An engine that waits for a rank that was stopped, or whose host is cut off, waits for ever and says nothing.
+//! So each rank writes a small file in the run folder every few seconds: how many exchanges it entered, and what
+//! it does. A rank that waits reads those of the others. Who entered fewer exchanges is waited for; if its file
+//! is old too, it is lost. Ages are those of the file system, so clocks of hosts do not matter.
+//!
+//! ```text
+//! RUN/ranks/0, RUN/ranks/1, ...
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// Folder of a run that holds the files.
+pub const SIGNS_FOLDER: &str = "ranks";
+
+/// Times of writing and of patience.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between two signs of a rank.
+    pub every: Duration,
+    /// After which a silent rank is lost.
+    pub lost_after: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        // Half a minute of silence is no slow disk: the thread that writes does nothing else.
+        Self { every: Duration::from_secs(3), lost_after: Duration::from_secs(35) }
+    }
+}
+
+/// What a rank says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sign {
+    host: String,
+    process: u32,
+    /// Exchanges that it began.
+    entered: u64,
+    /// Whether it waits in the last of them.
+    waiting: bool,
+    /// What it does, or did last.
+    doing: String,
+}
+
+/// What this rank does, for the thread that writes it down.
+#[derive(Debug, Default)]
+pub(super) struct Doing {
+    entered: AtomicU64,
+    waiting: AtomicBool,
+    what: Mutex<&'static str>,
+}
+
+impl Doing {
+    /// Names what comes next.
+    pub(super) fn name(&self, what: &'static str) {
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// Runs `exchange` with the others.
+    pub(super) fn wait<R>(&self, exchange: impl FnOnce() -> R) -> R {
+        self.entered.fetch_add(1, Ordering::Relaxed);
+        self.waiting.store(true, Ordering::Relaxed);
+        let done = exchange();
+        self.waiting.store(false, Ordering::Relaxed);
+        done
+    }
+
+    fn sign(&self, host: &str) -> Sign {
+        Sign {
+            host: host.to_owned(),
+            process: std::process::id(),
+            entered: self.entered.load(Ordering::Relaxed),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            doing: (*self.what.lock().unwrap_or_else(PoisonError::into_inner)).to_owned(),
+        }
+    }
+}
+
+/// Writes the signs of this rank and reads those of the others until it is dropped.
+#[derive(Debug)]
+pub struct Signs {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    mine: PathBuf,
+}
+
+/// A rank that writes and reads signs.
+struct Writer {
+    folder: PathBuf,
+    host: String,
+    rank: usize,
+    world: usize,
+    pace: Pace,
+    doing: Arc<Doing>,
+    over: Arc<AtomicBool>,
+}
+
+impl Signs {
+    /// Begins; `lost` is told once of a rank that everyone waits for and that is silent.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or no thread be started.
+    pub(super) fn begin(
+        run_dir: &Path,
+        (rank, world, host): (usize, usize, &str),
+        doing: &Arc<Doing>,
+        pace: Pace,
+        lost: impl Fn(String) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let folder = run_dir.join(SIGNS_FOLDER);
+        fs::create_dir_all(&folder)?;
+        let over = Arc::new(AtomicBool::new(false));
+        let mine = folder.join(rank.to_string());
+        let (doing, host) = (Arc::clone(doing), host.to_owned());
+        let writer = Writer { folder, host, rank, world, pace, doing, over: Arc::clone(&over) };
+        let thread = std::thread::Builder::new()
+            .name("signs".to_owned())
+            .spawn(move || writer.run(&lost))?;
+        Ok(Self { over, thread: Some(thread), mine })
+    }
+}
+
+impl Drop for Signs {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+        // The last one takes the folder along.
+        let _ = fs::remove_file(&self.mine);
+        let _ = self.mine.parent().map(fs::remove_dir);
+    }
+}
+
+impl Writer {
+    fn run(&self, lost: &dyn Fn(String)) {
+        while !self.over.load(Ordering::Relaxed) {
+            let sign = self.doing.sign(&self.host);
+            if let (Some(now), true) = (self.write(&sign), sign.waiting)
+                && let Some(message) = self.missing(&sign, now)
+            {
+                lost(message);
+                return;
+            }
+            std::thread::park_timeout(self.pace.every);
+        }
+    }
+
+    /// Writes a sign; the time of the file system then. A sign that cannot be written is left out.
+    fn write(&self, sign: &Sign) -> Option<SystemTime> {
+        let path = self.folder.join(self.rank.to_string());
+        let temporary = self.folder.join(format!("{}.tmp", self.rank));
+        fs::write(&temporary, serde_json::to_vec(sign).ok()?).ok()?;
+        fs::rename(&temporary, &path).ok()?;
+        fs::metadata(&path).and_then(|it| it.modified()).ok()
+    }
+
+    /// A sentence about the first rank that is waited for in the exchange of `mine` and is silent. Of the
+    /// ranks that wait, the first says it.
+    fn missing(&self, mine: &Sign, now: SystemTime) -> Option<String> {
+        let mut lost = None;
+        for rank in (0..self.world).filter(|rank| *rank != self.rank) {
+            let Some((sign, age)) = self.read(rank, now) else { continue };
+            let silent = age >= self.pace.lost_after;
+            if !silent && sign.entered >= mine.entered && rank < self.rank {
+                return None;
+            }
+            if silent && sign.entered < mine.entered && lost.is_none() {
+                lost = Some(sentence(rank, &sign, age, &mine.doing));
+            }
+        }
+        lost
+    }
+
+    fn read(&self, rank: usize, now: SystemTime) -> Option<(Sign, Duration)> {
+        let path = self.folder.join(rank.to_string());
+        let written = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
+        let sign = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        Some((sign, now.duration_since(written).unwrap_or_default()))
+    }
+}
+
+fn sentence(rank: usize, sign: &Sign, age: Duration, waiting_at: &str) -> String {
+    let Sign { host, process, doing, .. } = sign;
+    format!(
+        "rank {rank} on {host} (process {process}) gives no sign of life for {} s: it was {doing}, the others \
+         wait {waiting_at}; its process was stopped or killed, or its host is cut off. The last checkpoint is \
+         whole: go on with --resume, without that host if it is broken",
+        age.as_secs()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+
+    use super::*;
+
+    const FAST: Pace =
+        Pace { every: Duration::from_millis(10), lost_after: Duration::from_millis(200) };
+
+    /// The signs of a rank of two, and what is said of the lost.
+    fn rank(folder: &Path, rank: usize) -> (Arc<Doing>, Signs, Receiver<String>) {
+        let (doing, (told, said)) = (Arc::new(Doing::default()), channel());
+        doing.name(if rank == 0 { "summing" } else { "computing" });
+        let host = format!("n{rank}");
+        let who = (rank, 2, host.as_str());
+        let signs =
+            Signs::begin(folder, who, &doing, FAST, move |it| told.send(it).unwrap()).unwrap();
+        (doing, signs, said)
+    }
+
+    fn until(condition: impl Fn() -> bool) {
+        let begun = std::time::Instant::now();
+        while !condition() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it takes too long");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn a_silent_rank_that_is_waited_for_is_named_with_its_host_and_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let (doing, signs, said) = rank(folder.path(), 0);
+        let (_, other, _) = rank(folder.path(), 1);
+        let file = folder.path().join("ranks/1");
+        until(|| file.exists());
+        let last = fs::read(&file).unwrap();
+        drop(other);
+        // As a process that was stopped leaves it: the file is there and gets older.
+        fs::write(&file, last).unwrap();
+        let sentence = doing.wait(|| said.recv_timeout(Duration::from_secs(20)).unwrap());
+        for part in ["rank 1 on n1", "it was computing", "wait summing", "--resume"] {
+            assert!(sentence.contains(part), "{part} in {sentence}");
+        }
+        drop(signs);
+    }
+
+    #[test]
+    fn a_rank_that_is_busy_or_waits_too_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (doing, signs, said) = rank(folder.path(), 0);
+        let (_, other, _) = rank(folder.path(), 1);
+        let busy = doing.wait(|| said.recv_timeout(4 * FAST.lost_after));
+        assert_eq!(busy, Err(RecvTimeoutError::Timeout), "it is at work and says so");
+        drop((signs, other));
+        assert!(!folder.path().join(SIGNS_FOLDER).exists(), "nothing is left behind");
+    }
+}

@@ -1,0 +1,124 @@
+//! The same run on any number of ranks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use genesis_data::sequences::SequencesDataset;
+use genesis_train::report::StepRecord;
+use genesis_train::sequences::{Sequences, SequencesPlan};
+use genesis_train::trainer::{Outcome, Resume};
+
+use crate::fixture::{CAUSAL, MASKED, Memory, dataset, plan};
+use crate::ranks::train_on;
+
+/// The run file with eight sequences in four parts, summed in a fixed order.
+fn deterministic(text: &str) -> String {
+    let more = "parallel = { deterministic = true, parts = 4, bucket_mib = 0.001 }\n";
+    text.replace("sequences = 4", "sequences = 8").replace("sequences = 6", "sequences = 8") + more
+}
+
+fn train(
+    world: usize,
+    plan: &SequencesPlan,
+    data: &Arc<SequencesDataset>,
+    stop_after: Option<u64>,
+    resume: &Resume,
+) -> (Memory, Outcome) {
+    let mut memory = Memory::default();
+    let outcomes = train_on::<Sequences>(world, (plan, data), &mut memory, stop_after, resume);
+    let outcomes: Vec<Outcome> = outcomes.into_iter().map(Result::unwrap).collect();
+    assert!(outcomes.iter().all(|it| *it == outcomes[0]), "{outcomes:?}");
+    (memory, outcomes[0])
+}
+
+fn weights(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("checkpoints/step-00000008/model.safetensors")).unwrap()
+}
+
+#[test]
+fn one_two_and_four_ranks_give_the_same_bits_in_the_deterministic_mode() {
+    for text in [CAUSAL, MASKED] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dataset(&dir.path().join("data"));
+        let run = |world: usize| {
+            let folder = dir.path().join(format!("on-{world}"));
+            let plan = plan(&deterministic(text), &folder, &data);
+            let (memory, _) = train(world, &plan, &data, None, &Resume::No);
+            (memory.bits(), memory.evaluation_bits(), weights(&folder))
+        };
+        let alone = run(1);
+        assert_eq!(alone.0.len(), 8);
+        assert!([2, 4].iter().all(|&world| run(world) == alone));
+    }
+}
+
+fn tokens(step: &StepRecord) -> f64 {
+    let found = step.figures.iter().find(|(figure, _)| figure.key == "tokens");
+    found.unwrap().1.as_f64()
+}
+
+#[test]
+fn sums_of_the_engine_agree_to_rounding_and_an_evaluation_to_the_bit_of_its_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    // Eight steps of f32: sums of a few hundred terms in another order, in every step.
+    for (text, tolerance) in [(CAUSAL, 1e-5), (MASKED, 2e-2)] {
+        // Dropout is drawn for each slice, of which more ranks have more.
+        let text = text.replace("sequences = 4", "sequences = 6").replace("0.1 }", "0.0 }");
+        let run = |world: usize| {
+            let folder = tempfile::tempdir_in(dir.path()).unwrap();
+            let plan = plan(&text, folder.path(), &data);
+            train(world, &plan, &data, None, &Resume::No).0
+        };
+        let alone = run(1);
+        for world in [2, 3] {
+            let found = run(world);
+            for (a, b) in alone.steps.iter().zip(&found.steps) {
+                assert!((a.loss - b.loss).abs() < tolerance * a.loss, "{world}: {a:?} {b:?}");
+                assert_eq!(tokens(a), tokens(b), "those of all ranks are counted");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_another_number_of_ranks_and_keeps_its_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let text = deterministic(CAUSAL);
+    let straight = plan(&text, &dir.path().join("straight"), &data);
+    let (want, _) = train(1, &straight, &data, None, &Resume::No);
+    let plan = plan(&text, &dir.path().join("changing"), &data);
+    let mut bits = Vec::new();
+    // The last rank alone is asked to stop: all stop after the same step.
+    for (world, stop, resume) in [
+        (1, Some(2), Resume::No),
+        (4, Some(5), Resume::Auto),
+        (2, Some(6), Resume::Auto),
+        (1, None, Resume::Auto),
+    ] {
+        let (memory, outcome) = train(world, &plan, &data, stop, &resume);
+        bits.extend(memory.bits());
+        let want = stop.map_or(Outcome::Finished { step: 8 }, |step| Outcome::Stopped { step });
+        assert_eq!(outcome, want);
+    }
+    assert_eq!(bits, want.bits());
+    assert_eq!(weights(&dir.path().join("changing")), weights(&dir.path().join("straight")));
+}
+
+#[test]
+fn ranks_that_cannot_share_a_step_are_refused_on_every_rank() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    for (text, world, parts) in [
+        (deterministic(CAUSAL), 3, ["3 ranks", "4 parts"]),
+        (CAUSAL.to_owned(), 3, ["4 sequences per step", "3 ranks"]),
+    ] {
+        let plan = plan(&text, &dir.path().join("run"), &data);
+        let (found, mut memory) = ((&plan, &data), Memory::default());
+        for outcome in train_on::<Sequences>(world, found, &mut memory, None, &Resume::No) {
+            let error = outcome.unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+}
