@@ -61,6 +61,7 @@ fn labels(folder: &Folder, objective: Objective) -> Vec<i64> {
         objective,
         sequences_per_step: 2,
         accumulation: 1,
+        apart: false,
         rank: 0,
         world: 1,
         seed: 5,
