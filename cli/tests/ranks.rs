@@ -4,6 +4,7 @@
 
 mod support;
 
+#[cfg(not(feature = "mpi"))]
 use support::Bench;
 
 /// Twelve steps of milliseconds, in two parts that are summed in a fixed order.

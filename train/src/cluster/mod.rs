@@ -38,6 +38,8 @@ pub struct Cluster {
     /// All ranks know that they cannot go on.
     failed_together: Arc<AtomicBool>,
     doing: Arc<signs::Doing>,
+    /// Tells this start of the program from every other.
+    start: u64,
 }
 
 impl Cluster {
@@ -54,11 +56,13 @@ impl Cluster {
         let mut cluster = Self::new(engine, Vec::new());
         let hosts = cluster.gather_bytes(host.as_bytes())?;
         cluster.hosts = hosts.iter().map(|it| String::from_utf8_lossy(it).into_owned()).collect();
+        let start = cluster.from_first(moment().to_le_bytes().to_vec())?;
+        cluster.start = word(&start);
         Ok(cluster)
     }
 
     fn new(engine: Arc<dyn Collective>, hosts: Vec<String>) -> Self {
-        Self { engine, hosts, failed_together: Arc::default(), doing: Arc::default() }
+        Self { engine, hosts, failed_together: Arc::default(), doing: Arc::default(), start: 0 }
     }
 
     /// This rank, from 0.
@@ -250,7 +254,8 @@ impl Cluster {
         pace: Pace,
         lost: impl Fn(String) + Send + 'static,
     ) -> std::io::Result<Signs> {
-        let who = (self.rank(), self.world(), self.hosts[self.rank()].as_str());
+        let (rank, world, start) = (self.rank(), self.world(), self.start);
+        let who = signs::Who { rank, world, host: self.hosts[rank].clone(), start };
         Signs::begin(run_dir, who, &self.doing, pace, lost)
     }
 
@@ -282,6 +287,17 @@ fn difference(a: &str, b: &str) -> (String, String) {
 }
 
 fn length_of(bytes: &[u8]) -> usize {
-    let bytes = bytes.try_into().expect("eight bytes of a length");
-    usize::try_from(u64::from_le_bytes(bytes)).expect("a length of this machine")
+    usize::try_from(word(bytes)).expect("a length of this machine")
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+}
+
+/// Nanoseconds of the clock, mixed with the number of the process.
+fn moment() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanoseconds =
+        now.map_or(0, |now| now.as_secs() * 1_000_000_000 + u64::from(now.subsec_nanos()));
+    nanoseconds ^ (u64::from(std::process::id()) << 40)
 }

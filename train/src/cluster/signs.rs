@@ -40,6 +40,8 @@ impl Default for Pace {
 /// What a rank says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sign {
+    /// Of which start; signs that another start left behind mean nothing.
+    start: u64,
     host: String,
     process: u32,
     /// Exchanges that it began.
@@ -73,8 +75,9 @@ impl Doing {
         done
     }
 
-    fn sign(&self, host: &str) -> Sign {
+    fn sign(&self, start: u64, host: &str) -> Sign {
         Sign {
+            start,
             host: host.to_owned(),
             process: std::process::id(),
             entered: self.entered.load(Ordering::Relaxed),
@@ -92,12 +95,19 @@ pub struct Signs {
     mine: PathBuf,
 }
 
+/// A rank, and which start of the program it belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    pub(super) rank: usize,
+    pub(super) world: usize,
+    pub(super) host: String,
+    pub(super) start: u64,
+}
+
 /// A rank that writes and reads signs.
 struct Writer {
     folder: PathBuf,
-    host: String,
-    rank: usize,
-    world: usize,
+    who: Who,
     pace: Pace,
     doing: Arc<Doing>,
     over: Arc<AtomicBool>,
@@ -110,7 +120,7 @@ impl Signs {
     /// The folder cannot be made, or no thread be started.
     pub(super) fn begin(
         run_dir: &Path,
-        (rank, world, host): (usize, usize, &str),
+        who: Who,
         doing: &Arc<Doing>,
         pace: Pace,
         lost: impl Fn(String) + Send + 'static,
@@ -118,9 +128,9 @@ impl Signs {
         let folder = run_dir.join(SIGNS_FOLDER);
         fs::create_dir_all(&folder)?;
         let over = Arc::new(AtomicBool::new(false));
-        let mine = folder.join(rank.to_string());
-        let (doing, host) = (Arc::clone(doing), host.to_owned());
-        let writer = Writer { folder, host, rank, world, pace, doing, over: Arc::clone(&over) };
+        let mine = folder.join(who.rank.to_string());
+        let writer =
+            Writer { folder, who, pace, doing: Arc::clone(doing), over: Arc::clone(&over) };
         let thread = std::thread::Builder::new()
             .name("signs".to_owned())
             .spawn(move || writer.run(&lost))?;
@@ -144,7 +154,7 @@ impl Drop for Signs {
 impl Writer {
     fn run(&self, lost: &dyn Fn(String)) {
         while !self.over.load(Ordering::Relaxed) {
-            let sign = self.doing.sign(&self.host);
+            let sign = self.doing.sign(self.who.start, &self.who.host);
             if let (Some(now), true) = (self.write(&sign), sign.waiting)
                 && let Some(message) = self.missing(&sign, now)
             {
@@ -157,8 +167,8 @@ impl Writer {
 
     /// Writes a sign; the time of the file system then. A sign that cannot be written is left out.
     fn write(&self, sign: &Sign) -> Option<SystemTime> {
-        let path = self.folder.join(self.rank.to_string());
-        let temporary = self.folder.join(format!("{}.tmp", self.rank));
+        let path = self.folder.join(self.who.rank.to_string());
+        let temporary = self.folder.join(format!("{}.tmp", self.who.rank));
         fs::write(&temporary, serde_json::to_vec(sign).ok()?).ok()?;
         fs::rename(&temporary, &path).ok()?;
         fs::metadata(&path).and_then(|it| it.modified()).ok()
@@ -168,10 +178,10 @@ impl Writer {
     /// ranks that wait, the first says it.
     fn missing(&self, mine: &Sign, now: SystemTime) -> Option<String> {
         let mut lost = None;
-        for rank in (0..self.world).filter(|rank| *rank != self.rank) {
+        for rank in (0..self.who.world).filter(|rank| *rank != self.who.rank) {
             let Some((sign, age)) = self.read(rank, now) else { continue };
             let silent = age >= self.pace.lost_after;
-            if !silent && sign.entered >= mine.entered && rank < self.rank {
+            if !silent && sign.entered >= mine.entered && rank < self.who.rank {
                 return None;
             }
             if silent && sign.entered < mine.entered && lost.is_none() {
@@ -184,7 +194,10 @@ impl Writer {
     fn read(&self, rank: usize, now: SystemTime) -> Option<(Sign, Duration)> {
         let path = self.folder.join(rank.to_string());
         let written = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
-        let sign = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let sign: Sign = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        if sign.start != self.who.start {
+            return None;
+        }
         Some((sign, now.duration_since(written).unwrap_or_default()))
     }
 }
@@ -212,8 +225,7 @@ mod tests {
     fn rank(folder: &Path, rank: usize) -> (Arc<Doing>, Signs, Receiver<String>) {
         let (doing, (told, said)) = (Arc::new(Doing::default()), channel());
         doing.name(if rank == 0 { "summing" } else { "computing" });
-        let host = format!("n{rank}");
-        let who = (rank, 2, host.as_str());
+        let who = Who { rank, world: 2, host: format!("n{rank}"), start: 7 };
         let signs =
             Signs::begin(folder, who, &doing, FAST, move |it| told.send(it).unwrap()).unwrap();
         (doing, signs, said)
@@ -243,6 +255,17 @@ mod tests {
             assert!(sentence.contains(part), "{part} in {sentence}");
         }
         drop(signs);
+    }
+
+    #[test]
+    fn signs_that_an_earlier_start_left_behind_mean_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (doing, _signs, said) = rank(folder.path(), 0);
+        let old = doing.sign(6, "n1");
+        let file = folder.path().join("ranks/1");
+        fs::write(&file, serde_json::to_vec(&Sign { entered: 0, ..old }).unwrap()).unwrap();
+        let told = doing.wait(|| said.recv_timeout(4 * FAST.lost_after));
+        assert_eq!(told, Err(RecvTimeoutError::Timeout));
     }
 
     #[test]
