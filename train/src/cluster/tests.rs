@@ -1,3 +1,5 @@
+//! What a run asks of its ranks, on threads of this process.
+
 use super::*;
 
 /// What `work` gives on each of `world` ranks, which are threads.
