@@ -5,7 +5,7 @@ use genesis_schema::atoms::Matrix;
 use super::Arrays;
 use super::npy::Array;
 use crate::formats::Refusal;
-use crate::formats::named_lists::{element, vectors};
+use crate::formats::named_lists::{ATOM_COLUMNS, element, vectors};
 use crate::formats::raw_frame::{Column, RawFrame, Value, Values, repeating};
 
 const NUMBERS: [&str; 5] = ["nuclear_charges", "z", "Z", "atomic_numbers", "numbers"];
@@ -48,6 +48,8 @@ pub(super) struct Frames {
     cell: Option<Named>,
     periodic: Option<Named>,
     named: Vec<Named>,
+    /// Arrays of atoms, where the file lists them; else shapes tell.
+    listed: Option<Vec<String>>,
 }
 
 type Found<T> = std::result::Result<T, String>;
@@ -78,6 +80,7 @@ impl Frames {
             cell: None,
             periodic: None,
             named: Vec::new(),
+            listed: listed(&mut arrays),
         };
         all.cell = all.of_cell(&mut arrays, &CELL, 9)?;
         all.periodic = all.of_cell(&mut arrays, &PBC, 3)?;
@@ -124,13 +127,14 @@ impl Frames {
             Err(_) => return Ok(()),
         };
         let (frames, atoms) = (self.count, self.atoms);
+        let of_atoms = self.listed.as_ref().is_none_or(|listed| listed.iter().any(|it| it == name));
         let product = |sides: &[usize]| sides.iter().product();
         let (of, width) = match &array.shape[..] {
-            [first, second, rest @ ..] if *first == frames && *second == atoms => {
+            [first, second, rest @ ..] if *first == frames && *second == atoms && of_atoms => {
                 (Of::Atoms, product(rest))
             }
             [first, rest @ ..] if *first == frames => (Of::Frames, product(rest)),
-            [first, rest @ ..] if *first == atoms => (Of::AtomsOfAll, product(rest)),
+            [first, rest @ ..] if *first == atoms && of_atoms => (Of::AtomsOfAll, product(rest)),
             [] | [1] => (Of::All, 1),
             shape if is_label => {
                 return Err(format!("`{name}` has shape {shape:?}, not [{frames}, ..]"));
@@ -254,6 +258,14 @@ fn slice(values: &Values, start: usize, count: usize) -> Values {
         Values::Integer(all) => Values::Integer(of(all, start, count)),
         Values::Truth(all) => Values::Truth(of(all, start, count)),
         Values::Text(all) => Values::Text(of(all, start, count)),
+    }
+}
+
+/// The names that the array [`ATOM_COLUMNS`] lists.
+fn listed(arrays: &mut Arrays) -> Option<Vec<String>> {
+    match arrays.remove(ATOM_COLUMNS)?.ok()?.values {
+        Values::Text(names) => Some(names),
+        _ => None,
     }
 }
 

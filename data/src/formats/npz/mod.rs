@@ -12,7 +12,8 @@
 //! | any other, under its name                    | `[F, ..]`, `[F, n, ..]` | of structures, atoms|
 //! | any other, under its name                    | `[]`, `[n]`             | the same for all    |
 //!
-//! Atomic numbers of 0 at the end of a row are padding. A number that is absent is NaN. Arrays of other
+//! Where a shape might mean two things, `atom_columns` lists the arrays of atoms, as in files of this
+//! program. Atomic numbers of 0 at the end of a row are padding. A number that is absent is NaN. Arrays of other
 //! shapes and of Python objects are left alone. The file is read as a whole, as arrays lie one after
 //! the other. Source of the format: NEP 1, "A simple file format for numpy arrays".
 

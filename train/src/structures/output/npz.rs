@@ -1,10 +1,11 @@
 //! Structures of one set of atoms as arrays in a zip file, as `numpy.savez` writes them.
 //!
 //! `nuclear_charges [n]`, `coords [F, n, 3]`, `cell [F, 3, 3]`, `pbc [F, 3]`, and every other value
-//! under its own name with `F` in front. Source of the format: NEP 1.
+//! under its own name with `F` in front; `atom_columns` lists those of atoms. Source of the format: NEP 1.
 
 use std::io::{Cursor, Write as _};
 
+use genesis_data::formats::ATOM_COLUMNS;
 use genesis_data::formats::raw_frame::{Column, Values};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -38,7 +39,11 @@ pub(super) fn archive(all: &[Written<'_>]) -> Result<Vec<u8>, String> {
     put(OWN[2], npy(&Values::Real(cells), &[frames, 3, 3]))?;
     let periodic = all.iter().flat_map(|it| it.frame.periodic).collect();
     put(OWN[3], npy(&Values::Truth(periodic), &[frames, 3]))?;
-    for column in columns(all, &OWN) {
+    let columns = columns(all, &OWN);
+    let listed = columns.iter().filter(|it| it.of_atoms).map(|it| it.name.clone());
+    let listed: Vec<String> = listed.collect();
+    put(ATOM_COLUMNS, npy(&Values::Text(listed.clone()), &[listed.len()]))?;
+    for column in columns {
         let (values, shape) = stacked(&column, atoms)?;
         put(&column.name, npy(&values, &shape))?;
     }

@@ -127,6 +127,8 @@ fn csv_has_a_row_each_and_quotes_what_needs_it() {
 fn npz_holds_one_set_of_atoms_and_refuses_others_by_their_number() {
     let folder = tempfile::tempdir().unwrap();
     let one: String = TWO.split_inclusive('\n').take(4).collect();
+    // As many values as there are atoms, and they are not of atoms.
+    let one = one.replace("relaxed=T", "relaxed=T pair=\"0.5 1.5\"");
     std::fs::write(folder.path().join("in.xyz"), one.repeat(2)).unwrap();
     let before = read(&folder.path().join("in.xyz"));
     let all: Vec<Written<'_>> = before
