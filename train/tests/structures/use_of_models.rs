@@ -104,6 +104,7 @@ fn a_parquet_table_of_predictions_reads_back_as_structures() {
         "positions",
         "cell",
         "pbc",
+        "atom_columns",
         "config_type",
         "predicted_energy",
         "predicted_forces",

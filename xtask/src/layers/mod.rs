@@ -238,14 +238,16 @@ mod tests {
 
     #[test]
     fn an_unknown_crate_needs_a_rule() {
-        let found = manifests(&Tree::of(&[("extra/Cargo.toml", "[dependencies]\n")]));
+        let found = manifests(&Tree::of(&[("extra/Cargo.toml", "[package]\n[dependencies]\n")]));
         assert_eq!(found.len(), 1);
     }
 
     #[test]
     fn random_number_crates_are_refused_everywhere() {
-        let found =
-            manifests(&Tree::of(&[("train/Cargo.toml", "[dependencies]\nrand = \"0.9\"\n")]));
+        let found = manifests(&Tree::of(&[(
+            "train/Cargo.toml",
+            "[package]\n[dependencies]\nrand = \"0.9\"\n",
+        )]));
         assert!(found[0].message.contains("genesis_schema::Seeds"));
     }
 
