@@ -252,9 +252,8 @@ fn work<F: Face>(
     let outcome = on_device(plan.config().run().device, KernelChoice::Own, started);
     let outcome = outcome.or_exit(Code::Usage)?.map_err(|error| failure(&error))?;
     let finished = matches!(outcome, Outcome::Finished { .. });
-    by_first(cluster, "doing what follows the last step", || match finished {
-        true => F::conclude(plan, dataset, observer, stop),
-        false => Ok(()),
+    by_first(cluster, "doing what follows the last step", || {
+        if finished { F::conclude(plan, dataset, observer, stop) } else { Ok(()) }
     })?;
     Ok(outcome)
 }

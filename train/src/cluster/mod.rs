@@ -281,8 +281,8 @@ impl Cluster {
 /// The first lines that differ.
 fn difference(a: &str, b: &str) -> (String, String) {
     let line = |text: &str, at| text.lines().nth(at).unwrap_or("nothing").trim().to_owned();
-    let at = (0..).find(|&at| line(a, at) != line(b, at) || a.lines().count() <= at);
-    let at = at.unwrap_or_default();
+    let at = (0..a.lines().count()).find(|&at| line(a, at) != line(b, at));
+    let at = at.unwrap_or_else(|| a.lines().count());
     (line(a, at), line(b, at))
 }
 

@@ -266,6 +266,7 @@ impl ParallelConfig {
     }
 
     /// Bytes that ranks exchange at once.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to fit")]
     pub fn bucket_bytes(&self) -> usize {
         // Checked to be above 0 and at most a GiB.
         (self.bucket_mib * 1024.0 * 1024.0) as usize

@@ -116,7 +116,7 @@ impl Sums {
     /// Those of all ranks, batches in their order, so that any number of ranks gives the same bits. `None`
     /// when any rank has none.
     pub(super) fn over_ranks(
-        mine: Option<Self>,
+        mine: Option<&Self>,
         cluster: &Cluster,
     ) -> Result<Option<Self>, ClusterError> {
         let words = mine.map(Self::to_words).unwrap_or_default();
@@ -145,7 +145,7 @@ impl Sums {
     }
 
     /// Tokens, sequences, number of batches, bits of their losses, then every label with its count.
-    fn to_words(self) -> Vec<u64> {
+    fn to_words(&self) -> Vec<u64> {
         let head = [self.num_tokens, self.num_sequences, self.losses.len() as u64];
         let losses = self.losses.iter().map(|loss| loss.to_bits());
         let counts = self.label_counts.iter().flat_map(|(label, n)| [label.cast_unsigned(), *n]);

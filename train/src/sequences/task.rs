@@ -123,8 +123,8 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         })
     }
 
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     fn size(&self, whole: &Tally) -> u64 {
-        // Counted, so it is whole and positive.
         whole[TOKENS_IN] as u64
     }
 
@@ -153,7 +153,7 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         let sums = share_of(cluster, batches);
         let sums = Sums::of(model, params, sums, precision, self.device, stop);
         let sums = cluster.agree("evaluating", sums.map_err(TrainError::from))?;
-        let found = Sums::over_ranks(sums, cluster)?.and_then(Sums::finish);
+        let found = Sums::over_ranks(sums.as_ref(), cluster)?.and_then(Sums::finish);
         Ok(found.map(|found| self.measurement(&found)))
     }
 

@@ -74,6 +74,9 @@ fn sum(all: &[LossTerms]) -> LossTerms {
     sum
 }
 
+/// Bytes of the terms of a batch.
+const TERMS: usize = 3 * size_of::<f64>();
+
 /// The loss over the batches of all ranks, of which each has one in turn: added in the order of batches, so that
 /// any number of ranks gives the same bits. `None` when any rank has none.
 pub(super) fn over_ranks(
@@ -85,10 +88,8 @@ pub(super) fn over_ranks(
     }
     let numbers = |terms: &LossTerms| [terms.energy, terms.forces, terms.stress];
     let mine = mine.unwrap_or_default();
-    let bytes: Vec<u8> =
-        mine.iter().flat_map(numbers).flat_map(|number| number.to_le_bytes()).collect();
+    let bytes: Vec<u8> = mine.iter().flat_map(numbers).flat_map(f64::to_le_bytes).collect();
     let all = cluster.gather_bytes(&bytes)?;
-    const TERMS: usize = 3 * size_of::<f64>();
     let batches = all.iter().map(|bytes| bytes.len() / TERMS).sum::<usize>();
     let batch = |at: usize| {
         let bytes = &all[at % all.len()][at / all.len() * TERMS..][..TERMS];

@@ -143,8 +143,8 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         })
     }
 
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     fn size(&self, whole: &Tally) -> u64 {
-        // Counted, so it is whole and positive.
         whole[ATOMS] as u64
     }
 

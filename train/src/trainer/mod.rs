@@ -345,9 +345,10 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let started = Instant::now();
         self.cluster.begins("saving a checkpoint");
         let position = self.task.loader().position(step)?;
-        let saved = match self.cluster.is_first() {
-            true => self.state.save(self.course, step, position, saving).map(Some),
-            false => Ok(None),
+        let saved = if self.cluster.is_first() {
+            self.state.save(self.course, step, position, saving).map(Some)
+        } else {
+            Ok(None)
         };
         let Some(saved) = self.cluster.agree("saving a checkpoint", saved)? else { return Ok(()) };
         self.unplanned.saved();

@@ -98,9 +98,9 @@ impl Summing {
         let loss = tree(losses)?.unwrap_or_default();
         let double = gradients.first().is_some_and(|it| it.dtype() == DType::F64);
         let gradients = if double {
-            self.exchange::<B, f64>(cluster, gradients)?
+            self.exchange::<B, f64>(cluster, &gradients)?
         } else {
-            self.exchange::<B, f32>(cluster, gradients)?
+            self.exchange::<B, f32>(cluster, &gradients)?
         };
         Ok((loss, gradients))
     }
@@ -109,10 +109,10 @@ impl Summing {
     fn exchange<B: Kernels, E: Element + burn::tensor::Element>(
         self,
         cluster: &Cluster,
-        gradients: Vec<Tensor<B, 1>>,
+        gradients: &[Tensor<B, 1>],
     ) -> Result<Vec<Tensor<B, 1>>, TrainError> {
         let mut summed = Vec::with_capacity(gradients.len());
-        for bucket in self.buckets::<B, E>(&gradients) {
+        for bucket in self.buckets::<B, E>(gradients) {
             let mut values: Vec<E> = Vec::new();
             for gradient in bucket {
                 let data = gradient.to_data().convert::<E>();
@@ -131,7 +131,7 @@ impl Summing {
     }
 
     /// Neighbours that fit a bucket together; one that is larger has one of its own.
-    fn buckets<'a, B: Kernels, E>(self, gradients: &'a [Tensor<B, 1>]) -> Vec<&'a [Tensor<B, 1>]> {
+    fn buckets<B: Kernels, E>(self, gradients: &[Tensor<B, 1>]) -> Vec<&[Tensor<B, 1>]> {
         let most = self.bucket_bytes / size_of::<E>();
         let mut buckets = Vec::new();
         let (mut first, mut held) = (0, 0);
@@ -177,7 +177,8 @@ mod tests {
     }
 
     fn shown(parts: usize) -> Option<String> {
-        let letter = |i| Ok::<_, ()>(Shown(char::from(b'a' + i as u8).to_string()));
+        let letter =
+            |i| Ok::<_, ()>(Shown(char::from(b'a' + u8::try_from(i).unwrap()).to_string()));
         tree((0..parts).map(letter)).unwrap().map(|sum| sum.0)
     }
 

@@ -52,9 +52,9 @@ fn one_two_and_four_ranks_give_the_same_bits_in_the_deterministic_mode() {
     }
 }
 
-fn tokens(step: &StepRecord) -> f64 {
+fn tokens(step: &StepRecord) -> u64 {
     let found = step.figures.iter().find(|(figure, _)| figure.key == "tokens");
-    found.unwrap().1.as_f64()
+    found.unwrap().1.as_f64().to_bits()
 }
 
 #[test]
