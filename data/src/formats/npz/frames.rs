@@ -66,6 +66,10 @@ impl Frames {
                 return Err(format!("positions have shape {:?}, not [F, n, 3]", positions.shape));
             }
         };
+        // Else arrays without a byte could stand for any number of structures.
+        if atoms == 0 {
+            return Err("structures of no atoms: positions have shape [.., 0, 3]".to_owned());
+        }
         if numbers.shape != [atoms] && numbers.shape != [frames, atoms] {
             return Err(format!(
                 "atomic numbers have shape {:?}, positions {atoms} atoms",

@@ -172,6 +172,21 @@ mod tests {
     const GOOD: &str = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }\n";
 
     #[test]
+    fn structures_without_atoms_are_refused_however_many_they_are() {
+        let array = |shape: &str| {
+            let header =
+                format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
+            read_array(&npy(&header, &[]))
+        };
+        for shape in ["(1000000000000000000, 0, 3)", "(0, 3)"] {
+            let named = [("z", "(0,)"), ("R", shape)];
+            let arrays = named.map(|(name, shape)| (name.to_owned(), array(shape)));
+            let error = super::super::Frames::new(arrays.into()).unwrap_err();
+            assert!(error.contains("no atoms"), "{error}");
+        }
+    }
+
+    #[test]
     fn plain_arrays_are_read_and_anything_else_is_refused_by_what_it_is() {
         let data = [1.5f32.to_le_bytes(), (-2.0f32).to_le_bytes()].concat();
         let array = read_array(&npy(GOOD, &data)).unwrap();
