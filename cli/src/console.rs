@@ -3,6 +3,7 @@
 //! On a terminal, work that takes over two seconds gets a bar with rate and time left; elsewhere
 //! (a batch job's log) a plain line every few seconds, so that logs stay readable.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,11 @@ static UNWRITTEN: Mutex<Option<std::io::Error>> = Mutex::new(None);
 /// Prints one line of results. A reader that went away (`genesis … | head`) has what it wanted: the
 /// process ends well. Any other failure is kept for [`unwritten`].
 pub(crate) fn result(line: impl AsRef<str>) {
-    let Err(error) = writeln!(std::io::stdout(), "{}", line.as_ref()) else { return };
+    let line = line.as_ref();
+    let mut out = std::io::stdout();
+    // What a model says goes to a file as it is; a terminal would obey it.
+    let shown = if out.is_terminal() { Cow::Owned(harmless(line)) } else { Cow::Borrowed(line) };
+    let Err(error) = writeln!(out, "{shown}") else { return };
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         #[expect(clippy::disallowed_methods, reason = "there is nobody left to work for")]
         std::process::exit(0);
@@ -64,7 +69,7 @@ pub(crate) fn note(line: impl AsRef<str>) {
 
 /// Prints the error that ends the process.
 pub(crate) fn error(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {}", harmless(&format!("{error:#}")));
 }
 
 /// The whole part of a number that is shown to people; negative and NaN read as 0.

@@ -13,6 +13,7 @@ mod device;
 mod exit;
 mod families;
 mod family;
+mod home;
 mod memory;
 mod products;
 mod ranks;
@@ -24,7 +25,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use commands::Command;
 
@@ -56,7 +57,8 @@ struct Cli {
 fn main() -> ExitCode {
     memory::keep();
     bus_error::explain();
-    let cli = Cli::parse();
+    let matches = home::known(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let ended = run(cli).and_then(written);
     let code = match ended {
         Ok(code) => code,

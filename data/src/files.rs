@@ -71,3 +71,19 @@ pub fn sync_folder(root: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_digest_of_abc_is_reproduced() {
+        // FIPS 180-2, appendix B.1.
+        let published = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_of_bytes(b"abc"), published);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        std::fs::write(&path, b"abc").unwrap();
+        assert_eq!(sha256_of_file(&path, |_| ()).unwrap(), (3, published.to_owned()));
+    }
+}

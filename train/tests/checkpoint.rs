@@ -266,7 +266,7 @@ fn a_wrong_digest_is_reported_with_both_digests() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&file, &bytes).unwrap();
     let error = open(&path).unwrap_err().to_string();
-    let actual = genesis_train::checkpoint::format::sha256(&bytes);
+    let actual = genesis_data::dataset::card::sha256_of_bytes(&bytes);
     assert!(error.contains(&recorded) && error.contains(&actual), "{error}");
 }
 

@@ -36,7 +36,9 @@ pub(super) fn settle(run: &mut RunTable, from: &From) -> anyhow::Result<Resume> 
     Ok(match from {
         From::Beginning => Resume::No,
         From::End => {
-            if let (None, Some((path, weights_only))) = (&run.from, remembered_start(&run.dir)) {
+            if run.from.is_none()
+                && let Some((path, weights_only)) = remembered_start(&run.dir)?
+            {
                 (run.from, run.weights_only) = (Some(path), weights_only);
             }
             Resume::Auto

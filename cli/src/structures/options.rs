@@ -1,6 +1,7 @@
 //! How a command is told how structures are read: `--units`, `--set`, else as the run of its model.
 
 use genesis_data::structures::StructuresIngest;
+use genesis_train::keys::table_of;
 use genesis_train::structures::{Reading, parse_units};
 use toml::{Table, Value};
 
@@ -68,14 +69,9 @@ impl ReadingArgs {
     }
 }
 
-/// One option as a table; text without special meaning needs no quotes.
+/// One option as a table, as in a run file; text without special meaning needs no quotes.
 pub(crate) fn parse(option: &str) -> anyhow::Result<Table> {
-    let wrong = || Failure::error(Code::Usage, format!("--set {option}: must be KEY=VALUE"));
-    let (key, value) = option.split_once('=').ok_or_else(wrong)?;
-    let as_given = toml::from_str::<Table>(&format!("{key} = {value}"));
-    as_given
-        .or_else(|_| toml::from_str(&format!("{key} = {}", Value::from(value))))
-        .map_err(|_| wrong())
+    table_of(option).map_err(|problem| Failure::error(Code::Usage, problem.to_string()))
 }
 
 /// Puts `from` into `into`; tables are merged, other values replaced.

@@ -22,8 +22,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use genesis_data::dataset::card::sha256_of_bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::error::CheckpointError;
 
@@ -190,24 +190,9 @@ pub struct Slice {
     pub shape: Vec<usize>,
 }
 
-/// Lower-case hexadecimal SHA-256.
-pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
 /// SHA-256 of a value as a manifest stores it, compact.
 pub fn digest_of(value: &serde_json::Value) -> String {
-    sha256(value.to_string().as_bytes())
-}
-
-/// Lower-case hexadecimal of any bytes.
-pub(super) fn hexadecimal(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
-    digest.iter().fold(String::with_capacity(2 * digest.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    sha256_of_bytes(value.to_string().as_bytes())
 }
 
 impl Manifest {
@@ -365,14 +350,5 @@ mod tests {
         {
             assert!(error.contains(part), "{part} in {error}");
         }
-    }
-
-    #[test]
-    fn the_published_digest_of_abc_is_reproduced() {
-        // FIPS 180-2, appendix B.1.
-        assert_eq!(
-            sha256(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
     }
 }

@@ -4,16 +4,16 @@
 //! says why newer ones were passed over; [`best`] goes by validation loss.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use genesis_data::DataError;
+use genesis_data::dataset::card::{sha256_of_bytes, sha256_of_file};
 
 use super::error::CheckpointError;
 use super::format::{
-    COMMITTED_FILE, FileEntry, MANIFEST_FILE, MODEL_FILE, Manifest, OPTIMIZER_FILE, hexadecimal,
-    sha256,
+    COMMITTED_FILE, FileEntry, MANIFEST_FILE, MODEL_FILE, Manifest, OPTIMIZER_FILE,
 };
 use super::naming::{self, FolderName};
 use super::tensors::{self, HostTensor};
@@ -143,7 +143,7 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, CheckpointError> {
         return Err(CheckpointError::malformed(&path, reason));
     }
     let bytes = fs::read(&path).map_err(CheckpointError::io("read", &path))?;
-    expect_digest(&path, expected.trim_end_matches('\n'), sha256(&bytes), COMMITTED_FILE)?;
+    expect_digest(&path, expected.trim_end_matches('\n'), sha256_of_bytes(&bytes), COMMITTED_FILE)?;
     Manifest::parse(&path, &bytes)
 }
 
@@ -196,7 +196,7 @@ impl Checkpoint {
         };
         expect_size(&path, entry)?;
         let bytes = fs::read(&path).map_err(CheckpointError::io("read", &path))?;
-        expect_digest(&path, &entry.sha256, sha256(&bytes), MANIFEST_FILE)?;
+        expect_digest(&path, &entry.sha256, sha256_of_bytes(&bytes), MANIFEST_FILE)?;
         Ok(bytes)
     }
 
@@ -215,7 +215,10 @@ impl Checkpoint {
 fn check_file(folder: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
     let path = folder.join(&entry.name);
     expect_size(&path, entry)?;
-    let actual = digest_of_file(&path).map_err(CheckpointError::io("read", &path))?;
+    let (_, actual) = sha256_of_file(&path, |_| ()).map_err(|error| match error {
+        DataError::Io { action, path, source } => CheckpointError::Io { action, path, source },
+        other => CheckpointError::malformed(&path, other.to_string()),
+    })?;
     expect_digest(&path, &entry.sha256, actual, MANIFEST_FILE)
 }
 
@@ -249,18 +252,4 @@ fn expect_digest(
     }
     let (path, expected) = (path.to_path_buf(), expected.to_owned());
     Err(CheckpointError::Digest { path, expected, actual, recorded_in })
-}
-
-/// Lower-case hexadecimal SHA-256 of a file.
-fn digest_of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let length = file.read(&mut buffer)?;
-        if length == 0 {
-            return Ok(hexadecimal(&hash.finalize()));
-        }
-        hash.update(&buffer[..length]);
-    }
 }

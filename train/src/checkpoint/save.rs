@@ -11,11 +11,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use genesis_data::dataset::card::sha256_of_bytes;
+
 use super::disk::{Disk, is_full};
 use super::error::CheckpointError;
 use super::format::{
     COMMITTED_FILE, Description, FORMAT_VERSION, FileEntry, KIND, MANIFEST_FILE, MODEL_FILE,
-    Manifest, OPTIMIZER_FILE, OWNER_FILE, OWNER_TEXT, Slice, TensorEntry, is_plain_name, sha256,
+    Manifest, OPTIMIZER_FILE, OWNER_FILE, OWNER_TEXT, Slice, TensorEntry, is_plain_name,
 };
 use super::naming::{self, FolderName};
 use super::tensors::{self, HostTensor};
@@ -142,12 +144,16 @@ impl Writer<'_> {
         let manifest = describe(contents, files).to_bytes();
         self.write(&folder.join(MANIFEST_FILE), &manifest)?;
         self.sync(folder)?;
-        Ok(sha256(&manifest))
+        Ok(sha256_of_bytes(&manifest))
     }
 
     fn add(&mut self, path: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, CheckpointError> {
         self.write(path, bytes)?;
-        Ok(FileEntry { name: name.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes) })
+        Ok(FileEntry {
+            name: name.to_owned(),
+            bytes: bytes.len() as u64,
+            sha256: sha256_of_bytes(bytes),
+        })
     }
 
     /// After the rename here the checkpoint is complete.

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use genesis_data::dataset::card::sha256_of_bytes;
 use serde::Serialize;
 
 use super::error::ExchangeError;
-use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE, sha256};
+use crate::checkpoint::format::{COMMITTED_FILE, MANIFEST_FILE};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Latest, Rejection};
 
 /// [`ModelSource::kind`] of a checkpoint of ours; other kinds are formats of exchange.
@@ -40,7 +41,7 @@ impl ModelSource {
         Ok(Self {
             kind: CHECKPOINT,
             path: checkpoint.path.clone(),
-            digest: sha256(&manifest),
+            digest: sha256_of_bytes(&manifest),
             step: Some(checkpoint.manifest.description.step),
             notes,
         })

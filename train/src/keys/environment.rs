@@ -90,6 +90,9 @@ fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// Defaults within defaults; more is no path that a person wrote.
+const MOST_NESTED: usize = 8;
+
 /// What stands between the brace that `after` begins with and the one that closes it, and the rest.
 fn braced<'a>(text: &str, after: &'a str) -> Result<(&'a str, &'a str), String> {
     let mut depth = 0;
@@ -98,6 +101,10 @@ fn braced<'a>(text: &str, after: &'a str) -> Result<(&'a str, &'a str), String> 
             '{' => depth += 1,
             '}' => depth -= 1,
             _ => {}
+        }
+        if depth > MOST_NESTED {
+            let begin: String = text.chars().take(40).collect();
+            return Err(format!("{begin:?}…: more than {MOST_NESTED} braces within each other"));
         }
         if depth == 0 {
             return Ok((&after[1..at], &after[at + 1..]));
@@ -186,6 +193,9 @@ mod tests {
             let error = expand(text, &lookup).unwrap_err();
             assert!(error.contains(part) && error.contains(text), "{error}");
         }
+        let nested = |depth| format!("{}x{}", "${NOT_THERE:-".repeat(depth), "}".repeat(depth));
+        assert_eq!(expand(&nested(8), &lookup).as_deref(), Ok("x"));
+        assert!(expand(&nested(50_000), &lookup).unwrap_err().contains("within each other"));
     }
 
     #[test]

@@ -150,14 +150,33 @@ fn run_folder_around(file: &Path) -> Option<PathBuf> {
 }
 
 /// The checkpoint that the run in `run_dir` began from, by its plan, and whether it gave its weights
-/// alone.
-pub fn remembered_start(run_dir: &Path) -> Option<(PathBuf, bool)> {
-    let text = std::fs::read_to_string(run_dir.join(PLAN_FILE)).ok()?;
-    let plan: toml::Table = text.parse().ok()?;
-    let run = plan.get("run")?;
-    let from = expand(run.get("from")?.as_str()?, &environment).ok()?;
+/// alone; nothing for a run that has no plan yet, or began at no checkpoint.
+///
+/// # Errors
+/// A plan that is there and cannot be read: it alone says where the run began.
+pub fn remembered_start(run_dir: &Path) -> Result<Option<(PathBuf, bool)>, ConfigProblems> {
+    let path = run_dir.join(PLAN_FILE);
+    let damaged = |what: String| {
+        let message = format!(
+            "{what}; it says from which checkpoint the run began: restore it from a copy, or move \
+             it away if the run began at none"
+        );
+        ConfigProblems::whole(path.display().to_string(), message)
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(damaged(format!("cannot read it: {error}"))),
+    };
+    let plan: toml::Table =
+        text.parse().map_err(|e: toml::de::Error| damaged(format!("not TOML: {}", e.message())))?;
+    let run = plan.get("run").and_then(Value::as_table);
+    let run = run.ok_or_else(|| damaged("it has no table [run]".to_owned()))?;
+    let Some(from) = run.get("from") else { return Ok(None) };
+    let from = from.as_str().ok_or_else(|| damaged(format!("run.from is {from}, not a path")))?;
+    let from = expand(from, &environment).map_err(|what| damaged(format!("run.from: {what}")))?;
     let weights_only = run.get("weights_only").and_then(Value::as_bool).unwrap_or(false);
-    Some((PathBuf::from(from), weights_only))
+    Ok(Some((PathBuf::from(from), weights_only)))
 }
 
 /// The text of a run file that reads back as `config`, every default written out.
@@ -193,4 +212,44 @@ fn meaningful(
 pub fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the place where it is read")]
     std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start_of(plan: Option<&[u8]>) -> Result<Option<(PathBuf, bool)>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(plan) = plan {
+            std::fs::write(folder.path().join(PLAN_FILE), plan).unwrap();
+        }
+        remembered_start(folder.path()).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn the_start_of_a_run_is_what_its_plan_says() {
+        assert_eq!(start_of(None), Ok(None), "killed before it was written");
+        assert_eq!(start_of(Some(b"[run]\ndir = \"r\"\n")), Ok(None));
+        let from = |weights_only| Ok(Some((PathBuf::from("old/step-00000010"), weights_only)));
+        let plan = "[run]\nfrom = \"old/step-00000010\"\n";
+        assert_eq!(start_of(Some(plan.as_bytes())), from(false));
+        let weights_only = format!("{plan}weights_only = true\n");
+        assert_eq!(start_of(Some(weights_only.as_bytes())), from(true));
+    }
+
+    #[test]
+    fn a_damaged_plan_is_no_run_without_a_start() {
+        let damages: [&[u8]; 6] = [
+            b"",
+            b"[run]\nfrom = \"old/step",
+            b"[run]\nfrom = 7\n",
+            b"[run]\nfrom = \"$NO_SUCH_VARIABLE/a\"\n",
+            b"run = 1\n",
+            b"\xff\xfe",
+        ];
+        for damage in damages {
+            let error = start_of(Some(damage)).unwrap_err();
+            assert!(error.contains(PLAN_FILE) && error.contains("restore"), "{error}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub use load::{Lookup, PLAN_FILE, Root, RunFile, environment, remembered_start, 
 pub use page::page;
 pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
 pub(crate) use schema::may_change;
+pub use source::table_of;
 pub use tables::{
     AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ParallelConfig, RunTable,
     ScheduleConfig,

@@ -107,6 +107,20 @@ impl Source {
     }
 }
 
+/// One `a.b=value` as a table of its own, for what is no run file.
+///
+/// # Errors
+/// As for `--set` of a run file.
+pub fn table_of(text: &str) -> Result<toml::Table, ConfigProblem> {
+    let tree = Value::Table(toml::Table::new());
+    let mut source = Source { tree, texts: BTreeMap::new(), origins: BTreeMap::new() };
+    source.set(text)?;
+    match source.tree {
+        Value::Table(table) => Ok(table),
+        _ => unreachable!("a key is put into a table"),
+    }
+}
+
 fn override_value(text: &str) -> Value {
     format!("value = {text}")
         .parse::<toml::Table>()

@@ -101,8 +101,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 fn manifests(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     let manifests = tree.texts(|path| path.ends_with("/Cargo.toml"));
-    // A workspace alone is no crate.
-    for (path, text) in manifests.filter(|(_, text)| text.contains("[package]")) {
+    let is_crate = |text: &str| !text.contains("[workspace]") || text.contains("[package]");
+    for (path, text) in manifests.filter(|(_, text)| is_crate(text)) {
         let folder = path.trim_end_matches("/Cargo.toml");
         let Some(rule) = rule_of(folder) else {
             let message = "no rule for this crate: add it to RULES in xtask/src/layers.rs";

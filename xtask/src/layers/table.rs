@@ -132,6 +132,7 @@ const CLI: House = House {
             ("signals", "signals and the end of the time ask for a stop"),
             ("cuda_settings", "settings of CUDA before its first use"),
             ("device", "--device"),
+            ("home", "`~/` in paths of the command line"),
             ("products", "how fast a device multiplies matrices"),
             ("ranks", "the ranks that a launcher started"),
             ("threads", "--threads"),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
 use burn::tensor::Tensor;
+use genesis_data::dataset::card::sha256_of_bytes;
 use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind};
 use genesis_kernels::Cpu;
 use genesis_model::Params;
@@ -13,7 +14,6 @@ use serde::Serialize;
 use super::folder::{self, StoredDtype, files};
 use super::reference::{REFERENCE, ReferenceBatch};
 use crate::checkpoint::FileEntry;
-use crate::checkpoint::format::sha256;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::staging::StagedFolder;
 use crate::exchange::tensor::StoredTensor;
@@ -197,7 +197,7 @@ fn report(
     let entry = |(name, bytes): (&String, &Vec<u8>)| FileEntry {
         name: name.clone(),
         bytes: bytes.len() as u64,
-        sha256: sha256(bytes),
+        sha256: sha256_of_bytes(bytes),
     };
     ExportReport {
         format: "huggingface",

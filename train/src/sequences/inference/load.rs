@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::backend::flex::FlexDevice;
+use genesis_data::dataset::card::sha256_of_bytes;
 use genesis_data::sequences::tokenize::{Tokenizer, end_tokens};
 use genesis_kernels::{Cpu, Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs};
@@ -14,7 +15,7 @@ use genesis_schema::TokenBatch;
 
 use super::error::InferenceError;
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::format::{MANIFEST_FILE, sha256};
+use crate::checkpoint::format::MANIFEST_FILE;
 use crate::exchange::{CONFIG, ExchangeError, ModelSource, choose, holds_checkpoint};
 use crate::family::Family;
 use crate::sequences::Sequences;
@@ -214,11 +215,11 @@ fn digest_of_folder(folder: &Path) -> Result<String, ExchangeError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let is_model = name == CONFIG || name.starts_with("model") && name.contains("safetensors");
         if is_model && path.is_file() {
-            lines.push(format!("{name} {}\n", sha256(&read(&path)?)));
+            lines.push(format!("{name} {}\n", sha256_of_bytes(&read(&path)?)));
         }
     }
     lines.sort();
-    Ok(sha256(lines.concat().as_bytes()))
+    Ok(sha256_of_bytes(lines.concat().as_bytes()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ExchangeError> {

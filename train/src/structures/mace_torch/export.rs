@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::FloatDType;
+use genesis_data::dataset::card::sha256_of_bytes;
 use genesis_model::equivariant::mace_torch::{self, Buffer, BufferType, Exported};
 use safetensors::Dtype;
 use serde::Serialize;
 
 use super::reference;
 use crate::checkpoint::FileEntry;
-use crate::checkpoint::format::sha256;
 use crate::exchange::CONFIG;
 use crate::exchange::ModelSource;
 use crate::exchange::REPORT;
@@ -88,7 +88,7 @@ pub fn export(
             .map(|(name, bytes)| FileEntry {
                 name: (*name).to_owned(),
                 bytes: bytes.len() as u64,
-                sha256: sha256(bytes),
+                sha256: sha256_of_bytes(bytes),
             })
             .collect(),
     };

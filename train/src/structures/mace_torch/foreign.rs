@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use genesis_data::dataset::card::sha256_of_bytes;
 use genesis_model::equivariant::Blueprint;
 use genesis_model::equivariant::mace_torch::{self, HostTensor, config_from_json};
 
-use crate::checkpoint::format::sha256;
 use crate::exchange::CONFIG;
 use crate::exchange::ModelSource;
 use crate::exchange::error::ExchangeError;
@@ -42,14 +42,14 @@ impl ForeignMace {
         let tensors = tensors(&weights_path, &weight_bytes)?;
         let imported = mace_torch::import(&config, &tensors)
             .map_err(|error| ExchangeError::unsuitable(&weights_path, error.to_string()))?;
-        let digests = [sha256(&config_bytes), sha256(&weight_bytes)].concat();
+        let digests = [sha256_of_bytes(&config_bytes), sha256_of_bytes(&weight_bytes)].concat();
         Ok(Self {
             blueprint: imported.blueprint,
             parameters: imported.parameters,
             source: ModelSource {
                 kind: super::MACE,
                 path: folder.to_path_buf(),
-                digest: sha256(digests.as_bytes()),
+                digest: sha256_of_bytes(digests.as_bytes()),
                 step: None,
                 notes: Vec::new(),
             },
