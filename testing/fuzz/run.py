@@ -7,6 +7,9 @@ MINUTES are shared out equally among the targets. Needs a nightly toolchain and 
 What is found interesting is kept in target/fuzz/corpus and built upon next time; an input that crashes, hangs
 (longer than 10 s) or takes 2 GiB lies in target/fuzz/artifacts, and the exit code is 1. The log,
 target/fuzz/runs.log, has a line a target: when, seconds, executions, inputs kept, findings.
+
+Parquet has no target: its library panics at much damage, which a fuzzer counts as a crash although we make it an
+error; a unit test damages every byte of a file instead.
 """
 
 import os

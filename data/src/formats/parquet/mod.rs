@@ -1,17 +1,17 @@
 //! Parquet, read batch by batch: one column of text of which no other is decoded, or structures.
 
+mod batches;
 mod strings;
 mod structure;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_schema::Fields;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use self::batches::Batches;
 use self::strings::{Strings, is_text};
 use super::table_columns::{choose_column, label_columns};
 use super::{Format, Labels, Opened, ReadOptions, Reader, Record, Refusal, Tally, Text};
@@ -30,8 +30,7 @@ pub(super) static FORMAT: Format = Format {
 const BATCH_ROWS: usize = 1024;
 
 struct ParquetReader {
-    path: PathBuf,
-    batches: ParquetRecordBatchReader,
+    batches: Batches,
     column: Option<Strings>,
     /// Columns of the name and of the measured value, if they are asked for.
     labels: Option<[Option<Label>; 2]>,
@@ -46,9 +45,7 @@ struct ParquetReader {
 /// Opens the file; its digest is taken in a pass of its own, as Parquet is not read in order.
 fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
     let (bytes, digest) = sha256_of_file(path, |_| ())?;
-    let file = File::open(path).map_err(DataError::io("open", path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|e| broken(path, "", &e.to_string()))?;
+    let builder = batches::open(path)?;
     let tally = Tally::known(bytes, digest);
     let fields = builder.schema().fields();
     let file = path.display().to_string();
@@ -63,14 +60,8 @@ fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Text>> {
     let roots = labels.into_iter().flatten().flatten().chain([place(&text)]);
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let labels = labels.map(|both| both.map(|place| place.map(|at| all[at].clone())));
-    let batches = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|e| broken(path, "", &e.to_string()))?;
     let reader = ParquetReader {
-        path: path.to_path_buf(),
-        batches,
+        batches: Batches::new(path, builder.with_projection(mask), BATCH_ROWS)?,
         column: None,
         labels: None,
         names: (text, labels),
@@ -146,9 +137,7 @@ impl Label {
 impl Reader<Text> for ParquetReader {
     fn next_record(&mut self) -> Result<Option<Record<Text>>> {
         while self.column.as_ref().is_none_or(|column| self.next >= column.len()) {
-            let Some(batch) = self.batches.next() else { return Ok(None) };
-            let place = format!(" after row {}", self.row);
-            let batch = batch.map_err(|e| broken(&self.path, &place, &e.to_string()))?;
+            let Some(batch) = self.batches.next()? else { return Ok(None) };
             let (text, labels) = &self.names;
             self.column = batch.column_by_name(text).map(Strings::new);
             let column = |name: &Option<String>| {

@@ -1,8 +1,7 @@
 //! Parquet: one structure a row, list columns with the names of `named_lists`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -12,10 +11,9 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::broken;
-use crate::error::{DataError, Result};
+use super::batches::{self, Batches};
+use crate::error::Result;
 use crate::files::sha256_of_file;
 use crate::formats::named_lists::{Cell, assemble};
 use crate::formats::raw_frame::RawFrame;
@@ -24,8 +22,7 @@ use crate::formats::{Opened, ReadOptions, Reader, Record, Refusal, Tally, Unpars
 const BATCH_ROWS: usize = 256;
 
 struct ParquetReader {
-    path: PathBuf,
-    batches: ParquetRecordBatchReader,
+    batches: Batches,
     batch: Option<RecordBatch>,
     /// Next row of the batch, and rows of the file given out so far.
     next: usize,
@@ -36,22 +33,17 @@ struct ParquetReader {
 /// Opens the file; its digest is taken in a pass of its own, as Parquet is not read in order.
 pub(super) fn open(path: &Path, options: &ReadOptions<'_>) -> Result<Opened<Unparsed>> {
     let (bytes, digest) = sha256_of_file(path, |_| ())?;
-    let file = File::open(path).map_err(DataError::io("open", path))?;
-    let batches = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-        .map_err(|e| broken(path, "", &e.to_string()))?;
-    let path = path.to_path_buf();
+    let batches = Batches::new(path, batches::open(path)?, BATCH_ROWS)?;
     let limit = options.max_record_bytes;
-    let reader = ParquetReader { path, batches, batch: None, next: 0, row: 0, limit };
+    let reader = ParquetReader { batches, batch: None, next: 0, row: 0, limit };
     Ok(Opened::new(reader, Arc::new(Tally::known(bytes, digest))))
 }
 
 impl Reader<Unparsed> for ParquetReader {
     fn next_record(&mut self) -> Result<Option<Record<Unparsed>>> {
         while self.batch.as_ref().is_none_or(|batch| self.next >= batch.num_rows()) {
-            let Some(batch) = self.batches.next() else { return Ok(None) };
-            let place = format!(" after row {}", self.row);
-            self.batch = Some(batch.map_err(|e| broken(&self.path, &place, &e.to_string()))?);
+            let Some(batch) = self.batches.next()? else { return Ok(None) };
+            self.batch = Some(batch);
             self.next = 0;
         }
         let batch = self.batch.as_ref().expect("the loop filled it");

@@ -120,6 +120,9 @@ fn refused(error: &(dyn std::error::Error + Send + Sync)) -> EncodeError {
 /// The library's tokenizer of a file. A document is encoded whole: what is too long for a model is its
 /// loader's business.
 pub(super) fn parse(name: &str, text: &str) -> Result<Inner> {
+    // The library panics at a decoder that is no JSON.
+    serde_json::from_str::<serde::de::IgnoredAny>(text)
+        .map_err(|e| problem(name, format!("not JSON: {e}"), "fetch the file again"))?;
     let mut inner = Inner::from_bytes(text.as_bytes())
         .map_err(|e| problem(name, e.to_string(), "give a Hugging Face tokenizer.json"))?;
     inner

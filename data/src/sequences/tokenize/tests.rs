@@ -144,6 +144,25 @@ fn a_folder_that_is_no_tokenizer_is_named_in_the_error() {
 }
 
 #[test]
+fn a_file_of_the_library_that_is_damaged_anywhere_is_an_error() {
+    let whole = r#"{"added_tokens":[],"pre_tokenizer":{"type":"Whitespace"},"decoder":{"type":"WordPiece",
+        "prefix":"\u0023\u0023","cleanup":true},"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    let load = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        Tokenizer::from_file(&path)
+    };
+    assert_eq!(load(whole).unwrap().vocab_size(), 1);
+    for cut in 0..whole.len() {
+        assert!(load(&whole[..cut]).unwrap_err().to_string().contains("JSON"), "cut at {cut}");
+        let without = format!("{}{}", &whole[..cut], &whole[cut + 1..]);
+        // The library panics at a decoder that is no JSON; what else is left out may be a file too.
+        let _ = load(&without);
+    }
+}
+
+#[test]
 fn a_saved_file_that_was_changed_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     Tokenizer::nucleotide().save(dir.path()).unwrap();
