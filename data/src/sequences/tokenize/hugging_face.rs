@@ -4,7 +4,7 @@
 //! transformers does. Which tokens have a meaning is what the files beside it say, see `declared`; no token
 //! is guessed from how it is spelled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use tokenizers::Tokenizer as Inner;
@@ -26,6 +26,9 @@ pub(super) struct Pretrained {
     pub(super) frame: Frame,
     /// `tokenizer_config.json` as it was found, with what other files declare.
     pub(super) config: Map<String, Value>,
+    /// The file as it was, where its vocabulary skips ids: writing such a one, the library warns on
+    /// standard output, where results go.
+    skipping: Option<Value>,
 }
 
 /// Largest id: models have a row for each up to it.
@@ -53,7 +56,20 @@ impl Pretrained {
         };
         let mut document = inner.clone();
         document.set_encode_special_tokens(true);
-        Ok(Self { document, prompt: inner, special, frame, config })
+        Ok(Self { document, prompt: inner, special, frame, config, skipping: None })
+    }
+
+    /// The same tokenizer, which was read from `text`.
+    pub(super) fn of_text(mut self, text: &str) -> Self {
+        if self.tokens().contains(&None) {
+            let mut value: Value = serde_json::from_str(text).unwrap_or_default();
+            // Documents are neither cut nor filled up.
+            for key in ["padding", "truncation"] {
+                value[key] = Value::Null;
+            }
+            self.skipping = Some(value);
+        }
+        self
     }
 
     /// The text of every id up to the highest; `None` where the vocabulary skips one.
@@ -74,11 +90,7 @@ impl Pretrained {
 
     /// What decides which ids a text has: all of the file but its decoder and post-processor.
     pub(super) fn identity(&self) -> Result<Value> {
-        let text = self
-            .prompt
-            .to_string(false)
-            .map_err(|e| problem("identity", e.to_string(), "report this"))?;
-        let mut value: Value = serde_json::from_str(&text)
+        let mut value: Value = serde_json::from_str(&self.written(false)?)
             .map_err(|e| problem("identity", e.to_string(), "report this"))?;
         if let Some(object) = value.as_object_mut() {
             object.retain(|key, _| !["decoder", "post_processor", "version"].contains(&&**key));
@@ -104,12 +116,18 @@ impl Pretrained {
     }
 
     pub(super) fn to_json(&self) -> Result<String> {
-        let mut text = self
-            .prompt
-            .to_string(true)
-            .map_err(|e| problem("save", e.to_string(), "report this"))?;
+        let mut text = self.written(true)?;
         text.push('\n');
         Ok(text)
+    }
+
+    fn written(&self, pretty: bool) -> Result<String> {
+        let text = match &self.skipping {
+            Some(file) if pretty => serde_json::to_string_pretty(file).map_err(Into::into),
+            Some(file) => Ok(file.to_string()),
+            None => self.prompt.to_string(pretty),
+        };
+        text.map_err(|e| problem("tokenizer.json", e.to_string(), "report this"))
     }
 }
 
@@ -134,6 +152,14 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Inner> {
 
 /// A vocabulary may skip ids, but models have a row for each up to the highest.
 fn check_ids(name: &str, inner: &Inner) -> Result<()> {
+    let mut known = BTreeMap::new();
+    let vocabulary: BTreeMap<String, u32> = inner.get_vocab(true).into_iter().collect();
+    for (token, id) in vocabulary {
+        if let Some(other) = known.insert(id, token.clone()) {
+            let found = format!("`{other}` and `{token}` both have the id {id}");
+            return Err(problem(name, found, "give each token an id of its own"));
+        }
+    }
     match inner.get_vocab(true).into_values().max() {
         Some(highest) if highest < LARGEST_ID => Ok(()),
         None => Err(problem(name, "it has no token", "give a tokenizer with a vocabulary")),

@@ -99,10 +99,11 @@ impl Tokenizer {
 
     fn of_library(path: &Path) -> Result<Self> {
         let name = shown(path);
-        let inner = hugging_face::parse(&name, &read(path)?)?;
+        let text = read(path)?;
+        let inner = hugging_face::parse(&name, &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let config = declared(folder, |id| inner.id_to_token(id))?;
-        Pretrained::wrap(&name, inner, config).map(Self::pretrained)
+        Pretrained::wrap(&name, inner, config).map(|it| Self::pretrained(it.of_text(&text)))
     }
 
     /// The ids that the `tokenizers` library gives for `text` by the `tokenizer.json` of a folder, with the

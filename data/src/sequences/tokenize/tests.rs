@@ -144,6 +144,28 @@ fn a_folder_that_is_no_tokenizer_is_named_in_the_error() {
 }
 
 #[test]
+fn a_vocabulary_that_skips_ids_is_written_as_it_came_and_one_id_is_one_token() {
+    let file = |vocabulary: &str| {
+        format!(
+            r#"{{"padding":{{"strategy":"BatchLongest","direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"a"}},"pre_tokenizer":{{"type":"Whitespace"}},"model":{{"type":"WordLevel","vocab":{vocabulary},"unk_token":"a"}}}}"#
+        )
+    };
+    let [folder, again] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let load = |vocabulary: &str| {
+        std::fs::write(folder.path().join("tokenizer.json"), file(vocabulary)).unwrap();
+        Tokenizer::load(folder.path())
+    };
+    let skipping = load(r#"{"a":0,"b":3}"#).unwrap();
+    assert_eq!((skipping.vocab_size(), ids(&skipping, "b a")), (4, vec![3, 0]));
+    skipping.save(again.path()).unwrap();
+    let saved = Tokenizer::load(again.path()).unwrap();
+    assert_eq!(saved.digest().unwrap(), skipping.digest().unwrap());
+    assert_eq!(ids(&saved, "b a c"), [3, 0, 0]);
+    let error = load(r#"{"a":0,"b":0}"#).unwrap_err().to_string();
+    assert!(error.contains("`a` and `b` both have the id 0"), "{error}");
+}
+
+#[test]
 fn a_file_of_the_library_that_is_damaged_anywhere_is_an_error() {
     let whole = r#"{"added_tokens":[],"pre_tokenizer":{"type":"Whitespace"},"decoder":{"type":"WordPiece",
         "prefix":"\u0023\u0023","cleanup":true},"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}}"#;
