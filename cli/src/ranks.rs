@@ -41,7 +41,7 @@ fn over_mpi(launch: &Launch) -> anyhow::Result<Cluster> {
     use genesis_train::cluster::mpi::Mpi;
 
     let mpi = Mpi::join().or_exit(Code::Unexpected)?;
-    let Launch { launcher, rank, world } = *launch;
+    let Launch { launcher, rank, world, .. } = *launch;
     if (mpi.rank(), mpi.world()) != (rank, world) {
         let message = format!(
             "{launcher} says that this is rank {rank} of {world}, but {} says rank {} of {}: the launcher is of \
@@ -57,7 +57,7 @@ fn over_mpi(launch: &Launch) -> anyhow::Result<Cluster> {
 
 #[cfg(not(feature = "mpi"))]
 fn over_mpi(launch: &Launch) -> anyhow::Result<Cluster> {
-    let Launch { launcher, rank, world } = *launch;
+    let Launch { launcher, rank, world, .. } = *launch;
     let message = format!(
         "{launcher} started this as rank {rank} of {world}, but this program was built without MPI; build it \
          with `cargo build --release --features mpi`, or start it once"

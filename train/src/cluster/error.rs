@@ -48,6 +48,14 @@ pub enum ClusterError {
         /// Its words.
         reason: String,
     },
+    /// Ranks did not find each other.
+    #[error("rendezvous at {at}: {problem}")]
+    Rendezvous {
+        /// Where rank 0 is waited for, or waits.
+        at: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// What a launcher said in the environment makes no sense.
     #[error("{problem}; {fix}")]
     Launch {

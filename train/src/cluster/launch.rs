@@ -17,30 +17,68 @@ pub struct Launch {
     pub rank: usize,
     /// How many there are.
     pub world: usize,
+    /// Which of those on its host it is, from 0, where the launcher says.
+    pub local_rank: Option<usize>,
+    /// How many there are on its host, where the launcher says.
+    pub local_world: Option<usize>,
 }
 
-/// Names of rank and world that a launcher sets.
+/// Names that a launcher sets.
 struct Names {
     launcher: &'static str,
     rank: &'static str,
     world: &'static str,
+    /// Names of the rank and of the number of ranks on a host; several, as programs of one kind differ.
+    local: &'static [(&'static str, &'static str)],
 }
 
-const fn names(launcher: &'static str, rank: &'static str, world: &'static str) -> Names {
-    Names { launcher, rank, world }
+const fn names(
+    launcher: &'static str,
+    rank: &'static str,
+    world: &'static str,
+    local: &'static [(&'static str, &'static str)],
+) -> Names {
+    Names { launcher, rank, world, local }
 }
 
 /// Launchers that start ranks themselves.
 const LAUNCHERS: [Names; 5] = [
-    names("Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
-    names("PMI", "PMI_RANK", "PMI_SIZE"),
-    names("PALS", "PALS_RANKID", "PALS_SIZE"),
-    names("Flux", "FLUX_TASK_RANK", "FLUX_JOB_SIZE"),
-    names("torchrun", "RANK", "WORLD_SIZE"),
+    names(
+        "Open MPI",
+        "OMPI_COMM_WORLD_RANK",
+        "OMPI_COMM_WORLD_SIZE",
+        &[("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE")],
+    ),
+    names(
+        "PMI",
+        "PMI_RANK",
+        "PMI_SIZE",
+        &[
+            ("MPI_LOCALRANKID", "MPI_LOCALNRANKS"),
+            ("PMI_LOCAL_RANK", "PMI_LOCAL_SIZE"),
+            ("MV2_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_SIZE"),
+        ],
+    ),
+    names(
+        "PALS",
+        "PALS_RANKID",
+        "PALS_SIZE",
+        &[("PALS_LOCAL_RANKID", "PALS_LOCAL_SIZE"), ("PMI_LOCAL_RANK", "PMI_LOCAL_SIZE")],
+    ),
+    names(
+        "Flux",
+        "FLUX_TASK_RANK",
+        "FLUX_JOB_SIZE",
+        &[("FLUX_TASK_LOCAL_ID", "FLUX_TASK_LOCAL_SIZE")],
+    ),
+    names("torchrun", "RANK", "WORLD_SIZE", &[("LOCAL_RANK", "LOCAL_WORLD_SIZE")]),
 ];
 
 /// The scheduler; a batch script has its variables but no step.
-const SLURM: Names = names("Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS");
+const SLURM: Names =
+    names("Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", &[("SLURM_LOCALID", "")]);
+/// Tasks of each node of a step, such as `2(x3),1`, and which node this is.
+const SLURM_TASKS: (&str, &str) = ("SLURM_STEP_TASKS_PER_NODE", "SLURM_NODEID");
 
 impl Launch {
     /// What the environment says; `None` for a process that nobody launched as a rank.
@@ -61,11 +99,86 @@ impl Launch {
                 None => found = Some((launch, names)),
             }
         }
-        match found {
-            Some((launch, _)) => Ok(Some(launch)),
-            None => SLURM.read(lookup),
+        let slurm = SLURM.read(lookup)?;
+        let Some(launch) = found.map(|(launch, _)| launch).or_else(|| slurm.clone()) else {
+            return Ok(None);
+        };
+        let is_of_slurm =
+            slurm.is_some_and(|it| (it.rank, it.world) == (launch.rank, launch.world));
+        Ok(Some(launch.placed(lookup, is_of_slurm)?))
+    }
+
+    /// With what the environment says of its host. The words of Slurm count where nobody else says anything:
+    /// inside of its steps they may be those of the daemons of `mpirun`.
+    fn placed(mut self, lookup: Lookup<'_>, is_of_slurm: bool) -> Result<Self, ClusterError> {
+        let pairs: Vec<_> = LAUNCHERS.iter().flat_map(|names| names.local).collect();
+        self.local_rank = agreed(lookup, pairs.iter().map(|(rank, _)| *rank))?;
+        self.local_world = agreed(lookup, pairs.iter().map(|(_, world)| *world))?;
+        if self.local_rank.is_none() && is_of_slurm {
+            self.local_rank = agreed(lookup, SLURM.local.iter().map(|(rank, _)| *rank))?;
+            self.local_world = tasks_of_this_node(lookup)?;
+        }
+        match (self.local_rank, self.local_world) {
+            (Some(rank), Some(world)) if rank >= world || world > self.world => {
+                Err(ClusterError::Launch {
+                    problem: format!(
+                        "local rank {rank} of {world} on this host, of {} ranks in all",
+                        self.world
+                    ),
+                    fix: "start the program with its launcher, or unset the variables of another"
+                        .to_owned(),
+                })
+            }
+            _ => Ok(self),
         }
     }
+}
+
+/// The number that all variables of these `names` that are set have.
+fn agreed<'a>(
+    lookup: Lookup<'_>,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<Option<usize>, ClusterError> {
+    let mut found: Option<(&str, usize)> = None;
+    for name in names {
+        let Some(text) = lookup(name) else { continue };
+        let value = number(name, &text)?;
+        match found {
+            Some((before, other)) if other != value => {
+                return Err(ClusterError::Launch {
+                    problem: format!(
+                        "launchers disagree about the ranks of this host: {before}={other} and {name}={value}"
+                    ),
+                    fix: "start ranks with one launcher, and unset the variables of the other"
+                        .to_owned(),
+                });
+            }
+            Some(_) => {}
+            None => found = Some((name, value)),
+        }
+    }
+    Ok(found.map(|(_, value)| value))
+}
+
+/// The number of tasks of this node in a step of Slurm.
+fn tasks_of_this_node(lookup: Lookup<'_>) -> Result<Option<usize>, ClusterError> {
+    let (tasks, node) = SLURM_TASKS;
+    let (Some(text), Some(number_of_node)) = (lookup(tasks), lookup(node)) else { return Ok(None) };
+    let mut left = number(node, &number_of_node)?;
+    for part in text.split(',') {
+        let (count, times) = match part.split_once("(x") {
+            Some((count, times)) => (count, number(tasks, times.trim_end_matches(')'))?),
+            None => (part, 1),
+        };
+        if left < times {
+            return number(tasks, count).map(Some);
+        }
+        left -= times;
+    }
+    Err(ClusterError::Launch {
+        problem: format!("{tasks}={text} has no node {number_of_node} ({node})"),
+        fix: "start the program with `srun`".to_owned(),
+    })
 }
 
 impl Names {
@@ -85,7 +198,8 @@ impl Names {
                 fix: "start the program with its launcher, or unset both".to_owned(),
             });
         }
-        Ok(Some(Launch { launcher: self.launcher, rank, world }))
+        let launcher = self.launcher;
+        Ok(Some(Launch { launcher, rank, world, local_rank: None, local_world: None }))
     }
 }
 
@@ -134,6 +248,60 @@ mod tests {
             assert_eq!(of(&set), Ok(Some((want, 1, 4))));
         }
         assert_eq!(of(&[]), Ok(None));
+    }
+
+    fn local(set: &[(&str, &str)]) -> Result<(Option<usize>, Option<usize>), String> {
+        let lookup = |name: &str| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let found = Launch::of(&lookup).map_err(|error| error.to_string())?.expect("launched");
+        Ok((found.local_rank, found.local_world))
+    }
+
+    #[test]
+    fn every_launcher_says_which_rank_of_its_host_this_is() {
+        let open_mpi = [("OMPI_COMM_WORLD_RANK", "5"), ("OMPI_COMM_WORLD_SIZE", "8")];
+        let pmi = [("PMI_RANK", "5"), ("PMI_SIZE", "8")];
+        let slurm = [("SLURM_PROCID", "5"), ("SLURM_STEP_NUM_TASKS", "8")];
+        let torchrun = [("RANK", "5"), ("WORLD_SIZE", "8")];
+        let flux = [("FLUX_TASK_RANK", "5"), ("FLUX_JOB_SIZE", "8")];
+        let pals = [("PALS_RANKID", "5"), ("PALS_SIZE", "8")];
+        for (set, more, want) in [
+            (open_mpi, vec![("OMPI_COMM_WORLD_LOCAL_RANK", "1")], (Some(1), None)),
+            (pmi, vec![("MPI_LOCALRANKID", "1"), ("MPI_LOCALNRANKS", "4")], (Some(1), Some(4))),
+            (pmi, vec![("PMI_LOCAL_RANK", "1"), ("PMI_LOCAL_SIZE", "4")], (Some(1), Some(4))),
+            (torchrun, vec![("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "4")], (Some(1), Some(4))),
+            (flux, vec![("FLUX_TASK_LOCAL_ID", "1")], (Some(1), None)),
+            (pals, vec![("PALS_LOCAL_RANKID", "1"), ("PMI_LOCAL_RANK", "1")], (Some(1), None)),
+            (slurm, vec![("SLURM_LOCALID", "1")], (Some(1), None)),
+            (torchrun, vec![], (None, None)),
+        ] {
+            assert_eq!(local(&[&set[..], &more].concat()), Ok(want), "{set:?} {more:?}");
+        }
+        let nodes = ("SLURM_STEP_TASKS_PER_NODE", "2(x3),4");
+        let tasks = |node| [("SLURM_LOCALID", "1"), nodes, ("SLURM_NODEID", node)];
+        for (node, want) in [("0", 2), ("2", 2), ("3", 4)] {
+            let set = [&slurm[..], &tasks(node)].concat();
+            assert_eq!(local(&set), Ok((Some(1), Some(want))));
+        }
+        assert!(local(&[&slurm[..], &tasks("4")].concat()).unwrap_err().contains("no node 4"));
+        // The step of `srun` is that of the daemons of `mpirun`, by chance as large.
+        let daemon = [("SLURM_LOCALID", "0"), ("OMPI_COMM_WORLD_LOCAL_RANK", "3")];
+        assert_eq!(local(&[&slurm[..], &open_mpi, &daemon].concat()), Ok((Some(3), None)));
+    }
+
+    #[test]
+    fn local_ranks_that_disagree_are_named_with_both_values() {
+        let set = [
+            ("OMPI_COMM_WORLD_RANK", "1"),
+            ("OMPI_COMM_WORLD_SIZE", "4"),
+            ("OMPI_COMM_WORLD_LOCAL_RANK", "1"),
+        ];
+        let error = local(&[&set[..], &[("LOCAL_RANK", "0")]].concat()).unwrap_err();
+        let parts = ["OMPI_COMM_WORLD_LOCAL_RANK=1", "LOCAL_RANK=0", "unset"];
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        let error = local(&[&set[..], &[("LOCAL_WORLD_SIZE", "1")]].concat()).unwrap_err();
+        assert!(error.contains("local rank 1 of 1"), "{error}");
     }
 
     #[test]

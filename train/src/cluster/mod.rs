@@ -1,7 +1,8 @@
 //! Ranks: processes that train one model together.
 //!
 //! Reading order: [`collective`] (what an engine does), [`launch`] (what a launcher says), [`Cluster`] (what a
-//! run asks of its ranks), [`signs`] (who is waited for). Engines: [`alone`], `mpi` (feature `mpi`), and [`in_process`], the oracle of tests.
+//! run asks of its ranks), [`signs`] (who is waited for), [`rendezvous`] (how ranks find each other without MPI).
+//! Engines: [`alone`], `mpi` (feature `mpi`), and [`in_process`], the oracle of tests.
 //! The order of calls is the same on every rank, so whatever may fail on one of them is agreed upon before
 //! anyone goes on: no rank waits for another that has left.
 //!
@@ -10,10 +11,12 @@
 pub mod alone;
 pub mod collective;
 pub mod error;
+pub mod host_list;
 pub mod in_process;
 pub mod launch;
 #[cfg(feature = "mpi")]
 pub mod mpi;
+pub mod rendezvous;
 pub mod signs;
 #[cfg(test)]
 mod tests;

@@ -100,10 +100,10 @@ const DATA: House = House {
 const TRAIN: House = House {
     folder: "train",
     floors: &[
+        &[("device", "run.device")],
         &[
             ("checkpoint", "the checkpoint format, crash-safe"),
             ("cluster", "ranks, and what carries numbers between them"),
-            ("device", "run.device"),
         ],
         &[("keys", "keys of a configuration and their problems")],
         &[("report", "events, TensorBoard, report.html")],
