@@ -1,17 +1,20 @@
 //! The fixed tokenizers as a Hugging Face `tokenizer.json` that gives the same ids.
 //!
-//! With special tokens asked for, the file adds what [`super::Tokenizer::encode_prompt`] adds,
-//! so that a prompt for generation never ends in an end token. Proteins are the exception: as
-//! in ESM-2's own tokenizer they get `<cls>` and `<eos>`.
+//! With special tokens asked for, a file adds what begins a text. Whether it adds what ends one depends on who
+//! reads it: a masked model was trained on whole texts, a prompt of a causal model must not be ended.
 
 use serde_json::{Map, Value, json};
 
 use super::{SMILES_PATTERN, Tokenizer, TokenizerKind, byte};
 
-/// `tokenizer.json` of a tokenizer that is not itself one.
+/// `tokenizer.json` of a tokenizer that is not itself one: proteins are ended, as by ESM-2's own.
 pub(super) fn tokenizer_json(tokenizer: &Tokenizer) -> Value {
-    let eos_follows = tokenizer.kind == TokenizerKind::AminoAcid;
-    let end = tokenizer.special.eos.filter(|_| eos_follows);
+    tokenizer_json_that(tokenizer, tokenizer.kind == TokenizerKind::AminoAcid)
+}
+
+/// The same, which `ends` texts or does not.
+pub(super) fn tokenizer_json_that(tokenizer: &Tokenizer, ends: bool) -> Value {
+    let end = tokenizer.special.eos.filter(|_| ends);
     json!({
         "version": "1.0",
         "truncation": null,

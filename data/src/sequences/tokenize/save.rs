@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::declared::{Role, declared};
 use super::hugging_face::{self, Pretrained};
-use super::json::{spelling, tokenizer_json};
+use super::json::{spelling, tokenizer_json, tokenizer_json_that};
 use super::residue::AMINO_ACID;
 use super::{Engine, SpecialTokens, Tokenizer, TokenizerKind, problem, smiles};
 use crate::error::{DataError, Result};
@@ -28,9 +28,19 @@ impl Tokenizer {
     ///
     /// `PreTrainedTokenizerFast.from_pretrained(dir)` loads them and gives the same ids.
     pub fn save(&self, dir: &Path) -> Result<()> {
+        self.save_file(dir, || tokenizer_json(self))
+    }
+
+    /// As [`Tokenizer::save`] for the programs that open a model: where `causal`, their prompts are not
+    /// ended; else their texts are, as in training. A file of the `tokenizers` library stays as it is.
+    pub fn save_for_model(&self, dir: &Path, causal: bool) -> Result<()> {
+        self.save_file(dir, || tokenizer_json_that(self, !causal))
+    }
+
+    fn save_file(&self, dir: &Path, own: impl FnOnce() -> Value) -> Result<()> {
         let tokenizer = match &self.engine {
             Engine::HuggingFace(inner) => inner.to_json()?,
-            _ => pretty(&tokenizer_json(self))?,
+            _ => pretty(&own())?,
         };
         write_durably(dir, TOKENIZER_FILE, tokenizer.as_bytes())?;
         write_durably(dir, CONFIG_FILE, pretty(&self.config_json())?.as_bytes())
@@ -122,7 +132,8 @@ impl Tokenizer {
 
     /// The file must describe this tokenizer: ids from a table and ids from the file agree.
     fn checked(self, path: &Path) -> Result<Self> {
-        if parse(path, &read(path)?)? == tokenizer_json(&self) {
+        let file = parse(path, &read(path)?)?;
+        if [false, true].into_iter().any(|ends| file == tokenizer_json_that(&self, ends)) {
             return Ok(self);
         }
         let kind = self.kind.name();

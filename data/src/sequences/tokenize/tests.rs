@@ -196,6 +196,23 @@ fn a_saved_file_that_was_changed_is_refused() {
 }
 
 #[test]
+fn files_for_a_masked_model_end_texts_and_those_for_a_causal_one_leave_prompts_open() {
+    let all = [Tokenizer::amino_acid(), Tokenizer::nucleotide(), smiles_tokenizer()];
+    for (tokenizer, text) in all.into_iter().zip(["MKT", "ACG", "CCO"]) {
+        let document = ids(&tokenizer, text);
+        for causal in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            tokenizer.save_for_model(dir.path(), causal).unwrap();
+            let expected = &document[..document.len() - usize::from(causal)];
+            assert_eq!(Tokenizer::ids_of_library(dir.path(), text).unwrap(), expected);
+            let again = Tokenizer::load(dir.path()).unwrap();
+            assert_eq!(ids(&again, text), document, "here it is the same tokenizer");
+            assert_eq!(again.digest().unwrap(), tokenizer.digest().unwrap());
+        }
+    }
+}
+
+#[test]
 fn an_esm2_checkpoint_with_a_vocabulary_list_is_recognised() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("vocab.txt"), residue::AMINO_ACID.join("\n")).unwrap();

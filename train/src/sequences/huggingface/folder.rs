@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use genesis_data::error::DataError;
 use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind};
 use genesis_model::transformer::hugging_face::{TokenIds, config_to_json};
 use genesis_model::transformer::{Family, TransformerConfig};
@@ -127,7 +128,10 @@ pub fn files(
         return Ok(files);
     }
     if let Some(tokenizer) = &model.tokenizer {
-        files.extend(tokenizer_files(tokenizer, scratch)?);
+        let causal = model.config.causal();
+        files.extend(tokenizer_files(tokenizer, scratch, |dir| {
+            tokenizer.save_for_model(dir, causal)
+        })?);
     }
     if model.config.causal() {
         files.insert("generation_config.json".to_owned(), generation_config(model));
@@ -171,14 +175,14 @@ fn generation_config(model: &SequencesModel) -> Vec<u8> {
     pretty(&value).into_bytes()
 }
 
-/// The tokenizer's files; for proteins also the vocab.txt that `EsmTokenizer` reads.
+/// The files that `save` writes into `scratch` for the tokenizer; for proteins also the vocab.txt that
+/// `EsmTokenizer` reads.
 pub fn tokenizer_files(
     tokenizer: &Tokenizer,
     scratch: &Path,
+    save: impl FnOnce(&Path) -> Result<(), DataError>,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExchangeError> {
-    tokenizer
-        .save(scratch)
-        .map_err(|error| ExchangeError::unsuitable(scratch, error.to_string()))?;
+    save(scratch).map_err(|error| ExchangeError::unsuitable(scratch, error.to_string()))?;
     let mut files = BTreeMap::new();
     for name in Tokenizer::FILES {
         let path = scratch.join(name);

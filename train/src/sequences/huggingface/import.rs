@@ -68,7 +68,7 @@ fn attachments(
     scratch: &Path,
 ) -> Result<BTreeMap<String, Vec<u8>>, ExchangeError> {
     let mut attachments = match &model.tokenizer {
-        Some(tokenizer) => tokenizer_files(tokenizer, scratch)?,
+        Some(tokenizer) => tokenizer_files(tokenizer, scratch, |dir| tokenizer.save(dir))?,
         None => BTreeMap::new(),
     };
     if let Some(origin) = &model.origin {
