@@ -1,4 +1,4 @@
-//! The checkpoint format, version 2: the folder and its manifest.
+//! The checkpoint format, version 3: the folder and its manifest.
 //!
 //! ```text
 //! checkpoints/step-00000500/
@@ -8,6 +8,9 @@
 //!                           `largest.<parameter>`; where a run averages, `raw.<parameter>`: the
 //!                           parameters that are trained; absent when the model was imported and
 //!                           never trained
+//!   optimizer-rank-0-of-4.safetensors …
+//!                           in its place where ranks divide that state: flat stretches of the same
+//!                           tensors, one file a rank
 //!   tokenizer.json …        attachments: the tokenizer, and what an import preserved
 //!   manifest.json           this file's [`Manifest`]
 //!   COMMITTED               lower-case hexadecimal SHA-256 of manifest.json, and a line feed
@@ -16,7 +19,7 @@
 //! The manifest lists every other file with its size and SHA-256, so the one digest in `COMMITTED`
 //! covers the whole folder. A safetensors file carries no metadata of its own: with two keys its
 //! bytes would depend on a hash map's order. A change of this file that old programs cannot read
-//! raises [`FORMAT_VERSION`]. Version 1 had no `family`: a tokenizer of the kind `atoms` stood for models
+//! raises [`FORMAT_VERSION`]. Version 3 is written only where ranks divided the state. Version 1 had no `family`: a tokenizer of the kind `atoms` stood for models
 //! of structures, every other for models of sequences.
 
 use std::collections::BTreeSet;
@@ -27,16 +30,20 @@ use serde::{Deserialize, Serialize};
 
 use super::error::CheckpointError;
 
-/// Version this program writes.
-pub const FORMAT_VERSION: u32 = 2;
+/// Newest version this program writes and reads: ranks divide the optimizer's state.
+pub const FORMAT_VERSION: u32 = 3;
+/// Version of a checkpoint that one rank wrote, which older programs read too.
+pub const UNDIVIDED_VERSION: u32 = 2;
 /// Oldest version this program reads.
 pub const OLDEST_VERSION: u32 = 1;
 /// Value of [`Manifest::kind`].
 pub const KIND: &str = "genesis-checkpoint";
 /// Parameters.
 pub const MODEL_FILE: &str = "model.safetensors";
-/// Optimizer state.
+/// Optimizer state, whole.
 pub const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+/// What the names of files with a part of the optimizer state begin with.
+const SLICE_PREFIX: &str = "optimizer-rank-";
 /// Description of everything else.
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// Written last; its presence with the right digest makes the folder a checkpoint.
@@ -178,15 +185,15 @@ pub struct TensorEntry {
     pub slices: Vec<Slice>,
 }
 
-/// A box of a tensor: `start[i] .. start[i] + shape[i]` along every axis.
+/// All of a tensor, or, with one axis, a range of its row-major values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slice {
     /// File that holds it.
     pub file: String,
-    /// First index along every axis.
+    /// Zero along every axis, or the first value.
     pub start: Vec<usize>,
-    /// Extent along every axis.
+    /// Shape of the tensor, or how many values.
     pub shape: Vec<usize>,
 }
 
@@ -237,7 +244,18 @@ impl Manifest {
     /// Names of the files that hold no tensors of the run.
     pub fn attachments(&self) -> impl Iterator<Item = &str> {
         let names = self.files.iter().map(|file| file.name.as_str());
-        names.filter(|name| ![MODEL_FILE, OPTIMIZER_FILE].contains(name))
+        names.filter(|name| *name != MODEL_FILE && !is_optimizer_file(name))
+    }
+
+    /// Names of the files with the optimizer's state, whole or a part of each rank.
+    pub fn optimizer_files(&self) -> impl Iterator<Item = &str> {
+        let names = self.files.iter().map(|file| file.name.as_str());
+        names.filter(|name| is_optimizer_file(name))
+    }
+
+    /// Whether training can go on from it.
+    pub fn has_optimizer(&self) -> bool {
+        self.optimizer_files().next().is_some()
     }
 
     /// Bytes of all listed files.
@@ -263,15 +281,39 @@ impl Manifest {
         if !seen.contains(MODEL_FILE) {
             return Err(CheckpointError::malformed(path, format!("{MODEL_FILE} is not listed")));
         }
-        if self.description.world_size != 1 {
-            let reason = format!(
-                "written by {} ranks; this program reads checkpoints of 1 rank",
-                self.description.world_size
-            );
+        let world = self.description.world_size;
+        if world != 1 && self.format_version < FORMAT_VERSION {
+            let (version, least) = (self.format_version, FORMAT_VERSION);
+            let reason = format!("{world} ranks in format version {version}; {least} is the first");
             return Err(CheckpointError::malformed(path, reason));
+        }
+        self.check_tensors(path)
+    }
+
+    /// Every value of every tensor lies in one listed file.
+    fn check_tensors(&self, path: &Path) -> Result<(), CheckpointError> {
+        let files: BTreeSet<&str> = self.files.iter().map(|file| file.name.as_str()).collect();
+        for tensor in &self.tensors {
+            if let Some(slice) = tensor.slices.iter().find(|it| !files.contains(it.file.as_str())) {
+                let reason = format!("tensor {:?} is in {:?}, not listed", tensor.name, slice.file);
+                return Err(CheckpointError::malformed(path, reason));
+            }
+            if let Some(reason) = tensor.not_covered() {
+                return Err(CheckpointError::malformed(path, reason));
+            }
         }
         Ok(())
     }
+}
+
+/// The file of a rank's part of the optimizer's state.
+pub(super) fn slice_file(rank: usize, world: usize) -> String {
+    format!("{SLICE_PREFIX}{rank}-of-{world}.safetensors")
+}
+
+/// Whether a file of this name holds optimizer state.
+pub(super) fn is_optimizer_file(name: &str) -> bool {
+    name == OPTIMIZER_FILE || name.starts_with(SLICE_PREFIX)
 }
 
 /// Whether `name` is one component that stays inside its folder.
@@ -306,6 +348,7 @@ mod tests {
             "{\"kind\":\"genesis-checkpoint\"}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":2}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":3}",
+            "{\"kind\":\"genesis-checkpoint\",\"format_version\":4}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":1}",
             "{\"kind\":\"genesis-checkpoint\",\"format_version\":1e400}",
             deep.as_str(),
@@ -345,8 +388,8 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_with_both_values_and_the_way_out() {
-        let error = manifest(3, "byte", Some("fields")).unwrap_err().to_string();
-        for part in ["format version 3", "reads 1 to 2", "use the version of genesis that wrote it"]
+        let error = manifest(4, "byte", Some("fields")).unwrap_err().to_string();
+        for part in ["format version 4", "reads 1 to 3", "use the version of genesis that wrote it"]
         {
             assert!(error.contains(part), "{part} in {error}");
         }

@@ -5,6 +5,7 @@
 use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use genesis_kernels::Kernels;
 use genesis_model::Params;
+use sha2::{Digest as _, Sha256};
 
 use super::tensors::{HostTensor, Values};
 
@@ -16,6 +17,18 @@ pub(crate) fn values_of<B: Kernels>(tensor: &Tensor<B, 1>) -> Values {
     } else {
         Values::F32(data.convert::<f32>().into_vec().expect("converted to f32 just now"))
     }
+}
+
+/// SHA-256 of the values of `tensors`, one after the other.
+pub(crate) fn digest<B: Kernels>(tensors: &[Tensor<B, 1>]) -> String {
+    let mut digest = Sha256::new();
+    for tensor in tensors {
+        match values_of(tensor) {
+            Values::F32(values) => values.iter().for_each(|it| digest.update(it.to_le_bytes())),
+            Values::F64(values) => values.iter().for_each(|it| digest.update(it.to_le_bytes())),
+        }
+    }
+    format!("{:x}", digest.finalize())
 }
 
 /// A tensor of `values` with elements of `dtype`: exact unless `dtype` is the narrower one.

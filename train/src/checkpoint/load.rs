@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use genesis_data::DataError;
@@ -13,10 +14,11 @@ use genesis_data::dataset::card::{sha256_of_bytes, sha256_of_file};
 
 use super::error::CheckpointError;
 use super::format::{
-    COMMITTED_FILE, FileEntry, MANIFEST_FILE, MODEL_FILE, Manifest, OPTIMIZER_FILE,
+    COMMITTED_FILE, FileEntry, MANIFEST_FILE, MODEL_FILE, Manifest, TensorEntry, is_optimizer_file,
 };
 use super::naming::{self, FolderName};
-use super::tensors::{self, HostTensor};
+use super::stretch::{HostStretch, Stretch};
+use super::tensors::{self, HostTensor, Values};
 
 /// Largest `manifest.json` that is read; a million tensors fit.
 const MAX_MANIFEST_BYTES: u64 = 512 << 20;
@@ -166,12 +168,31 @@ impl Checkpoint {
         self.tensors(MODEL_FILE)
     }
 
-    /// Optimizer state, in order of the names.
+    /// Optimizer state, whole, in the order of the manifest.
     ///
     /// # Errors
     /// Also when there is none, because the model was imported and never trained.
     pub fn optimizer(&self) -> Result<Vec<HostTensor>, CheckpointError> {
-        if self.manifest.file(OPTIMIZER_FILE).is_none() {
+        let of_optimizer = |tensor: &&TensorEntry| {
+            tensor.slices.first().is_some_and(|slice| is_optimizer_file(&slice.file))
+        };
+        let entries = self.manifest.tensors.iter().filter(of_optimizer);
+        let wanted: Vec<Stretch> =
+            entries.map(|it| Stretch::whole(it.name.clone(), it.shape.clone())).collect();
+        let stretches = wanted.clone().into_iter().zip(self.stretches(&wanted)?);
+        let named =
+            |(of, values): (Stretch, _)| HostTensor { name: of.tensor, shape: of.shape, values };
+        Ok(stretches.map(named).collect())
+    }
+
+    /// Values of the stretches `wanted` of the optimizer's state, whichever ranks wrote them. Files are read one
+    /// at a time, those alone that hold some of it.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Mismatch`] naming the first tensor that is missing or has another shape; also when there
+    /// is no state, because the model was imported and never trained.
+    pub fn stretches(&self, wanted: &[Stretch]) -> Result<Vec<Values>, CheckpointError> {
+        if !self.manifest.has_optimizer() {
             return Err(CheckpointError::Mismatch {
                 path: self.path.clone(),
                 reason: "holds no optimizer state because its model was imported; it can be \
@@ -179,7 +200,80 @@ impl Checkpoint {
                     .to_owned(),
             });
         }
-        self.tensors(OPTIMIZER_FILE)
+        let entries: BTreeMap<&str, &TensorEntry> =
+            self.manifest.tensors.iter().map(|it| (it.name.as_str(), it)).collect();
+        let mut found = Vec::with_capacity(wanted.len());
+        for stretch in wanted {
+            let entry = entries.get(stretch.tensor.as_str());
+            found.push(self.expect(stretch, entry.copied())?);
+        }
+        for file in self.manifest.optimizer_files() {
+            self.copy_from(file, &entries, &mut found)?;
+        }
+        Ok(found.into_iter().map(|it| it.values).collect())
+    }
+
+    /// Room for `stretch` of the tensor that `entry` lists.
+    fn expect(
+        &self,
+        stretch: &Stretch,
+        entry: Option<&TensorEntry>,
+    ) -> Result<HostStretch, CheckpointError> {
+        let Stretch { tensor, shape, range } = stretch;
+        let problem = match entry {
+            None => format!("optimizer state `{tensor}` of shape {shape:?} is missing"),
+            Some(entry) if entry.shape != *shape => {
+                format!(
+                    "optimizer state `{tensor}` is {:?} but its parameter is {shape:?}",
+                    entry.shape
+                )
+            }
+            Some(entry) => {
+                return Ok(stretch.clone().with(Values::zeros(&entry.dtype, range.len())));
+            }
+        };
+        let reason = format!("{problem}; was [model] changed?");
+        Err(CheckpointError::Mismatch { path: self.path.join(MANIFEST_FILE), reason })
+    }
+
+    /// Copies what `file` has of the stretches `to`.
+    fn copy_from(
+        &self,
+        file: &str,
+        entries: &BTreeMap<&str, &TensorEntry>,
+        to: &mut [HostStretch],
+    ) -> Result<(), CheckpointError> {
+        // Each stretch with the part of its tensor that is here.
+        let here = |(at, stretch): (usize, &HostStretch)| {
+            let entry = entries[stretch.of.tensor.as_str()];
+            let slice = entry.slices.iter().find(|slice| slice.file == file)?;
+            let range = entry.range_of(slice)?;
+            overlap(&range, &stretch.of.range).then(|| (at, slice.shape.clone(), range))
+        };
+        let needed: Vec<_> = to.iter().enumerate().filter_map(here).collect();
+        if needed.is_empty() {
+            return Ok(());
+        }
+        let path = self.path.join(file);
+        let mut tensors: BTreeMap<String, HostTensor> = tensors::decode(&path, &self.read(file)?)?
+            .into_iter()
+            .map(|tensor| (tensor.name.clone(), tensor))
+            .collect();
+        for (at, shape, range) in needed {
+            let stretch = &mut to[at];
+            let tensor = tensors.remove(&stretch.of.tensor).filter(|it| it.shape == shape);
+            let Some(tensor) = tensor.filter(|it| it.values.dtype() == stretch.values.dtype())
+            else {
+                let reason = format!(
+                    "no {} tensor {:?} of shape {shape:?}, which manifest.json says is here",
+                    stretch.values.dtype(),
+                    stretch.of.tensor
+                );
+                return Err(CheckpointError::malformed(&path, reason));
+            };
+            stretch.take_from(range, tensor.values);
+        }
+        Ok(())
     }
 
     /// Every listed file that holds no tensors of the run, by name.
@@ -212,6 +306,10 @@ impl Checkpoint {
     }
 }
 
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
+}
+
 fn check_file(folder: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
     let path = folder.join(&entry.name);
     expect_size(&path, entry)?;
@@ -222,7 +320,7 @@ fn check_file(folder: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
     expect_digest(&path, &entry.sha256, actual, MANIFEST_FILE)
 }
 
-fn expect_size(path: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
+pub(super) fn expect_size(path: &Path, entry: &FileEntry) -> Result<(), CheckpointError> {
     let actual = file_length(path)?;
     if actual == entry.bytes {
         return Ok(());

@@ -1,7 +1,7 @@
 //! Checkpoints that survive a kill at any instant and cannot lie about what they hold.
 //!
-//! Reading order: [`mod@format`] (what is in the folder), [`mod@save`], [`load`], [`retention`];
-//! [`tensors`] turns safetensors bytes into host tensors, [`disk`] is every write to the disk,
+//! Reading order: [`mod@format`] (what is in the folder), [`mod@save`], [`mod@sweep`], [`load`], [`retention`];
+//! [`tensors`] turns safetensors bytes into host tensors, [`stretch`] says what a rank holds of them, [`disk`] is every write to the disk,
 //! [`naming`] the folder names, `host` the way between device and host.
 //!
 //! What a kill leaves: the folder of a step exists under its final name only after all its files
@@ -16,6 +16,8 @@ pub mod load;
 pub mod naming;
 pub mod retention;
 pub mod save;
+pub mod stretch;
+pub mod sweep;
 pub mod tensors;
 
 pub use disk::{Disk, RealDisk};
@@ -27,5 +29,6 @@ pub use format::{
 pub use load::{Checkpoint, Latest, Rejection, best, latest, open};
 pub use naming::FolderName;
 pub use retention::{Retention, retain};
-pub use save::{Contents, replace, save};
+pub use save::{Begun, Contents, Saving, Written, replace, save, write_slice};
+pub use stretch::{HostStretch, Stretch};
 pub use tensors::{HostTensor, Values};

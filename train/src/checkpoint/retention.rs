@@ -10,7 +10,7 @@ use super::disk::Disk;
 use super::error::CheckpointError;
 use super::format::{COMMITTED_FILE, MANIFEST_FILE, Manifest, OWNER_FILE};
 use super::naming::{self, FolderName};
-use super::{load, save};
+use super::{load, sweep};
 
 /// What to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn retain(
         if !made_here || holds_more(&naming::final_path(checkpoints, *step), manifest) {
             continue;
         }
-        save::remove(disk, checkpoints, *step)?;
+        sweep::remove(disk, checkpoints, *step)?;
         removed.push(naming::final_path(checkpoints, *step));
     }
     Ok(removed)

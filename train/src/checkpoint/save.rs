@@ -1,25 +1,28 @@
 //! Writing a checkpoint so that a kill at any instant leaves either all of it or ignorable junk.
 //!
 //! Order: `step-N.tmp/` with a proof of ownership, every file synced, manifest, folder synced,
-//! rename, parent synced, `COMMITTED` by its own rename, folder synced, proof removed.
-//! Also here, because they follow the same order: writing one anew ([`replace`]), removing what a
-//! killed save left ([`sweep`]), removing a checkpoint ([`remove`]) and moving one out of the way
-//! ([`set_aside_after`]). No link is followed: what it leads to was put elsewhere by someone.
+//! rename, parent synced, `COMMITTED` by its own rename, folder synced, proof removed. Where ranks divide the
+//! optimizer's state, one of them does all this ([`Begun`]) and every rank writes its file before the manifest.
+//! Also here, because it follows the same order: writing one anew ([`replace`]).
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use genesis_data::dataset::card::sha256_of_bytes;
+use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, is_full};
 use super::error::CheckpointError;
 use super::format::{
     COMMITTED_FILE, Description, FORMAT_VERSION, FileEntry, KIND, MANIFEST_FILE, MODEL_FILE,
-    Manifest, OPTIMIZER_FILE, OWNER_FILE, OWNER_TEXT, Slice, TensorEntry, is_plain_name,
+    Manifest, OPTIMIZER_FILE, OWNER_FILE, OWNER_TEXT, TensorEntry, UNDIVIDED_VERSION,
+    is_optimizer_file, is_plain_name, slice_file,
 };
-use super::naming::{self, FolderName};
+use super::load::expect_size;
+use super::naming;
+use super::stretch::{HostStretch, Stretch, merge};
+use super::sweep::{claim, discard, move_durably};
 use super::tensors::{self, HostTensor};
 
 /// `COMMITTED` before its rename.
@@ -38,6 +41,15 @@ pub struct Contents<'a> {
     pub attachments: &'a BTreeMap<String, Vec<u8>>,
 }
 
+/// Whether a step has a checkpoint already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    /// It has none.
+    New,
+    /// It has one of the same parameters, which learns what was measured of them.
+    Again,
+}
+
 /// Writes the checkpoint of `contents.description.step` under `checkpoints`; returns its folder.
 ///
 /// # Errors
@@ -48,31 +60,11 @@ pub fn save(
     checkpoints: &Path,
     contents: &Contents<'_>,
 ) -> Result<PathBuf, CheckpointError> {
-    let step = contents.description.step;
-    let last = naming::final_path(checkpoints, step);
-    let temporary = naming::temporary_path(checkpoints, step);
-    for path in [&last, &temporary] {
-        if path.exists() {
-            return Err(CheckpointError::Exists { path: path.clone() });
-        }
-    }
-    let mut writer = Writer { disk, step, bytes: size_of_contents(contents) };
-    let committed = writer.fill(&temporary, contents).and_then(|digest| {
-        writer.rename(&temporary, &last)?;
-        writer.sync(checkpoints)?;
-        writer.commit(&last, &digest)
-    });
-    if let Err(error) = committed {
-        discard(writer.disk, &temporary);
-        discard(writer.disk, &last);
-        return Err(error);
-    }
-    writer.finish(&last)?;
-    Ok(last)
+    Begun::new(disk, checkpoints, contents, Saving::New)?.finish(Vec::new())
 }
 
 /// Writes the checkpoint of `contents.description.step` anew, in the place of the one that is there.
-/// A kill at any instant leaves the old or the new one, once [`sweep`] has run.
+/// A kill at any instant leaves the old or the new one, once [`super::sweep::sweep`] has run.
 ///
 /// # Errors
 /// As [`save`]; the old one is then in its place.
@@ -81,40 +73,152 @@ pub fn replace(
     checkpoints: &Path,
     contents: &Contents<'_>,
 ) -> Result<PathBuf, CheckpointError> {
-    let step = contents.description.step;
-    let last = naming::final_path(checkpoints, step);
-    let replaced = naming::replaced_path(checkpoints, step);
-    move_durably(disk, &last, &replaced)?;
-    match save(disk, checkpoints, contents) {
-        Ok(path) => {
-            claim(disk, &replaced)?;
-            discard(disk, &replaced);
-            Ok(path)
+    Begun::new(disk, checkpoints, contents, Saving::Again)?.finish(Vec::new())
+}
+
+/// What a rank wrote of a checkpoint, for the rank that finishes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    file: FileEntry,
+    tensors: Vec<TensorEntry>,
+}
+
+/// Writes what one of `world` ranks holds of the optimizer's state into the checkpoint of `step` that the first
+/// rank has begun.
+///
+/// # Errors
+/// As [`save`]; the rank that began it removes what was written.
+pub fn write_slice(
+    disk: &mut dyn Disk,
+    (checkpoints, step): (&Path, u64),
+    (rank, world): (usize, usize),
+    stretches: Vec<HostStretch>,
+) -> Result<Written, CheckpointError> {
+    let name = slice_file(rank, world);
+    let folder = naming::temporary_path(checkpoints, step);
+    let tensors = stretches.iter().map(|it| entry(&it.of, it.values.dtype(), &name)).collect();
+    let bytes = stretches.iter().map(|it| it.values.num_bytes() as u64).sum();
+    let encoded: Vec<HostTensor> = stretches.into_iter().map(HostStretch::into_tensor).collect();
+    let mut writer = Writer { disk, step, bytes };
+    let file = writer.add_tensors(&folder, &name, &encoded)?;
+    Ok(Written { file, tensors })
+}
+
+/// A checkpoint that waits for the parts of other ranks. Dropped before it is finished, it leaves nothing.
+pub struct Begun<'a> {
+    writer: Writer<'a>,
+    checkpoints: PathBuf,
+    saving: Saving,
+    manifest: Manifest,
+    /// Nothing is to be taken back.
+    is_over: bool,
+}
+
+impl<'a> Begun<'a> {
+    /// Writes everything of `contents`, which other ranks may add to.
+    ///
+    /// # Errors
+    /// As [`save`] or [`replace`].
+    pub fn new(
+        disk: &'a mut dyn Disk,
+        checkpoints: &Path,
+        contents: &Contents<'_>,
+        saving: Saving,
+    ) -> Result<Self, CheckpointError> {
+        let step = contents.description.step;
+        let last = naming::final_path(checkpoints, step);
+        let temporary = naming::temporary_path(checkpoints, step);
+        let in_the_way = [&temporary, &last].into_iter().find(|path| path.exists());
+        match (in_the_way, saving) {
+            (Some(path), _) if *path == temporary => {
+                return Err(CheckpointError::Exists { path: temporary });
+            }
+            (Some(_), Saving::New) => return Err(CheckpointError::Exists { path: last }),
+            (_, Saving::Again) => {
+                move_durably(disk, &last, &naming::replaced_path(checkpoints, step))?;
+            }
+            (None, Saving::New) => {}
         }
-        Err(error) => {
-            move_durably(disk, &replaced, &last)?;
-            Err(error)
+        let writer = Writer { disk, step, bytes: size_of_contents(contents) };
+        let (checkpoints, manifest) = (checkpoints.to_path_buf(), describe(contents));
+        let mut begun = Self { writer, checkpoints, saving, manifest, is_over: false };
+        begun.manifest.files = begun.writer.fill(&temporary, contents)?;
+        Ok(begun)
+    }
+
+    /// Adds the `parts` of other ranks and commits; returns the folder.
+    ///
+    /// # Errors
+    /// As [`save`] or [`replace`]; also a part that is not as long as its rank wrote it.
+    pub fn finish(mut self, parts: Vec<Written>) -> Result<PathBuf, CheckpointError> {
+        let last = self.commit(parts)?;
+        self.is_over = true;
+        self.writer.finish(&last)?;
+        if self.saving == Saving::Again {
+            let replaced = naming::replaced_path(&self.checkpoints, self.writer.step);
+            claim(self.writer.disk, &replaced)?;
+            discard(self.writer.disk, &replaced);
+        }
+        Ok(last)
+    }
+
+    fn commit(&mut self, parts: Vec<Written>) -> Result<PathBuf, CheckpointError> {
+        let step = self.writer.step;
+        let last = naming::final_path(&self.checkpoints, step);
+        let temporary = naming::temporary_path(&self.checkpoints, step);
+        if !parts.is_empty() {
+            add_parts(&mut self.manifest, parts, &temporary)?;
+        }
+        let manifest = self.manifest.to_bytes();
+        self.writer.write(&temporary.join(MANIFEST_FILE), &manifest)?;
+        self.writer.sync(&temporary)?;
+        self.writer.rename(&temporary, &last)?;
+        self.writer.sync(&self.checkpoints)?;
+        self.writer.commit(&last, &sha256_of_bytes(&manifest))?;
+        Ok(last)
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let step = self.writer.step;
+        let last = naming::final_path(&self.checkpoints, step);
+        discard(self.writer.disk, &naming::temporary_path(&self.checkpoints, step));
+        discard(self.writer.disk, &last);
+        if self.saving == Saving::Again {
+            let replaced = naming::replaced_path(&self.checkpoints, step);
+            // Where this fails the next start does it: see [`super::sweep::sweep`].
+            let _ = move_durably(self.writer.disk, &replaced, &last);
         }
     }
 }
 
-fn move_durably(disk: &mut dyn Disk, from: &Path, to: &Path) -> Result<(), CheckpointError> {
-    disk.rename(from, to).map_err(CheckpointError::io("rename", from))?;
-    let folder = to.parent().unwrap_or(to);
-    disk.sync_dir(folder).map_err(CheckpointError::io("sync", folder))
+impl std::fmt::Debug for Begun<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "an unfinished checkpoint of step {}", self.writer.step)
+    }
 }
 
-/// Marks a folder as one that may be deleted.
-fn claim(disk: &mut dyn Disk, folder: &Path) -> Result<(), CheckpointError> {
-    let owner = folder.join(OWNER_FILE);
-    if fs::read_to_string(&owner).ok().as_deref() != Some(OWNER_TEXT) {
-        // Half of it: the process that wrote it was killed.
-        if owner.exists() {
-            disk.remove_file(&owner).map_err(CheckpointError::io("remove", &owner))?;
-        }
-        disk.write(&owner, OWNER_TEXT.as_bytes()).map_err(CheckpointError::io("write", &owner))?;
+/// Takes the files of other ranks into the manifest.
+fn add_parts(
+    manifest: &mut Manifest,
+    parts: Vec<Written>,
+    folder: &Path,
+) -> Result<(), CheckpointError> {
+    manifest.format_version = FORMAT_VERSION;
+    manifest.description.world_size = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    for Written { file, tensors } in parts {
+        let path = folder.join(&file.name);
+        // A rank whose folder is another than this one's wrote into it, not here.
+        expect_size(&path, &file)?;
+        manifest.files.push(file);
+        manifest.tensors.extend(tensors);
     }
-    disk.sync_dir(folder).map_err(CheckpointError::io("sync", folder))
+    manifest.tensors = merge(std::mem::take(&mut manifest.tensors));
+    Ok(())
 }
 
 /// The disk, with what error messages need to say.
@@ -125,30 +229,44 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes everything but `COMMITTED`; returns the manifest's digest.
-    fn fill(&mut self, folder: &Path, contents: &Contents<'_>) -> Result<String, CheckpointError> {
+    /// Writes everything but the manifest and `COMMITTED`.
+    fn fill(
+        &mut self,
+        folder: &Path,
+        contents: &Contents<'_>,
+    ) -> Result<Vec<FileEntry>, CheckpointError> {
         self.disk.create_dir(folder).map_err(|e| self.failed("create", folder, e))?;
         self.write(&folder.join(OWNER_FILE), OWNER_TEXT.as_bytes())?;
         self.sync(folder)?;
         let mut files = Vec::new();
         for (name, tensors) in tensor_files(contents) {
-            let path = folder.join(name);
-            let bytes =
-                tensors::encode(tensors).map_err(|e| CheckpointError::malformed(&path, e))?;
-            files.push(self.add(&path, name, &bytes)?);
+            files.push(self.add_tensors(folder, name, tensors)?);
         }
         for (name, bytes) in contents.attachments {
             assert!(!is_reserved(name), "attachment {name:?} has a name of the format's own");
-            files.push(self.add(&folder.join(name), name, bytes)?);
+            files.push(self.add(folder, name, bytes)?);
         }
-        let manifest = describe(contents, files).to_bytes();
-        self.write(&folder.join(MANIFEST_FILE), &manifest)?;
-        self.sync(folder)?;
-        Ok(sha256_of_bytes(&manifest))
+        Ok(files)
     }
 
-    fn add(&mut self, path: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, CheckpointError> {
-        self.write(path, bytes)?;
+    fn add_tensors(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        tensors: &[HostTensor],
+    ) -> Result<FileEntry, CheckpointError> {
+        let malformed = |error| CheckpointError::malformed(&folder.join(name), error);
+        let bytes = tensors::encode(tensors).map_err(malformed)?;
+        self.add(folder, name, &bytes)
+    }
+
+    fn add(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<FileEntry, CheckpointError> {
+        self.write(&folder.join(name), bytes)?;
         Ok(FileEntry {
             name: name.to_owned(),
             bytes: bytes.len() as u64,
@@ -201,36 +319,32 @@ fn tensor_files<'a>(
 }
 
 fn is_reserved(name: &str) -> bool {
-    let own = [
-        MODEL_FILE,
-        OPTIMIZER_FILE,
-        MANIFEST_FILE,
-        COMMITTED_FILE,
-        COMMITTED_TEMPORARY,
-        OWNER_FILE,
-    ];
-    own.contains(&name) || !is_plain_name(name)
+    let own = [MODEL_FILE, MANIFEST_FILE, COMMITTED_FILE, COMMITTED_TEMPORARY, OWNER_FILE];
+    own.contains(&name) || is_optimizer_file(name) || !is_plain_name(name)
 }
 
-fn describe(contents: &Contents<'_>, files: Vec<FileEntry>) -> Manifest {
+/// The manifest of `contents`, without its files.
+fn describe(contents: &Contents<'_>) -> Manifest {
     let tensors = tensor_files(contents).flat_map(|(file, tensors)| {
-        tensors.iter().map(move |tensor| TensorEntry {
-            name: tensor.name.clone(),
-            shape: tensor.shape.clone(),
-            dtype: tensor.values.dtype().to_owned(),
-            slices: vec![Slice {
-                file: file.to_owned(),
-                start: vec![0; tensor.shape.len()],
-                shape: tensor.shape.clone(),
-            }],
-        })
+        let whole = |it: &HostTensor| Stretch::whole(it.name.clone(), it.shape.clone());
+        tensors.iter().map(move |it| entry(&whole(it), it.values.dtype(), file))
     });
     Manifest {
-        format_version: FORMAT_VERSION,
+        format_version: UNDIVIDED_VERSION,
         kind: KIND.to_owned(),
         description: contents.description.clone(),
-        files,
+        files: Vec::new(),
         tensors: tensors.collect(),
+    }
+}
+
+/// What a manifest says of a stretch of type `dtype` in `file`.
+fn entry(stretch: &Stretch, dtype: &str, file: &str) -> TensorEntry {
+    TensorEntry {
+        name: stretch.tensor.clone(),
+        shape: stretch.shape.clone(),
+        dtype: dtype.to_owned(),
+        slices: vec![stretch.in_file(file)],
     }
 }
 
@@ -240,123 +354,4 @@ fn size_of_contents(contents: &Contents<'_>) -> u64 {
     let values: usize = tensors.map(|tensor| tensor.values.num_bytes()).sum();
     let attached: usize = contents.attachments.values().map(Vec::len).sum();
     (values + attached) as u64
-}
-
-/// Removes what a killed save or removal left, and only that: a folder with our name and our proof
-/// of ownership (or nothing at all in it), and no `COMMITTED`. Returns the folders removed.
-pub fn sweep(disk: &mut dyn Disk, checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
-    let mut removed = Vec::new();
-    for (name, path) in naming::list(checkpoints)? {
-        if naming::is_link(&path) {
-            continue;
-        }
-        let committed = path.join(COMMITTED_FILE).exists();
-        match name {
-            FolderName::Replaced(step) => settle(disk, checkpoints, step, &path)?,
-            FolderName::Final(_) if committed => {
-                if path.join(OWNER_FILE).exists() {
-                    let owner = path.join(OWNER_FILE);
-                    disk.remove_file(&owner).map_err(CheckpointError::io("remove", &owner))?;
-                }
-            }
-            FolderName::Final(_) | FolderName::Temporary(_) if is_ours(&path) => {
-                discard(disk, &path);
-                removed.push(path);
-            }
-            FolderName::Final(_) | FolderName::Temporary(_) => {}
-        }
-    }
-    Ok(removed)
-}
-
-/// Ends a replacement that was cut short: the old checkpoint goes if the new one is there, and comes
-/// back if not.
-fn settle(
-    disk: &mut dyn Disk,
-    checkpoints: &Path,
-    step: u64,
-    replaced: &Path,
-) -> Result<(), CheckpointError> {
-    let last = naming::final_path(checkpoints, step);
-    if last.join(COMMITTED_FILE).exists() {
-        claim(disk, replaced)?;
-        discard(disk, replaced);
-        return Ok(());
-    }
-    if last.exists() { Ok(()) } else { move_durably(disk, replaced, &last) }
-}
-
-/// Removes a checkpoint: marks it ours, renames it to `.tmp`, then deletes its files.
-pub fn remove(disk: &mut dyn Disk, checkpoints: &Path, step: u64) -> Result<(), CheckpointError> {
-    let last = naming::final_path(checkpoints, step);
-    let temporary = naming::temporary_path(checkpoints, step);
-    claim(disk, &last)?;
-    disk.rename(&last, &temporary).map_err(CheckpointError::io("rename", &last))?;
-    disk.sync_dir(checkpoints).map_err(CheckpointError::io("sync", checkpoints))?;
-    discard(disk, &temporary);
-    Ok(())
-}
-
-/// Renames every folder of a step after `step` to `step-N.superseded`, so that a run continued from
-/// an earlier step neither collides with it nor mistakes it for its own. Nothing is deleted.
-/// Returns the new paths.
-pub fn set_aside_after(
-    disk: &mut dyn Disk,
-    checkpoints: &Path,
-    step: u64,
-) -> Result<Vec<PathBuf>, CheckpointError> {
-    let mut moved = Vec::new();
-    for (name, path) in naming::list(checkpoints)? {
-        if name.step() <= step {
-            continue;
-        }
-        let aside = free_name(&path);
-        disk.rename(&path, &aside).map_err(CheckpointError::io("rename", &path))?;
-        moved.push(aside);
-    }
-    if !moved.is_empty() {
-        disk.sync_dir(checkpoints).map_err(CheckpointError::io("sync", checkpoints))?;
-    }
-    Ok(moved)
-}
-
-fn free_name(path: &Path) -> PathBuf {
-    let base = path.to_string_lossy().into_owned();
-    let numbered = (2..).map(|n| PathBuf::from(format!("{base}.superseded-{n}")));
-    std::iter::once(PathBuf::from(format!("{base}.superseded")))
-        .chain(numbered)
-        .find(|candidate| !candidate.exists())
-        .expect("some number is free")
-}
-
-/// Whether this program made `folder` and did not finish it.
-fn is_ours(folder: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(folder) else { return false };
-    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-    match fs::read_to_string(folder.join(OWNER_FILE)) {
-        Ok(text) if text == OWNER_TEXT => true,
-        // Killed while the proof itself was written: nothing else can be there yet.
-        Ok(text) => OWNER_TEXT.starts_with(&text) && names.len() == 1,
-        Err(_) => names.is_empty(),
-    }
-}
-
-/// Deletes the files of a folder of ours, the proof of ownership last, then the folder. What
-/// cannot be deleted stays for the next [`sweep`].
-fn discard(disk: &mut dyn Disk, folder: &Path) {
-    if !is_ours(folder) {
-        return;
-    }
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    // `COMMITTED` first: half a checkpoint must not look like one.
-    paths.sort_by_key(|path| (path.ends_with(OWNER_FILE), !path.ends_with(COMMITTED_FILE)));
-    let all_gone = paths.iter().all(|path| disk.remove_file(path).is_ok());
-    if all_gone
-        && disk.remove_dir(folder).is_ok()
-        && let Some(parent) = folder.parent()
-    {
-        // Losing this sync costs nothing: the next start sweeps again.
-        let _ = disk.sync_dir(parent);
-    }
 }

@@ -44,6 +44,11 @@ impl From<Vec<f64>> for Values {
 }
 
 impl Values {
+    /// Zeros of the type that [`Self::dtype`] calls `dtype`; of f32 unless that is `F64`.
+    pub(super) fn zeros(dtype: &str, length: usize) -> Self {
+        if dtype == "F64" { Self::F64(vec![0.0; length]) } else { Self::F32(vec![0.0; length]) }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         match self {

@@ -40,6 +40,22 @@ pub enum ClusterError {
         /// The value of rank 0.
         first: String,
     },
+    /// Parameters that have to be equal are not.
+    #[error(
+        "after {step} steps the parameters of rank {rank} on {host} are not those of rank 0 on {first_host}: one of \
+         the two computes or receives wrong numbers. Nothing was saved from them: test the memory and processors of \
+         both hosts, and go on from the last checkpoint with --resume"
+    )]
+    Apart {
+        /// The first rank that differs.
+        rank: usize,
+        /// Where it runs.
+        host: String,
+        /// Where rank 0 runs.
+        first_host: String,
+        /// Updates done.
+        step: u64,
+    },
     /// The engine refused.
     #[error("{engine}: {reason}")]
     Engine {

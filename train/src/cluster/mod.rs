@@ -124,6 +124,23 @@ impl Cluster {
         self.doing.wait(|| self.engine.all_reduce(E::summed(values)))
     }
 
+    /// The sums of `values` over all ranks, of which each gets its part: the first rank the first.
+    ///
+    /// # Panics
+    /// `values` are not a whole number for each rank: a bug of the caller.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn scatter_sums<E: Element>(&self, values: &[E]) -> Result<Vec<E>, ClusterError> {
+        assert!(values.len().is_multiple_of(self.world()), "each rank gets as many");
+        let mut mine = vec![E::default(); values.len() / self.world()];
+        if !mine.is_empty() {
+            let exchange = || self.engine.reduce_scatter(E::sent(values), E::summed(&mut mine));
+            self.doing.wait(exchange)?;
+        }
+        Ok(mine)
+    }
+
     /// The `values` of every rank, which are equally many, one list a rank.
     ///
     /// # Errors
@@ -239,6 +256,18 @@ impl Cluster {
         let (theirs, first) = difference(&theirs, &first);
         let (host, first_host) = (self.hosts[rank].clone(), self.hosts[0].clone());
         Err(ClusterError::Unlike { rank, host, first_host, what, theirs, first })
+    }
+
+    /// Refuses ranks whose parameters, by their `digest`, are not those of rank 0 after `step` updates.
+    ///
+    /// # Errors
+    /// [`ClusterError::Apart`] on every rank, naming the first that differs.
+    pub fn in_step(&self, step: u64, digest: &str) -> Result<(), ClusterError> {
+        let all = self.gather_bytes(digest.as_bytes())?;
+        let Some(rank) = (1..all.len()).find(|&rank| all[rank] != all[0]) else { return Ok(()) };
+        self.failed_together.store(true, Ordering::Relaxed);
+        let (host, first_host) = (self.hosts[rank].clone(), self.hosts[0].clone());
+        Err(ClusterError::Apart { rank, host, first_host, step })
     }
 
     /// Whether the ranks agreed that they cannot go on: each ends by itself then.

@@ -53,6 +53,21 @@ fn a_part_of_a_sum_is_that_part_of_the_whole_sum() {
         let whole = |i: usize| (i * (1 + 2 + 3 + 4)) as f64;
         let want = [whole(2 * rank), whole(2 * rank + 1)];
         assert_eq!(mine.map(f64::to_bits), want.map(f64::to_bits));
+        assert_eq!(cluster.scatter_sums(&values).unwrap(), want);
+        assert!(cluster.scatter_sums::<f32>(&[]).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn ranks_whose_parameters_drifted_apart_are_named() {
+    on_ranks(4, |cluster| {
+        assert_eq!(cluster.in_step(7, "ab"), Ok(()));
+        let digest = if cluster.rank() == 2 { "ba" } else { "ab" };
+        let error = cluster.in_step(8, digest).unwrap_err().to_string();
+        for part in ["after 8 steps", "rank 2 on n1", "rank 0 on n0", "--resume"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(cluster.has_failed_together());
     });
 }
 

@@ -122,7 +122,10 @@ impl Found {
         samples: (&str, usize),
         slices: Option<(&str, usize)>,
     ) {
-        let ParallelConfig { deterministic, parts, bucket_mib } = *parallel;
+        let ParallelConfig { deterministic, parts, zero, bucket_mib } = *parallel;
+        self.require(zero <= 2, "parallel.zero", || {
+            format!("is {zero}, must be 0, 1 or 2; parameters themselves are never divided")
+        });
         self.require(bucket_mib > 0.0 && bucket_mib <= 1024.0, "parallel.bucket_mib", || {
             format!("is {bucket_mib}, must be above 0 and at most 1024")
         });

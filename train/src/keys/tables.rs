@@ -240,7 +240,7 @@ impl CheckpointConfig {
     }
 }
 
-/// `[parallel]`: how ranks train together. A run on one rank obeys it too, so that the number of ranks may
+/// `[parallel]`: a run on one rank obeys it too, so that the number of ranks may
 /// change on resuming.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -254,6 +254,11 @@ pub struct ParallelConfig {
     /// largest number of ranks. Absent means 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<usize>,
+    /// What ranks divide among them instead of each holding it all (ZeRO): 0 nothing, 1 the optimizer's moments and
+    /// the averages, 2 gradients too, which are then exchanged after each slice of a step. Files of a checkpoint are
+    /// divided alike, and any number of ranks goes on from them.
+    #[serde(default)]
+    pub zero: u8,
     /// MiB of gradients that ranks exchange at once.
     #[serde(default = "defaults::bucket_mib")]
     pub bucket_mib: f64,
@@ -275,7 +280,7 @@ impl ParallelConfig {
 
 impl Default for ParallelConfig {
     fn default() -> Self {
-        Self { deterministic: false, parts: None, bucket_mib: defaults::bucket_mib() }
+        Self { deterministic: false, parts: None, zero: 0, bucket_mib: defaults::bucket_mib() }
     }
 }
 

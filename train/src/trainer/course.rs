@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::error::TrainError;
+use super::reduction::Summing;
 use super::schedule::Schedule;
-use super::sums::Summing;
 use crate::checkpoint::naming;
 use crate::keys::{AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ScheduleConfig};
 

@@ -6,7 +6,6 @@ use genesis_data::error::DataError;
 use genesis_model::ParamsError;
 
 use super::gate::Mismatch;
-use super::optim::OptimizerStateError;
 use crate::checkpoint::CheckpointError;
 use crate::cluster::ClusterError;
 
@@ -31,9 +30,6 @@ pub enum TrainError {
     /// Saved parameters do not fit the model.
     #[error(transparent)]
     Params(#[from] ParamsError),
-    /// Saved optimizer state does not fit the model.
-    #[error(transparent)]
-    OptimizerState(#[from] OptimizerStateError),
     /// The folder is in use.
     #[error(
         "{dir} already holds a run ({found}); continue it with --resume, or choose another run.dir"

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
 //! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
-//! `sums` (gradients of parts and ranks to those of a step), [`schedule`] and [`plateau`] (its rate), [`optim`]
+//! `shards`, `reduction` and `sums` (gradients of parts and ranks to those of a step), `saving`, [`schedule`] and [`plateau`] (its rate), [`optim`]
 //! (gradients to updates), [`gate`] (whether a
 //! device computes what the CPU does), [`watch`] (when to stop).
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
@@ -17,8 +17,11 @@ pub mod gate;
 pub mod optim;
 pub mod plan;
 pub mod plateau;
+mod reduction;
 pub mod resume;
+mod saving;
 pub mod schedule;
+mod shards;
 mod share;
 mod state;
 mod sums;
@@ -29,10 +32,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use burn::tensor::FloatDType;
 use genesis_data::dataset::{Loader, Prefetch};
 use genesis_kernels::Kernels;
+use genesis_model::Params;
 
-use crate::checkpoint::Metrics;
+use crate::checkpoint::{Metrics, Saving};
 use crate::cluster::Cluster;
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
 use clock::Clock;
@@ -45,12 +50,17 @@ pub use gate::{GateReport, Mismatch};
 use optim::{GradientNorm, clip_scale};
 pub(crate) use plan::available_threads;
 pub use plan::{DATASET_FOLDER, Plan, facts, save_plan};
+use reduction::{Reduced, Reduction};
 pub use resume::{Branch, Decided, Resume, Start, is_of_run, known_model, prepare};
+use saving::Moment;
 pub(crate) use share::Share;
-use state::{Saving, State};
-use sums::tree;
+use state::State;
+use sums::{Add as _, tree};
 use task::{Gradients, Part, Tally, Task};
 use watch::{Samples, Watch};
+
+/// What ranks do most of the time, in messages.
+const COMPUTING: &str = "computing gradients";
 
 /// Steps made ahead by the loader's threads.
 const PREFETCH_STEPS: usize = 2;
@@ -89,8 +99,11 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
     session: Session<'_>,
 ) -> Result<Outcome, TrainError> {
     let Session { observer, stop, start, cluster } = session;
-    let state = cluster.agree("loading its state", State::<B>::begin(course, task, &start))?;
-    start.notes.iter().for_each(|note| observer.note(note));
+    let double = task.dtype() == FloatDType::F64;
+    let reduction = Reduction::new(cluster, course.summing, &task.specs(), double);
+    let state = State::<B>::begin(course, task, &start, &reduction);
+    let state = cluster.agree("loading its state", state)?;
+    start.notes.iter().cloned().chain(reduction.sentence()).for_each(|note| observer.note(&note));
     if !gate::is_the_reference::<B>() && start.step() < course.steps() {
         let passed = pass_gate(task, &state, start.step(), observer);
         cluster.agree("passing the parity gate", passed)?;
@@ -99,7 +112,7 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
     let wall_before = state.wall_seconds;
     let unplanned = Unplanned::of(course);
     let mut run =
-        Run { course, task, cluster, state, clock, wall_before, unplanned, told_baseline: false };
+        Run { course, task, reduction, state, clock, wall_before, unplanned, told_baseline: false };
     run.steps(start.step(), observer, stop)
 }
 
@@ -125,7 +138,7 @@ fn pass_gate<B: Kernels, T: Task<B>>(
 struct Run<'a, B: Kernels, T> {
     course: &'a Course,
     task: &'a T,
-    cluster: &'a Cluster,
+    reduction: Reduction,
     state: State<B>,
     clock: Clock,
     wall_before: f64,
@@ -147,21 +160,22 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let mut watch = Watch::default();
         for step in first_step..self.course.steps() {
             let rate = self.state.rate(self.course, step);
-            self.cluster.begins("reading its samples");
+            self.cluster().begins("reading its samples");
             let parts = self.clock.begin_step(|| next_step(&mut batches, step));
-            let parts = self.cluster.agree("reading its samples", parts)?;
+            let parts = self.cluster().agree("reading its samples", parts)?;
             let whole = self.tally(&parts)?;
-            let (loss, gradients) = self.gradients(step, &parts, &whole)?;
-            let norm = GradientNorm::of(&gradients);
+            let reduced = self.gradients(step, &parts, &whole)?;
+            let (loss, norm) = (reduced.loss, self.reduction.norm(&reduced)?);
             self.check_finite(step, loss, rate, &norm, &parts)?;
             let scale = clip_scale(&norm, self.course.optimizer.clip_norm());
-            self.state.update(gradients, scale, rate, step);
+            let gradients = reduced.gradients;
+            self.state.update(&self.reduction, gradients, scale, rate, step)?;
 
             let done = step + 1;
             let due = Due::after(done, self.course);
             let record = self.account(done, loss, rate, &norm, &whole);
             let record = StepRecord { evaluation_follows: due.evaluation, ..record };
-            self.cluster.agree("writing its records", report(&record, observer))?;
+            self.cluster().agree("writing its records", report(&record, observer))?;
             if let Some(jump) = watch.observe(loss) {
                 observer.note(&format!("step {done}: {jump}"));
             }
@@ -170,8 +184,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let [asked_to_stop, asked_to_save] = self.asked(stop)?;
             let stopping = asked_to_stop && (skipped || done < self.course.steps());
             if due.checkpoint || stopping || asked_to_save {
-                self.check_parameters(done, loss, rate, &norm, &parts)?;
-                self.save(done, is_best, Saving::New, observer)?;
+                let evaluated = self.state.evaluated(&self.reduction)?.into_owned();
+                self.check_parameters(&evaluated, done, loss, rate, &norm, &parts)?;
+                self.save(&evaluated, done, (is_best, Saving::New), observer)?;
             }
             if stopping {
                 return Ok(Outcome::Stopped { step: done });
@@ -180,10 +195,14 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         Ok(Outcome::Finished { step: self.course.steps().max(first_step) })
     }
 
+    fn cluster(&self) -> &Cluster {
+        self.reduction.cluster()
+    }
+
     /// Whether any rank was asked to stop, and whether the first one was asked to save.
     fn asked(&mut self, stop: &AtomicBool) -> Result<[bool; 2], TrainError> {
-        let save = self.cluster.is_first() && self.unplanned.is_due();
-        Ok(self.cluster.any([stop.load(Ordering::Relaxed), save])?)
+        let save = self.cluster().is_first() && self.unplanned.is_due();
+        Ok(self.cluster().any([stop.load(Ordering::Relaxed), save])?)
     }
 
     /// What the step holds over all parts and ranks.
@@ -192,7 +211,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             tree(all.map(Ok::<_, TrainError>)).map(Option::unwrap_or_default)
         };
         let mine = sum(&mut parts.iter().map(|slices| self.task.tally(slices)))?;
-        sum(&mut self.cluster.gather(&mine)?.into_iter())
+        sum(&mut self.cluster().gather(&mine)?.into_iter())
     }
 
     /// Loss and gradients of the step over all parts and ranks.
@@ -201,14 +220,22 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         step: u64,
         parts: &[Vec<T::Slice>],
         whole: &Tally,
-    ) -> Result<Gradients<B>, TrainError> {
+    ) -> Result<Reduced<B>, TrainError> {
         let of_part = |(number, slices): (usize, &Vec<T::Slice>)| {
+            self.cluster().begins(COMPUTING);
             self.task.gradients(step, &self.state.params, &Part { number, slices }, whole)
         };
-        self.cluster.begins("computing gradients");
-        let mine = tree(parts.iter().enumerate().map(of_part));
-        let mine = self.cluster.agree("computing gradients", mine)?.unwrap_or_default();
-        self.course.summing.over_ranks(self.cluster, mine)
+        let over_ranks = |mine: Result<Option<Gradients<B>>, TrainError>| {
+            let mine = self.cluster().agree(COMPUTING, mine)?.unwrap_or_default();
+            self.reduction.reduce(mine)
+        };
+        let parts = parts.iter().enumerate();
+        if !self.reduction.follows_each_part() {
+            return over_ranks(tree(parts.map(of_part)));
+        }
+        let sum = parts.map(|part| over_ranks(of_part(part).map(Some)));
+        let sum = sum.reduce(|sum, part| Ok(sum?.add(part?)));
+        sum.unwrap_or_else(|| over_ranks(Ok(None)))
     }
 
     fn samples(&self, parts: &[Vec<T::Slice>]) -> Samples {
@@ -240,13 +267,14 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     /// Parameters that are not finite are no checkpoint: what is saved can be gone on from.
     fn check_parameters(
         &self,
+        evaluated: &Params<B>,
         step: u64,
         loss: f64,
         rate: f64,
         norm: &GradientNorm,
         parts: &[Vec<T::Slice>],
     ) -> Result<(), TrainError> {
-        let all = [self.state.params.values(), self.state.evaluated().values()];
+        let all = [self.state.params.values(), evaluated.values()];
         if all.iter().all(|values| GradientNorm::of(values).non_finite().is_empty()) {
             return Ok(());
         }
@@ -269,10 +297,11 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         }
         let is_best = self.evaluate(step, observer, stop)?;
         if self.state.metrics.validation_loss.is_some() {
-            self.save(step, is_best, Saving::Again, observer)?;
+            let evaluated = self.state.evaluated(&self.reduction)?.into_owned();
+            self.save(&evaluated, step, (is_best, Saving::Again), observer)?;
             return Ok(true);
         }
-        Ok(self.cluster.any([stop.load(Ordering::Relaxed)])? == [false])
+        Ok(self.cluster().any([stop.load(Ordering::Relaxed)])? == [false])
     }
 
     /// Counts the step, and describes it.
@@ -308,9 +337,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
-        self.cluster.begins("evaluating");
-        let Some(found) = self.task.evaluate(step, self.state.evaluated(), self.cluster, stop)?
-        else {
+        self.cluster().begins("evaluating");
+        let evaluated = self.state.evaluated(&self.reduction)?;
+        let Some(found) = self.task.evaluate(step, &evaluated, self.cluster(), stop)? else {
             return Ok(false);
         };
         if !std::mem::replace(&mut self.told_baseline, true)
@@ -337,20 +366,16 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
 
     fn save(
         &mut self,
+        evaluated: &Params<B>,
         step: u64,
-        is_best: bool,
-        saving: Saving,
+        (is_best, saving): (bool, Saving),
         observer: &mut dyn Observer,
     ) -> Result<(), TrainError> {
         let started = Instant::now();
-        self.cluster.begins("saving a checkpoint");
-        let position = self.task.loader().position(step)?;
-        let saved = if self.cluster.is_first() {
-            self.state.save(self.course, step, position, saving).map(Some)
-        } else {
-            Ok(None)
-        };
-        let Some(saved) = self.cluster.agree("saving a checkpoint", saved)? else { return Ok(()) };
+        self.cluster().begins("saving a checkpoint");
+        let at = Moment { step, position: self.task.loader().position(step)?, saving };
+        let saved = self.state.save(self.course, &self.reduction, evaluated, at)?;
+        let Some(saved) = saved else { return Ok(()) };
         self.unplanned.saved();
         let seconds = started.elapsed().as_secs_f64();
         observer.checkpoint(&CheckpointRecord {

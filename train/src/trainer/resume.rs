@@ -14,9 +14,8 @@ use super::changes::Changes;
 use super::course::{CHECKPOINTS_FOLDER, Course};
 use super::error::TrainError;
 use super::plan::Plan;
-use crate::checkpoint::format::OPTIMIZER_FILE;
 use crate::checkpoint::naming;
-use crate::checkpoint::save::{set_aside_after, sweep};
+use crate::checkpoint::sweep::{set_aside_after, sweep};
 use crate::checkpoint::{self, Checkpoint, Latest, RealDisk};
 use crate::keys::{Root as _, RunTable};
 use crate::report::sessions::{self, How};
@@ -94,7 +93,7 @@ impl Start {
 
     /// The checkpoint whose training is continued; `None` when only its weights are taken.
     pub(super) fn trained(&self) -> Option<&Checkpoint> {
-        let has_state = |it: &&Checkpoint| it.manifest.file(OPTIMIZER_FILE).is_some();
+        let has_state = |it: &&Checkpoint| it.manifest.has_optimizer();
         self.checkpoint.as_ref().filter(has_state).filter(|_| !self.weights_only)
     }
 

@@ -1,29 +1,28 @@
 //! What training changes: parameters, their average, optimizer state, the best loss so far. It
-//! begins from the seed or from a checkpoint and can be written to one; everything else is a
-//! function of the step.
+//! begins from the seed or from a checkpoint; everything else is a function of the step. Not here: how it is
+//! written (`saving`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
-use genesis_model::Params;
+use genesis_model::{ParamSpec, Params};
 use genesis_schema::Seeds;
 
 use super::course::Course;
 use super::error::TrainError;
 use super::optim::{Average, Optimizer, Rule};
 use super::plateau::Plateau;
+use super::reduction::Reduction;
 use super::resume::Start;
+use super::shards::Piece;
 use super::task::Task;
-use crate::checkpoint::format::digest_of;
-use crate::checkpoint::host::{tensor_of, tensors_of};
-use crate::checkpoint::{
-    self, Best, Checkpoint, Contents, Description, HostTensor, Metrics, RealDisk, Retention,
-};
+use crate::checkpoint::host::tensor_of;
+use crate::checkpoint::{self, Best, Checkpoint, HostTensor, Metrics, Stretch};
 
-/// Prefix of the trained parameters in the optimizer file of a run that averages.
-const RAW: &str = "raw.";
+/// Prefix of the trained parameters in the optimizer's files of a run that averages.
+pub(super) const RAW: &str = "raw.";
 
 /// The changing part of a run.
 #[derive(Debug)]
@@ -34,11 +33,11 @@ pub(super) struct State<B: Kernels> {
     pub(super) wall_seconds: f64,
     /// It came from a checkpoint that was not evaluated.
     pub(super) misses_evaluation: bool,
-    average: Option<Average<B>>,
-    optimizer: Optimizer<B>,
-    plateau: Option<Plateau>,
-    best: Option<Best>,
-    attachments: BTreeMap<String, Vec<u8>>,
+    pub(super) average: Option<Average<B>>,
+    pub(super) optimizer: Optimizer<B>,
+    pub(super) plateau: Option<Plateau>,
+    pub(super) best: Option<Best>,
+    pub(super) attachments: BTreeMap<String, Vec<u8>>,
 }
 
 /// What came of recording an evaluation.
@@ -51,30 +50,21 @@ pub(super) struct Recorded {
 }
 
 impl<B: Kernels> State<B> {
-    /// The state at `start`.
+    /// The state at `start`, of which this rank holds what `reduction` says.
     pub(super) fn begin<T: Task<B>>(
         course: &Course,
         task: &T,
         start: &Start,
+        reduction: &Reduction,
     ) -> Result<Self, TrainError> {
-        let rule = Rule::from(&course.optimizer);
         let first = first_params(course, task, start)?;
         let trained = start.trained();
-        let (params, optimizer) = match trained {
-            Some(checkpoint) => {
-                let mut saved = checkpoint.optimizer()?;
-                let raw = take_raw(&mut saved);
-                let raw = course.average.map(|_| raw);
-                let params = match raw {
-                    Some(raw) => params_of(checkpoint, raw, task)?,
-                    None => first.clone(),
-                };
-                let (step, device) = (start.step(), task.device());
-                let optimizer = Optimizer::from_host(rule, &params, saved, step, device)?;
-                (params, optimizer)
-            }
-            None => (first.clone(), Optimizer::new(rule, &first)),
+        let params = match trained.filter(|_| course.average.is_some()) {
+            Some(checkpoint) => raw_params(checkpoint, task)?,
+            None => first.clone(),
         };
+        let held: Vec<_> = reduction.pieces(params.values().to_vec()).collect();
+        let optimizer = optimizer(course, task, start, (reduction.held(), &held))?;
         let before = trained.map(|checkpoint| &checkpoint.manifest.description);
         let mut attachments = match &start.checkpoint {
             Some(checkpoint) => checkpoint.attachments()?,
@@ -82,7 +72,9 @@ impl<B: Kernels> State<B> {
         };
         attachments.extend(task.attachments()?);
         Ok(Self {
-            average: course.average.map(|config| Average::at(&config, first)),
+            average: course
+                .average
+                .map(|config| Average::at(&config, reduction.pieces(first.values().to_vec()))),
             params,
             optimizer,
             plateau: Plateau::of(&course.schedule, before.and_then(|it| it.plateau)),
@@ -104,23 +96,45 @@ impl<B: Kernels> State<B> {
         course.rate(step) * scale
     }
 
-    /// Applies the update numbered `step` from 0 with `scale` times the gradients.
+    /// Applies the update numbered `step` from 0 with `scale` times the gradients of the pieces held.
     pub(super) fn update(
         &mut self,
+        reduction: &Reduction,
         gradients: Vec<Tensor<B, 1>>,
         scale: f64,
         rate: f64,
         step: u64,
-    ) {
-        self.optimizer.step(&mut self.params, gradients, scale, rate);
-        if let Some(average) = &mut self.average {
-            average.update(&self.params, step + 1);
+    ) -> Result<(), TrainError> {
+        if reduction.is_cut() {
+            let _awake = B::keep_awake();
+            let values = reduction.pieces(self.params.values().to_vec());
+            let updated = self.optimizer.step_pieces(values, gradients, scale, rate);
+            reduction.gather(&mut self.params, updated)?;
+        } else {
+            self.optimizer.step(&mut self.params, gradients, scale, rate);
         }
+        if let Some(average) = &mut self.average {
+            average.update(reduction.pieces(self.params.values().to_vec()), step + 1);
+        }
+        Ok(())
     }
 
-    /// What is evaluated and exported: the average where the run averages.
-    pub(super) fn evaluated(&self) -> &Params<B> {
-        self.average.as_ref().map_or(&self.params, Average::params)
+    /// What is evaluated and exported: the average where the run averages. All ranks ask for it together.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub(super) fn evaluated(
+        &self,
+        reduction: &Reduction,
+    ) -> Result<Cow<'_, Params<B>>, TrainError> {
+        let Some(average) = &self.average else { return Ok(Cow::Borrowed(&self.params)) };
+        if !reduction.is_cut() {
+            let specs = self.params.specs().clone();
+            return Ok(Cow::Owned(Params::from_values(specs, average.values().to_vec())));
+        }
+        let mut params = self.params.clone();
+        reduction.gather(&mut params, average.values().iter().cloned())?;
+        Ok(Cow::Owned(params))
     }
 
     /// Remembers an evaluation after `step` updates. Losses of another stage do not count, nor do
@@ -140,76 +154,6 @@ impl<B: Kernels> State<B> {
         let rate_falls_to = plateau.and_then(|it| it.observe(validation_loss).then(|| it.scale()));
         Recorded { is_best, rate_falls_to }
     }
-
-    /// Writes the checkpoint after `step` updates, then removes those that are not kept.
-    pub(super) fn save(
-        &self,
-        course: &Course,
-        step: u64,
-        position: u64,
-        saving: Saving,
-    ) -> Result<Saved, TrainError> {
-        let dir = course.checkpoints_dir();
-        let mut optimizer = self.optimizer.host();
-        if self.average.is_some() {
-            optimizer.extend(tensors_of(RAW, &self.params));
-        }
-        let contents = Contents {
-            description: self.describe(course, step, position),
-            model: &tensors_of("", self.evaluated()),
-            optimizer: Some(&optimizer),
-            attachments: &self.attachments,
-        };
-        let path = match saving {
-            Saving::New => checkpoint::save(&mut RealDisk, &dir, &contents)?,
-            Saving::Again => checkpoint::replace(&mut RealDisk, &dir, &contents)?,
-        };
-        let num_bytes = checkpoint::load::read_manifest(&path)?.num_bytes();
-        let policy = Retention {
-            keep_last: course.checkpoint.keep_last,
-            keep_best: course.checkpoint.keep_best,
-        };
-        let removed = checkpoint::retain(&mut RealDisk, &dir, policy)?;
-        Ok(Saved { path, num_bytes, removed })
-    }
-
-    fn describe(&self, course: &Course, step: u64, position: u64) -> Description {
-        Description {
-            step,
-            position,
-            tokens_seen: self.tokens_seen,
-            wall_seconds: self.wall_seconds,
-            world_size: 1,
-            seed: course.seed,
-            family: course.family.to_owned(),
-            model: course.model.clone(),
-            config_digest: digest_of(&course.config),
-            config: course.config.clone(),
-            dataset_digest: course.dataset_digest.clone(),
-            tokenizer_kind: course.tokenizer_kind.clone(),
-            code_version: env!("CARGO_PKG_VERSION").to_owned(),
-            metrics: self.metrics,
-            best: self.best,
-            plateau: self.plateau.map(|plateau| plateau.state()),
-        }
-    }
-}
-
-/// Whether a step has a checkpoint already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Saving {
-    /// It has none.
-    New,
-    /// It has one of the same parameters, which learns what was measured of them.
-    Again,
-}
-
-/// A checkpoint that was just written.
-#[derive(Debug)]
-pub(super) struct Saved {
-    pub(super) path: PathBuf,
-    pub(super) num_bytes: u64,
-    pub(super) removed: Vec<PathBuf>,
 }
 
 /// Parameters from the seed, or those that the checkpoint of `start` is evaluated with.
@@ -225,15 +169,32 @@ fn first_params<B: Kernels, T: Task<B>>(
     Ok(Params::initialise_as(task.specs(), &stream, task.dtype(), task.device()))
 }
 
-/// The tensors called `raw.<parameter>`, without the prefix, taken out of `saved`.
-fn take_raw(saved: &mut Vec<HostTensor>) -> Vec<HostTensor> {
-    let (raw, rest) = std::mem::take(saved)
-        .into_iter()
-        .partition::<Vec<_>, _>(|tensor| tensor.name.starts_with(RAW));
-    *saved = rest;
-    let strip =
-        |tensor: HostTensor| HostTensor { name: tensor.name[RAW.len()..].to_owned(), ..tensor };
-    raw.into_iter().map(strip).collect()
+/// The parameters that the run of `checkpoint` trained beside the average that it evaluated.
+fn raw_params<B: Kernels, T: Task<B>>(
+    checkpoint: &Checkpoint,
+    task: &T,
+) -> Result<Params<B>, TrainError> {
+    let specs = task.specs();
+    let name = |spec: &ParamSpec| Stretch::whole(format!("{RAW}{}", spec.name), spec.shape.clone());
+    let values = checkpoint.stretches(&specs.iter().map(name).collect::<Vec<_>>())?;
+    let (dtype, device) = (task.dtype(), task.device());
+    let values = values.into_iter().map(|it| tensor_of(it, dtype, device)).collect();
+    Ok(Params::from_values(specs, values))
+}
+
+/// The optimizer of the pieces `held`, with their values: new, or with the state of the checkpoint of `start`.
+fn optimizer<B: Kernels, T: Task<B>>(
+    course: &Course,
+    task: &T,
+    start: &Start,
+    (held, values): (Vec<Piece>, &[Tensor<B, 1>]),
+) -> Result<Optimizer<B>, TrainError> {
+    let (rule, specs) = (Rule::from(&course.optimizer), task.specs());
+    let Some(checkpoint) = start.trained() else {
+        return Ok(Optimizer::holding(rule, &specs, held, values));
+    };
+    let stored = checkpoint.stretches(&Optimizer::<B>::stored(rule, &specs, &held))?;
+    Ok(Optimizer::from_host(rule, &specs, held, values, stored, start.step()))
 }
 
 fn params_of<B: Kernels, T: Task<B>>(

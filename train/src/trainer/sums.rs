@@ -1,4 +1,4 @@
-//! Gradients of parts and ranks to the gradients of a step.
+//! The order in which parts and ranks are added up.
 //!
 //! Usually a rank adds up what it computes and the engine sums over ranks, in the order that is fastest. In the
 //! deterministic mode a step has a fixed number of parts, and every sum is made along one binary tree over
@@ -10,29 +10,12 @@
 //! ```
 //!
 //! A rank holds a whole branch of the tree, so a number of ranks that is a power of two gives the bits of one.
+//! Not here: what moves between ranks (`reduction`).
 
-use burn::tensor::{DType, Tensor, TensorData};
 use genesis_kernels::Kernels;
 
-use super::error::TrainError;
 use super::task::Gradients;
-use crate::cluster::{Cluster, ClusterError, Element};
-use crate::keys::ParallelConfig;
-
-/// How gradients are summed over ranks.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Summing {
-    /// Along the tree, by gathering; otherwise by the engine's own sums.
-    pub(crate) deterministic: bool,
-    /// Bytes that are exchanged at once.
-    pub(crate) bucket_bytes: usize,
-}
-
-impl From<&ParallelConfig> for Summing {
-    fn from(config: &ParallelConfig) -> Self {
-        Self { deterministic: config.deterministic, bucket_bytes: config.bucket_bytes() }
-    }
-}
+use crate::cluster::Element;
 
 /// What is summed along the tree.
 pub(crate) trait Add {
@@ -79,88 +62,6 @@ pub(crate) fn tree<T: Add, E>(
         open.push(sum);
     }
     Ok(open.into_iter().map(|(_, sum)| sum).rev().reduce(|right, left| left.add(right)))
-}
-
-impl Summing {
-    /// The loss and the gradients of all ranks, the same bits on each.
-    ///
-    /// # Errors
-    /// A rank that is gone.
-    pub(crate) fn over_ranks<B: Kernels>(
-        self,
-        cluster: &Cluster,
-        (loss, gradients): Gradients<B>,
-    ) -> Result<Gradients<B>, TrainError> {
-        if cluster.is_alone() {
-            return Ok((loss, gradients));
-        }
-        let losses = cluster.gather(&[loss])?.into_iter().map(|it| Ok::<_, ClusterError>(it[0]));
-        let loss = tree(losses)?.unwrap_or_default();
-        let double = gradients.first().is_some_and(|it| it.dtype() == DType::F64);
-        let gradients = if double {
-            self.exchange::<B, f64>(cluster, &gradients)?
-        } else {
-            self.exchange::<B, f32>(cluster, &gradients)?
-        };
-        Ok((loss, gradients))
-    }
-
-    /// Gradients in buckets to the host, over the ranks, and back.
-    fn exchange<B: Kernels, E: Element + burn::tensor::Element>(
-        self,
-        cluster: &Cluster,
-        gradients: &[Tensor<B, 1>],
-    ) -> Result<Vec<Tensor<B, 1>>, TrainError> {
-        let mut summed = Vec::with_capacity(gradients.len());
-        for bucket in self.buckets::<B, E>(gradients) {
-            let mut values: Vec<E> = Vec::new();
-            for gradient in bucket {
-                let data = gradient.to_data().convert::<E>();
-                values.extend(data.into_vec::<E>().expect("converted just now"));
-            }
-            let values = self.sum(cluster, values)?;
-            let mut rest = values.as_slice();
-            for gradient in bucket {
-                let (mine, after) = rest.split_at(gradient.dims()[0]);
-                let data = TensorData::new(mine.to_vec(), gradient.dims());
-                summed.push(Tensor::from_data(data, (&gradient.device(), gradient.dtype())));
-                rest = after;
-            }
-        }
-        Ok(summed)
-    }
-
-    /// Neighbours that fit a bucket together; one that is larger has one of its own.
-    fn buckets<B: Kernels, E>(self, gradients: &[Tensor<B, 1>]) -> Vec<&[Tensor<B, 1>]> {
-        let most = self.bucket_bytes / size_of::<E>();
-        let mut buckets = Vec::new();
-        let (mut first, mut held) = (0, 0);
-        for (at, gradient) in gradients.iter().enumerate() {
-            let length = gradient.dims()[0];
-            if at > first && held + length > most {
-                buckets.push(&gradients[first..at]);
-                (first, held) = (at, 0);
-            }
-            held += length;
-        }
-        if first < gradients.len() {
-            buckets.push(&gradients[first..]);
-        }
-        buckets
-    }
-
-    fn sum<E: Element>(
-        self,
-        cluster: &Cluster,
-        mut values: Vec<E>,
-    ) -> Result<Vec<E>, ClusterError> {
-        if self.deterministic {
-            let all = cluster.gather(&values)?.into_iter().map(Ok::<_, ClusterError>);
-            return Ok(tree(all)?.unwrap_or_default());
-        }
-        cluster.sum(&mut values)?;
-        Ok(values)
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,87 @@ fn one_two_and_four_ranks_give_the_same_bits_in_the_deterministic_mode() {
     }
 }
 
+/// The run with what ranks divide among them.
+fn zero(text: &str, stage: u8) -> String {
+    let parallel = "parallel = { ";
+    if text.contains(parallel) {
+        return text.replace(parallel, &format!("{parallel}zero = {stage}, "));
+    }
+    format!("{text}{parallel}zero = {stage}, bucket_mib = 0.002 }}\n")
+}
+
+#[test]
+fn divided_moments_give_the_bits_of_whole_ones_in_the_deterministic_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let run = |name: String, text: &str, world| {
+        let plan = plan(text, &dir.path().join(name), &data);
+        let (memory, _) = train(world, &plan, &data, None, &Resume::No);
+        (memory.bits(), memory.evaluation_bits(), weights(&plan.config.run.dir), memory.notes)
+    };
+    let text = deterministic(CAUSAL);
+    let whole = run("whole".to_owned(), &text, 1);
+    for (stage, world) in [(1, 1), (1, 2), (1, 4), (2, 2)] {
+        let found = run(format!("{stage}-on-{world}"), &zero(&text, stage), world);
+        assert_eq!((&found.0, &found.1, &found.2), (&whole.0, &whole.1, &whole.2));
+        let told = found.3.iter().any(|note| note.contains("each rank holds its part of moments"));
+        assert_eq!(told, world > 1, "{:?}", found.3);
+    }
+}
+
+#[test]
+fn divided_gradients_agree_to_rounding_and_two_ranks_with_a_slice_each_to_the_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    // No clipping: a norm is added up in another order where ranks hold pieces.
+    let text = CAUSAL.replace("0.1 }", "0.0 }").replace("clip_norm = 1.0", "clip_norm = 1e9");
+    let run = |text: &str, world| {
+        let folder = tempfile::tempdir_in(dir.path()).unwrap();
+        let plan = plan(text, folder.path(), &data);
+        train(world, &plan, &data, None, &Resume::No).0
+    };
+    for (world, slices, same_bits) in [(2, 2, true), (2, 4, false), (4, 4, false)] {
+        let text = text.replace("accumulation = 1", &format!("accumulation = {slices}"));
+        let whole = run(&text, world);
+        for stage in [1, 2] {
+            let found = run(&zero(&text, stage), world);
+            for (a, b) in whole.steps.iter().zip(&found.steps) {
+                assert!((a.loss - b.loss).abs() < 1e-5 * a.loss, "{world} {stage}: {a:?} {b:?}");
+            }
+            let losses =
+                |of: &Memory| of.steps.iter().map(|it| it.loss.to_bits()).collect::<Vec<_>>();
+            assert!(!same_bits || losses(&found) == losses(&whole), "{stage}");
+        }
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_other_ranks_that_divide_other_things() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let text = deterministic(CAUSAL);
+    let straight = plan(&text, &dir.path().join("straight"), &data);
+    let (want, _) = train(1, &straight, &data, None, &Resume::No);
+    let folder = dir.path().join("changing");
+    let mut bits = Vec::new();
+    for (world, stage, stop, resume) in [
+        (4, 1, Some(2), Resume::No),
+        (2, 2, Some(4), Resume::Auto),
+        (1, 1, Some(5), Resume::Auto),
+        (2, 0, Some(6), Resume::Auto),
+        (4, 2, None, Resume::Auto),
+    ] {
+        let plan = plan(&zero(&text, stage), &folder, &data);
+        let (memory, _) = train(world, &plan, &data, stop, &resume);
+        bits.extend(memory.bits());
+    }
+    assert_eq!(bits, want.bits());
+    assert_eq!(weights(&folder), weights(&dir.path().join("straight")));
+    let parts = std::fs::read_dir(folder.join("checkpoints/step-00000008")).unwrap();
+    let names = parts.map(|it| it.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|it| it.starts_with("optimizer-rank-")).count(), 4);
+}
+
 fn tokens(step: &StepRecord) -> u64 {
     let found = step.figures.iter().find(|(figure, _)| figure.key == "tokens");
     found.unwrap().1.as_f64().to_bits()

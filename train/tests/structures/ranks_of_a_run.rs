@@ -44,11 +44,15 @@ fn a_run_with_averages_and_a_plateau_goes_on_with_another_number_of_ranks() {
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         memory.bits()
     };
+    let divided = text.replace("parts = 4", "parts = 4, zero = 1");
     let (plan_a, dataset_a) = plan(&text, straight.path());
     let want = train(2, (&plan_a, &dataset_a), None, &Resume::No);
     let (plan_b, dataset_b) = plan(&text, changing.path());
     let found = (&plan_b, &dataset_b);
+    let (plan_c, _) = plan(&divided, changing.path());
+    // Averages and moments whole, divided among two ranks, and whole again.
     let mut bits = train(4, found, Some(3), &Resume::No);
+    bits.extend(train(2, (&plan_c, &dataset_b), Some(4), &Resume::Auto));
     bits.extend(train(1, found, Some(5), &Resume::Auto));
     bits.extend(train(2, found, None, &Resume::Auto));
     assert_eq!(bits, want);

@@ -8,63 +8,54 @@
 //! `n` is the number of updates done, so the average remembers nothing but itself. Source: the
 //! average that mace-torch evaluates (`torch_ema`), whose memory grows with the run.
 
+use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
-use genesis_model::Params;
 
 use crate::keys::AverageConfig;
 
-/// The running average of all parameters.
+/// The running average of the pieces of parameters that a rank holds.
 #[derive(Debug, Clone)]
 pub struct Average<B: Kernels> {
     decay: f64,
-    params: Params<B>,
+    values: Vec<Tensor<B, 1>>,
 }
 
 impl<B: Kernels> Average<B> {
-    /// An average that starts at, or was saved as, `params`.
-    pub fn at(config: &AverageConfig, params: Params<B>) -> Self {
-        Self { decay: config.decay, params }
+    /// An average that starts at, or was saved as, `values`.
+    pub fn at(config: &AverageConfig, values: impl IntoIterator<Item = Tensor<B, 1>>) -> Self {
+        Self { decay: config.decay, values: values.into_iter().collect() }
     }
 
-    /// The averaged parameters.
-    pub fn params(&self) -> &Params<B> {
-        &self.params
+    /// The averaged values.
+    pub fn values(&self) -> &[Tensor<B, 1>] {
+        &self.values
     }
 
-    /// Takes in the parameters after update `step`, counted from 1.
-    pub fn update(&mut self, latest: &Params<B>, step: u64) {
+    /// Takes in the values after update `step`, counted from 1.
+    pub fn update(&mut self, latest: impl IntoIterator<Item = Tensor<B, 1>>, step: u64) {
         let forget = 1.0 - self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        let pairs = self.params.values().iter().zip(latest.values());
-        let values = pairs
-            .map(|(mean, new)| {
-                let distance = mean.clone().sub(new.clone());
-                mean.clone().sub(distance.mul_scalar(forget))
-            })
-            .collect();
-        self.params = Params::from_values(self.params.specs().clone(), values);
+        for (mean, new) in self.values.iter_mut().zip(latest) {
+            let distance = mean.clone().sub(new);
+            *mean = mean.clone().sub(distance.mul_scalar(forget));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use burn::tensor::{Device, Tensor};
+    use burn::tensor::Device;
     use genesis_kernels::Cpu;
-    use genesis_model::{Init, ParamSpec};
 
     use super::*;
 
-    fn params(value: f32) -> Params<Cpu> {
-        let specs: Arc<[ParamSpec]> = [ParamSpec::new("p", &[1], Init::Ones)].into();
-        let tensor = Tensor::from_floats([value], &Device::<Cpu>::default());
-        Params::from_values(specs, vec![tensor])
+    fn value(value: f32) -> Vec<Tensor<Cpu, 1>> {
+        vec![Tensor::from_floats([value], &Device::<Cpu>::default())]
     }
 
     fn after(decay: f64, steps: u64) -> f64 {
-        let mut average = Average::at(&AverageConfig { decay }, params(0.0));
-        (1..=steps).for_each(|step| average.update(&params(1.0), step));
-        f64::from(average.params().host()[0].2[0])
+        let mut average = Average::at(&AverageConfig { decay }, value(0.0));
+        (1..=steps).for_each(|step| average.update(value(1.0), step));
+        average.values()[0].to_data().convert::<f64>().to_vec::<f64>().unwrap()[0]
     }
 
     #[test]

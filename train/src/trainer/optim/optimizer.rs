@@ -4,15 +4,16 @@
 //! enters as host tensors called `first.<parameter>`, `second.<parameter>` and so on; the step
 //! count lives in the manifest. Which parameters decay is written in their specs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use genesis_kernels::{AdamwStep, AmsgradState, Kernels, adamw};
 use genesis_model::{ParamSpec, Params};
 
-use crate::checkpoint::HostTensor;
+use super::super::shards::Piece;
 use crate::checkpoint::host::{tensor_of, values_of};
+use crate::checkpoint::stretch::{HostStretch, Stretch};
+use crate::checkpoint::tensors::Values;
 use crate::keys::OptimizerConfig;
 
 /// Constants that both rules have.
@@ -60,37 +61,14 @@ impl From<&OptimizerConfig> for Rule {
     }
 }
 
-/// Why saved optimizer state does not fit the parameters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OptimizerStateError {
-    /// A moment is missing.
-    #[error("optimizer state `{name}` of shape {shape:?} is missing; was [model] changed?")]
-    Missing {
-        /// Name in the file.
-        name: String,
-        /// Shape of the parameter.
-        shape: Vec<usize>,
-    },
-    /// A moment has another shape than its parameter.
-    #[error(
-        "optimizer state `{name}` is {got:?} but its parameter is {want:?}; was [model] changed?"
-    )]
-    Shape {
-        /// Name in the file.
-        name: String,
-        /// Shape in the file.
-        got: Vec<usize>,
-        /// Shape of the parameter.
-        want: Vec<usize>,
-    },
-}
-
 /// The optimizer and its state.
 #[derive(Debug, Clone)]
 pub struct Optimizer<B: Kernels> {
     rule: Rule,
     specs: Arc<[ParamSpec]>,
-    /// One list per parameter, in the order of [`Rule::state`].
+    /// What is updated here.
+    held: Vec<Piece>,
+    /// One list per piece, in the order of [`Rule::state`].
     state: Vec<Vec<Tensor<B, 1>>>,
     steps_done: u64,
 }
@@ -98,10 +76,22 @@ pub struct Optimizer<B: Kernels> {
 impl<B: Kernels> Optimizer<B> {
     /// State of zeros for `params`.
     pub fn new(rule: Rule, params: &Params<B>) -> Self {
+        let lengths = params.specs().iter().map(ParamSpec::num_elements);
+        let whole = lengths.enumerate().map(|(param, length)| Piece { param, range: 0..length });
+        Self::holding(rule, params.specs(), whole.collect(), params.values())
+    }
+
+    /// State of zeros for the pieces `held`, whose values are `values`.
+    pub(crate) fn holding(
+        rule: Rule,
+        specs: &Arc<[ParamSpec]>,
+        held: Vec<Piece>,
+        values: &[Tensor<B, 1>],
+    ) -> Self {
         let zeros =
             |value: &Tensor<B, 1>| rule.state().iter().map(|_| value.zeros_like()).collect();
-        let state = params.values().iter().map(zeros).collect();
-        Self { rule, specs: params.specs().clone(), state, steps_done: 0 }
+        let state = values.iter().map(zeros).collect();
+        Self { rule, specs: specs.clone(), held, state, steps_done: 0 }
     }
 
     /// One step of `params` with learning rate `rate` and `scale` times the gradients, which come
@@ -123,44 +113,55 @@ impl<B: Kernels> Optimizer<B> {
         });
     }
 
-    /// The state on the host.
-    pub fn host(&self) -> Vec<HostTensor> {
-        let mut tensors = Vec::with_capacity(self.specs.len() * self.rule.state().len());
-        for (at, prefix) in self.rule.state().iter().enumerate() {
-            for (spec, state) in self.specs.iter().zip(&self.state) {
-                tensors.push(HostTensor {
-                    name: format!("{prefix}.{}", spec.name),
-                    shape: spec.shape.clone(),
-                    values: values_of(&state[at]),
-                });
-            }
-        }
-        tensors
+    /// One step of the pieces held, whose values are `values`; see [`Self::step`]. Each is made when it is asked
+    /// for.
+    pub(crate) fn step_pieces(
+        &mut self,
+        values: impl Iterator<Item = Tensor<B, 1>>,
+        gradients: Vec<Tensor<B, 1>>,
+        scale: f64,
+        rate: f64,
+    ) -> impl Iterator<Item = Tensor<B, 1>> {
+        self.steps_done += 1;
+        let scalars = Scalars { rule: self.rule, rate, scale, step: self.steps_done };
+        let (pieces, specs) = (self.held.iter().zip(&mut self.state), &self.specs);
+        let inputs = values.zip(gradients).zip(pieces);
+        inputs.map(move |((value, gradient), (piece, state))| {
+            scalars.apply(specs[piece.param].decay, value, gradient, state)
+        })
     }
 
-    /// The state that [`Optimizer::host`] gave after `steps_done` steps.
-    ///
-    /// # Errors
-    /// [`OptimizerStateError`] naming the first tensor that is missing or misshapen.
-    pub fn from_host(
+    /// The state on the host, buffer by buffer.
+    pub(crate) fn host(&self) -> Vec<HostStretch> {
+        let stored = Self::stored(self.rule, &self.specs, &self.held);
+        let prefixes = self.rule.state().len();
+        let values = (0..prefixes).flat_map(|at| self.state.iter().map(move |it| &it[at]));
+        stored.into_iter().zip(values).map(|(it, value)| it.with(values_of(value))).collect()
+    }
+
+    /// What [`Optimizer::host`] gives and [`Optimizer::from_host`] takes, in order.
+    pub(crate) fn stored(rule: Rule, specs: &[ParamSpec], held: &[Piece]) -> Vec<Stretch> {
+        let of = |prefix| move |piece: &Piece| piece.stored_as(&format!("{prefix}."), specs);
+        rule.state().iter().flat_map(|prefix| held.iter().map(of(*prefix))).collect()
+    }
+
+    /// The state that [`Optimizer::host`] gave after `steps_done` steps, for the pieces `held` whose values are
+    /// `values`.
+    pub(crate) fn from_host(
         rule: Rule,
-        params: &Params<B>,
-        state: Vec<HostTensor>,
+        specs: &Arc<[ParamSpec]>,
+        held: Vec<Piece>,
+        values: &[Tensor<B, 1>],
+        stored: Vec<Values>,
         steps_done: u64,
-        device: &B::Device,
-    ) -> Result<Self, OptimizerStateError> {
-        let mut by_name: BTreeMap<String, HostTensor> =
-            state.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
-        let mut state = vec![Vec::new(); params.specs().len()];
-        for prefix in rule.state() {
-            for ((spec, like), buffers) in
-                params.specs().iter().zip(params.values()).zip(&mut state)
-            {
-                let tensor = take(&mut by_name, prefix, spec)?;
-                buffers.push(tensor_of(tensor.values, like.dtype().into(), device));
-            }
+    ) -> Self {
+        let mut state: Vec<Vec<_>> = values.iter().map(|_| Vec::new()).collect();
+        for (at, stored) in stored.into_iter().enumerate() {
+            let like = &values[at % values.len()];
+            let buffer = tensor_of(stored, like.dtype().into(), &like.device());
+            state[at % values.len()].push(buffer);
         }
-        Ok(Self { rule, specs: params.specs().clone(), state, steps_done })
+        Self { rule, specs: specs.clone(), held, state, steps_done }
     }
 }
 
@@ -210,21 +211,6 @@ impl Scalars {
     }
 }
 
-fn take(
-    state: &mut BTreeMap<String, HostTensor>,
-    prefix: &str,
-    spec: &ParamSpec,
-) -> Result<HostTensor, OptimizerStateError> {
-    let name = format!("{prefix}.{}", spec.name);
-    let Some(tensor) = state.remove(&name) else {
-        return Err(OptimizerStateError::Missing { name, shape: spec.shape.clone() });
-    };
-    if tensor.shape == spec.shape {
-        return Ok(tensor);
-    }
-    Err(OptimizerStateError::Shape { name, got: tensor.shape, want: spec.shape.clone() })
-}
-
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
@@ -262,42 +248,60 @@ mod tests {
         assert_eq!(after[1].2, before[1].2);
     }
 
+    /// All of every parameter, or the middle of each.
+    fn pieces(params: &Params<Cpu>, whole: bool) -> (Vec<Piece>, Vec<Tensor<Cpu, 1>>) {
+        let of = |(param, value): (usize, &Tensor<Cpu, 1>)| {
+            let range = if whole { 0..value.dims()[0] } else { 1..3 };
+            (
+                Piece { param, range: range.clone() },
+                value.clone().narrow(0, range.start, range.len()),
+            )
+        };
+        params.values().iter().enumerate().map(of).unzip()
+    }
+
     #[test]
     fn state_survives_the_host_and_continues_with_the_same_bits() {
-        for rule in [Rule::Adamw(SETTINGS), Rule::Amsgrad(SETTINGS)] {
+        for (rule, whole) in [
+            (Rule::Adamw(SETTINGS), true),
+            (Rule::Amsgrad(SETTINGS), true),
+            (Rule::Adamw(SETTINGS), false),
+        ] {
             let start = params();
-            let mut straight = Optimizer::new(rule, &start);
-            let mut middle = start.clone();
-            straight.step(&mut middle, gradients(&start, 0.3), 1.0, 1e-2);
-            let state = straight.host();
-            let device = Device::<Cpu>::default();
-            let mut resumed = Optimizer::from_host(rule, &middle, state, 1, &device).unwrap();
-            let [mut a, mut b] = [middle.clone(), middle.clone()];
-            straight.step(&mut a, gradients(&middle, -0.7), 1.0, 1e-2);
-            resumed.step(&mut b, gradients(&middle, -0.7), 1.0, 1e-2);
-            assert_eq!(a.host(), b.host());
+            let (held, values) = pieces(&start, whole);
+            let gradients = |scale: f32| values.iter().map(|it| it.clone() * scale).collect();
+            let specs = start.specs();
+            let mut straight = Optimizer::holding(rule, specs, held.clone(), &values);
+            let first = values.clone().into_iter();
+            let middle: Vec<_> = straight.step_pieces(first, gradients(0.3), 1.0, 1e-2).collect();
+            let stored: Vec<HostStretch> = straight.host();
+            let names = Optimizer::<Cpu>::stored(rule, specs, &held);
+            assert!(stored.iter().map(|it| &it.of).eq(&names));
+            let stored = stored.into_iter().map(|it| it.values).collect();
+            let mut resumed = Optimizer::from_host(rule, specs, held, &middle, stored, 1);
+            let next = |optimizer: &mut Optimizer<Cpu>| {
+                let values = middle.clone().into_iter();
+                let next = optimizer.step_pieces(values, gradients(-0.7), 1.0, 1e-2);
+                next.map(|it| values_of(&it)).collect::<Vec<Values>>()
+            };
+            assert_eq!(next(&mut straight), next(&mut resumed));
             assert_eq!(straight.host(), resumed.host());
         }
     }
 
     #[test]
-    fn state_that_does_not_fit_is_refused_by_name() {
-        let params = params();
-        let mut state = Optimizer::new(Rule::Adamw(SETTINGS), &params).host();
-        state[3].shape = vec![2, 2];
-        let load = |state| {
-            Optimizer::<Cpu>::from_host(
-                Rule::Adamw(SETTINGS),
-                &params,
-                state,
-                1,
-                &Device::<Cpu>::default(),
-            )
-            .unwrap_err()
-            .to_string()
-        };
-        assert!(load(state.clone()).contains("`second.vector` is [2, 2] but its parameter is [4]"));
-        state.pop();
-        assert!(load(state).contains("`second.vector` of shape [4] is missing"));
+    fn pieces_of_a_parameter_are_updated_to_the_bits_of_the_whole() {
+        let before = params();
+        let mut after = before.clone();
+        let mut whole = Optimizer::new(Rule::Adamw(SETTINGS), &before);
+        whole.step(&mut after, gradients(&before, 0.3), 1.0, 1e-2);
+        let (held, values) = pieces(&before, false);
+        let gradients = values.iter().map(|it| it.clone() * 0.3).collect();
+        let rule = Rule::Adamw(SETTINGS);
+        let mut part = Optimizer::holding(rule, before.specs(), held, &values);
+        let updated = part.step_pieces(values.into_iter(), gradients, 1.0, 1e-2);
+        for (value, whole) in updated.zip(after.values()) {
+            assert_eq!(values_of(&value), values_of(&whole.clone().narrow(0, 1, 2)));
+        }
     }
 }

@@ -2,13 +2,15 @@
 //! nothing that is not provably ours is ever deleted.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod of_ranks;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use genesis_train::checkpoint::format::{COMMITTED_FILE, MODEL_FILE, OWNER_FILE, OWNER_TEXT};
-use genesis_train::checkpoint::save::{set_aside_after, sweep};
+use genesis_train::checkpoint::sweep::{set_aside_after, sweep};
 use genesis_train::checkpoint::{
     CheckpointError, Contents, Description, Disk, HostTensor, Metrics, RealDisk, Retention, best,
     latest, open, replace, retain, save,
