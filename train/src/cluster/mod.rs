@@ -93,6 +93,11 @@ impl Cluster {
         self.engine.name()
     }
 
+    /// A rank and where it runs, such as `rank 3 on n2`.
+    pub fn who(&self, rank: usize) -> String {
+        format!("rank {rank} on {}", self.hosts[rank])
+    }
+
     /// Ranks on the host of this one.
     pub fn ranks_here(&self) -> usize {
         let here = &self.hosts[self.rank()];

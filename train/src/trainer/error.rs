@@ -6,6 +6,7 @@ use genesis_data::error::DataError;
 use genesis_model::ParamsError;
 
 use super::gate::Mismatch;
+use super::watch::Samples;
 use crate::checkpoint::CheckpointError;
 use crate::cluster::ClusterError;
 
@@ -125,17 +126,15 @@ pub struct NonFinite {
     pub gradients: Vec<String>,
     /// Parameters that are not finite themselves: the damage is older than this step.
     pub parameters: Vec<String>,
-    /// Samples of the step, by number in the training split.
-    pub samples: Vec<u64>,
-    /// What its samples are called: documents, structures.
-    pub samples_are: &'static str,
+    /// Samples of the step.
+    pub samples: Samples,
     /// Steps of the run that have a checkpoint to go back to, ascending.
     pub checkpoints: Vec<u64>,
 }
 
 impl std::fmt::Display for NonFinite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { step, loss, grad_norm, rate, samples_are, .. } = self;
+        let Self { step, loss, grad_norm, rate, .. } = self;
         write!(f, "step {step}: loss {loss} and gradient norm {grad_norm} ")?;
         if loss.is_finite() && grad_norm.is_finite() {
             write!(
@@ -151,8 +150,14 @@ impl std::fmt::Display for NonFinite {
             ([], gradients) => write!(f, "Gradients not finite: {}. ", shorten(gradients))?,
             (parameters, _) => write!(f, "Parameters not finite: {}. ", shorten(parameters))?,
         }
-        if !self.samples.is_empty() {
-            write!(f, "Training {samples_are} of the step: {}. ", shorten(&self.samples))?;
+        let Samples { are, ids, of_ranks } = &self.samples;
+        match (ids.as_slice(), of_ranks.as_slice()) {
+            ([], _) => {}
+            (ids, []) => write!(f, "Training {are} of the step: {}. ", shorten(ids))?,
+            (ids, ranks) => {
+                let (ranks, ids) = (shorten(ranks), shorten(ids));
+                write!(f, "The loss is not finite on {ranks} alone, from training {are} {ids}. ")?;
+            }
         }
         f.write_str(&self.way_out())
     }

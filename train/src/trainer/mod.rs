@@ -28,6 +28,7 @@ mod sums;
 pub(crate) mod task;
 pub mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -57,7 +58,7 @@ pub(crate) use share::Share;
 use state::State;
 use sums::{Add as _, tree};
 use task::{Gradients, Part, Tally, Task};
-use watch::{Samples, Watch};
+use watch::{Reached, Samples, Watch};
 
 /// What ranks do most of the time, in messages.
 const COMPUTING: &str = "computing gradients";
@@ -166,9 +167,12 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let whole = self.tally(&parts)?;
             let reduced = self.gradients(step, &parts, &whole)?;
             let (loss, norm) = (reduced.loss, self.reduction.norm(&reduced)?);
-            self.check_finite(step, loss, rate, &norm, &parts)?;
+            let reached = Reached { step: step + 1, loss, rate, norm: &norm };
+            if !reached.is_finite() {
+                return self.not_finite(reached, &reduced.losses, &parts);
+            }
             let scale = clip_scale(&norm, self.course.optimizer.clip_norm());
-            let gradients = reduced.gradients;
+            let (gradients, losses) = (reduced.gradients, reduced.losses);
             self.state.update(&self.reduction, gradients, scale, rate, step)?;
 
             let done = step + 1;
@@ -185,7 +189,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let stopping = asked_to_stop && (skipped || done < self.course.steps());
             if due.checkpoint || stopping || asked_to_save {
                 let evaluated = self.state.evaluated(&self.reduction)?.into_owned();
-                self.check_parameters(&evaluated, done, loss, rate, &norm, &parts)?;
+                if !self.can_be_gone_on_from(&evaluated) {
+                    return self.not_finite(reached, &losses, &parts);
+                }
                 self.save(&evaluated, done, (is_best, Saving::New), observer)?;
             }
             if stopping {
@@ -238,50 +244,41 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         sum.unwrap_or_else(|| over_ranks(Ok(None)))
     }
 
-    fn samples(&self, parts: &[Vec<T::Slice>]) -> Samples {
-        let mut ids: Vec<u64> =
-            parts.iter().flat_map(|slices| self.task.sample_ids(slices)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Samples { are: self.task.samples_are(), ids }
+    /// The error of every rank where a step came to what is not finite, with the samples of the ranks whose own
+    /// loss was not.
+    fn not_finite<R>(
+        &self,
+        reached: Reached<'_>,
+        losses: &[f64],
+        parts: &[Vec<T::Slice>],
+    ) -> Result<R, TrainError> {
+        let mut found = reached.found(&self.state.params, self.samples(losses, parts)?);
+        found.checkpoints = self.course.steps_with_checkpoint();
+        self.cluster().agree(COMPUTING, Err(TrainError::NonFinite(Box::new(found))))
     }
 
-    fn check_finite(
-        &self,
-        step: u64,
-        loss: f64,
-        rate: f64,
-        norm: &GradientNorm,
-        parts: &[Vec<T::Slice>],
-    ) -> Result<(), TrainError> {
-        let samples = || self.samples(parts);
-        match watch::diagnose(step + 1, loss, rate, norm, &self.state.params, samples) {
-            Some(found) => {
-                let checkpoints = self.course.steps_with_checkpoint();
-                Err(TrainError::NonFinite(Box::new(NonFinite { checkpoints, ..found })))
-            }
-            None => Ok(()),
-        }
+    fn samples(&self, losses: &[f64], parts: &[Vec<T::Slice>]) -> Result<Samples, TrainError> {
+        let mine = parts.iter().flat_map(|slices| self.task.sample_ids(slices));
+        let mine: Vec<u8> = mine.flat_map(u64::to_le_bytes).collect();
+        let all = self.cluster().gather_bytes(&mine)?;
+        let diverged: Vec<usize> =
+            (0..all.len()).filter(|&rank| !losses[rank].is_finite()).collect();
+        let is_told = !diverged.is_empty() && diverged.len() < all.len();
+        let of_rank = |(rank, _): &(usize, &Vec<u8>)| !is_told || diverged.contains(rank);
+        let bytes = all.iter().enumerate().filter(of_rank).flat_map(|(_, it)| it.as_chunks().0);
+        let ids: BTreeSet<u64> = bytes.map(|it| u64::from_le_bytes(*it)).collect();
+        let of_ranks = diverged.into_iter().filter(|_| is_told);
+        Ok(Samples {
+            are: self.task.samples_are(),
+            ids: ids.into_iter().collect(),
+            of_ranks: of_ranks.map(|rank| self.cluster().who(rank)).collect(),
+        })
     }
 
     /// Parameters that are not finite are no checkpoint: what is saved can be gone on from.
-    fn check_parameters(
-        &self,
-        evaluated: &Params<B>,
-        step: u64,
-        loss: f64,
-        rate: f64,
-        norm: &GradientNorm,
-        parts: &[Vec<T::Slice>],
-    ) -> Result<(), TrainError> {
+    fn can_be_gone_on_from(&self, evaluated: &Params<B>) -> bool {
         let all = [self.state.params.values(), evaluated.values()];
-        if all.iter().all(|values| GradientNorm::of(values).non_finite().is_empty()) {
-            return Ok(());
-        }
-        let samples = self.samples(parts);
-        let mut found = watch::found(step, loss, rate, norm, &self.state.params, samples);
-        found.checkpoints = self.course.steps_with_checkpoint();
-        Err(TrainError::NonFinite(Box::new(found)))
+        all.iter().all(|values| GradientNorm::of(values).non_finite().is_empty())
     }
 
     /// Measures after `step` updates what a stop left out, so that resuming skips nothing. Returns

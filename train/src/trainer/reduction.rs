@@ -41,6 +41,8 @@ impl From<&ParallelConfig> for Summing {
 #[derive(Debug)]
 pub(crate) struct Reduced<B: Kernels> {
     pub(crate) loss: f64,
+    /// What each rank added to it.
+    pub(crate) losses: Vec<f64>,
     /// One for each piece that this rank holds.
     pub(crate) gradients: Vec<Tensor<B, 1>>,
     /// Squares of whole gradients, where they were at hand.
@@ -50,7 +52,7 @@ pub(crate) struct Reduced<B: Kernels> {
 impl<B: Kernels> Add for Reduced<B> {
     fn add(self, next: Self) -> Self {
         let (loss, gradients) = (self.loss, self.gradients).add((next.loss, next.gradients));
-        Self { loss, gradients, squares: None }
+        Self { loss, losses: self.losses.add(next.losses), gradients, squares: None }
     }
 }
 
@@ -125,18 +127,17 @@ impl Reduction {
         (loss, gradients): Gradients<B>,
     ) -> Result<Reduced<B>, TrainError> {
         if self.cluster.is_alone() {
-            return Ok(Reduced { loss, gradients, squares: None });
+            return Ok(Reduced { loss, losses: vec![loss], gradients, squares: None });
         }
-        let all = self.cluster.gather(&[loss])?;
-        let loss =
-            tree(all.into_iter().map(|it| Ok::<_, ClusterError>(it[0])))?.unwrap_or_default();
+        let losses = self.cluster.gather(&[loss])?.concat();
+        let loss = tree(losses.iter().map(|it| Ok::<_, ClusterError>(*it)))?.unwrap_or_default();
         let (gradients, squares) = if self.double {
             self.exchange::<B, f64>(gradients)?
         } else {
             self.exchange::<B, f32>(gradients)?
         };
         let found_whole = self.is_cut() && self.summing.deterministic;
-        Ok(Reduced { loss, gradients, squares: found_whole.then_some(squares) })
+        Ok(Reduced { loss, losses, gradients, squares: found_whole.then_some(squares) })
     }
 
     /// Norms of the gradients of a step, the same bits on each rank.

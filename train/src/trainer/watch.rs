@@ -50,46 +50,44 @@ pub struct Samples {
     pub are: &'static str,
     /// Their numbers in the training split, ascending, each once.
     pub ids: Vec<u64>,
+    /// The ranks that they are of, where not all ranks had a loss that is not finite.
+    pub of_ranks: Vec<String>,
 }
 
-/// `None` when loss and gradients of `step` are finite; else what is wrong and where.
-pub fn diagnose<B: Kernels>(
-    step: u64,
-    loss: f64,
-    rate: f64,
-    norm: &GradientNorm,
-    params: &Params<B>,
-    samples: impl FnOnce() -> Samples,
-) -> Option<NonFinite> {
-    if loss.is_finite() && norm.total().is_finite() {
-        return None;
+/// What a step came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Reached<'a> {
+    /// The step, counted from 1.
+    pub step: u64,
+    /// Its loss.
+    pub loss: f64,
+    /// Its learning rate.
+    pub rate: f64,
+    /// Norms of its gradients.
+    pub norm: &'a GradientNorm,
+}
+
+impl Reached<'_> {
+    /// Whether loss and gradients are finite.
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.norm.total().is_finite()
     }
-    Some(found(step, loss, rate, norm, params, samples()))
-}
 
-/// What is not finite after `step`, whatever was.
-pub fn found<B: Kernels>(
-    step: u64,
-    loss: f64,
-    rate: f64,
-    norm: &GradientNorm,
-    params: &Params<B>,
-    samples: Samples,
-) -> NonFinite {
-    let names = |places: Vec<usize>| {
-        places.into_iter().map(|at| name(&params.specs()[at])).collect::<Vec<_>>()
-    };
-    let Samples { are, ids } = samples;
-    NonFinite {
-        samples_are: are,
-        step,
-        loss,
-        grad_norm: norm.total(),
-        rate,
-        gradients: names(norm.non_finite()),
-        parameters: names(GradientNorm::of(params.values()).non_finite()),
-        samples: ids,
-        checkpoints: Vec::new(),
+    /// What of it, or of the `params`, is not finite.
+    pub fn found<B: Kernels>(&self, params: &Params<B>, samples: Samples) -> NonFinite {
+        let names = |places: Vec<usize>| {
+            places.into_iter().map(|at| name(&params.specs()[at])).collect::<Vec<_>>()
+        };
+        NonFinite {
+            step: self.step,
+            loss: self.loss,
+            grad_norm: self.norm.total(),
+            rate: self.rate,
+            gradients: names(self.norm.non_finite()),
+            parameters: names(GradientNorm::of(params.values()).non_finite()),
+            samples,
+            checkpoints: Vec::new(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use genesis_data::sequences::SequencesDataset;
 use genesis_train::report::StepRecord;
 use genesis_train::sequences::{Sequences, SequencesPlan};
-use genesis_train::trainer::{Outcome, Resume};
+use genesis_train::trainer::{Outcome, Resume, TrainError};
 
 use crate::fixture::{CAUSAL, MASKED, Memory, dataset, plan};
 use crate::ranks::train_on;
@@ -185,6 +185,26 @@ fn a_run_goes_on_with_another_number_of_ranks_and_keeps_its_bits() {
     }
     assert_eq!(bits, want.bits());
     assert_eq!(weights(&dir.path().join("changing")), weights(&dir.path().join("straight")));
+}
+
+#[test]
+fn what_is_not_finite_ends_all_ranks_with_the_samples_of_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dataset(&dir.path().join("data"));
+    let text = deterministic(CAUSAL).replace("peak_rate = 0.01", "peak_rate = 1e38");
+    let text = text.replace("warmup_steps = 2", "warmup_steps = 0");
+    let mut found = Vec::new();
+    for world in [1, 2] {
+        let plan = plan(&text, &dir.path().join(format!("on-{world}")), &data);
+        let (parts, mut memory) = ((&plan, &data), Memory::default());
+        let outcomes = train_on::<Sequences>(world, parts, &mut memory, None, &Resume::No);
+        found.extend(outcomes.into_iter().map(|outcome| match outcome.unwrap_err() {
+            TrainError::NonFinite(found) => (found.step, found.samples),
+            other => unreachable!("{other}"),
+        }));
+    }
+    assert!(!found[0].1.ids.is_empty());
+    assert!(found.iter().all(|it| *it == found[0]), "{found:?}");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn a_number_that_is_not_finite_stops_the_run_and_names_step_tensor_and_documents
     let TrainError::NonFinite(found) = &error else { unreachable!("{error}") };
     assert_eq!(found.step, memory.steps.last().unwrap().step + 1);
     assert!(!found.gradients.is_empty() || !found.parameters.is_empty(), "{error}");
-    assert!(!found.samples.is_empty());
+    assert!(!found.samples.ids.is_empty());
     assert!(error.to_string().contains(&format!("step {}:", found.step)), "{error}");
 }
 
@@ -180,11 +180,21 @@ fn diagnosis_tells_a_bad_gradient_from_a_bad_parameter() {
     let params = Params::from_values(specs.into(), vec![tensor([1.0, 1.0]), tensor([1.0, 1.0])]);
     let mut batch = TokenBatch::default();
     push(&mut batch, 4, 4, 17);
-    let samples = || watch::Samples { are: "documents", ids: documents(&[batch]) };
-    let found = watch::diagnose(3, 1.0, 0.1, &norm, &params, samples).unwrap();
+    let samples = |of_ranks: &[&str]| watch::Samples {
+        are: "documents",
+        ids: documents(&[batch.clone()]),
+        of_ranks: of_ranks.iter().map(ToString::to_string).collect(),
+    };
+    let reached = watch::Reached { step: 3, loss: 1.0, rate: 0.1, norm: &norm };
+    assert!(!reached.is_finite());
+    let found = reached.found(&params, samples(&[]));
     assert_eq!(found.gradients, ["bad"]);
     assert!(found.parameters.is_empty());
-    assert_eq!(found.samples, [17]);
+    assert_eq!(found.samples.ids, [17]);
+    assert!(found.to_string().contains("Training documents of the step: 17"), "{found}");
+    let found = reached.found(&params, samples(&["rank 3 on n2"]));
+    let said = "not finite on rank 3 on n2 alone, from training documents 17";
+    assert!(found.to_string().contains(said), "{found}");
 }
 
 #[test]
