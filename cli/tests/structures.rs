@@ -25,7 +25,8 @@ fn trained() -> Bench {
     let bench = Bench::new();
     bench.write("config.toml", CONFIG);
     bench.write("two.xyz", TWO);
-    bench.succeed(&["train", "config.toml"]);
+    let said = bench.succeed(&["train", "config.toml"]).stderr;
+    assert!(said.contains("24 records read = 24 kept + 0 rejected + 0 duplicates"), "{said}");
     bench
 }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use burn::backend::flex::FlexDevice;
 use genesis_data::sequences::tokenize::Tokenizer;
+use genesis_data::sequences::{LetterRule, LetterRules};
 use genesis_kernels::Cpu;
 use genesis_model::{ModelConfig, Params, TransformerConfig, specs};
 use genesis_schema::Seeds;
@@ -134,6 +135,23 @@ fn an_export_of_an_import_is_the_same_folder_byte_for_byte() {
                 assert!(fs::read(one).unwrap() == fs::read(two).unwrap(), "{name}: {file:?}");
             }
         }
+    }
+}
+
+#[test]
+fn rules_for_letters_travel_with_a_model_through_export_and_import() {
+    let (_, config, tokenizer) = families().remove(2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    checkpoint(&path("run"), &config, &tokenizer);
+    let rules = LetterRules { gaps: Some(LetterRule::Keep), ..LetterRules::default() };
+    let mut model = SequencesModel::open(&path("run")).unwrap();
+    model.letters.rules = rules;
+    export_model(&model, &path("out"), &ExportOptions::default()).unwrap();
+    import(&path("out"), &path("back")).unwrap();
+    export(&path("back"), &path("again"), &ExportOptions::default()).unwrap();
+    for name in ["out", "back", "again"] {
+        assert_eq!(SequencesModel::open(&path(name)).unwrap().letters.rules, rules, "{name}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::backend::flex::FlexDevice;
+use genesis_data::sequences::LetterRule;
 use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::{Cpu, Precision};
 use genesis_model::transformer::hugging_face::Preserved;
@@ -14,8 +15,8 @@ use genesis_train::exchange::weights::read_safetensors;
 use genesis_train::exchange::{CHECKPOINT, ModelSource};
 use genesis_train::sequences::huggingface::Origin;
 use genesis_train::sequences::inference::{
-    EmbedOptions, Ended, GenerateOptions, Method, Sample, ScoreOptions, SequencesModel, embed,
-    generate, score,
+    EmbedOptions, Ended, GenerateOptions, Method, ModelLetters, Sample, ScoreOptions,
+    SequencesModel, embed, generate, score,
 };
 use serde_json::{Value, json};
 
@@ -37,6 +38,7 @@ fn model(config: Value, tokenizer: Tokenizer) -> SequencesModel {
         tokenizer: Some(tokenizer),
         source,
         origin: None,
+        letters: ModelLetters::default(),
     }
 }
 
@@ -129,6 +131,19 @@ fn every_end_token_that_the_settings_list_ends_a_sample() {
     for sample in samples(&model, "C", &GenerateOptions { count: 10, ..Default::default() }) {
         assert_eq!((sample.tokens.len(), sample.ended), (1, Ended::EndOfSequence));
     }
+}
+
+#[test]
+fn a_prompt_has_the_letters_that_the_data_of_the_model_had() {
+    let config = json!({"kind": "llama", "context": 16, "num_layers": 1, "num_heads": 2,
+                        "width": 16, "feed_forward_width": 24, "initialiser_std": 0.3});
+    let mut model = model(config, Tokenizer::amino_acid());
+    let options = GenerateOptions { max_tokens: Some(1), ..GenerateOptions::default() };
+    assert_eq!(samples(&model, "mkt", &options).len(), 1);
+    let refused = generate(&model, "MK-T", &options, &mut |_| {}).unwrap_err().to_string();
+    assert!(refused.contains("gaps left out (1 met)") && refused.contains("`MKT`"), "{refused}");
+    model.letters.rules.gaps = Some(LetterRule::Keep);
+    assert_eq!(samples(&model, "MK-T", &options).len(), 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `genesis ingest`: raw files to a dataset folder of Arrow shards.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use genesis_data::formats::{DocumentRule, FORMATS, FormatChoice};
@@ -8,12 +8,13 @@ use genesis_data::sequences::{
     GenerateSequences, SequencesIngest, TokenizerChoice, ingest_sequences,
 };
 use genesis_data::structures::{GenerateStructures, StructuresIngest};
+use genesis_train::exchange::choose;
 use toml::Value;
 
 use super::ingest_keys::{Flag, with_options};
 use super::structures::{self, are_structures};
 use crate::console;
-use crate::exit::{Code, Failure};
+use crate::exit::{Code, Failure, OrExit};
 use crate::family::dataset::ingest;
 use crate::sequences::made::show;
 use crate::signals::stop_flag;
@@ -45,7 +46,8 @@ pub(crate) struct Args {
     /// Format of the inputs [default: by the extension of each name]
     #[arg(long, value_parser = format)]
     format: Option<FormatChoice>,
-    /// byte, amino-acid, nucleotide, smiles, or the path of a Hugging Face tokenizer.json
+    /// byte, amino-acid, nucleotide, smiles, the path of a Hugging Face tokenizer.json, or a run, whose
+    /// tokenizer is taken
     #[arg(long, value_name = "NAME|FILE")]
     tokenizer: Option<String>,
     /// The inputs are structures of atoms; understood by itself of .xyz, .extxyz and .npz
@@ -169,6 +171,11 @@ impl Args {
             "amino-acid" | "amino_acid" => TokenizerChoice::AminoAcid,
             "nucleotide" => TokenizerChoice::Nucleotide,
             "smiles" => TokenizerChoice::Smiles,
+            run if Path::new(run).join("checkpoints").is_dir() => {
+                let (checkpoint, _) = choose(Path::new(run)).or_exit(Code::Data)?;
+                console::note(format!("the tokenizer is that of {}", checkpoint.path.display()));
+                TokenizerChoice::File(checkpoint.path)
+            }
             path if PathBuf::from(path).exists() => TokenizerChoice::File(path.into()),
             other => {
                 let message = format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use genesis_data::dataset::card::CARD_FILE;
-use genesis_data::ingest::IngestError;
+use genesis_data::ingest::{Counted, IngestError};
 
 use super::{Face, sources};
 use crate::console::{self, IngestMeter};
@@ -40,6 +40,13 @@ pub(crate) fn ingest<T>(
     let made = make(&IngestMeter::until(stop));
     let code = if stop.load(Ordering::Relaxed) { Code::Stopped } else { Code::Data };
     made.or_exit(code)
+}
+
+/// What became of the records of an ingest; the numbers add up, which it checked.
+pub(crate) fn counted_line(counted: &Counted) -> String {
+    let [read, kept, rejected, duplicates] =
+        [counted.records, counted.kept, counted.rejected, counted.duplicates].map(console::count);
+    format!("  {read} records read = {kept} kept + {rejected} rejected + {duplicates} duplicates")
 }
 
 /// Refuses a dataset in the run folder that was made from other files or with other options.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use genesis_data::dataset::Split;
 use genesis_data::sequences::SequencesDataset;
-use genesis_data::sequences::{HeldOut, Objective};
+use genesis_data::sequences::{HeldOut, Objective, Seen};
 use genesis_kernels::{Kernels, Precision};
 use genesis_train::device::OnDevice;
 use genesis_train::keys::environment;
@@ -16,13 +16,14 @@ use genesis_train::sequences::inference::SequencesModel;
 use genesis_train::sequences::settings::ObjectiveConfig;
 
 use super::model::open;
+use super::overlap;
 use crate::console::{self, Meter, Unit};
 use crate::exit::{Code, Failure, OrExit};
 use crate::family::{Evaluation, plan_of_run};
 
 /// A model that is about to be evaluated.
 struct Evaluating<'a> {
-    model: SequencesModel,
+    model: &'a SequencesModel,
     held_out: &'a HeldOut,
     asked: &'a Evaluation<'a>,
 }
@@ -56,7 +57,7 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     refuse_other_tokenizer(&model, &dataset)?;
     let held_out = HeldOut::new(Arc::clone(&dataset), setting.objective, 0).or_exit(Code::Data)?;
     let causal = model.config.causal();
-    let found = asked.device.run(Evaluating { model, held_out: &held_out, asked })?;
+    let found = asked.device.run(Evaluating { model: &model, held_out: &held_out, asked })?;
     let found = asked.found(
         found,
         "the validation split has no labels; `genesis ingest --validation 1` \
@@ -64,7 +65,9 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     )?;
     let part = &dataset.card().part;
     let (split, unlabelled) = (part.splits.get(Split::Validation), &part.tokenizer.unlabelled);
-    print(&found, found.bits_per_byte(split, unlabelled).filter(|_| causal), asked.json)
+    let bits_per_byte = found.bits_per_byte(split, unlabelled).filter(|_| causal);
+    let seen = overlap::with_training(asked, setting.trained_on.as_deref(), &model, &dataset)?;
+    print(&found, bits_per_byte, seen, asked.json)
 }
 
 /// Sequences in one forward pass; changes speed and memory only.
@@ -75,6 +78,8 @@ const MASK_RATE: f64 = 0.15;
 /// What is evaluated on and how: as in training, for a run of ours.
 struct Setting {
     data: PathBuf,
+    /// The dataset that the run was trained on, where it is a run.
+    trained_on: Option<PathBuf>,
     objective: Objective,
 }
 
@@ -85,7 +90,7 @@ impl Setting {
             None => None,
         };
         let trained_on = run.as_ref().map(|run| run.data.folder(asked.model));
-        let Some(data) = asked.data.map(Path::to_path_buf).or(trained_on) else {
+        let Some(data) = asked.data.map(Path::to_path_buf).or_else(|| trained_on.clone()) else {
             let message = "this model is not a run with a dataset of its own: name one with --data";
             return Err(Failure::error(Code::Usage, message));
         };
@@ -97,7 +102,7 @@ impl Setting {
             None if model.config.causal() => Objective::Causal { context: model.config.context },
             None => Objective::Masked { context: model.config.context, rate: MASK_RATE },
         };
-        Ok(Self { data, objective })
+        Ok(Self { data, trained_on, objective })
     }
 }
 
@@ -118,11 +123,17 @@ fn refuse_other_tokenizer(
     }
 }
 
-fn print(found: &Measured, bits_per_byte: Option<f64>, json: bool) -> anyhow::Result<()> {
+fn print(
+    found: &Measured,
+    bits_per_byte: Option<f64>,
+    seen: Option<Seen>,
+    json: bool,
+) -> anyhow::Result<()> {
     if json {
         let mut object = serde_json::to_value(found)?;
         object["perplexity"] = found.perplexity().into();
         object["bits_per_byte"] = bits_per_byte.into();
+        object["documents_seen_in_training"] = seen.map(|it| it.seen).into();
         console::result(object.to_string());
         return Ok(());
     }
@@ -140,5 +151,12 @@ fn print(found: &Measured, bits_per_byte: Option<f64>, json: bool) -> anyhow::Re
         console::count(found.num_labels),
         console::count(found.num_sequences)
     ));
+    if let Some(Seen { documents, seen }) = seen {
+        console::result(format!(
+            "in training      {} of {} documents are in the training data too",
+            console::count(seen),
+            console::count(documents)
+        ));
+    }
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use genesis_data::ingest::Counted;
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::card::SplitCard;
 use genesis_data::sequences::letters::{LetterCounts, Letters};
 use genesis_data::sequences::{LetterRules, SequencesSummary};
 
 use crate::console;
+use crate::family::dataset::counted_line;
 
 /// The dataset in a few lines.
 pub(crate) fn show(summary: &SequencesSummary, folder: &str) {
@@ -33,13 +33,6 @@ fn letters_line(card: &SequencesCard) -> Option<String> {
     let kind = serde_json::from_value(card.part.tokenizer.kind.as_str().into()).ok()?;
     let letters = Letters::of_kind(&rules, kind).ok()??;
     Some(format!("  {}", letters.told(&LetterCounts::default())))
-}
-
-/// What became of the records; the numbers add up, which the ingest checked.
-fn counted_line(counted: &Counted) -> String {
-    let [read, kept, rejected, duplicates] =
-        [counted.records, counted.kept, counted.rejected, counted.duplicates].map(console::count);
-    format!("  {read} records read = {kept} kept + {rejected} rejected + {duplicates} duplicates")
 }
 
 fn split_line(name: &str, split: &SplitCard) -> String {

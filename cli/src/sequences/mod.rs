@@ -22,6 +22,7 @@ mod exchange;
 mod generate;
 pub(crate) mod made;
 mod model;
+mod overlap;
 mod records;
 mod samples;
 mod score;

@@ -28,7 +28,8 @@ pub(crate) struct RecordArgs {
     /// What quotes are in a table [default: they enclose fields in CSV, and are text in TSV]
     #[arg(long, value_parser = named::<Quotes>("fields, text"))]
     quotes: Option<Quotes>,
-    /// Amino acids, nucleotides: what becomes of gaps `-` and `.`: strip, keep, reject [default: strip]
+    /// Amino acids, nucleotides: what becomes of gaps `-` and `.`: strip, keep, reject [default, as of the
+    /// next three: what the run did with its data; else strip]
     #[arg(long, value_name = "RULE", value_parser = named::<LetterRule>("keep, strip, reject"))]
     gaps: Option<LetterRule>,
     /// What becomes of lower case, insertions in A3M: keep, strip, reject [default: keep, as upper case]
@@ -37,6 +38,9 @@ pub(crate) struct RecordArgs {
     /// What becomes of `*` inside a protein: reject, strip, keep (as X) [default: reject]
     #[arg(long, value_name = "RULE", value_parser = named::<LetterRule>("keep, strip, reject"))]
     stops: Option<LetterRule>,
+    /// What becomes of `N` of bases and `X` of proteins: keep, strip, reject [default: keep]
+    #[arg(long, value_name = "RULE", value_parser = named::<LetterRule>("keep, strip, reject"))]
+    unknown: Option<LetterRule>,
 }
 
 impl RecordArgs {
@@ -53,8 +57,7 @@ impl RecordArgs {
                 gaps: self.gaps,
                 insertions: self.insertions,
                 stops: self.stops,
-                // A model that reads a letter reads it whether it learned it or not.
-                unknown: None,
+                unknown: self.unknown,
             },
         }
     }

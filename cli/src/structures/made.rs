@@ -6,6 +6,7 @@ use genesis_data::dataset::Split;
 use genesis_data::structures::StructuresSummary;
 
 use crate::console;
+use crate::family::dataset::counted_line;
 
 /// A new dataset in a few lines.
 pub(crate) fn show(summary: &StructuresSummary, folder: &Path) {
@@ -24,6 +25,7 @@ pub(crate) fn show(summary: &StructuresSummary, folder: &Path) {
             console::count(found.with_stress),
         ));
     }
+    console::note(counted_line(&summary.counted));
     summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));
     summary.rejected.iter().take(3).for_each(|reject| console::note(format!("    {reject}")));
 }

@@ -9,7 +9,7 @@ use crate::error::{DataError, Result};
 /// Columns that hold the text where none was asked for.
 const TELLING: [&str; 5] = ["text", "sequence", "seq", "smiles", "content"];
 /// Columns that hold names where none was asked for.
-const NAMES: [&str; 4] = ["id", "name", "accession", "header"];
+pub(super) const NAMES: [&str; 4] = ["id", "name", "accession", "header"];
 /// The column that holds measured values where none was asked for.
 const MEASURED: [&str; 1] = ["measured"];
 /// Other words that names of columns are made of.

@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod letters;
 pub mod loader;
 mod molecules;
+mod seen;
 pub mod shards;
 pub mod tokenize;
 mod verify;
@@ -22,3 +23,4 @@ pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest_sequ
 pub use letters::{LetterRule, LetterRules};
 pub use loader::{HeldOut, Objective, SequencesLoader, SequencesLoaderPlan};
 pub use molecules::molecule;
+pub use seen::{Seen, seen_in_training};

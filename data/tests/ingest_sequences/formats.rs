@@ -64,6 +64,40 @@ fn jsonl_takes_a_dotted_field_and_rejects_lines_without_it() {
 }
 
 #[test]
+fn jsonl_is_read_by_its_only_telling_field_and_two_are_a_question() {
+    let folder = Folder::new();
+    let read = |line: &str| {
+        folder.write("a.jsonl", &lines(0..30, |i| line.replace('#', &i.to_string()) + "\n"));
+        let plan = SequencesIngest {
+            overwrite: true,
+            ..train_only(plan(&folder, "a.jsonl", TokenizerChoice::Byte))
+        };
+        let summary = ingest_sequences(&plan, &Silent).map_err(|error| error.to_string())?;
+        Ok((texts(&plan.output, Split::Train)[7].clone(), summary.notes))
+    };
+    let told = |line: &str, field: &str| {
+        let (text, notes): (String, Vec<String>) = read(line).unwrap();
+        assert_eq!(text, "MK7", "{line}");
+        assert!(notes.concat().contains(&format!("`{field}` is read as the text")), "{notes:?}");
+    };
+    told(r#"{"id": 1, "sequence": "MK#", "length": 3}"#, "sequence");
+    told(r#"{"Canonical_SMILES": "MK#", "name": "x"}"#, "Canonical_SMILES");
+    told(r#"{"body": "MK#", "n": 1}"#, "body");
+    let (text, notes) = read(r#"{"text": "MK#", "url": "x"}"#).unwrap();
+    assert!(text == "MK7" && !notes.concat().contains("is read as"), "{notes:?}");
+    let question = |line: &str, said: &[&str]| {
+        let error: String = read(line).unwrap_err();
+        for part in said {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+    };
+    question(r#"{"text": "MK#", "sequence": "AC#"}"#, &["`text` and `sequence`", "`column`"]);
+    question(r#"{"text": null, "smiles": "AC#"}"#, &["`text` and `smiles`"]);
+    question(r#"{"a": "MK#", "b": "AC#"}"#, &["not clear", "a, b"]);
+    question(r#"{"meta": {"text": "MK#"}}"#, &["no field holds text", "meta", "dots"]);
+}
+
+#[test]
 fn fasta_joins_lines_folds_case_and_rejects_headers_without_sequence() {
     let folder = Folder::new();
     let mut fasta =

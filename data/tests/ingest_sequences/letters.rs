@@ -7,8 +7,9 @@ use genesis_data::dataset::{Loader as _, Split};
 use genesis_data::ingest::{IngestError, Silent};
 use genesis_data::sequences::ingest::LongRecords;
 use genesis_data::sequences::{
-    HeldOut, LetterRule, LetterRules, Objective, SequencesDataset, SequencesIngest,
+    HeldOut, LetterRule, LetterRules, Objective, Seen, SequencesDataset, SequencesIngest,
     SequencesLoader, SequencesLoaderPlan, SequencesSummary, TokenizerChoice, ingest_sequences,
+    seen_in_training,
 };
 use genesis_schema::IGNORE;
 
@@ -52,6 +53,39 @@ fn rows_of_an_alignment_become_their_sequences_and_that_is_said() {
     let bytes = SequencesIngest { tokenizer: TokenizerChoice::Byte, ..kept };
     let error = ingest_sequences(&bytes, &Silent).unwrap_err().to_string();
     assert!(error.contains("letters") && error.contains("byte"), "{error}");
+}
+
+#[test]
+fn documents_that_were_trained_on_are_found_in_a_set_of_their_own_by_their_tokens() {
+    let folder = Folder::new();
+    folder.write("train.fa", ">a\nMKTA\n>b\nMKVV*\n>c\nMKLL\n");
+    folder.write("test.fa", ">x\nmkta\n>y\nMK-VV\n>z\nMKVVA\n>w\nMKV\n");
+    let train = plan(&folder, "train.fa", TokenizerChoice::AminoAcid);
+    let test = SequencesIngest {
+        output: folder.path("test"),
+        validation_fraction: 1.0,
+        ..plan(&folder, "test.fa", TokenizerChoice::AminoAcid)
+    };
+    let [train, test] = [train, test].map(|plan| {
+        ingested(&plan);
+        SequencesDataset::open(&plan.output).unwrap()
+    });
+    let mut heard = 0;
+    let look = |from: &_, go_on: &mut dyn FnMut() -> bool| {
+        seen_in_training(from, (&test, Split::Validation), go_on).unwrap()
+    };
+    let count = &mut || {
+        heard += 1;
+        true
+    };
+    assert_eq!(look(&train, count), Some(Seen { documents: 4, seen: 2 }));
+    assert_eq!(heard, 7);
+    assert_eq!(look(&train, &mut || false), None);
+    assert_eq!(
+        look(&test, &mut || true),
+        Some(Seen { documents: 4, seen: 0 }),
+        "nothing is trained on"
+    );
 }
 
 /// Every label of a few steps of training and of the validation split.

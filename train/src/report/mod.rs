@@ -18,7 +18,7 @@ pub mod sessions;
 pub mod summary;
 pub mod tensorboard;
 
-mod crc32c;
+mod checksum;
 mod moment;
 mod number;
 #[cfg(test)]

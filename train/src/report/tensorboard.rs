@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::ReportError;
-use super::crc32c::masked;
+use super::checksum::masked;
 
 /// Writes one event file.
 #[derive(Debug)]

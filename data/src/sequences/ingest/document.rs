@@ -55,14 +55,19 @@ pub(super) fn document(
     let spelled = tokenizer.decode(&tokens);
     let fraction = xxh3_64_with_seed(spelled.as_bytes(), SPLIT_SEED) as f64 / 2f64.powi(64);
     let held_out = fraction < validation_fraction;
-    let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
     Ok(Document {
         split: if held_out { Split::Validation } else { Split::Train },
-        identity: xxh3_128_with_seed(&ids, DUPLICATE_SEED),
+        identity: identity(&tokens),
         source_bytes: ruled.text.len() as u64,
         met: ruled.met,
         tokens,
     })
+}
+
+/// 128 bits that documents of the same tokens share.
+pub(in crate::sequences) fn identity(tokens: &[u32]) -> u128 {
+    let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+    xxh3_128_with_seed(&ids, DUPLICATE_SEED)
 }
 
 /// Text in UTF-8 without NUL: what a binary file is not.

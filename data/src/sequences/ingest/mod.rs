@@ -24,6 +24,7 @@ use crate::ingest::pipeline::{self, Records};
 use crate::ingest::{self, Filled, IngestError, IngestSummary, Progress, Request};
 use crate::sequences::card::SequencesPart;
 use crate::sequences::letters::Letters;
+pub(in crate::sequences) use document::identity;
 pub use plan::{SequencesIngest, TokenizerChoice};
 use sink::Sink;
 

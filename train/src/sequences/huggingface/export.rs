@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::backend::flex::FlexDevice;
 use burn::tensor::Tensor;
 use genesis_data::dataset::card::sha256_of_bytes;
+use genesis_data::sequences::LetterRules;
 use genesis_data::sequences::tokenize::{Tokenizer, TokenizerKind};
 use genesis_kernels::Cpu;
 use genesis_model::Params;
@@ -62,6 +63,9 @@ pub struct ExportReport {
     pub logits_shape: [usize; 3],
     /// Every parameter and its shape, by canonical name.
     pub shapes: std::collections::BTreeMap<String, Vec<usize>>,
+    /// Rules for letters that are no residue, as in training, where they are not the usual ones.
+    #[serde(skip_serializing_if = "LetterRules::is_default")]
+    pub letters: LetterRules,
     /// Texts and what the tokenizer makes of them.
     pub tokenizer_examples: Vec<TokenizerExample>,
     /// Every other file of the folder.
@@ -211,6 +215,7 @@ fn report(
         logits_bound_because: BOUND_BECAUSE,
         logits_shape: compared.batch.shape(&model.config),
         shapes: specs.iter().map(|spec| (spec.name.clone(), spec.shape.clone())).collect(),
+        letters: model.letters.rules,
         tokenizer_examples,
         files: files.iter().map(entry).collect(),
     }

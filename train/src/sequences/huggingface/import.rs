@@ -16,6 +16,7 @@ use crate::exchange::staging::StagedFolder;
 use crate::family::Family;
 use crate::sequences::Sequences;
 use crate::sequences::inference::SequencesModel;
+use crate::sequences::inference::letters::LETTERS;
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -83,7 +84,11 @@ fn host_tensors(model: &SequencesModel) -> Vec<HostTensor> {
 }
 
 fn describe(model: &SequencesModel) -> Description {
-    let config = json!({ "imported": { "format": "huggingface", "digest": model.source.digest } });
+    let mut config =
+        json!({ "imported": { "format": "huggingface", "digest": model.source.digest } });
+    if !model.letters.rules.is_default() {
+        config[LETTERS] = json!(model.letters.rules);
+    }
     Description {
         step: 0,
         position: 0,

@@ -72,7 +72,7 @@ pub fn embed<B: Kernels>(
 ) -> Result<EmbedSummary, InferenceError> {
     let ending = Ending::of(out, &[Ending::Safetensors, Ending::Parquet])?;
     let Records { read: records, mut refused, notes } =
-        read_records(input, &options.reading, model.tokenizer()?)?;
+        read_records(input, &options.reading, model.tokenizer()?, &model.letters)?;
     if ending == Ending::Safetensors {
         refuse_repeated_ids(input, &records)?;
     }

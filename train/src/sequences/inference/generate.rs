@@ -4,8 +4,10 @@
 //! `generate` of the seed: samples do not depend on each other or on how many are drawn. Ids that the
 //! tokenizer does not have, as when a vocabulary was rounded up, are never drawn.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use genesis_data::sequences::letters::{Letters, Ruled};
 use genesis_data::sequences::tokenize::Tokenizer;
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{KvCache, Transformer};
@@ -13,6 +15,7 @@ use genesis_schema::{Seeds, Stream};
 use serde::Serialize;
 
 use super::error::InferenceError;
+use super::letters::ModelLetters;
 use super::load::SequencesModel;
 use super::sampling::{Sampling, log_probability};
 
@@ -135,6 +138,7 @@ fn encode_prompt<B: Kernels>(
     prompt: &str,
 ) -> Result<Vec<u32>, InferenceError> {
     let tokenizer = model.tokenizer()?;
+    check_letters(&model.letters, tokenizer, prompt)?;
     let tokens = tokenizer
         .encode_prompt(prompt)
         .map_err(|error| InferenceError::Text { what: "prompt", problem: error.to_string() })?;
@@ -148,6 +152,26 @@ fn encode_prompt<B: Kernels>(
                 .to_owned(),
     })?;
     Ok(vec![first])
+}
+
+/// Refuses a prompt with letters that the data of the model had not, such as gaps where they were left out.
+/// One that spells special tokens is taken as it is.
+fn check_letters(
+    of_model: &ModelLetters,
+    tokenizer: &Tokenizer,
+    prompt: &str,
+) -> Result<(), InferenceError> {
+    let refused = |problem: String| InferenceError::Text { what: "prompt", problem };
+    let letters = Letters::of(&of_model.rules, tokenizer).map_err(|it| refused(it.to_string()))?;
+    let Some(letters) = letters.filter(|_| !prompt.contains('<')) else { return Ok(()) };
+    let Ruled { text, met } = letters.rule(prompt).map_err(|it| refused(it.to_string()))?;
+    match text {
+        Cow::Borrowed(_) => Ok(()),
+        Cow::Owned(text) => Err(refused(format!(
+            "the data of the model had no such letters ({}); give `{text}`",
+            letters.told(&met)
+        ))),
+    }
 }
 
 /// One sample before it is text.

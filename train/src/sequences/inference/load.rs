@@ -14,9 +14,10 @@ use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig, specs}
 use genesis_schema::TokenBatch;
 
 use super::error::InferenceError;
+use super::letters::ModelLetters;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::format::MANIFEST_FILE;
-use crate::exchange::{CONFIG, ExchangeError, ModelSource, choose, holds_checkpoint};
+use crate::exchange::{CONFIG, ExchangeError, ModelSource, REPORT, choose, holds_checkpoint};
 use crate::family::Family;
 use crate::sequences::Sequences;
 use crate::sequences::huggingface::{
@@ -39,6 +40,8 @@ pub struct SequencesModel<B: Kernels = Cpu> {
     pub source: ModelSource,
     /// What import kept of the original folder.
     pub origin: Option<Origin>,
+    /// What becomes of letters that are no residue in what it is given.
+    pub letters: ModelLetters,
 }
 
 impl SequencesModel {
@@ -98,7 +101,8 @@ impl SequencesModel {
             None
         };
         let source = ModelSource::of_checkpoint(checkpoint, notes)?;
-        Self::assemble(config, &values, read_tokenizer(path)?, source, origin)
+        let letters = ModelLetters::of_run(&description.config);
+        Self::assemble(config, &values, read_tokenizer(path)?, source, (origin, letters))
     }
 
     fn from_foreign(path: &Path, foreign: ForeignModel) -> Result<Self, ExchangeError> {
@@ -110,7 +114,8 @@ impl SequencesModel {
             notes: foreign.origin.preserved.notes.clone(),
         };
         let tokenizer = read_tokenizer(path)?;
-        Self::assemble(foreign.config, &foreign.values, tokenizer, source, Some(foreign.origin))
+        let more = (Some(foreign.origin), letters_of_export(path)?);
+        Self::assemble(foreign.config, &foreign.values, tokenizer, source, more)
     }
 
     fn assemble(
@@ -118,11 +123,11 @@ impl SequencesModel {
         values: &BTreeMap<String, Vec<f32>>,
         tokenizer: Option<Tokenizer>,
         source: ModelSource,
-        origin: Option<Origin>,
+        (origin, letters): (Option<Origin>, ModelLetters),
     ) -> Result<Self, ExchangeError> {
         let params = Params::from_host(specs(&config), values, &FlexDevice)
             .map_err(|error| ExchangeError::unsuitable(&source.path, error.to_string()))?;
-        Ok(Self { config, params, tokenizer, source, origin })
+        Ok(Self { config, params, tokenizer, source, origin, letters })
     }
 }
 
@@ -130,8 +135,8 @@ impl<B: Kernels> SequencesModel<B> {
     /// The same model on another device.
     #[must_use]
     pub fn on<To: Kernels>(self, device: &To::Device) -> SequencesModel<To> {
-        let Self { config, params, tokenizer, source, origin } = self;
-        SequencesModel { params: params.on(device), config, tokenizer, source, origin }
+        let Self { config, params, tokenizer, source, origin, letters } = self;
+        SequencesModel { params: params.on(device), config, tokenizer, source, origin, letters }
     }
 
     /// Where its parameters lie.
@@ -192,6 +197,18 @@ impl<B: Kernels> SequencesModel<B> {
 fn manifest_problem(path: &Path, problem: &dyn std::fmt::Display) -> ExchangeError {
     let fix = "the checkpoint was written by another version of genesis, or edited";
     ExchangeError::malformed(path, format!("`model`: {problem}"), fix)
+}
+
+/// The rules for letters that the report of an export states; a folder of another program has none.
+fn letters_of_export(folder: &Path) -> Result<ModelLetters, ExchangeError> {
+    let path = folder.join(REPORT);
+    if !path.is_file() {
+        return Ok(ModelLetters::default());
+    }
+    let text = std::fs::read_to_string(&path).map_err(ExchangeError::io(&path, "read"))?;
+    let report = serde_json::from_str(&text)
+        .map_err(|error| ExchangeError::malformed(&path, error.to_string(), "restore the file"))?;
+    Ok(ModelLetters::stated(&report))
 }
 
 /// The tokenizer of a folder, if it has one that can be read.

@@ -2,12 +2,13 @@
 //!
 //! Reading order: [`load`] (open a run, a checkpoint or a Hugging Face folder), then [`mod@generate`]
 //! with [`sampling`], [`mod@embed`], [`mod@score`] with [`variants`] and [`spearman`]. [`records`] reads
-//! the input, [`table`] writes the output. Everything runs in f32 on the reference backend.
+//! the input by the rules of [`letters`], [`table`] writes the output. Everything runs in f32 on the reference backend.
 
 mod batches;
 pub mod embed;
 pub mod error;
 pub mod generate;
+pub mod letters;
 pub mod load;
 mod marginal;
 pub mod records;
@@ -21,6 +22,7 @@ mod wild_type;
 pub use embed::{EmbedOptions, EmbedSummary, embed};
 pub use error::InferenceError;
 pub use generate::{Ended, GenerateOptions, Sample, generate};
+pub use letters::ModelLetters;
 pub use load::SequencesModel;
 pub use records::{RecordOptions, Refused};
 pub use score::{Method, ScoreOptions, ScoreRow, ScoreSummary, ScoreTable, score};

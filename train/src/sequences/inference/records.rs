@@ -14,6 +14,7 @@ use genesis_data::sequences::tokenize::Tokenizer;
 use serde::Serialize;
 
 use super::error::InferenceError;
+use super::letters::ModelLetters;
 
 /// How a file of sequences is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct RecordOptions {
     pub header: Option<bool>,
     /// Tables: what quotes are.
     pub quotes: Option<Quotes>,
-    /// What becomes of letters that are no residue.
+    /// What becomes of letters that are no residue, where it is said; else what the model's data had.
     pub letters: LetterRules,
 }
 
@@ -93,14 +94,17 @@ impl Record {
     }
 }
 
-/// The records of `path` in order, for a model with `tokenizer`, and those that cannot be read.
+/// The records of `path` in order, for a model with `tokenizer` whose data had the rules `of_model`, and those
+/// that cannot be read.
 ///
 /// # Errors
-/// Not readable, no record at all, a column that is not there, a rule that letters cannot have.
+/// Not readable, no record at all, a column that is not there, a rule that letters cannot have, letters whose
+/// rule is not known.
 pub fn read_records(
     path: &Path,
     options: &RecordOptions,
     tokenizer: &Tokenizer,
+    of_model: &ModelLetters,
 ) -> Result<Records, InferenceError> {
     let refused = |error: DataError| InferenceError::input(path, error.to_string());
     let named_options = NamedOptions {
@@ -111,7 +115,7 @@ pub fn read_records(
         header: options.header,
         quotes: options.quotes,
     };
-    let letters = Letters::of(&options.letters, tokenizer).map_err(refused)?;
+    let letters = Letters::of(&of_model.over(&options.letters), tokenizer).map_err(refused)?;
     let NamedFile { format, records, notes } = read_named(path, &named_options).map_err(refused)?;
     if records.is_empty() {
         return Err(InferenceError::input(path, "it holds no sequence"));
@@ -128,7 +132,14 @@ pub fn read_records(
             Err(record) => all.refused.push(record),
         }
     }
-    all.notes.extend(letters.filter(|it| it.matter(&met)).map(|it| it.told(&met)));
+    if let Some(letters) = letters {
+        if let Some(doubt) = of_model.doubt(&options.letters, &met) {
+            return Err(InferenceError::input(path, doubt));
+        }
+        if letters.matter(&met) || !of_model.rules.is_default() {
+            all.notes.push(letters.told(&met));
+        }
+    }
     none_left(path, all.read.is_empty(), &all.refused)?;
     Ok(all)
 }
@@ -185,10 +196,30 @@ fn named(text: NamedText, line: u64, headed: Option<usize>) -> Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use genesis_data::sequences::LetterRule;
 
     fn read(name: &str, bytes: &[u8]) -> Result<(Vec<Record>, Vec<Refused>), InferenceError> {
         let all = read_for(&Tokenizer::amino_acid(), name, bytes, &RecordOptions::default())?;
         Ok((all.read, all.refused))
+    }
+
+    #[test]
+    fn gaps_are_tokens_for_a_model_that_learned_them_unless_it_is_said_otherwise() {
+        let tokenizer = Tokenizer::amino_acid();
+        let said = |gaps| LetterRules { gaps, ..LetterRules::default() };
+        let model = ModelLetters { rules: said(Some(LetterRule::Keep)), unread: None };
+        let read = |model: &ModelLetters, gaps| {
+            let options = RecordOptions { letters: said(gaps), ..RecordOptions::default() };
+            read_of(&tokenizer, ("a.fa", b">a\nMK-T\n"), &options, model)
+        };
+        let all = read(&model, None).unwrap();
+        assert_eq!(all.read[0].sequence, "MK-T");
+        assert!(all.notes[0].contains("gaps kept (1 met)"), "{:?}", all.notes);
+        assert_eq!(read(&model, Some(LetterRule::Strip)).unwrap().read[0].sequence, "MKT");
+        let lost = ModelLetters { unread: Some("gone".into()), ..ModelLetters::default() };
+        let error = read(&lost, None).unwrap_err().to_string();
+        assert!(error.contains("1 gaps") && error.contains("say --gaps"), "{error}");
+        assert_eq!(read(&lost, Some(LetterRule::Keep)).unwrap().read[0].sequence, "MK-T");
     }
 
     fn read_for(
@@ -197,10 +228,19 @@ mod tests {
         bytes: &[u8],
         options: &RecordOptions,
     ) -> Result<Records, InferenceError> {
+        read_of(tokenizer, (name, bytes), options, &ModelLetters::default())
+    }
+
+    fn read_of(
+        tokenizer: &Tokenizer,
+        (name, bytes): (&str, &[u8]),
+        options: &RecordOptions,
+        model: &ModelLetters,
+    ) -> Result<Records, InferenceError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        read_records(&path, options, tokenizer)
+        read_records(&path, options, tokenizer, model)
     }
 
     #[test]

@@ -114,12 +114,12 @@ pub fn score<B: Kernels>(
 ) -> Result<ScoreTable, InferenceError> {
     let tokenizer = model.tokenizer()?;
     let Records { read: records, refused, notes } =
-        read_records(input, &options.reading, tokenizer)?;
+        read_records(input, &options.reading, tokenizer, &model.letters)?;
     let causal = model.config.causal();
     check_options(options, causal)?;
     let mut subject = Subject { model, tokenizer, path: input, records, refused };
     let wild_type = match &options.wild_type {
-        Some(text) => Some(given(tokenizer, text)?),
+        Some(text) => Some(given(tokenizer, text, model.letters.over(&options.reading.letters))?),
         None if causal || options.pseudo_likelihood => None,
         None => Some(majority(tokenizer, input, &subject.records)?),
     };

@@ -10,6 +10,7 @@ use genesis_kernels::Kernels;
 
 use super::batches::{self, End};
 use super::error::InferenceError;
+use super::letters::ModelLetters;
 use super::load::SequencesModel;
 use super::records::{Record, RecordOptions, Records, Refused, read_records};
 use super::variants::{Mutation, Variant, apply, consensus, parse_variant};
@@ -35,11 +36,17 @@ impl WildType {
     }
 }
 
-/// The wild type that was given: the one sequence of a file, or the sequence itself.
-pub(super) fn given(tokenizer: &Tokenizer, given: &str) -> Result<WildType, InferenceError> {
+/// The wild type that was given: the one sequence of a file, or the sequence itself, by the same rules for
+/// letters as its variants.
+pub(super) fn given(
+    tokenizer: &Tokenizer,
+    given: &str,
+    letters: LetterRules,
+) -> Result<WildType, InferenceError> {
     let path = Path::new(given);
     let text = if path.is_file() {
-        match read_records(path, &RecordOptions::default(), tokenizer)? {
+        let options = RecordOptions { letters, ..RecordOptions::default() };
+        match read_records(path, &options, tokenizer, &ModelLetters::default())? {
             Records { read, refused, .. } if read.len() == 1 && refused.is_empty() => {
                 read[0].sequence.clone()
             }
@@ -56,7 +63,7 @@ pub(super) fn given(tokenizer: &Tokenizer, given: &str) -> Result<WildType, Infe
                 problem: format!("there is no file `{given}`"),
             });
         }
-        ruled(tokenizer, given)?
+        ruled(tokenizer, given, letters)?
     };
     let text = tokenizer.canonical(&text);
     tokenizer.encode(&text, &mut Vec::new()).map_err(|error| InferenceError::Text {
@@ -66,10 +73,10 @@ pub(super) fn given(tokenizer: &Tokenizer, given: &str) -> Result<WildType, Infe
     Ok(WildType { text, from: "given".to_owned() })
 }
 
-/// The letters of a wild type that stands on the command line, with the usual rules.
-fn ruled(tokenizer: &Tokenizer, given: &str) -> Result<String, InferenceError> {
+/// The letters of a wild type that stands on the command line, by the rules.
+fn ruled(tokenizer: &Tokenizer, given: &str, rules: LetterRules) -> Result<String, InferenceError> {
     let wrong = |problem: String| InferenceError::Text { what: "wild type", problem };
-    let letters = Letters::of(&LetterRules::default(), tokenizer);
+    let letters = Letters::of(&rules, tokenizer);
     let Some(letters) = letters.map_err(|error| wrong(error.to_string()))? else {
         return Ok(given.to_owned());
     };
