@@ -6,18 +6,26 @@ use burn::tensor::{Distribution, Tensor};
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
 
-/// Flops a second: the best of five products of two 1024 x 1024 matrices, 2 * 1024^3 flops each,
-/// after one that does not count.
-pub(crate) struct Products;
+/// Flops a second: the best of five products of two square matrices, 2 * `side`^3 flops each, after one that
+/// does not count.
+pub(crate) struct Products {
+    /// Rows and columns of a matrix.
+    pub(crate) side: usize,
+}
+
+impl Default for Products {
+    fn default() -> Self {
+        Self { side: 1024 }
+    }
+}
 
 impl OnDevice for Products {
     type Output = f64;
 
     fn run<B: Kernels>(self, device: &B::Device) -> f64 {
-        const SIDE: usize = 1024;
-        let side =
-            |_| Tensor::<B, 2>::random([SIDE, SIDE], Distribution::Uniform(-1.0, 1.0), device);
-        let (a, b) = (side(0), side(1));
+        let shape = [self.side; 2];
+        let square = || Tensor::<B, 2>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
+        let (a, b) = (square(), square());
         // What fails on the device shows in the first result that is read.
         let wait = || drop(B::sync(device));
         let once = |_| {
@@ -30,6 +38,6 @@ impl OnDevice for Products {
             seconds
         };
         let best = (0..6).map(once).skip(1).fold(f64::INFINITY, f64::min);
-        2.0 * (SIDE as f64).powi(3) / best
+        2.0 * (self.side as f64).powi(3) / best
     }
 }

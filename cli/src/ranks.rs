@@ -5,6 +5,8 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use genesis_train::cluster::{Cluster, ClusterError, Launch, Pace, Signs};
 use genesis_train::keys::environment;
@@ -24,13 +26,39 @@ pub(crate) fn join() -> anyhow::Result<&'static Cluster> {
     let launch = Launch::of(&environment).or_exit(Code::Usage)?;
     let cluster = match launch.filter(|launch| launch.world > 1) {
         None => Cluster::alone(),
-        Some(launch) => over_mpi(&launch)?,
+        Some(launch) => within_time(&launch, || over_mpi(&launch))?,
     };
     if !cluster.is_first() {
         console::be_quiet();
     }
     console::note(format!("{}: this is rank {}", cluster.describe(), cluster.rank()));
     Ok(RANKS.get_or_init(|| cluster))
+}
+
+/// Ends the process where ranks do not find each other: an engine would wait for ever.
+fn within_time<T>(launch: &Launch, join: impl FnOnce() -> T) -> T {
+    // Seconds that ranks of thousands of nodes need; the first says it, the others only if it cannot.
+    let limit = 45 + launch.world as u64 / 100;
+    let later = if launch.rank == 0 { 0 } else { 5 };
+    let Launch { launcher, rank, world, .. } = *launch;
+    let (joined, waits) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let time = Duration::from_secs(limit + later);
+        if waits.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+        console::error(&anyhow::anyhow!(
+            "rank {rank} of {world} on {} waits for the other ranks of {launcher} since {limit} s: some host cannot \
+             be reached through the network interface that is used there; name the one that connects all hosts \
+             (Open MPI: --mca btl_tcp_if_include NAME --mca oob_tcp_if_include NAME; MPICH: -iface NAME; NCCL: \
+             NCCL_SOCKET_IFNAME=NAME), and see that no firewall stands between them",
+            host()
+        ));
+        signal_hook::low_level::exit(Code::Unexpected as i32);
+    });
+    let made = join();
+    drop(joined);
+    made
 }
 
 #[cfg(feature = "mpi")]
@@ -70,8 +98,13 @@ fn over_mpi(launch: &Launch) -> anyhow::Result<Cluster> {
 pub(crate) fn is_told_here(error: &anyhow::Error, code: Code) -> bool {
     let Some(cluster) = RANKS.get().filter(|cluster| !cluster.is_alone()) else { return true };
     if !cluster.has_failed_together() {
-        console::error(&anyhow::anyhow!("rank {}: {error:#}", cluster.rank()));
+        console::error(&anyhow::anyhow!("rank {} on {}: {error:#}", cluster.rank(), host()));
         cluster.abort(code as i32);
+        return false;
+    }
+    // What another rank failed at names it already.
+    if cluster.is_first() && !error.to_string().starts_with("rank ") {
+        console::error(&anyhow::anyhow!("rank 0 on {}: {error:#}", host()));
         return false;
     }
     cluster.is_first()

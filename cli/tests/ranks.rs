@@ -56,6 +56,64 @@ fn a_program_without_mpi_refuses_to_be_one_of_several_ranks() {
     assert!(alone.expect("the binary starts").status.success(), "one rank needs no MPI");
 }
 
+#[test]
+fn a_preflight_of_one_rank_measures_it_and_refuses_a_run_without_room() {
+    let bench = support::Bench::new();
+    bench.write("run.toml", RUN);
+    let said = bench.succeed(&["preflight", "run.toml", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&said.stdout).expect("one JSON object");
+    let rank = &report["of_ranks"][0];
+    for rate in ["flops_per_s", "memory_bytes_per_s"] {
+        assert!(rank[rate].as_f64().is_some_and(|rate| rate > 1e6), "{report}");
+    }
+    let states = 3 * 4 * report["demand"]["checkpoint_bytes"].as_u64().expect("bytes") / 12;
+    assert!(states > 0 && report["demand"]["rank_bytes"].as_u64() > Some(states), "{report}");
+    assert!(!bench.path("run").exists(), "nothing is written");
+    let endless = ["preflight", "run.toml", "--set", "checkpoint.keep_last=1000000000000"];
+    let said = bench.run(&endless);
+    assert_eq!(said.code, Some(3), "{}", said.stderr);
+    for part in ["free where run/checkpoints lies", "checkpoints of", "lower checkpoint.keep_last"]
+    {
+        assert!(said.stderr.contains(part), "{part} in {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_plan_of_many_hosts_says_time_efficiency_and_memory_and_refuses_what_cannot_be_shared() {
+    let bench = support::Bench::new();
+    bench.write("run.toml", RUN);
+    let hosts =
+        ["plan", "run.toml", "--nodes", "4", "--link", "20us:1GB/s", "--step-seconds", "0.5"];
+    let said = bench.succeed(&[&hosts[..], &["--json"]].concat());
+    let plan: serde_json::Value = serde_json::from_str(&said.stdout).expect("one JSON object");
+    let steps = plan["forecast"]["steps"].as_array().expect("steps").clone();
+    let ranks: Vec<u64> = steps.iter().filter_map(|it| it["ranks"].as_u64()).collect();
+    assert_eq!(ranks, [1, 2, 4]);
+    let efficiency: Vec<f64> = steps.iter().filter_map(|it| it["efficiency"].as_f64()).collect();
+    assert!(efficiency.windows(2).all(|it| it[0] > it[1]) && efficiency[2] > 0.9, "{plan}");
+    let shared = &plan["forecast"]["state_bytes"][2];
+    let [whole, part] =
+        ["zero_0", "zero_2"].map(|stage| shared[stage]["moments"].as_u64().expect("bytes"));
+    assert_eq!(whole, 4 * part, "2,216 parameters on 4 ranks");
+
+    let said = bench.succeed(&hosts);
+    for part in ["efficiency", "ZeRO", "on one rank 0.5000 s", "of activations come on top"] {
+        assert!(said.stdout.contains(part), "{part} in {}", said.stdout);
+    }
+    let eight = [&hosts[..2], &["--nodes", "8"], &hosts[4..]].concat();
+    let said = bench.run(&eight);
+    assert_eq!(said.code, Some(2));
+    assert!(said.stderr.contains("4 sequences cannot be shared by 8 ranks"), "{}", said.stderr);
+    bench.succeed(&[&eight[..], &["--grow"]].concat());
+    let said =
+        bench.run(&["plan", "run.toml", "--nodes", "2", "--link", "fast", "--step-seconds", "1"]);
+    assert!(said.code == Some(2) && said.stderr.contains("25us:1.2GB/s"), "{}", said.stderr);
+
+    bench.succeed(&["train", "run.toml"]);
+    let timed = [&hosts[..6], &["--step-seconds", "run"]].concat();
+    assert!(bench.succeed(&timed).stdout.contains("a step on one rank 0."));
+}
+
 #[cfg(feature = "mpi")]
 mod over_mpi {
     use std::process::{Command, Stdio};
@@ -161,6 +219,75 @@ mod over_mpi {
         let go_on =
             ["train", "run.toml", "--resume", "--set", &steps, "--set", "evaluation.every=1000000"];
         bench.succeed(&go_on);
+        bench.succeed(&["verify", "run"]);
+    }
+
+    #[test]
+    fn ranks_look_at_each_other_before_the_first_step_and_refuse_a_run_without_room() {
+        let bench = Bench::new();
+        bench.write("run.toml", RUN);
+        let words = ["-np", "2", "genesis", "preflight", "run.toml"];
+        let said = Said::from(mpirun(&bench, &words).output().expect("mpirun"));
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        for part in
+            ["2 ranks on", "all-reduce over", "1 of 1 links", "clocks differ", "4 checkpoints"]
+        {
+            assert!(said.stdout.contains(part), "{part} in {}", said.stdout);
+        }
+        let said = on_ranks(&bench, "2", &["run.toml", "--set", "run.dir=fit"]);
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        let kept = std::fs::read_to_string(bench.path("fit/preflight.json")).expect("it is kept");
+        assert!(kept.contains("\"all_reduce\"") && said.stderr.contains("preflight: 2 ranks on"));
+        let endless = ["run.toml", "--set", "checkpoint.keep_last=1000000000000"];
+        let said = on_ranks(&bench, "2", &endless);
+        assert_eq!(said.code, Some(3), "{}", said.stderr);
+        assert_eq!(said.stderr.matches("error: rank 0 on").count(), 1, "{}", said.stderr);
+        assert!(said.stderr.contains("free where run/checkpoints lies"), "{}", said.stderr);
+        assert!(!bench.path("run/checkpoints").exists(), "nothing was trained");
+    }
+
+    /// `scripts/cluster/failures/kills.py` does it a hundred times.
+    #[test]
+    fn a_rank_killed_at_any_instant_costs_the_steps_since_the_last_checkpoint_and_no_bit() {
+        let bench = Bench::new();
+        bench.write("run.toml", RUN);
+        let long = ["run.toml", "--set", "schedule.steps=1000", "--set", "evaluation.every=1000"];
+        let more = ["--set", "checkpoint.every=10", "--set", "data.generate.count=3000"];
+        let run = [&long[..], &more[..]].concat();
+        let committed = || {
+            if !bench.path("run/checkpoints").exists() {
+                return 0;
+            }
+            let names = bench.names("run/checkpoints");
+            names.iter().filter_map(|it| it.strip_prefix("step-")?.parse().ok()).max().unwrap_or(0)
+        };
+        for (steps, wait_ms) in [(3, 1), (40, 17), (75, 5)] {
+            let before = committed();
+            let words = [&["-np", "2", "genesis", "train"], &run[..], &["--resume"]].concat();
+            let child = mpirun(&bench, &words).spawn().expect("mpirun");
+            let deadline = Instant::now() + Duration::from_mins(2);
+            let done = || {
+                let has_begun = bench.path("run/events.jsonl").exists();
+                if has_begun { losses(&bench.path("run")).last().map_or(0, |it| it.0) } else { 0 }
+            };
+            while done() < before + steps {
+                assert!(Instant::now() < deadline, "{steps} steps in two minutes");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            std::thread::sleep(Duration::from_millis(wait_ms));
+            let target = second_rank(child.id()).to_string();
+            let sent = Command::new("kill").args(["-KILL", &target]).status();
+            assert!(sent.is_ok_and(|sent| sent.success()));
+            let said = Said::from(child.wait_with_output().expect("it ends"));
+            assert_ne!(said.code, Some(0), "{}", said.stderr);
+            assert!(committed() + 20 >= done(), "{} after {}", committed(), done());
+        }
+        let words = [&run[..], &["--resume"]].concat();
+        let said = on_ranks(&bench, "2", &words);
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        let alone = [&["train"], &run[..], &["--set", "run.dir=alone"]].concat();
+        bench.succeed(&alone);
+        assert_eq!(losses(&bench.path("run")), losses(&bench.path("alone")), "bitwise");
         bench.succeed(&["verify", "run"]);
     }
 

@@ -18,6 +18,7 @@ mod import;
 mod ingest;
 mod ingest_keys;
 mod plan;
+mod preflight;
 mod report;
 mod settings;
 mod structures;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Ingest(ingest::Args),
     Verify(verify::Args),
     Plan(plan::Args),
+    Preflight(preflight::Args),
     Train(train::Args),
     Evaluate(evaluate::Args),
     #[command(flatten)]
@@ -45,7 +47,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether a run file says how many threads it has, so that none may start before it is read.
     pub(crate) fn names_threads(&self) -> bool {
-        matches!(self, Self::Train(_) | Self::Plan(_))
+        matches!(self, Self::Train(_) | Self::Plan(_) | Self::Preflight(_))
     }
 
     pub(crate) fn run(self) -> anyhow::Result<Code> {
@@ -53,6 +55,7 @@ impl Command {
             Self::Ingest(args) => ingest::run(args),
             Self::Verify(args) => verify::run(&args),
             Self::Plan(args) => plan::run(&args),
+            Self::Preflight(args) => preflight::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Structures(command) => {

@@ -5,19 +5,26 @@ use genesis_train::keys::page;
 
 use super::settings::Settings;
 use crate::exit::Code;
+use crate::family::forecast::Asked;
 use crate::{console, families};
 
 /// Check a config and print what the run would cost.
 ///
 /// Prints parameters, memory, tokens, steps, checkpoint size, FLOPs and an estimate of the time.
-/// Nothing is trained. The dataset must exist, or be a source that can be ingested.
+/// Nothing is trained. The dataset must exist, or be a source that can be ingested. With --nodes it also
+/// forecasts steps on many hosts, from the time of a step on one and a model of the network.
 ///
-/// Example: genesis plan configs/transformer/shakespeare.toml --set batch.sequences=64
+/// Examples:
+///   genesis plan configs/transformer/shakespeare.toml --set batch.sequences=64
+///   genesis plan run.toml --nodes 16 --gpus-per-node 8 --link ndr400 --link-within nvlink4 \
+///     --step-seconds 0.41 --grow
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    forecast: Asked,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -51,6 +58,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
         return Ok(Code::Done);
     }
     let file = args.settings.read()?;
-    families::of_file(&file)?.plan(file, args.json)?;
+    families::of_file(&file)?.plan(file, args.json, &args.forecast)?;
     Ok(Code::Done)
 }

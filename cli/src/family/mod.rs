@@ -1,9 +1,14 @@
 //! What commands do with a family of models, whichever it is.
 //!
 //! [`Face`] is what a family adds to [`Family`] for people: words and figures. [`AnyFace`] is the same
-//! without its types, which is all that commands see. [`run`] trains and plans any family.
+//! without its types, which is all that commands see. [`run`] trains any family, `planning` says what that will cost, [`forecast`] on many
+//! ranks too, [`preflight`] whether
+//! ranks and hosts are fit for it.
 
 pub(crate) mod dataset;
+pub(crate) mod forecast;
+mod planning;
+pub(crate) mod preflight;
 pub(crate) mod run;
 mod sources;
 mod start;
@@ -13,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use genesis_train::family::Family;
-use genesis_train::keys::RunFile;
+use genesis_train::keys::{ParallelConfig, RunFile};
 use genesis_train::report::Observer;
 use serde_json::Value;
 
@@ -34,6 +39,12 @@ pub(crate) trait Face: Family + Sync {
 
     /// Data of a step and arithmetic, such as `16 sequences, f32`.
     fn step_of(plan: &Self::Plan) -> String;
+
+    /// What a forecast needs to know of a plan.
+    fn numbers(plan: &Self::Plan) -> Numbers;
+
+    /// What a rank of so many keeps for the backward pass, if that is known.
+    fn activations_bytes(plan: &Self::Plan, ranks: u64) -> Option<u64>;
 
     /// What the run of `plan` will cost.
     fn cost(plan: &Self::Plan, dataset: &Self::Dataset) -> anyhow::Result<Cost>;
@@ -62,11 +73,26 @@ pub(crate) trait Face: Family + Sync {
     fn import(folder: &Path, out: &Path) -> anyhow::Result<()>;
 }
 
+/// What a forecast needs to know of a plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    /// Samples of a step, over all ranks.
+    pub(crate) samples: usize,
+    /// What a sample is, such as `sequences`.
+    pub(crate) what: &'static str,
+    /// Bytes of a number of the model.
+    pub(crate) element_bytes: u64,
+    /// `[parallel]`.
+    pub(crate) parallel: ParallelConfig,
+}
+
 /// What a run will cost.
 #[derive(Debug)]
 pub(crate) struct Cost {
     /// Name and value, for people.
     pub(crate) lines: Vec<(&'static str, String)>,
+    /// Lines of tables, for people.
+    pub(crate) tables: Vec<Vec<String>>,
     /// One object, for programs.
     pub(crate) json: Value,
 }
@@ -111,7 +137,8 @@ pub(crate) trait AnyFace: Sync {
     fn own_commands(&self) -> &'static [&'static str];
     fn formats(&self) -> &'static [&'static str];
     fn train(&self, file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code>;
-    fn plan(&self, file: RunFile, json: bool) -> anyhow::Result<()>;
+    fn plan(&self, file: RunFile, json: bool, asked: &forecast::Asked) -> anyhow::Result<()>;
+    fn preflight(&self, file: RunFile, json: bool) -> anyhow::Result<Code>;
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()>;
     fn reads(&self, folder: &Path) -> bool;
     fn export(&self, asked: &Export<'_>) -> anyhow::Result<()>;
@@ -139,8 +166,12 @@ impl<F: Face> AnyFace for Of<F> {
         run::train::<F>(file, asked)
     }
 
-    fn plan(&self, file: RunFile, json: bool) -> anyhow::Result<()> {
-        run::plan::<F>(file, json)
+    fn plan(&self, file: RunFile, json: bool, asked: &forecast::Asked) -> anyhow::Result<()> {
+        planning::plan::<F>(file, json, asked)
+    }
+
+    fn preflight(&self, file: RunFile, json: bool) -> anyhow::Result<Code> {
+        preflight::of_run::<F>(file, json)
     }
 
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use genesis_data::dataset::card::CARD_FILE;
 use genesis_kernels::Kernels;
+use genesis_train::cluster::preflight::program;
 use genesis_train::cluster::{Cluster, ClusterError};
 use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
 use genesis_train::family::Family;
@@ -16,16 +16,14 @@ use genesis_train::report::{
     End, FolderLock, How, Observer, ReportError, RunLog, Silent, sessions, write_html,
 };
 use genesis_train::trainer::{
-    Decided, Outcome, Plan, Resume, Session, Start, TrainError, facts, known_model, prepare,
-    save_plan,
+    Decided, Outcome, Plan, Resume, Session, Start, TrainError, known_model, prepare, save_plan,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::start::{self, settle};
-use super::{Face, dataset};
+use super::{Face, dataset, preflight};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit, code_of};
 use crate::watch::ConsoleWatch;
@@ -44,8 +42,7 @@ pub(super) fn train<F: Face>(mut file: RunFile, asked: &Training<'_>) -> anyhow:
     set_threads(&mut file);
     let mut config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
     let resume = settle(config.run_mut(), &asked.from)?;
-    cluster.same("program", env!("CARGO_PKG_VERSION")).or_exit(Code::Usage)?;
-    cluster.same("run file", &to_text(&config).or_exit(Code::Usage)?).or_exit(Code::Usage)?;
+    alike(cluster, &config)?;
     let RunTable { dir, threads, device, .. } = config.run();
     let usual = ranks::threads(cluster).or_exit(Code::Unexpected)?;
     threads::start(threads.unwrap_or(usual))?;
@@ -61,8 +58,16 @@ pub(super) fn train<F: Face>(mut file: RunFile, asked: &Training<'_>) -> anyhow:
     threads::inside(|| train_here::<F>(config, &resume, cluster, asked.stop))
 }
 
+/// Refuses ranks with another program or run file.
+pub(super) fn alike<C: Root>(cluster: &Cluster, config: &C) -> anyhow::Result<()> {
+    if !cluster.is_alone() {
+        cluster.same("program", &program()).or_exit(Code::Usage)?;
+    }
+    cluster.same("run file", &to_text(config).or_exit(Code::Usage)?).or_exit(Code::Usage)
+}
+
 /// What the first rank makes, which writes the run folder; the others wait for it. All fail where it does.
-fn by_first<T>(
+pub(super) fn by_first<T>(
     cluster: &Cluster,
     doing: &'static str,
     make: impl FnOnce() -> anyhow::Result<T>,
@@ -72,7 +77,7 @@ fn by_first<T>(
 }
 
 /// `mine` if all ranks succeeded.
-fn together<T>(
+pub(super) fn together<T>(
     cluster: &Cluster,
     doing: &'static str,
     mine: anyhow::Result<T>,
@@ -105,13 +110,13 @@ impl std::fmt::Display for OfRank {
 }
 
 /// `--threads` wins over the file, and the plan says so.
-fn set_threads(file: &mut RunFile) {
+pub(super) fn set_threads(file: &mut RunFile) {
     if let Some(threads) = threads::given() {
         file.set(&format!("run.threads={threads}"));
     }
 }
 
-fn tell(notes: &[String]) {
+pub(super) fn tell(notes: &[String]) {
     for note in notes {
         console::note(format!("note: {note}"));
     }
@@ -131,7 +136,9 @@ fn train_here<F: Face>(
         }
     });
     let Ready { plan, dataset, start, mut log } = ready?;
-    let outcome = work::<F>(&plan, &dataset, log.as_mut(), stop, (start, cluster));
+    let fit = preflight::before_training::<F>(&plan, cluster, log.as_mut());
+    let outcome =
+        fit.and_then(|()| work::<F>(&plan, &dataset, log.as_mut(), stop, (start, cluster)));
     let Some(log) = log else {
         return Ok(match outcome? {
             Outcome::Finished { .. } => Code::Done,
@@ -218,7 +225,7 @@ fn ranks_before(run_dir: &Path) -> Option<usize> {
 }
 
 /// What the first rank found, on every rank.
-fn of_first<T: Serialize + DeserializeOwned>(
+pub(super) fn of_first<T: Serialize + DeserializeOwned>(
     cluster: &Cluster,
     found: Option<T>,
 ) -> anyhow::Result<Option<T>> {
@@ -344,7 +351,7 @@ fn report_failure(error: &ReportError) -> anyhow::Error {
     Failure::error(code, error.to_string())
 }
 
-fn failure(error: &TrainError) -> anyhow::Error {
+pub(super) fn failure(error: &TrainError) -> anyhow::Error {
     let code = match error {
         TrainError::NonFinite(_) => Code::NonFinite,
         TrainError::Gate(_) => Code::Unexpected,
@@ -352,38 +359,4 @@ fn failure(error: &TrainError) -> anyhow::Error {
         _ => Code::Data,
     };
     Failure::error(code, error.to_string())
-}
-
-/// Prints what a run will cost, without starting it.
-pub(super) fn plan<F: Face>(mut file: RunFile, json: bool) -> anyhow::Result<()> {
-    tell(&file.notes);
-    set_threads(&mut file);
-    let config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
-    threads::start(config.run().threads.unwrap_or(0))?;
-    let (dataset, _scratch) = dataset_to_plan::<F>(&config)?;
-    let plan = F::resolve(config, &dataset).or_exit(Code::Usage)?;
-    let cost = F::cost(&plan, &dataset)?;
-    if json {
-        console::result(cost.json.to_string());
-    } else {
-        let line = |(name, value)| console::result(format!("{name:<38}{value}"));
-        facts(&plan).into_iter().chain(cost.lines).for_each(line);
-    }
-    Ok(())
-}
-
-/// The dataset of the run; one that the run would make is made in a scratch folder, unless the run
-/// folder has it already.
-fn dataset_to_plan<F: Face>(
-    config: &F::Config,
-) -> anyhow::Result<(Arc<F::Dataset>, Option<TempDir>)> {
-    let run_dir = &config.run().dir;
-    let stop = &*signals::stop_flag()?;
-    let is_there = F::folder(config, run_dir).join(CARD_FILE).is_file();
-    if is_there || F::source(config, run_dir).is_none() {
-        return Ok((dataset::prepare::<F>(config, run_dir, stop)?, None));
-    }
-    let scratch = TempDir::new().context("cannot make a scratch folder for the dataset")?;
-    let dataset = dataset::prepare::<F>(config, scratch.path(), stop)?;
-    Ok((dataset, Some(scratch)))
 }

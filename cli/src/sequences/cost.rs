@@ -13,10 +13,10 @@ use crate::products::Products;
 pub(super) fn of(plan: &SequencesPlan, dataset: &SequencesDataset) -> anyhow::Result<Cost> {
     // A run can be planned where its device is not.
     let device = plan.config.run.device;
-    let flops_per_s = on_device(device, KernelChoice::Own, Products).ok();
+    let flops_per_s = on_device(device, KernelChoice::Own, Products::default()).ok();
     let estimate = estimate(plan, dataset.card().part.splits.get(Split::Train), flops_per_s);
     let lines = lines(&estimate, flops_per_s, device);
-    Ok(Cost { lines, json: serde_json::to_value(&estimate)? })
+    Ok(Cost { lines, tables: Vec::new(), json: serde_json::to_value(&estimate)? })
 }
 
 fn lines(

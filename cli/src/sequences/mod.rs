@@ -9,11 +9,11 @@ use genesis_data::sequences::SequencesDataset;
 use genesis_data::sequences::SequencesSummary;
 use genesis_train::report::Observer;
 use genesis_train::sequences::settings::Compute;
-use genesis_train::sequences::{Sequences, SequencesPlan};
+use genesis_train::sequences::{FLOAT_BYTES, Sequences, SequencesPlan, activations_bytes};
 use serde_json::Value;
 
 use crate::exit::Code;
-use crate::family::{Cost, Evaluation, Export, Face};
+use crate::family::{Cost, Evaluation, Export, Face, Numbers};
 
 mod cost;
 mod embed;
@@ -69,6 +69,15 @@ impl Face for Sequences {
             Compute::Bf16 => "bf16 products, f32 sums",
         };
         format!("{} sequences, {arithmetic}", plan.config.batch.sequences)
+    }
+
+    fn numbers(plan: &SequencesPlan) -> Numbers {
+        let (samples, parallel) = (plan.config.batch.sequences, plan.config.parallel);
+        Numbers { samples, what: "sequences", element_bytes: FLOAT_BYTES, parallel }
+    }
+
+    fn activations_bytes(plan: &SequencesPlan, ranks: u64) -> Option<u64> {
+        Some(activations_bytes(plan, ranks))
     }
 
     fn cost(plan: &SequencesPlan, dataset: &SequencesDataset) -> anyhow::Result<Cost> {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::console;
 use crate::exit::Code;
-use crate::family::{Cost, Evaluation, Export, Face};
+use crate::family::{Cost, Evaluation, Export, Face, Numbers};
 
 mod evaluate;
 mod exchange;
@@ -62,18 +62,28 @@ impl Face for Structures {
         format!("{frames} structures, {dtype:?}")
     }
 
+    fn numbers(plan: &StructuresPlan) -> Numbers {
+        let element_bytes = if plan.config.precision.dtype == StructuresDtype::F64 { 8 } else { 4 };
+        let (samples, parallel) = (plan.config.batch.frames, plan.config.parallel);
+        Numbers { samples, what: "structures", element_bytes, parallel }
+    }
+
+    fn activations_bytes(_plan: &StructuresPlan, _ranks: u64) -> Option<u64> {
+        None
+    }
+
     fn cost(plan: &StructuresPlan, dataset: &StructuresDataset) -> anyhow::Result<Cost> {
         let seen = plan.steps as f64 * plan.config.batch.frames as f64;
         let epochs = seen / dataset.num_frames(Split::Train).max(1) as f64;
         // Weights, gradients and three moments.
-        let bytes = if plan.config.precision.dtype == StructuresDtype::F64 { 8 } else { 4 };
-        let parameters_bytes = 5 * bytes * plan.num_parameters;
+        let parameters_bytes = 5 * Self::numbers(plan).element_bytes * plan.num_parameters;
         let memory = console::bytes(parameters_bytes);
         Ok(Cost {
             lines: vec![
                 ("Epochs", format!("{epochs:.2}")),
                 ("Memory of parameters", format!("{memory} (weights, gradients, moments)")),
             ],
+            tables: Vec::new(),
             json: json!({
                 "num_parameters": plan.num_parameters,
                 "parameters_bytes": parameters_bytes,

@@ -94,6 +94,17 @@ pub trait Collective: std::fmt::Debug + Send + Sync {
     /// Replaces `bytes` by those of `root`, which are equally many.
     fn broadcast(&self, root: usize, bytes: &mut [u8]) -> Result<(), ClusterError>;
 
+    /// Whether [`Collective::swap`] is there: an engine may know only what all ranks take part in.
+    fn swaps(&self) -> bool {
+        false
+    }
+
+    /// Sends `mine` to rank `partner`, and receives what it sends at the same time, as many bytes, into `theirs`.
+    fn swap(&self, _partner: usize, _mine: &[u8], _theirs: &mut [u8]) -> Result<(), ClusterError> {
+        let reason = "it moves nothing between two ranks alone".to_owned();
+        Err(ClusterError::Engine { engine: self.name(), reason })
+    }
+
     /// Waits for everyone.
     fn barrier(&self) -> Result<(), ClusterError>;
 

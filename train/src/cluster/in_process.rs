@@ -3,6 +3,7 @@
 //! Every operation is one exchange: each rank deposits what it sends, waits for the others, and reads all.
 //! Sums are made in the order of ranks. A rank that is dropped while others wait is an error there.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::collective::{Collective, Received, Sent, Summed};
@@ -27,6 +28,8 @@ struct Table {
     deposits: Vec<Option<Arc<Deposit>>>,
     read: usize,
     gone: Option<usize>,
+    /// What was sent and not received yet, by sender and receiver.
+    letters: BTreeMap<(usize, usize), VecDeque<Vec<u8>>>,
 }
 
 #[derive(Debug)]
@@ -49,7 +52,8 @@ impl Deposit {
 impl InProcess {
     /// `world` ranks, one for each thread.
     pub fn team(world: usize) -> Vec<Self> {
-        let table = Table { deposits: (0..world).map(|_| None).collect(), read: 0, gone: None };
+        let deposits = (0..world).map(|_| None).collect();
+        let table = Table { deposits, read: 0, gone: None, letters: BTreeMap::new() };
         let meeting = Arc::new(Meeting { table: Mutex::new(table), changed: Condvar::new() });
         (0..world).map(|rank| Self { rank, meeting: Arc::clone(&meeting) }).collect()
     }
@@ -173,6 +177,22 @@ impl Collective for InProcess {
         let all = self.exchange(Sent::Bytes(bytes))?;
         let Deposit::Bytes(found) = &*all[root] else { unreachable!("one type in a round") };
         bytes.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn swaps(&self) -> bool {
+        true
+    }
+
+    fn swap(&self, partner: usize, mine: &[u8], theirs: &mut [u8]) -> Result<(), ClusterError> {
+        let (there, here) = ((self.rank, partner), (partner, self.rank));
+        self.table().letters.entry(there).or_default().push_back(mine.to_vec());
+        self.meeting.changed.notify_all();
+        let has_come =
+            |table: &Table| table.letters.get(&here).is_some_and(|letters| !letters.is_empty());
+        let mut table = self.wait(has_come)?;
+        let letter = table.letters.get_mut(&here).and_then(VecDeque::pop_front);
+        theirs.copy_from_slice(&letter.expect("it has come"));
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Ranks: processes that train one model together.
 //!
 //! Reading order: [`collective`] (what an engine does), [`launch`] (what a launcher says), [`Cluster`] (what a
-//! run asks of its ranks), [`signs`] (who is waited for), [`rendezvous`] (how ranks find each other without MPI).
-//! Engines: [`alone`], `mpi` (feature `mpi`), and [`in_process`], the oracle of tests.
+//! run asks of its ranks), [`signs`] (who is waited for), [`rendezvous`] (how ranks find each other without MPI),
+//! [`preflight`] (are they fit), [`forecast`] (what many will take). Engines: [`alone`], `mpi` (feature `mpi`), and
+//! [`in_process`], the oracle of tests.
 //! The order of calls is the same on every rank, so whatever may fail on one of them is agreed upon before
 //! anyone goes on: no rank waits for another that has left.
 //!
@@ -11,11 +12,13 @@
 pub mod alone;
 pub mod collective;
 pub mod error;
+pub mod forecast;
 pub mod host_list;
 pub mod in_process;
 pub mod launch;
 #[cfg(feature = "mpi")]
 pub mod mpi;
+pub mod preflight;
 pub mod rendezvous;
 pub mod signs;
 #[cfg(test)]
@@ -115,7 +118,8 @@ impl Cluster {
             }
             some => some.join(", "),
         };
-        format!("{} ranks on {names}, over {}", self.world(), self.engine())
+        let plural = if self.is_alone() { "" } else { "s" };
+        format!("{} rank{plural} on {names}, over {}", self.world(), self.engine())
     }
 
     /// Replaces `values` by their sums over all ranks.

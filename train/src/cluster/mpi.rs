@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use mpi::Threading;
 use mpi::collective::{CommunicatorCollectives, Root, SystemOperation};
 use mpi::environment::Universe;
+use mpi::point_to_point::send_receive_into;
 use mpi::topology::{Communicator, SimpleCommunicator};
 
 use super::collective::{Collective, Received, Sent, Summed};
@@ -114,6 +115,18 @@ impl Collective for Mpi {
     fn broadcast(&self, root: usize, bytes: &mut [u8]) -> Result<(), ClusterError> {
         let root = i32::try_from(root).expect("ranks of MPI have 32 bits");
         Self::comm().process_at_rank(root).broadcast_into(bytes);
+        Ok(())
+    }
+
+    fn swaps(&self) -> bool {
+        true
+    }
+
+    fn swap(&self, partner: usize, mine: &[u8], theirs: &mut [u8]) -> Result<(), ClusterError> {
+        let world = Self::comm();
+        let partner =
+            world.process_at_rank(i32::try_from(partner).expect("ranks of MPI have 32 bits"));
+        send_receive_into(mine, &partner, theirs, &partner);
         Ok(())
     }
 

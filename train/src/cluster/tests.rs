@@ -128,3 +128,45 @@ fn any_rank_raises_the_flag_of_all() {
         assert_eq!(found, [[true, raised.is_some(), false]; 3]);
     }
 }
+
+#[test]
+fn ranks_measure_themselves_each_other_and_agree_on_what_to_think_of_it() {
+    use super::preflight::{self, Demand, Length, Severity};
+
+    let folder = tempfile::tempdir().unwrap();
+    let demand = Demand {
+        folder: folder.path().join("run"),
+        checkpoint_bytes: u64::MAX / 8,
+        checkpoints: 2,
+        rank_bytes: None,
+    };
+    for world in [1, 3, 4] {
+        let reports = on_ranks(world, |cluster| {
+            let rate = 1e9 * (1 + cluster.rank()) as f64;
+            preflight::run(&cluster, Length::Short, Some(&demand), rate).unwrap()
+        });
+        let first = &reports[0];
+        assert!(reports.iter().all(|it| it.findings == first.findings && it.pairs == first.pairs));
+        let rates: Vec<f64> = first.of_ranks.iter().map(|it| it.flops_per_s).collect();
+        assert_eq!(rates, [1e9, 2e9, 3e9, 4e9][..world]);
+        let links = [0, 0, 0, 1, 1][world];
+        assert_eq!((first.pairs.len(), first.num_pairs), (links, links), "two ranks on a host");
+        assert_eq!(first.all_reduce.is_some(), world > 1);
+        assert!(first.pairs.iter().all(|it| it.ranks == [0, 2] && it.bytes_per_s > 0.0));
+        assert_eq!(first.findings[0].severity, Severity::Refusal);
+        assert!(first.refusal().unwrap().contains("checkpoint.keep_last"));
+        assert!(first.lines().iter().any(|line| line.contains("refused")), "{:?}", first.lines());
+    }
+}
+
+#[test]
+fn two_ranks_swap_what_they_have_while_others_do_not() {
+    on_ranks(3, |cluster| {
+        for round in 0..if cluster.rank() == 1 { 0 } else { 100 } {
+            let (mine, mut theirs) = ([u8::try_from(cluster.rank()).unwrap(), round], [9; 2]);
+            cluster.engine.swap(2 - cluster.rank(), &mine, &mut theirs).unwrap();
+            assert_eq!(theirs, [2 - mine[0], round]);
+        }
+        cluster.barrier().unwrap();
+    });
+}

@@ -9,7 +9,7 @@ use super::plan::SequencesPlan;
 use super::settings::ObjectiveConfig;
 
 /// Bytes of an f32, the type of weights, gradients, moments and activations.
-const FLOAT_BYTES: u64 = 4;
+pub const FLOAT_BYTES: u64 = 4;
 
 /// What a run will cost on one device. Bytes, unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,8 +54,7 @@ pub fn estimate(
     matmul_flops_per_s: Option<f64>,
 ) -> Estimate {
     let weights_bytes = FLOAT_BYTES * plan.num_parameters;
-    let slice_tokens = plan.tokens_per_step / plan.loader.accumulation.max(1) as u64;
-    let activations_bytes = FLOAT_BYTES * slice_tokens * activation_floats_per_token(&plan.model);
+    let activations_bytes = activations_bytes(plan, 1);
     let total_tokens = plan.steps * plan.tokens_per_step;
     let mean_segment = mean_segment(train, &plan.config.objective);
     let flops_per_token = FlopsPerToken::new(&plan.model, mean_segment).total();
@@ -76,6 +75,13 @@ pub fn estimate(
         total_flops,
         seconds: matmul_flops_per_s.filter(|rate| *rate > 0.0).map(|rate| total_flops / rate),
     }
+}
+
+/// What the forward pass of one slice keeps on a rank of `ranks`, which share the slices of a step and get a part
+/// of one each where there are more ranks.
+pub fn activations_bytes(plan: &SequencesPlan, ranks: u64) -> u64 {
+    let slices = (plan.loader.accumulation.max(1) as u64).div_ceil(ranks) * ranks;
+    FLOAT_BYTES * (plan.tokens_per_step / slices) * activation_floats_per_token(&plan.model)
 }
 
 /// Numbers kept per token for the backward pass, one graph node per operation.

@@ -23,7 +23,7 @@ mod plan_tests;
 mod sample;
 mod task;
 
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, FLOAT_BYTES, activations_bytes, estimate};
 pub use evaluation::{Evaluation, evaluate};
 pub use family::Sequences;
 pub use inference::SequencesModel;

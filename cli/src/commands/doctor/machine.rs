@@ -30,7 +30,7 @@ impl Machine {
             simd: simd_features(),
             memory_total_bytes: memory_field("MemTotal:"),
             memory_available_bytes: memory_field("MemAvailable:"),
-            matmul_f32_gflops: Products.run::<Cpu>(&Device::<Cpu>::default()) / 1e9,
+            matmul_f32_gflops: Products::default().run::<Cpu>(&Device::<Cpu>::default()) / 1e9,
         }
     }
 

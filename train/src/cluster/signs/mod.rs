@@ -3,18 +3,25 @@
 //! An engine that waits for a rank that was stopped, or whose host is cut off, waits for ever and says nothing.
 //! So each rank writes a small file in the run folder every few seconds: how many exchanges it entered, and what
 //! it does. A rank that waits reads those of the others. Who entered fewer exchanges is waited for; if its file
-//! is old too, it is lost. Ages are those of the file system, so clocks of hosts do not matter.
+//! is old too, it is lost. Where all live and wait for each other, what lies between them is broken: `door` finds
+//! out which host nobody reaches, and `verdict` says it. Ages are those of the file system, so clocks of hosts do
+//! not matter.
 //!
 //! ```text
 //! RUN/ranks/0, RUN/ranks/1, ...
 //! ```
 
+mod door;
+mod verdict;
+
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +33,21 @@ pub const SIGNS_FOLDER: &str = "ranks";
 pub struct Pace {
     /// Between two signs of a rank.
     pub every: Duration,
-    /// After which a silent rank is lost.
+    /// After which a silent rank is lost, or one that cannot be reached while all wait.
     pub lost_after: Duration,
+    /// After which ranks that wait for each other and can all be reached give up.
+    pub stalled_after: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        // Half a minute of silence is no slow disk: the thread that writes does nothing else.
-        Self { every: Duration::from_secs(3), lost_after: Duration::from_secs(35) }
+        // Half a minute of silence is no slow disk: the thread that writes does nothing else. An exchange is of one
+        // bucket, so one of 50 s is no slow network.
+        Self {
+            every: Duration::from_secs(3),
+            lost_after: Duration::from_secs(35),
+            stalled_after: Duration::from_secs(50),
+        }
     }
 }
 
@@ -48,6 +62,12 @@ struct Sign {
     entered: u64,
     /// Whether it waits in the last of them.
     waiting: bool,
+    /// For how many seconds.
+    waits_s: u64,
+    /// Where it can be reached, once it waits for long.
+    doors: Vec<SocketAddr>,
+    /// Hosts that it could not reach.
+    unreached: Vec<String>,
     /// What it does, or did last.
     doing: String,
 }
@@ -82,6 +102,9 @@ impl Doing {
             process: std::process::id(),
             entered: self.entered.load(Ordering::Relaxed),
             waiting: self.waiting.load(Ordering::Relaxed),
+            waits_s: 0,
+            doors: Vec::new(),
+            unreached: Vec::new(),
             doing: (*self.what.lock().unwrap_or_else(PoisonError::into_inner)).to_owned(),
         }
     }
@@ -151,15 +174,44 @@ impl Drop for Signs {
     }
 }
 
+/// The exchange that a rank waits in, and what it found out meanwhile.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Which, and since when.
+    exchange: Option<(u64, Instant)>,
+    doors: Vec<SocketAddr>,
+    unreached: Vec<String>,
+}
+
+impl Waiting {
+    /// Adds to `sign` how long it waits.
+    fn tell(&mut self, sign: &mut Sign) {
+        match self.exchange {
+            Some((entered, since)) if sign.waiting && entered == sign.entered => {
+                sign.waits_s = since.elapsed().as_secs();
+            }
+            _ => {
+                self.exchange = sign.waiting.then(|| (sign.entered, Instant::now()));
+                self.unreached.clear();
+            }
+        }
+        sign.doors.clone_from(&self.doors);
+        sign.unreached.clone_from(&self.unreached);
+    }
+}
+
 impl Writer {
     fn run(&self, lost: &dyn Fn(String)) {
+        let (mut waiting, mut begun) = (Waiting::default(), None);
         while !self.over.load(Ordering::Relaxed) {
-            let sign = self.doing.sign(self.who.start, &self.who.host);
-            if let (Some(now), true) = (self.write(&sign), sign.waiting)
-                && let Some(message) = self.missing(&sign, now)
-            {
-                lost(message);
-                return;
+            let mut sign = self.doing.sign(self.who.start, &self.who.host);
+            waiting.tell(&mut sign);
+            if let Some(now) = self.write(&sign) {
+                let begun = *begun.get_or_insert(now);
+                if let Some(message) = self.verdict(&sign, now, begun, &mut waiting) {
+                    lost(message);
+                    return;
+                }
             }
             std::thread::park_timeout(self.pace.every);
         }
@@ -169,47 +221,105 @@ impl Writer {
     fn write(&self, sign: &Sign) -> Option<SystemTime> {
         let path = self.folder.join(self.who.rank.to_string());
         let temporary = self.folder.join(format!("{}.tmp", self.who.rank));
-        fs::write(&temporary, serde_json::to_vec(sign).ok()?).ok()?;
-        fs::rename(&temporary, &path).ok()?;
+        let bytes = serde_json::to_vec(sign).ok()?;
+        // One that ended took an empty folder along.
+        fs::write(&temporary, &bytes)
+            .or_else(|_| fs::create_dir(&self.folder).and_then(|()| fs::write(&temporary, &bytes)))
+            .and_then(|()| fs::rename(&temporary, &path))
+            .ok()?;
         fs::metadata(&path).and_then(|it| it.modified()).ok()
     }
 
-    /// A sentence about the first rank that is waited for in the exchange of `mine` and is silent. Of the
-    /// ranks that wait, the first says it.
-    fn missing(&self, mine: &Sign, now: SystemTime) -> Option<String> {
+    /// Why this rank cannot go on waiting, if so.
+    fn verdict(
+        &self,
+        mine: &Sign,
+        now: SystemTime,
+        begun: SystemTime,
+        waiting: &mut Waiting,
+    ) -> Option<String> {
+        if !mine.waiting {
+            return None;
+        }
+        let others = (0..self.who.world).filter(|rank| *rank != self.who.rank);
+        let signs: Vec<(usize, Sign, SystemTime)> = others
+            .filter_map(|rank| self.read(rank).map(|(sign, time)| (rank, sign, time)))
+            .collect();
+        if let Some((rank, sign, _)) =
+            signs.iter().find(|(_, sign, time)| sign.start != self.who.start && *time > begun)
+        {
+            return Some(format!(
+                "rank {rank} on {} belongs to a later start of this run: this one, rank {} on {}, was left \
+                 behind and ends",
+                sign.host, self.who.rank, self.who.host
+            ));
+        }
+        let signs: BTreeMap<usize, (Sign, Duration)> = signs
+            .into_iter()
+            .filter(|(_, sign, _)| sign.start == self.who.start)
+            .map(|(rank, sign, time)| (rank, (sign, now.duration_since(time).unwrap_or_default())))
+            .collect();
+        self.silent(mine, &signs).or_else(|| self.stalled(mine, signs, waiting))
+    }
+
+    /// A sentence about the first rank that is silent and is waited for in the exchange of `mine`, or was lost
+    /// within it. Of the ranks that wait, the first says it.
+    fn silent(&self, mine: &Sign, signs: &BTreeMap<usize, (Sign, Duration)>) -> Option<String> {
         let mut lost = None;
-        for rank in (0..self.who.world).filter(|rank| *rank != self.who.rank) {
-            let Some((sign, age)) = self.read(rank, now) else { continue };
-            let silent = age >= self.pace.lost_after;
+        let long = Duration::from_secs(mine.waits_s) >= self.pace.lost_after;
+        for (&rank, (sign, age)) in signs {
+            let silent = *age >= self.pace.lost_after;
             if !silent && sign.entered >= mine.entered && rank < self.who.rank {
                 return None;
             }
-            if silent && sign.entered < mine.entered && lost.is_none() {
-                lost = Some(sentence(rank, &sign, age, &mine.doing));
+            if silent && (long || sign.entered < mine.entered) && lost.is_none() {
+                lost = Some(verdict::silent(rank, sign, *age, &mine.doing));
             }
         }
         lost
     }
 
-    fn read(&self, rank: usize, now: SystemTime) -> Option<(Sign, Duration)> {
-        let path = self.folder.join(rank.to_string());
-        let written = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
-        let sign: Sign = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
-        if sign.start != self.who.start {
+    /// A sentence where all ranks live and wait for each other; the first says it, or whoever notices later.
+    fn stalled(
+        &self,
+        mine: &Sign,
+        signs: BTreeMap<usize, (Sign, Duration)>,
+        waiting: &mut Waiting,
+    ) -> Option<String> {
+        if signs.len() + 1 < self.who.world
+            || Duration::from_secs(2 * mine.waits_s) < self.pace.lost_after
+        {
             return None;
         }
-        Some((sign, now.duration_since(written).unwrap_or_default()))
+        if waiting.doors.is_empty() {
+            waiting.doors = door::open(&self.who);
+            return None;
+        }
+        let hosts: BTreeMap<&str, (usize, &Sign)> = signs
+            .iter()
+            .rev()
+            .filter(|(_, (sign, _))| sign.host != self.who.host && !sign.doors.is_empty())
+            .map(|(rank, (sign, _))| (sign.host.as_str(), (*rank, sign)))
+            .collect();
+        let doors = hosts.into_iter().map(|(host, (rank, sign))| (host, rank, &sign.doors[..]));
+        waiting.unreached = door::unreached(self.who.start, doors);
+        let mut all: BTreeMap<usize, Sign> =
+            signs.into_iter().map(|(rank, (sign, _))| (rank, sign)).collect();
+        all.insert(self.who.rank, mine.clone());
+        let all: Vec<Sign> = all.into_values().collect();
+        let patience = Pace {
+            lost_after: self.pace.lost_after + self.pace.every * u32::from(self.who.rank > 0) * 2,
+            ..self.pace
+        };
+        verdict::stalled(&all, patience)
     }
-}
 
-fn sentence(rank: usize, sign: &Sign, age: Duration, waiting_at: &str) -> String {
-    let Sign { host, process, doing, .. } = sign;
-    format!(
-        "rank {rank} on {host} (process {process}) gives no sign of life for {} s: it was {doing}, the others \
-         wait {waiting_at}; its process was stopped or killed, or its host is cut off. The last checkpoint is \
-         whole: go on with --resume, without that host if it is broken",
-        age.as_secs()
-    )
+    /// What another rank says of itself, and when.
+    fn read(&self, rank: usize) -> Option<(Sign, SystemTime)> {
+        let path = self.folder.join(rank.to_string());
+        let written = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
+        Some((serde_json::from_slice(&fs::read(&path).ok()?).ok()?, written))
+    }
 }
 
 #[cfg(test)]
@@ -218,8 +328,12 @@ mod tests {
 
     use super::*;
 
-    const FAST: Pace =
-        Pace { every: Duration::from_millis(10), lost_after: Duration::from_millis(200) };
+    const FAST: Pace = Pace {
+        every: Duration::from_millis(10),
+        lost_after: Duration::from_millis(200),
+        // Ranks of these tests wait by themselves.
+        stalled_after: Duration::from_hours(1),
+    };
 
     /// The signs of a rank of two, and what is said of the lost.
     fn rank(folder: &Path, rank: usize) -> (Arc<Doing>, Signs, Receiver<String>) {
@@ -245,7 +359,7 @@ mod tests {
         let (doing, signs, said) = rank(folder.path(), 0);
         let (_, other, _) = rank(folder.path(), 1);
         let file = folder.path().join("ranks/1");
-        until(|| file.exists());
+        until(|| file.exists() && folder.path().join("ranks/0").exists());
         let last = fs::read(&file).unwrap();
         drop(other);
         // As a process that was stopped leaves it: the file is there and gets older.
@@ -266,6 +380,18 @@ mod tests {
         fs::write(&file, serde_json::to_vec(&Sign { entered: 0, ..old }).unwrap()).unwrap();
         let told = doing.wait(|| said.recv_timeout(4 * FAST.lost_after));
         assert_eq!(told, Err(RecvTimeoutError::Timeout));
+    }
+
+    #[test]
+    fn a_rank_whose_run_another_start_took_over_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let (doing, _signs, said) = rank(folder.path(), 1);
+        until(|| folder.path().join("ranks/1").exists());
+        std::thread::sleep(Duration::from_millis(50));
+        let later = Sign { host: "n5".to_owned(), ..doing.sign(8, "n5") };
+        fs::write(folder.path().join("ranks/0"), serde_json::to_vec(&later).unwrap()).unwrap();
+        let sentence = doing.wait(|| said.recv_timeout(Duration::from_secs(20)).unwrap());
+        assert!(sentence.contains("rank 0 on n5 belongs to a later start"), "{sentence}");
     }
 
     #[test]

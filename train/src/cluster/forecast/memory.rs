@@ -1,0 +1,96 @@
+//! Memory of a rank: the states of Adam, whole or shared by ranks.
+//!
+//! With `P` parameters of `b` bytes on `n` ranks, `m` moments (2, or 3 of AMSGrad) and `a` = 1 where parameters are
+//! averaged, else 0, and `p = ceil(P / n)`:
+//!
+//! ```text
+//! ZeRO    parameters   gradients   moments   average
+//! 0       P b          P b         m P b     a P b
+//! 1       P b          P b         m p b     a p b
+//! 2       P b          p b         m p b     a p b
+//! ```
+//!
+//! Source: Rajbhandari et al., arXiv:1910.02054, section 5. Activations, buckets and the program itself come on
+//! top. With `bf16-mixed` the parameters are f32 and masters of themselves.
+
+use serde::Serialize;
+
+/// States of a model that is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct States {
+    /// Trained parameters.
+    pub num_parameters: u64,
+    /// Bytes of a number.
+    pub element_bytes: u64,
+    /// Moments of each parameter.
+    pub num_moments: u64,
+    /// Whether a running average is kept.
+    pub has_average: bool,
+}
+
+/// Bytes of a rank, by what they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RankBytes {
+    /// Parameters.
+    pub parameters: u64,
+    /// Gradients.
+    pub gradients: u64,
+    /// Moments.
+    pub moments: u64,
+    /// Running average.
+    pub average: u64,
+}
+
+impl RankBytes {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.parameters + self.gradients + self.moments + self.average
+    }
+}
+
+impl States {
+    /// Of one rank of `ranks`, with this `stage` of `ZeRO`: 0, 1 or 2.
+    pub fn of_rank(&self, stage: u8, ranks: u64) -> RankBytes {
+        let whole = self.num_parameters * self.element_bytes;
+        let part = self.num_parameters.div_ceil(ranks.max(1)) * self.element_bytes;
+        let shared = if stage >= 1 { part } else { whole };
+        RankBytes {
+            parameters: whole,
+            gradients: if stage >= 2 { part } else { whole },
+            moments: self.num_moments * shared,
+            average: u64::from(self.has_average) * shared,
+        }
+    }
+
+    /// A checkpoint on disk: parameters, moments, average.
+    pub fn checkpoint_bytes(&self) -> u64 {
+        let kinds = 1 + self.num_moments + u64::from(self.has_average);
+        kinds * self.num_parameters * self.element_bytes
+    }
+
+    /// Gradients that ranks sum each step.
+    pub fn gradient_bytes(&self) -> u64 {
+        self.num_parameters * self.element_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_share_moments_and_then_gradients_with_the_last_part_rounded_up() {
+        let states =
+            States { num_parameters: 10, element_bytes: 4, num_moments: 2, has_average: true };
+        let bytes = |stage, ranks| {
+            let it = states.of_rank(stage, ranks);
+            [it.parameters, it.gradients, it.moments, it.average]
+        };
+        assert_eq!(bytes(0, 4), [40, 40, 80, 40]);
+        assert_eq!(bytes(1, 4), [40, 40, 24, 12]);
+        assert_eq!(bytes(2, 4), [40, 12, 24, 12]);
+        assert_eq!(bytes(2, 1), bytes(0, 1), "one rank shares with no one");
+        assert_eq!(states.checkpoint_bytes(), 160);
+        assert_eq!(states.of_rank(1, 4).total(), 116);
+    }
+}
