@@ -78,6 +78,8 @@ pub(crate) trait Face: Family + Sync {
 pub(crate) struct Numbers {
     /// Samples of a step, over all ranks.
     pub(crate) samples: usize,
+    /// Slices of a step where one rank computes it; at least, where that depends on the samples.
+    pub(crate) slices: usize,
     /// What a sample is, such as `sequences`.
     pub(crate) what: &'static str,
     /// Bytes of a number of the model.

@@ -10,7 +10,7 @@ use genesis_train::trainer::{Plan, facts};
 use tempfile::TempDir;
 
 use super::run::{failure, set_threads, tell};
-use super::{Face, dataset, forecast};
+use super::{Face, Numbers, dataset, forecast};
 use crate::exit::{Code, OrExit};
 use crate::{console, signals, threads};
 
@@ -61,10 +61,13 @@ pub(super) fn states<F: Face>(plan: &F::Plan) -> anyhow::Result<States> {
         OptimizerConfig::Adamw { .. } => 2,
         OptimizerConfig::Amsgrad { .. } => 3,
     };
+    let Numbers { element_bytes, slices, parallel, .. } = F::numbers(plan);
+    let slices = if parallel.deterministic { parallel.parts() } else { slices };
     Ok(States {
         num_parameters: plan.num_parameters(),
-        element_bytes: F::numbers(plan).element_bytes,
+        element_bytes,
         num_moments,
         has_average: course.average.is_some(),
+        num_slices: slices as u64,
     })
 }

@@ -73,7 +73,8 @@ impl Face for Sequences {
 
     fn numbers(plan: &SequencesPlan) -> Numbers {
         let (samples, parallel) = (plan.config.batch.sequences, plan.config.parallel);
-        Numbers { samples, what: "sequences", element_bytes: FLOAT_BYTES, parallel }
+        let slices = plan.config.batch.accumulation;
+        Numbers { samples, slices, what: "sequences", element_bytes: FLOAT_BYTES, parallel }
     }
 
     fn activations_bytes(plan: &SequencesPlan, ranks: u64) -> Option<u64> {

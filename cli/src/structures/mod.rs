@@ -65,7 +65,7 @@ impl Face for Structures {
     fn numbers(plan: &StructuresPlan) -> Numbers {
         let element_bytes = if plan.config.precision.dtype == StructuresDtype::F64 { 8 } else { 4 };
         let (samples, parallel) = (plan.config.batch.frames, plan.config.parallel);
-        Numbers { samples, what: "structures", element_bytes, parallel }
+        Numbers { samples, slices: 1, what: "structures", element_bytes, parallel }
     }
 
     fn activations_bytes(_plan: &StructuresPlan, _ranks: u64) -> Option<u64> {

@@ -4,13 +4,14 @@
 //! averaged, else 0, and `p = ceil(P / n)`:
 //!
 //! ```text
-//! ZeRO    parameters   gradients   moments   average
-//! 0       P b          P b         m P b     a P b
-//! 1       P b          P b         m p b     a p b
-//! 2       P b          p b         m p b     a p b
+//! ZeRO    parameters   gradients                moments   average
+//! 0       P b          P b, 2 P b with slices   m P b     a P b
+//! 1       P b          P b, 2 P b with slices   m p b     a p b
+//! 2       P b          (P + p) b                m p b     a p b
 //! ```
 //!
-//! Source: Rajbhandari et al., arXiv:1910.02054, section 5. Activations, buckets and the program itself come on
+//! The backward pass of a slice makes all its gradients; a step of several slices adds them up beside it. Source:
+//! Rajbhandari et al., arXiv:1910.02054, section 5, where a gradient goes as soon as it is there. Activations, buckets and the program itself come on
 //! top. With `bf16-mixed` the parameters are f32 and masters of themselves.
 
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub struct States {
     pub num_moments: u64,
     /// Whether a running average is kept.
     pub has_average: bool,
+    /// Slices of a step, where one rank computes it alone.
+    pub num_slices: u64,
 }
 
 /// Bytes of a rank, by what they hold.
@@ -54,9 +57,15 @@ impl States {
         let whole = self.num_parameters * self.element_bytes;
         let part = self.num_parameters.div_ceil(ranks.max(1)) * self.element_bytes;
         let shared = if stage >= 1 { part } else { whole };
+        let slices = self.num_slices.div_ceil(ranks.max(1));
+        let added_up = match (stage, slices) {
+            (2.., _) if ranks > 1 => part,
+            (_, 0 | 1) => 0,
+            _ => whole,
+        };
         RankBytes {
             parameters: whole,
-            gradients: if stage >= 2 { part } else { whole },
+            gradients: whole + added_up,
             moments: self.num_moments * shared,
             average: u64::from(self.has_average) * shared,
         }
@@ -80,15 +89,22 @@ mod tests {
 
     #[test]
     fn stages_share_moments_and_then_gradients_with_the_last_part_rounded_up() {
-        let states =
-            States { num_parameters: 10, element_bytes: 4, num_moments: 2, has_average: true };
+        let states = States {
+            num_parameters: 10,
+            element_bytes: 4,
+            num_moments: 2,
+            has_average: true,
+            num_slices: 4,
+        };
         let bytes = |stage, ranks| {
             let it = states.of_rank(stage, ranks);
             [it.parameters, it.gradients, it.moments, it.average]
         };
+        assert_eq!(bytes(0, 2), [40, 80, 80, 40], "two slices each: one is added to the other");
         assert_eq!(bytes(0, 4), [40, 40, 80, 40]);
         assert_eq!(bytes(1, 4), [40, 40, 24, 12]);
-        assert_eq!(bytes(2, 4), [40, 12, 24, 12]);
+        assert_eq!(bytes(2, 4), [40, 52, 24, 12]);
+        assert_eq!(bytes(2, 2), [40, 60, 40, 20]);
         assert_eq!(bytes(2, 1), bytes(0, 1), "one rank shares with no one");
         assert_eq!(states.checkpoint_bytes(), 160);
         assert_eq!(states.of_rank(1, 4).total(), 116);
