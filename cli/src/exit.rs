@@ -25,6 +25,24 @@ pub(crate) enum Code {
     Exploded = 7,
 }
 
+impl Code {
+    const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Unexpected,
+        Self::Usage,
+        Self::Data,
+        Self::NonFinite,
+        Self::Stopped,
+        Self::Damaged,
+        Self::Exploded,
+    ];
+
+    /// The code that a process of ours ended with.
+    pub(crate) fn of(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| *code as i32 == number)
+    }
+}
+
 /// An error that knows its exit code; anything else ends with [`Code::Unexpected`].
 #[derive(Debug)]
 pub(crate) struct Failure {

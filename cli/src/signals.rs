@@ -96,7 +96,7 @@ fn name(signal: i32) -> &'static str {
 }
 
 /// Whether whoever started this process had `signal` ignored.
-fn is_ignored(signal: i32) -> bool {
+pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: an all-zero `sigaction` is a valid value of that struct of integers and pointers.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: with a null new action the call only writes the present one into `action`.

@@ -1,12 +1,13 @@
-//! Everything that CUDA is made of, run on a CPU: `cargo xtask softcuda [--seeds N] [--quick]`.
+//! Everything that CUDA is made of, run on a CPU: `cargo xtask softcuda [--seeds N] [--quick] [--ranks]`.
 //!
 //! Builds the driver in software (`testing/softcuda`), lays it out under the names of NVIDIA's libraries, and runs
 //! the tests of the driver, the kernels' device tests and small training runs on it, each with several orders of
-//! streams. A run of one program must have the same bits for every seed. The last line counts programs, seeds
-//! and findings. Not here: what the driver checks.
+//! streams, and runs on several ranks over its NCCL (`--ranks` for these alone). A run of one program must have the same bits for every seed,
+//! and for every number of ranks. The last line counts programs, seeds and findings. Not here: what the driver checks.
 
 mod launcher;
 mod programs;
+mod ranks;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ const SEEDS: u64 = 4;
 struct Asked {
     seeds: u64,
     quick: bool,
+    only_ranks: bool,
 }
 
 /// `cargo xtask softcuda`.
@@ -35,6 +37,41 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let mut num_programs = 0;
     let mut findings = Vec::new();
 
+    stages.run("the program", || programs.build_genesis())?;
+    if !asked.only_ranks {
+        let (programs_run, found) = alone(&programs, asked, &mut stages)?;
+        num_programs += programs_run;
+        findings.extend(found);
+    }
+    for world in ranks::WORLDS {
+        let name = format!("{world} ranks over NCCL");
+        findings.extend(stages.run(&name, || programs.ranks(world))?);
+    }
+    findings.extend(stages.run("2 ranks on 2 GPUs over NCCL", || programs.ranks_on_gpus())?);
+    findings.extend(stages.run("ranks that are started again", || programs.spawned_ranks())?);
+    stages.run("NCCL that fails", || programs.broken_ranks())?;
+    num_programs += 1;
+
+    stages.print_times();
+    for finding in &findings {
+        println!("{finding}");
+    }
+    let count = findings.len();
+    println!("softcuda: {num_programs} programs, {} seeds, {count} findings", asked.seeds);
+    if count > 0 {
+        bail!("the driver in software found {count} faults");
+    }
+    Ok(())
+}
+
+/// The driver's own tests, and programs of one process: how many, and what was found.
+fn alone(
+    programs: &Programs<'_>,
+    asked: Asked,
+    stages: &mut Stages,
+) -> Result<(usize, Vec<String>)> {
+    let mut num_programs = 0;
+    let mut findings = Vec::new();
     stages.run("faults planted on purpose", || programs.planted_faults())?;
     num_programs += 1;
     for seed in 0..asked.seeds {
@@ -42,7 +79,6 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         findings.extend(stages.run(&name, || programs.kernels(seed))?);
     }
     num_programs += 1;
-    stages.run("the program", || programs.build_genesis())?;
     findings.extend(stages.run("doctor", || programs.doctor())?);
     num_programs += 1;
     for training in Training::ALL {
@@ -62,32 +98,23 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         }
         num_programs += 1;
     }
-
-    stages.print_times();
-    for finding in &findings {
-        println!("{finding}");
-    }
-    let count = findings.len();
-    println!("softcuda: {num_programs} programs, {} seeds, {count} findings", asked.seeds);
-    if count > 0 {
-        bail!("the driver in software found {count} faults");
-    }
-    Ok(())
+    Ok((num_programs, findings))
 }
 
 fn read(arguments: &[String]) -> Result<Asked> {
-    let mut asked = Asked { seeds: SEEDS, quick: false };
+    let mut asked = Asked { seeds: SEEDS, quick: false, only_ranks: false };
     let mut named = false;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--quick" => asked.quick = true,
+            "--ranks" => asked.only_ranks = true,
             "--seeds" => {
                 let number = rest.next().context("--seeds wants a number")?;
                 asked.seeds = number.parse().with_context(|| format!("--seeds {number}"))?;
                 named = true;
             }
-            other => bail!("`{other}`: softcuda takes --seeds N and --quick"),
+            other => bail!("`{other}`: softcuda takes --seeds N, --quick and --ranks"),
         }
     }
     if asked.quick && !named {

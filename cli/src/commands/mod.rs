@@ -2,13 +2,14 @@
 //! of one family stand in its folder.
 #![expect(clippy::doc_markdown, reason = "doc comments of arguments are the help on the terminal")]
 
-use clap::Subcommand;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use genesis_train::family::Family;
 use genesis_train::sequences::Sequences;
 use genesis_train::structures::Structures;
 
-use crate::exit::Code;
-use crate::{families, sequences, structures as of_structures};
+use crate::exit::{Code, Failure};
+use crate::ranks::{self, Engine};
+use crate::{families, home, sequences, structures as of_structures};
 
 mod bench;
 mod doctor;
@@ -21,6 +22,7 @@ mod plan;
 mod preflight;
 mod report;
 mod settings;
+mod spawn;
 mod structures;
 mod train;
 mod verify;
@@ -32,6 +34,7 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Preflight(preflight::Args),
     Train(train::Args),
+    Spawn(spawn::Args),
     Evaluate(evaluate::Args),
     #[command(flatten)]
     Structures(of_structures::Command),
@@ -45,9 +48,10 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether a run file says how many threads it has, so that none may start before it is read.
+    /// Whether a run file says how many threads it has, so that none may start before it is read; or whether
+    /// other processes do the work.
     pub(crate) fn names_threads(&self) -> bool {
-        matches!(self, Self::Train(_) | Self::Plan(_) | Self::Preflight(_))
+        matches!(self, Self::Train(_) | Self::Plan(_) | Self::Preflight(_) | Self::Spawn(_))
     }
 
     pub(crate) fn run(self) -> anyhow::Result<Code> {
@@ -57,6 +61,7 @@ impl Command {
             Self::Plan(args) => plan::run(&args),
             Self::Preflight(args) => preflight::run(&args),
             Self::Train(args) => train::run(&args),
+            Self::Spawn(args) => spawn::run(&args, engine_of),
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Structures(command) => {
                 families::require(command.model(), Structures::NAME)?;
@@ -73,4 +78,29 @@ impl Command {
             Self::Doctor(args) => doctor::run(&args),
         }
     }
+}
+
+/// The command of each rank that `spawn` starts, as the program itself reads it.
+#[derive(Debug, Parser)]
+#[command(name = "genesis")]
+struct OfRank {
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What ranks of the command in `words` exchange numbers with.
+fn engine_of(words: &[String]) -> anyhow::Result<Engine> {
+    let all = std::iter::once("genesis".to_owned()).chain(words.iter().cloned());
+    let parsed = home::known(OfRank::command()).try_get_matches_from(all);
+    let read = parsed.and_then(|matches| OfRank::from_arg_matches(&matches));
+    let OfRank { command, threads: _ } = read.unwrap_or_else(|error| error.exit());
+    let Command::Train(asked) = &command else {
+        let message = format!("`{}` is no work of several ranks; they can `train`", words[0]);
+        return Err(Failure::error(Code::Usage, message));
+    };
+    let file = train::file(asked)?;
+    let (device, parallel) = families::of_file(&file)?.ranks(file)?;
+    ranks::engine_of(parallel.engine, device)
 }

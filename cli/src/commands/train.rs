@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use genesis_train::keys::RunFile;
+
 use super::settings::Settings;
 use crate::exit::Code;
 use crate::families;
@@ -52,12 +54,17 @@ fn minutes(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The run file that is meant.
+pub(super) fn file(args: &Args) -> anyhow::Result<RunFile> {
+    args.settings.read()
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<Code> {
     let stop = &stop_flag()?;
     if let Some(minutes) = args.max_minutes {
         stop_after(minutes, stop)?;
     }
-    let file = args.settings.read()?;
+    let file = file(args)?;
     let from = match &args.from {
         Some(path) => From::named(path, args.weights_only),
         None if args.resume => From::End,

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use genesis_train::device::DeviceChoice;
 use genesis_train::family::Family;
 use genesis_train::keys::{ParallelConfig, RunFile};
 use genesis_train::report::Observer;
@@ -141,6 +142,7 @@ pub(crate) trait AnyFace: Sync {
     fn train(&self, file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code>;
     fn plan(&self, file: RunFile, json: bool, asked: &forecast::Asked) -> anyhow::Result<()>;
     fn preflight(&self, file: RunFile, json: bool) -> anyhow::Result<Code>;
+    fn ranks(&self, file: RunFile) -> anyhow::Result<(DeviceChoice, ParallelConfig)>;
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()>;
     fn reads(&self, folder: &Path) -> bool;
     fn export(&self, asked: &Export<'_>) -> anyhow::Result<()>;
@@ -174,6 +176,10 @@ impl<F: Face> AnyFace for Of<F> {
 
     fn preflight(&self, file: RunFile, json: bool) -> anyhow::Result<Code> {
         preflight::of_run::<F>(file, json)
+    }
+
+    fn ranks(&self, file: RunFile) -> anyhow::Result<(DeviceChoice, ParallelConfig)> {
+        run::ranks::<F>(file)
     }
 
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()> {
@@ -210,7 +216,6 @@ pub(crate) fn plan_of_run(model: &Path) -> anyhow::Result<Option<RunFile>> {
 mod tests {
     use super::*;
     use crate::exit::code_of;
-    use genesis_train::device::DeviceChoice;
 
     #[test]
     fn an_interrupted_evaluation_ends_as_stopped_and_an_empty_one_as_bad_data() {

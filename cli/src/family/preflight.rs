@@ -8,7 +8,7 @@ use genesis_train::checkpoint::naming::committed_steps;
 use genesis_train::cluster::Cluster;
 use genesis_train::cluster::preflight::{self, Demand, Length, Report};
 use genesis_train::device::{DeviceChoice, KernelChoice, on_device, require};
-use genesis_train::keys::{Root, RunFile, environment};
+use genesis_train::keys::{ParallelConfig, Root, RunFile, environment};
 use genesis_train::report::{Observer, RunLog};
 use genesis_train::trainer::Plan;
 
@@ -106,13 +106,14 @@ fn demand<F: Face>(plan: &F::Plan, ranks: usize) -> anyhow::Result<Demand> {
 
 /// `genesis preflight RUN.toml`.
 pub(super) fn of_run<F: Face>(mut file: RunFile, json: bool) -> anyhow::Result<Code> {
-    let cluster = ranks::join()?;
+    ranks::launched()?;
     tell(&file.notes);
     set_threads(&mut file);
-    let config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
+    let mut config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
+    let (cluster, device) = ranks::join(config.run().device, *config.parallel())?;
     alike(cluster, &config)?;
+    config.run_mut().device = device;
     let run = config.run();
-    let device = run.device;
     let usual = ranks::threads(cluster).or_exit(Code::Unexpected)?;
     threads::start(run.threads.unwrap_or(usual))?;
     require(device).or_exit(Code::Usage)?;
@@ -122,7 +123,7 @@ pub(super) fn of_run<F: Face>(mut file: RunFile, json: bool) -> anyhow::Result<C
 
 /// `genesis preflight` without a run.
 pub(crate) fn of_ranks(json: bool) -> anyhow::Result<Code> {
-    let cluster = ranks::join()?;
+    let (cluster, _) = ranks::join(DeviceChoice::Cpu, ParallelConfig::default())?;
     if !cluster.is_alone() {
         cluster.same("program", &preflight::program()).or_exit(Code::Usage)?;
     }

@@ -8,9 +8,9 @@ use anyhow::Context;
 use genesis_kernels::Kernels;
 use genesis_train::cluster::preflight::program;
 use genesis_train::cluster::{Cluster, ClusterError};
-use genesis_train::device::{KernelChoice, OnDevice, on_device, require};
+use genesis_train::device::{DeviceChoice, KernelChoice, OnDevice, on_device, require};
 use genesis_train::family::Family;
-use genesis_train::keys::{Root, RunFile, RunTable, environment, to_text};
+use genesis_train::keys::{ParallelConfig, Root, RunFile, RunTable, environment, to_text};
 use genesis_train::report::log::note_in;
 use genesis_train::report::{
     End, FolderLock, How, Observer, ReportError, RunLog, Silent, sessions, write_html,
@@ -37,12 +37,14 @@ pub(crate) struct Training<'a> {
 
 /// Trains a run, or goes on with it.
 pub(super) fn train<F: Face>(mut file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code> {
-    let cluster = ranks::join()?;
+    ranks::launched()?;
     tell(&file.notes);
     set_threads(&mut file);
     let mut config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
+    let (cluster, device) = ranks::join(config.run().device, *config.parallel())?;
     let resume = settle(config.run_mut(), &asked.from)?;
     alike(cluster, &config)?;
+    config.run_mut().device = device;
     let RunTable { dir, threads, device, .. } = config.run();
     let usual = ranks::threads(cluster).or_exit(Code::Unexpected)?;
     threads::start(threads.unwrap_or(usual))?;
@@ -359,4 +361,10 @@ pub(super) fn failure(error: &TrainError) -> anyhow::Error {
         _ => Code::Data,
     };
     Failure::error(code, error.to_string())
+}
+
+/// Where the run of a file is computed, and how its ranks train together.
+pub(super) fn ranks<F: Face>(file: RunFile) -> anyhow::Result<(DeviceChoice, ParallelConfig)> {
+    let config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
+    Ok((config.run().device, *config.parallel()))
 }

@@ -235,6 +235,19 @@ impl Arena {
         is_it.then(|| (allocation.range.len(), allocation.device))
     }
 
+    /// The device whose memory holds all of these bytes.
+    pub(crate) fn holds(&self, at: usize, bytes: usize) -> Result<usize, String> {
+        let number = self.number_of(at).ok_or("no memory is there")?;
+        let of = &self.allocations[number];
+        if of.state == State::Freed {
+            return Err("the memory there was freed".to_owned());
+        }
+        if at + bytes > of.range.end {
+            return Err(format!("the memory there ends {} bytes after it", of.range.end - at));
+        }
+        Ok(of.device)
+    }
+
     /// Is the address one of a device?
     pub(crate) fn has(&self, at: usize) -> bool {
         self.range().contains(&at)

@@ -33,6 +33,7 @@ pub(crate) enum Tag {
     Descriptor = 0x50f7,
     Layout = 0x50f8,
     Preference = 0x50f9,
+    Communicator = 0x50fa,
 }
 
 impl Tag {

@@ -1,7 +1,7 @@
-//! A CUDA driver, run-time compiler and cuBLASLt in software, for the tests of Genesis.
+//! A CUDA driver, run-time compiler, cuBLASLt and NCCL in software, for the tests of Genesis.
 //!
-//! The library is opened under the names of NVIDIA's (`libcuda.so`, `libnvrtc.so`, `libcublasLt.so` are links
-//! to it), so that a program built for a GPU runs unchanged on a CPU. It is there to find faults: streams run
+//! The library is opened under the names of NVIDIA's (`libcuda.so`, `libnvrtc.so`, `libcublasLt.so` and `libnccl.so` are
+//! links to it), so that a program built for a GPU runs unchanged on a CPU. It is there to find faults: streams run
 //! in an adversarial order chosen by a seed, memory is tracked byte by byte, every access of a kernel is checked
 //! against what is allocated, what is written and what the documented order of streams allows.
 //!
@@ -14,6 +14,7 @@
 //! compiler.rs  CUDA C++ to a library of this machine   the host's C++ compiler, kept by content
 //! nvrtc.rs     the functions of libnvrtc
 //! blas/        the functions of libcublasLt            plain loops
+//! nccl/        the functions of libnccl                between processes, over sockets of the machine
 //! finding.rs   what was found                          printed, counted, and an error from then on
 //! counters.rs  launches, bytes and waits               written when the process ends
 //! ```
@@ -29,6 +30,7 @@ pub mod driver;
 mod finding;
 mod host;
 mod machine;
+pub mod nccl;
 pub mod nvrtc;
 mod schedule;
 mod settings;

@@ -154,6 +154,11 @@ impl Machine {
         stream
     }
 
+    /// How much work a stream was given.
+    pub(crate) fn given_to(&self, stream: u32) -> u32 {
+        self.streams[stream as usize].given
+    }
+
     /// Is there a stream of this number?
     pub(crate) fn has_stream(&self, stream: u32) -> bool {
         self.streams.get(stream as usize).is_some_and(|stream| !stream.destroyed)

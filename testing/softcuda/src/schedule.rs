@@ -109,7 +109,11 @@ impl Machine {
             unreachable!("a turn of a stream that is not done is in its queue");
         };
         let turn = queued.turn;
-        self.run(stream, queued);
-        self.streams[stream as usize].done = turn;
+        let rest = self.run(stream, queued);
+        let of = &mut self.streams[stream as usize];
+        match rest {
+            Some(rest) => of.queue.push_front(rest),
+            None => of.done = turn,
+        }
     }
 }

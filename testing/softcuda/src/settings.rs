@@ -9,6 +9,10 @@
 //! | `GENESIS_SOFTCUDA_CACHE` | folder of compiled kernels | beside this library |
 //! | `GENESIS_SOFTCUDA_REPORT` | file to which findings and counts are added | none |
 //! | `GENESIS_SOFTCUDA_CONTINUE` | `1`: a finding ends nothing | a finding is an error from then on |
+//! | `GENESIS_SOFTCUDA_NCCL_VERSION` | what `ncclGetVersion` says | 22703, for 2.27.3 |
+//! | `GENESIS_SOFTCUDA_NCCL_HANG` | `1`: no communicator is ever ready | it is when all are there |
+//! | `GENESIS_SOFTCUDA_NCCL_FAIL_AT` | number of the operation, from 1, that fails while it runs | none |
+//! | `GENESIS_SOFTCUDA_NCCL_FAIL_RANK` | the rank where it does | 0 |
 
 use std::env;
 use std::path::PathBuf;
@@ -24,6 +28,16 @@ pub(crate) struct Settings {
     pub(crate) cache: Option<PathBuf>,
     pub(crate) report: Option<PathBuf>,
     pub(crate) continues: bool,
+    pub(crate) nccl: Nccl,
+}
+
+/// What the library of collectives is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nccl {
+    pub(crate) version: u64,
+    pub(crate) hangs: bool,
+    /// Operation and rank.
+    pub(crate) fails_at: Option<(u64, u64)>,
 }
 
 /// The settings of the process.
@@ -37,6 +51,12 @@ pub(crate) fn settings() -> &'static Settings {
         cache: text("CACHE").map(PathBuf::from),
         report: text("REPORT").map(PathBuf::from),
         continues: number("CONTINUE", 0) != 0,
+        nccl: Nccl {
+            version: number("NCCL_VERSION", 22_703),
+            hangs: number("NCCL_HANG", 0) != 0,
+            fails_at: Some((number("NCCL_FAIL_AT", 0), number("NCCL_FAIL_RANK", 0)))
+                .filter(|(operation, _)| *operation > 0),
+        },
     })
 }
 

@@ -33,6 +33,15 @@ pub(crate) struct Copy {
 /// A product, as the library of products prepared it.
 pub(crate) type Product = Box<dyn FnOnce(&mut Arena) -> Result<(), String> + Send>;
 
+/// How far work got that waits for other processes.
+pub(crate) enum Progress {
+    Done,
+    NotYet,
+}
+
+/// An exchange with other processes, as the library of collectives prepared it; asked again until it is done.
+pub(crate) type Exchange = Box<dyn FnMut(&mut Arena) -> Result<Progress, String> + Send>;
+
 /// What a stream is given.
 pub(crate) enum Task {
     Kernel(Box<Launch>),
@@ -46,6 +55,7 @@ pub(crate) enum Task {
     Begin(usize),
     End(usize),
     Product(Product),
+    Exchange(Exchange),
 }
 
 impl std::fmt::Debug for Task {
@@ -57,20 +67,21 @@ impl std::fmt::Debug for Task {
             Self::Begin(_) => "Begin",
             Self::End(_) => "End",
             Self::Product(_) => "Product",
+            Self::Exchange(_) => "Exchange",
         };
         f.write_str(name)
     }
 }
 
 impl Machine {
-    /// Does work whose turn has come.
-    pub(crate) fn run(&mut self, stream: u32, queued: Queued) {
+    /// Does work whose turn has come; gives it back where it is not done yet.
+    pub(crate) fn run(&mut self, stream: u32, queued: Queued) -> Option<Queued> {
         let device = self.streams[stream as usize].device;
         if self.devices[device].failure.is_some() {
-            return;
+            return None;
         }
-        let Queued { work, clock, task, .. } = queued;
-        self.arena.start(Now { work, stream, device, clock, ..Now::default() });
+        let Queued { work, turn, after, clock, task } = queued;
+        self.arena.start(Now { work, stream, device, clock: clock.clone(), ..Now::default() });
         let done = match task {
             Task::Kernel(launch) => self.run_kernel(*launch),
             Task::Copy(copy) => self.run_copy(&copy),
@@ -84,10 +95,19 @@ impl Machine {
                 self.counters.products += 1;
                 product(&mut self.arena).map_err(|text| format!("a product {text}"))
             }
+            Task::Exchange(mut exchange) => match exchange(&mut self.arena) {
+                Ok(Progress::Done) => Ok(()),
+                Ok(Progress::NotYet) => {
+                    let task = Task::Exchange(exchange);
+                    return Some(Queued { work, turn, after, clock, task });
+                }
+                Err(text) => Err(format!("a collective {text}")),
+            },
         };
         if let Err(text) = done {
             self.fail(device, Status::ILLEGAL_ADDRESS, &text);
         }
+        None
     }
 
     fn run_copy(&mut self, copy: &Copy) -> Result<(), String> {

@@ -108,6 +108,15 @@ impl Launch {
         Ok(Some(launch.placed(lookup, is_of_slurm)?))
     }
 
+    /// Every variable that says to a process that it is a rank.
+    pub fn variables() -> impl Iterator<Item = &'static str> {
+        let of_each = LAUNCHERS.iter().chain([&SLURM]).flat_map(|names| {
+            let local = names.local.iter().flat_map(|(rank, world)| [*rank, *world]);
+            [names.rank, names.world].into_iter().chain(local)
+        });
+        of_each.chain(["TORCHELASTIC_USE_AGENT_STORE"]).filter(|name| !name.is_empty())
+    }
+
     /// With what the environment says of its host. The words of Slurm count where nobody else says anything:
     /// inside of its steps they may be those of the daemons of `mpirun`.
     fn placed(mut self, lookup: Lookup<'_>, is_of_slurm: bool) -> Result<Self, ClusterError> {
@@ -131,6 +140,23 @@ impl Launch {
             }
             _ => Ok(self),
         }
+    }
+}
+
+/// Which of `count` GPUs a process takes. Where launchers show each process its own alone, that is the one.
+pub fn gpu_of_rank(count: usize, local_rank: Option<usize>) -> Result<usize, String> {
+    match (count, local_rank) {
+        (0, _) => Err("no GPU is visible to this process; each rank needs one".to_owned()),
+        (1, _) => Ok(0),
+        (count, Some(local)) if local < count => Ok(local),
+        (count, Some(local)) => Err(format!(
+            "this is rank {local} of its host, counted from 0, but only {count} GPUs are visible; start as many \
+             ranks on a host as it has GPUs"
+        )),
+        (count, None) => Err(format!(
+            "{count} GPUs are visible and the launcher does not say which rank of its host this is; set LOCAL_RANK, \
+             or show each process one GPU with CUDA_VISIBLE_DEVICES"
+        )),
     }
 }
 
@@ -248,6 +274,18 @@ mod tests {
             assert_eq!(of(&set), Ok(Some((want, 1, 4))));
         }
         assert_eq!(of(&[]), Ok(None));
+    }
+
+    #[test]
+    fn a_rank_takes_the_gpu_of_its_number_or_the_only_one_that_it_sees() {
+        assert_eq!(gpu_of_rank(4, Some(3)), Ok(3));
+        assert_eq!(gpu_of_rank(1, Some(3)), Ok(0), "CUDA_VISIBLE_DEVICES shows each its own");
+        assert_eq!(gpu_of_rank(1, None), Ok(0));
+        for (count, local, part) in
+            [(0, Some(0), "no GPU"), (2, Some(2), "only 2 GPUs"), (2, None, "set LOCAL_RANK")]
+        {
+            assert!(gpu_of_rank(count, local).unwrap_err().contains(part));
+        }
     }
 
     fn local(set: &[(&str, &str)]) -> Result<(Option<usize>, Option<usize>), String> {

@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`collective`] (what an engine does), [`launch`] (what a launcher says), [`Cluster`] (what a
 //! run asks of its ranks), [`signs`] (who is waited for), [`rendezvous`] (how ranks find each other without MPI),
-//! [`preflight`] (are they fit), [`forecast`] (what many will take). Engines: [`alone`], `mpi` (feature `mpi`), and
-//! [`in_process`], the oracle of tests.
+//! [`preflight`] (are they fit), [`forecast`] (what many will take). Engines: [`alone`], `mpi` (feature `mpi`),
+//! `nccl` (feature `cuda`), and [`in_process`], the oracle of tests.
 //! The order of calls is the same on every rank, so whatever may fail on one of them is agreed upon before
 //! anyone goes on: no rank waits for another that has left.
 //!
@@ -18,6 +18,8 @@ pub mod in_process;
 pub mod launch;
 #[cfg(feature = "mpi")]
 pub mod mpi;
+#[cfg(feature = "cuda")]
+pub mod nccl;
 pub mod preflight;
 pub mod rendezvous;
 pub mod signs;

@@ -16,7 +16,7 @@ pub struct Library {
 
 impl Library {
     /// The library itself, for calls.
-    pub(crate) fn handle(&self) -> &'static libloading::Library {
+    pub fn handle(&self) -> &'static libloading::Library {
         self.handle
     }
 }

@@ -122,9 +122,13 @@ impl Found {
         samples: (&str, usize),
         slices: Option<(&str, usize)>,
     ) {
-        let ParallelConfig { deterministic, parts, zero, bucket_mib } = *parallel;
+        let ParallelConfig { deterministic, parts, zero, bucket_mib, join_limit_s, engine: _ } =
+            *parallel;
         self.require(zero <= 2, "parallel.zero", || {
             format!("is {zero}, must be 0, 1 or 2; parameters themselves are never divided")
+        });
+        self.require((1..=86_400).contains(&join_limit_s), "parallel.join_limit_s", || {
+            format!("is {join_limit_s}, must be from 1 to 86400")
         });
         self.require(bucket_mib > 0.0 && bucket_mib <= 1024.0, "parallel.bucket_mib", || {
             format!("is {bucket_mib}, must be above 0 and at most 1024")

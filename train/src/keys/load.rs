@@ -16,7 +16,7 @@ use super::path;
 use super::problem::{ConfigProblem, ConfigProblems};
 use super::repair::read;
 use super::source::Source;
-use super::tables::RunTable;
+use super::tables::{ParallelConfig, RunTable};
 
 /// The resolved run file in a run folder.
 pub const PLAN_FILE: &str = "plan.toml";
@@ -34,6 +34,9 @@ pub trait Root: Serialize + DeserializeOwned + JsonSchema {
 
     /// As [`Root::run`], to be changed.
     fn run_mut(&mut self) -> &mut RunTable;
+
+    /// How ranks train together.
+    fn parallel(&self) -> &ParallelConfig;
 
     /// Every problem of meaning.
     fn problems(&self) -> Vec<ConfigProblem>;

@@ -262,6 +262,25 @@ pub struct ParallelConfig {
     /// MiB of gradients that ranks exchange at once.
     #[serde(default = "defaults::bucket_mib")]
     pub bucket_mib: f64,
+    /// What carries numbers between ranks.
+    #[serde(default)]
+    pub engine: EngineChoice,
+    /// Seconds in which ranks find each other and join over NCCL; MPI has a time of its own.
+    #[serde(default = "defaults::join_limit_s")]
+    pub join_limit_s: u64,
+}
+
+/// `parallel.engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineChoice {
+    /// NCCL where the run is computed on NVIDIA GPUs, MPI elsewhere.
+    #[default]
+    Auto,
+    /// MPI, through memory of the host.
+    Mpi,
+    /// NCCL; each rank needs an NVIDIA GPU.
+    Nccl,
 }
 
 impl ParallelConfig {
@@ -280,7 +299,14 @@ impl ParallelConfig {
 
 impl Default for ParallelConfig {
     fn default() -> Self {
-        Self { deterministic: false, parts: None, zero: 0, bucket_mib: defaults::bucket_mib() }
+        Self {
+            deterministic: false,
+            parts: None,
+            zero: 0,
+            bucket_mib: defaults::bucket_mib(),
+            engine: EngineChoice::Auto,
+            join_limit_s: defaults::join_limit_s(),
+        }
     }
 }
 
@@ -291,6 +317,10 @@ mod defaults {
 
     pub(super) fn bucket_mib() -> f64 {
         25.0
+    }
+    /// Slow starts of a few thousand processes from shared storage take a minute.
+    pub(super) fn join_limit_s() -> u64 {
+        120
     }
     /// What is lost at worst where a file says nothing of checkpoints.
     pub(super) const EVERY_MINUTES: f64 = 30.0;

@@ -14,6 +14,8 @@ use crate::stage::{cargo, must_succeed};
 
 /// Names under which cudarc and cubecl look for NVIDIA's libraries.
 const NAMES: [&str; 4] = ["libcuda.so", "libcuda.so.1", "libnvrtc.so", "libcublasLt.so"];
+/// The name under which ranks look for NCCL: in a folder of its own, so that it can be missing.
+const NCCL: &str = "libnccl.so.2";
 
 /// Where the driver is.
 pub(super) struct Launcher {
@@ -31,10 +33,10 @@ impl Launcher {
         must_succeed(launcher.cargo(&["build"]))?;
         let built = launcher.folder.join("debug/libsoftcuda.so");
         ensure!(built.exists(), "{} was not built", built.display());
-        let links = launcher.folder.join("lib");
+        let (links, nccl) = (launcher.folder.join("lib"), launcher.folder.join("lib-nccl"));
         fs::create_dir_all(&links)?;
-        for name in NAMES {
-            let link = links.join(name);
+        fs::create_dir_all(&nccl)?;
+        for link in NAMES.iter().map(|name| links.join(name)).chain([nccl.join(NCCL)]) {
             if link.symlink_metadata().is_ok() {
                 fs::remove_file(&link)?;
             }
@@ -65,6 +67,13 @@ impl Launcher {
         ]
     }
 
+    /// The libraries with that of NCCL among them.
+    pub(super) fn with_nccl(&self) -> String {
+        ["lib", "lib-nccl"]
+            .map(|name| self.folder.join(name).to_string_lossy().into_owned())
+            .join(":")
+    }
+
     /// The same as what cargo puts before a test.
     pub(super) fn runner(&self, seed: u64, report: &Path) -> Result<String> {
         let variables = self.variables(seed, report);
@@ -74,19 +83,28 @@ impl Launcher {
         Ok(format!("env {}", set.join(" ")))
     }
 
+    /// Where the report of a program is.
+    pub(super) fn report_of(&self, name: &str) -> PathBuf {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        self.folder.join("reports").join(name.chars().map(plain).collect::<String>())
+    }
+
+    /// Where a run is.
+    pub(super) fn folder_of_run(&self, name: &str) -> PathBuf {
+        self.folder.join("runs").join(name)
+    }
+
     /// An empty report.
     pub(super) fn report(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder.join("reports");
-        fs::create_dir_all(&folder)?;
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        let path = folder.join(name.chars().map(plain).collect::<String>());
+        let path = self.report_of(name);
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
         fs::write(&path, "").with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 
     /// An empty folder for a run.
     pub(super) fn run_folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder.join("runs").join(name);
+        let folder = self.folder_of_run(name);
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }

@@ -165,7 +165,7 @@ fn runner_variable() -> String {
 }
 
 /// Every number called `loss` or ending in `_loss`, as it is written.
-fn losses(events: &str) -> Vec<String> {
+pub(super) fn losses(events: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, key) in events.match_indices("loss\":") {
         let value = &events[at + key.len()..];

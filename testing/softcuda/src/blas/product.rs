@@ -155,7 +155,7 @@ impl Problem {
         let [alpha, beta] = self.factors;
         let a = self.read(arena, Operand::A, batch)?;
         let b = self.read(arena, Operand::B, batch)?;
-        let a = if self.product.transposed[0] { turned(&a, m) } else { a };
+        let a = if self.product.transposed[0] { turned(&a, k) } else { a };
         let b = if self.product.transposed[1] { b } else { turned(&b, k) };
         let is_f64 = self.product.sums == SUMS_F64;
         for at in 0..n {

@@ -87,6 +87,19 @@ pub unsafe extern "C" fn cuDeviceGetName(
     answer(get())
 }
 
+/// `cuDeviceGetUuid_v2`: the same for one device in every process.
+///
+/// # Safety
+/// The place can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDeviceGetUuid_v2(uuid: *mut [u8; 16], device: c_int) -> Status {
+    let mut bytes = *b"softcuda device ";
+    bytes[15] = b'a' + u8::try_from(device).unwrap_or(0);
+    let found = device_of(&machine(), device, "cuDeviceGetUuid");
+    // SAFETY: promised by the caller.
+    answer(found.and_then(|_| unsafe { put(uuid, bytes, "cuDeviceGetUuid") }))
+}
+
 /// `cuDeviceTotalMem_v2`.
 ///
 /// # Safety

@@ -132,7 +132,8 @@ pub fn alone(name: &str, test: fn()) {
     for seed in 0..6 {
         let mut again = Command::new(std::env::current_exe().unwrap());
         again.args([name, "--exact", "--nocapture"]).env("SOFTCUDA_ALONE", "1");
-        let output = again.env("GENESIS_SOFTCUDA_SEED", seed.to_string()).output().unwrap();
+        again.env("GENESIS_SOFTCUDA_SEED", seed.to_string()).env("GENESIS_SOFTCUDA_DEVICES", "2");
+        let output = again.output().unwrap();
         let said =
             String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "seed {seed}: {said}");

@@ -38,7 +38,7 @@ pub struct Seat {
     pub host: String,
     /// Its process.
     pub process: u32,
-    /// The GPU that it takes, in words that are the same for the same one of a host; empty for none.
+    /// The GPU that it takes, in words that tell it from every other; empty for none.
     pub gpu: String,
     /// What it failed at before it came: nobody goes on then.
     pub problem: Option<String>,
@@ -162,7 +162,7 @@ impl Meeting {
 
 /// The first two that take one GPU, in a sentence.
 pub fn shared_gpu(seats: &[Seat]) -> Option<String> {
-    let same = |a: &Seat, b: &Seat| !a.gpu.is_empty() && (&a.gpu, &a.host) == (&b.gpu, &b.host);
+    let same = |a: &Seat, b: &Seat| !a.gpu.is_empty() && a.gpu == b.gpu;
     let of_one = |(at, a): (usize, &Seat)| {
         seats[..at].iter().find(|b| same(a, b)).map(|b| (b.clone(), a.clone()))
     };

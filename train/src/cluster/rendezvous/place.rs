@@ -39,7 +39,11 @@ impl Place {
     pub fn of(launch: &Launch, lookup: Lookup<'_>) -> Result<Self, ClusterError> {
         let is_one_host = is_one_host(launch, lookup);
         let port = port(lookup)?;
-        let step = ["SLURM_STEP_NODELIST", "SLURM_STEP_ID", "SLURM_JOB_ID"].map(lookup);
+        // Inside of a step, `mpirun` starts ranks elsewhere than where its daemons are.
+        let is_of_slurm = ["Slurm", "PMI"].contains(&launch.launcher)
+            && lookup("SLURM_PROCID").is_some_and(|it| it.trim() == launch.rank.to_string());
+        let of_step = |name: &str| lookup(name).filter(|_| is_of_slurm);
+        let step = ["SLURM_STEP_NODELIST", "SLURM_STEP_ID", "SLURM_JOB_ID"].map(of_step);
         let (host, port, from) = match (lookup("MASTER_ADDR"), port, step) {
             (Some(host), Some(port), _) => (host, port, "MASTER_ADDR and MASTER_PORT"),
             (Some(host), None, [_, step, Some(job)]) => {
@@ -154,6 +158,8 @@ mod tests {
     }
 
     const TORCHRUN: [(&str, &str); 2] = [("RANK", "1"), ("WORLD_SIZE", "4")];
+    const OPEN_MPI: [(&str, &str); 2] =
+        [("OMPI_COMM_WORLD_RANK", "1"), ("OMPI_COMM_WORLD_SIZE", "4")];
     const STEP: [(&str, &str); 5] = [
         ("SLURM_PROCID", "1"),
         ("SLURM_STEP_NUM_TASKS", "4"),
@@ -203,6 +209,7 @@ mod tests {
             ([&TORCHRUN[..], &[("MASTER_PORT", "0")]].concat(), "MASTER_PORT=\"0\""),
             ([&STEP[..], &node_count].concat(), "has 3 hosts, but SLURM_STEP_NUM_NODES=2"),
             ([&STEP[..], &arbitrary].concat(), "any order"),
+            ([&STEP[..], &OPEN_MPI].concat(), "set MASTER_ADDR"),
         ] {
             let error = of(&set).unwrap_err();
             assert!(error.contains(part), "{error}");

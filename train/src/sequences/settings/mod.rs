@@ -200,6 +200,10 @@ impl Root for SequencesConfig {
         &mut self.run
     }
 
+    fn parallel(&self) -> &ParallelConfig {
+        &self.parallel
+    }
+
     fn problems(&self) -> Vec<ConfigProblem> {
         check::check(self)
     }

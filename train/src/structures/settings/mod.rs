@@ -233,6 +233,10 @@ impl Root for StructuresConfig {
         &mut self.run
     }
 
+    fn parallel(&self) -> &ParallelConfig {
+        &self.parallel
+    }
+
     fn problems(&self) -> Vec<ConfigProblem> {
         check::check(self)
     }
