@@ -7,7 +7,7 @@
 GENESIS was built with --features mpi. Needs root, Linux, Open MPI, `ip` and `unshare`. Hosts are network namespaces
 on a bridge; ranks talk TCP; scripts/cluster/mpirun.sh goes on without the host that failed. Right is: one line that
 begins with `error:` or comes from mpirun names the host within 60 s, and the run goes on from its last checkpoint on the others. --forecast compares `genesis plan --nodes` with
-runs over throttled links; --kills kills one of two ranks so many times at any instant.
+runs over throttled links; --kills kills one of two ranks, or both, so many times at any instant.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Two ranks, one of which is killed again and again at any instant, saves included.
+"""Two ranks, of which one or both are killed again and again at any instant, saves included.
 
 Right is: every start goes on from a checkpoint that is at most as many steps old as lie between two, and the losses
 are those of a run that nobody killed, to the bit.
@@ -50,15 +50,22 @@ def committed(run):
     return max([int(name[5:]) for name in there if name[5:].isdigit()], default=0)
 
 
-def second_rank(launcher):
+def ranks_of(launcher):
+    """Processes of both ranks; nothing while one is not there."""
     found = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True)
+    ranks = []
     for process in found.stdout.split():
         try:
-            if b"OMPI_COMM_WORLD_RANK=1\0" in open(f"/proc/{process}/environ", "rb").read():
-                return int(process)
+            if b"OMPI_COMM_WORLD_RANK=" in open(f"/proc/{process}/environ", "rb").read():
+                ranks.append(int(process))
         except OSError:
             pass
-    return None
+    return ranks if len(ranks) == 2 else []
+
+
+def half_written(run):
+    folder = os.path.join(run, "checkpoints")
+    return os.path.isdir(folder) and any(name.endswith(".tmp") for name in os.listdir(folder))
 
 
 def run(genesis, kills, seed=1):
@@ -73,21 +80,21 @@ def run(genesis, kills, seed=1):
     for kill in range(kills):
         with open(os.path.join(folder, "log"), "w") as log:
             job = subprocess.Popen(mpirun, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            first, target, begun = committed(where), None, time.time()
-            while target is None and job.poll() is None and time.time() - begun < 60:
-                target = second_rank(job.pid)
+            first, ranks, begun = committed(where), [], time.time()
+            while not ranks and job.poll() is None and time.time() - begun < 60:
+                ranks = ranks_of(job.pid)
             # From before the first step to long after: a start takes a second or two.
             time.sleep(chance.uniform(0, 5))
-            if target is None or job.poll() is not None:
+            if not ranks or job.poll() is not None:
                 wrong += 1
                 job.kill()
                 print(f"kill {kill + 1}: it had ended: {open(log.name).read()[-500:]}")
                 continue
-            os.kill(target, signal.SIGKILL)
+            saving += half_written(where)
+            # One of the two, or both.
+            for process in chance.choice([ranks[:1], ranks[1:], ranks]):
+                os.kill(process, signal.SIGKILL)
             code = job.wait(timeout=60)
-        there = os.listdir(f"{where}/checkpoints") if os.path.isdir(f"{where}/checkpoints") else []
-        half = [name for name in there if name.endswith(".tmp")]
-        saving += bool(half)
         lost = max(losses(where), default=0) - committed(where)
         worst = max(worst, lost)
         if code == 0 or lost > 2 * EVERY or committed(where) < first:
