@@ -35,8 +35,14 @@ number="${JOB_NUMBER:-1}"
 # One rank for each line of the node file: that is what mpiprocs asked for.
 ranks="$(wc -l <"${PBS_NODEFILE:?this is a job: submit it with qsub}")"
 
-# Seconds that the job has, as the scheduler knows them; PBS does not warn.
-walltime="$(qstat -f "$PBS_JOBID" | sed -n 's/ *Resource_List.walltime = //p')"
+# What was asked for, as the scheduler knows it; it breaks long lines.
+asked="$(qstat -f "$PBS_JOBID" | sed -e ':all' -e 'N;$!b all' -e 's/\n\t//g')"
+of_job() {
+  sed -n "s/^ *$1 = //p" <<<"$asked"
+}
+walltime="$(of_job 'Resource_List\.walltime')"
+
+# Seconds that the job has; PBS does not warn.
 IFS=: read -r hours minutes seconds <<<"${walltime:-01:00:00}"
 given=$((10#$hours * 3600 + 10#$minutes * 60 + 10#$seconds - ${MARGIN:-300}))
 ((given > 60)) || { echo "walltime $walltime leaves nothing after a margin of ${MARGIN:-300} s"; exit 2; }
@@ -56,7 +62,11 @@ done
 # 5: stopped and saved (docs/guides/exit-codes.md).
 if [[ $code -eq 5 ]]; then
   if ((number < ${MOST_JOBS:-50})); then
-    exec qsub -v "CONFIG=$config,GENESIS=$genesis,MPIEXEC=${MPIEXEC:-mpiexec},MARGIN=${MARGIN:-300},MOST_JOBS=${MOST_JOBS:-50},JOB_NUMBER=$((number + 1))" "$0"
+    # The next job is as this one: nothing is inherited from a job that submits.
+    again=(-l "select=$(of_job 'Resource_List\.select')" -l "walltime=$walltime" -q "$(of_job queue)")
+    account="$(of_job Account_Name)"
+    [[ -n $account ]] && again+=(-A "$account")
+    exec qsub "${again[@]}" -v "CONFIG=$config,GENESIS=$genesis,MPIEXEC=${MPIEXEC:-mpiexec},MARGIN=${MARGIN:-300},MOST_JOBS=${MOST_JOBS:-50},JOB_NUMBER=$((number + 1))" "$0"
   fi
   echo "job $number is the last that MOST_JOBS allows: raise it and submit again"
 fi

@@ -1,9 +1,8 @@
 //! What commands do with a family of models, whichever it is.
 //!
 //! [`Face`] is what a family adds to [`Family`] for people: words and figures. [`AnyFace`] is the same
-//! without its types, which is all that commands see. [`run`] trains any family, `planning` says what that will cost, [`forecast`] on many
-//! ranks too, [`preflight`] whether
-//! ranks and hosts are fit for it.
+//! without its types, which is all that commands see. [`run`] trains any family, `planning` says what that will
+//! cost, [`forecast`] on many ranks too, [`preflight`] whether ranks and hosts are fit for it.
 
 pub(crate) mod dataset;
 pub(crate) mod forecast;

@@ -23,10 +23,12 @@ pub(crate) fn values_of<B: Kernels>(tensor: &Tensor<B, 1>) -> Values {
 pub(crate) fn digest<B: Kernels>(tensors: &[Tensor<B, 1>]) -> String {
     let mut digest = Sha256::new();
     for tensor in tensors {
-        match values_of(tensor) {
-            Values::F32(values) => values.iter().for_each(|it| digest.update(it.to_le_bytes())),
-            Values::F64(values) => values.iter().for_each(|it| digest.update(it.to_le_bytes())),
-        }
+        // All of a tensor at once: a call for each number takes longer than hashing it.
+        let bytes: Vec<u8> = match values_of(tensor) {
+            Values::F32(values) => values.into_iter().flat_map(f32::to_le_bytes).collect(),
+            Values::F64(values) => values.into_iter().flat_map(f64::to_le_bytes).collect(),
+        };
+        digest.update(bytes);
     }
     format!("{:x}", digest.finalize())
 }

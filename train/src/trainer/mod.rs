@@ -4,13 +4,14 @@
 //! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
 //! `shards`, `reduction` and `sums` (gradients of parts and ranks to those of a step), `saving`, [`schedule`] and [`plateau`] (its rate), [`optim`]
 //! (gradients to updates), [`gate`] (whether a
-//! device computes what the CPU does), [`watch`] (when to stop).
+//! device computes what the CPU does), [`watch`] and `diverged` (when to stop, and what to say then).
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
 //! prints nothing: an [`Observer`] hears what happens.
 
 mod changes;
 mod clock;
 pub mod course;
+mod diverged;
 mod due;
 pub mod error;
 pub mod gate;
@@ -28,7 +29,6 @@ mod sums;
 pub(crate) mod task;
 pub mod watch;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -58,7 +58,7 @@ pub(crate) use share::Share;
 use state::State;
 use sums::{Add as _, tree};
 use task::{Gradients, Part, Tally, Task};
-use watch::{Reached, Samples, Watch};
+use watch::{Reached, Watch};
 
 /// What ranks do most of the time, in messages.
 const COMPUTING: &str = "computing gradients";
@@ -242,43 +242,6 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let sum = parts.map(|part| over_ranks(of_part(part).map(Some)));
         let sum = sum.reduce(|sum, part| Ok(sum?.add(part?)));
         sum.unwrap_or_else(|| over_ranks(Ok(None)))
-    }
-
-    /// The error of every rank where a step came to what is not finite, with the samples of the ranks whose own
-    /// loss was not.
-    fn not_finite<R>(
-        &self,
-        reached: Reached<'_>,
-        losses: &[f64],
-        parts: &[Vec<T::Slice>],
-    ) -> Result<R, TrainError> {
-        let mut found = reached.found(&self.state.params, self.samples(losses, parts)?);
-        found.checkpoints = self.course.steps_with_checkpoint();
-        self.cluster().agree(COMPUTING, Err(TrainError::NonFinite(Box::new(found))))
-    }
-
-    fn samples(&self, losses: &[f64], parts: &[Vec<T::Slice>]) -> Result<Samples, TrainError> {
-        let mine = parts.iter().flat_map(|slices| self.task.sample_ids(slices));
-        let mine: Vec<u8> = mine.flat_map(u64::to_le_bytes).collect();
-        let all = self.cluster().gather_bytes(&mine)?;
-        let diverged: Vec<usize> =
-            (0..all.len()).filter(|&rank| !losses[rank].is_finite()).collect();
-        let is_told = !diverged.is_empty() && diverged.len() < all.len();
-        let of_rank = |(rank, _): &(usize, &Vec<u8>)| !is_told || diverged.contains(rank);
-        let bytes = all.iter().enumerate().filter(of_rank).flat_map(|(_, it)| it.as_chunks().0);
-        let ids: BTreeSet<u64> = bytes.map(|it| u64::from_le_bytes(*it)).collect();
-        let of_ranks = diverged.into_iter().filter(|_| is_told);
-        Ok(Samples {
-            are: self.task.samples_are(),
-            ids: ids.into_iter().collect(),
-            of_ranks: of_ranks.map(|rank| self.cluster().who(rank)).collect(),
-        })
-    }
-
-    /// Parameters that are not finite are no checkpoint: what is saved can be gone on from.
-    fn can_be_gone_on_from(&self, evaluated: &Params<B>) -> bool {
-        let all = [self.state.params.values(), evaluated.values()];
-        all.iter().all(|values| GradientNorm::of(values).non_finite().is_empty())
     }
 
     /// Measures after `step` updates what a stop left out, so that resuming skips nothing. Returns

@@ -13,7 +13,7 @@ use super::error::TrainError;
 use super::reduction::Reduction;
 use super::state::{RAW, State};
 use crate::checkpoint::format::digest_of;
-use crate::checkpoint::host::{tensors_of, values_of};
+use crate::checkpoint::host::{digest, tensors_of, values_of};
 use crate::checkpoint::{
     self, Begun, CheckpointError, Contents, Description, HostStretch, HostTensor, RealDisk,
     Retention, Saving, Written,
@@ -55,7 +55,7 @@ impl<B: Kernels> State<B> {
     ) -> Result<Option<Saved>, TrainError> {
         let cluster = reduction.cluster();
         if !cluster.is_alone() {
-            cluster.in_step(at.step, &digest(&self.params))?;
+            cluster.in_step(at.step, &digest(self.params.values()))?;
         }
         let (mut disk, dir) = (RealDisk, course.checkpoints_dir());
         let begin = |disk| {
@@ -135,11 +135,6 @@ impl<B: Kernels> State<B> {
             plateau: self.plateau.map(|plateau| plateau.state()),
         }
     }
-}
-
-/// SHA-256 of the values of all parameters.
-fn digest<B: Kernels>(params: &Params<B>) -> String {
-    checkpoint::host::digest(params.values())
 }
 
 /// Removes what the run does not keep, now that the checkpoint in `path` is there.

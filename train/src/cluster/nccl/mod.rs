@@ -5,10 +5,12 @@
 //! own, in pieces of [`gpu`]'s buffers. While the stream works, the communicator is asked for errors; one of them
 //! aborts it. Not here: numbers that stay on the GPU.
 //!
-//! Reading order: [`library`] (what NCCL is), [`gpu`] (the device), [`transport`] (what is between hosts).
+//! Reading order: [`library`] (what NCCL is), [`gpu`] (the device), [`transport`] (what is between hosts),
+//! `operations` (what a [`Collective`] does, in pieces).
 
 mod gpu;
 pub mod library;
+mod operations;
 mod raw;
 mod transport;
 
@@ -16,13 +18,12 @@ use std::ffi::c_int;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::gpu::{BUFFER_BYTES, Gpu};
-use self::library::{BYTES, Comm, IN_PROGRESS, Operation, SUCCESS, UniqueId};
+use self::gpu::Gpu;
+use self::library::{Comm, IN_PROGRESS, Operation, SUCCESS, UniqueId};
 pub use self::library::{Found, NAMES};
-use self::raw::{Raw, RawMut};
 use self::transport::Facts;
 use super::Cluster;
-use super::collective::{Collective, Received, Sent, Summed};
+use super::collective::Collective;
 use super::error::ClusterError;
 use super::launch::{Launch, Lookup};
 use super::rendezvous::{Meeting, Place, Seat, Secret, shared_gpu};
@@ -32,8 +33,6 @@ const EAGER: Duration = Duration::from_micros(200);
 const LOOK_EVERY: Duration = Duration::from_micros(50);
 /// For the others to leave too.
 const TO_LEAVE: Duration = Duration::from_secs(20);
-/// Pieces of a buffer begin where any type may.
-const ALIGNED: usize = 16;
 
 /// What this machine has, as whoever knows devices found it.
 #[derive(Debug)]
@@ -349,106 +348,4 @@ struct Piece {
     down: usize,
     count: usize,
     dtype: c_int,
-}
-
-/// Bytes of one rank's part where one part goes one way and those of all go the other.
-fn part_bytes(world: usize) -> usize {
-    BUFFER_BYTES / (world + 1) / ALIGNED * ALIGNED
-}
-
-impl Collective for Nccl {
-    fn rank(&self) -> usize {
-        self.rank
-    }
-
-    fn world(&self) -> usize {
-        self.world
-    }
-
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn all_reduce(&self, values: Summed<'_>) -> Result<(), ClusterError> {
-        let RawMut { bytes, size, dtype } = RawMut::summed(values);
-        let inner = &mut *self.inner();
-        for chunk in bytes.chunks_mut(BUFFER_BYTES) {
-            let up = chunk.len();
-            inner.gpu.host()[..up].copy_from_slice(chunk);
-            let piece = Piece { up, to: 0, down: up, count: up / size, dtype };
-            self.exchange(inner, Operation::AllReduce, &piece)?;
-            chunk.copy_from_slice(&inner.gpu.host()[..up]);
-        }
-        Ok(())
-    }
-
-    fn reduce_scatter(&self, values: Sent<'_>, mine: Summed<'_>) -> Result<(), ClusterError> {
-        let from = Raw::of(values).bytes;
-        let RawMut { bytes: mine, size, dtype } = RawMut::summed(mine);
-        let (all, inner) = (mine.len(), &mut *self.inner());
-        for (number, chunk) in mine.chunks_mut(part_bytes(self.world)).enumerate() {
-            let (at, bytes) = (number * part_bytes(self.world), chunk.len());
-            for (rank, part) in inner.gpu.host().chunks_mut(bytes).take(self.world).enumerate() {
-                part.copy_from_slice(&from[rank * all + at..][..bytes]);
-            }
-            let (up, count) = (bytes * self.world, bytes / size);
-            let to = up.next_multiple_of(ALIGNED);
-            let piece = Piece { up, to, down: bytes, count, dtype };
-            self.exchange(inner, Operation::ReduceScatter, &piece)?;
-            chunk.copy_from_slice(&inner.gpu.host()[to..][..bytes]);
-        }
-        Ok(())
-    }
-
-    fn all_gather(&self, mine: Sent<'_>, all: Received<'_>) -> Result<(), ClusterError> {
-        let Raw { bytes: mine, size, dtype } = Raw::of(mine);
-        let all = RawMut::received(all).bytes;
-        let inner = &mut *self.inner();
-        for (number, chunk) in mine.chunks(part_bytes(self.world)).enumerate() {
-            let (at, up) = (number * part_bytes(self.world), chunk.len());
-            inner.gpu.host()[..up].copy_from_slice(chunk);
-            let to = up.next_multiple_of(ALIGNED);
-            let piece = Piece { up, to, down: up * self.world, count: up / size, dtype };
-            self.exchange(inner, Operation::AllGather, &piece)?;
-            for (rank, part) in inner.gpu.host()[to..].chunks(up).take(self.world).enumerate() {
-                all[rank * mine.len() + at..][..up].copy_from_slice(part);
-            }
-        }
-        Ok(())
-    }
-
-    fn broadcast(&self, root: usize, bytes: &mut [u8]) -> Result<(), ClusterError> {
-        let root = c_int::try_from(root).map_err(|_| refused(format!("no rank {root}")))?;
-        let inner = &mut *self.inner();
-        for chunk in bytes.chunks_mut(BUFFER_BYTES) {
-            let up = chunk.len();
-            inner.gpu.host()[..up].copy_from_slice(chunk);
-            let piece = Piece { up, to: 0, down: up, count: up, dtype: BYTES };
-            self.exchange(inner, Operation::Broadcast { root }, &piece)?;
-            chunk.copy_from_slice(&inner.gpu.host()[..up]);
-        }
-        Ok(())
-    }
-
-    fn barrier(&self) -> Result<(), ClusterError> {
-        let mut all = vec![0; self.world];
-        self.all_gather(Sent::Bytes(&[1]), Received::Bytes(&mut all))
-    }
-
-    fn leave(&self) {
-        self.finish();
-        if let Some(carrier) = &self.carrier {
-            carrier.leave();
-        }
-    }
-
-    fn abort(&self, code: i32) {
-        let comm = self.inner().comm.take();
-        if let Some(comm) = comm {
-            self.library.abort(comm);
-        }
-        if let Some(carrier) = &self.carrier {
-            carrier.abort(code);
-        }
-    }
 }
