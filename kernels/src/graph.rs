@@ -6,7 +6,7 @@
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
@@ -43,9 +43,8 @@ where
     }
 }
 
-/// The stand-in for an optional parent that is absent: an empty tensor nothing depends on.
+/// The stand-in for an optional parent that is absent: nothing depends on it, and it takes no memory of its
+/// own (an allocation of no bytes is one that GPU allocators refuse).
 pub(crate) fn absent<B: Backend, C: CheckpointStrategy>(like: &Tracked<B, C>) -> Tracked<B, C> {
-    let device = B::float_device(&like.primitive);
-    let empty = Tensor::<B, 1>::empty([0], &device);
-    primitive(Tensor::<Autodiff<B, C>, 1>::from_inner(empty))
+    Autodiff::<B, C>::from_inner(like.primitive.clone())
 }
