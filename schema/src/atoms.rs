@@ -4,6 +4,8 @@
 //! Letters: `N` atoms of the batch, `E` directed edges, `G` structures. Stress is `dE/dε / volume`:
 //! positive when the structure wants to shrink, the sign of ASE.
 
+use crate::sample::Sample;
+
 /// A vector in Å, or a force in eV/Å.
 pub type Vector = [f64; 3];
 /// Rows are vectors: lattice vectors of a cell, or a symmetric tensor.
@@ -126,6 +128,8 @@ pub struct GraphBatch {
     pub frames: Vec<Frame>,
     /// `[G]` number of each structure in its split.
     pub frame_ids: Vec<u64>,
+    /// `[G]` the samples that these are; none where it is not part of a run.
+    pub samples: Vec<Sample>,
     /// `[G + 1]` first atom of each structure, then `N`.
     pub first_atom: Vec<u32>,
     /// `[G + 1]` first edge of each structure, then `E`.

@@ -34,6 +34,13 @@ impl Seeds {
         };
         Stream { key: [word(0), word(4)] }
     }
+
+    /// Seeds of the part of the run called `name`: its streams are independent of those of the run and of other
+    /// parts.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        Self { root: self.stream(&format!("part/{name}")).word(0, 0) }
+    }
 }
 
 /// One named stream. Stateless: the caller says which number it wants.

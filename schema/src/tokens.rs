@@ -3,6 +3,8 @@
 //! Letters: `N` tokens in the batch, `S` segments. A segment is a run of tokens of one document;
 //! attention never leaves it.
 
+use crate::sample::Sample;
+
 /// Label of a token that does not enter the loss; the value PyTorch and transformers use.
 pub const IGNORE: i64 = -100;
 
@@ -20,6 +22,8 @@ pub struct TokenBatch {
     pub cu_seqlens: Vec<u32>,
     /// `[S]` number of the document in its split.
     pub document_ids: Vec<u64>,
+    /// The samples it was made of, in order; none where it is not part of a run.
+    pub samples: Vec<Sample>,
 }
 
 impl TokenBatch {

@@ -12,7 +12,6 @@ use crate::error::{DataError, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     per_step: u64,
-    per_epoch: u64,
     rank: u64,
     slices: u64,
     per_slice: u64,
@@ -33,9 +32,24 @@ pub(crate) struct Shares {
     pub(crate) world: usize,
 }
 
+impl Shares {
+    /// Refuses a step that is larger than the epoch of the only dataset.
+    pub(crate) fn fit(&self, per_epoch: u64) -> Result<()> {
+        let Self { key, noun, per_step, .. } = *self;
+        if per_epoch >= per_step as u64 {
+            return Ok(());
+        }
+        Err(DataError::invalid(
+            key,
+            format!("a step takes {per_step} {noun}, the training split has {per_epoch}"),
+            format!("use at most {per_epoch} {noun}, or more data"),
+        ))
+    }
+}
+
 impl Cursor {
-    /// Checks that a step divides evenly and fits an epoch of `per_epoch` samples.
-    pub(crate) fn new(shares: &Shares, per_epoch: u64) -> Result<Self> {
+    /// Checks that a step divides evenly.
+    pub(crate) fn new(shares: &Shares) -> Result<Self> {
         let Shares { key, noun, per_step, accumulation, rank, world } = *shares;
         let parts = world.saturating_mul(accumulation);
         if per_step == 0 || parts == 0 || per_step % parts != 0 {
@@ -52,16 +66,8 @@ impl Cursor {
             let problem = format!("rank {rank} does not exist among {world} ranks");
             return Err(DataError::invalid("rank", problem, "count ranks from 0"));
         }
-        if per_epoch < per_step as u64 {
-            return Err(DataError::invalid(
-                key,
-                format!("a step takes {per_step} {noun}, the training split has {per_epoch}"),
-                format!("use at most {per_epoch} {noun}, or more data"),
-            ));
-        }
         Ok(Self {
             per_step: per_step as u64,
-            per_epoch,
             rank: rank as u64,
             slices: accumulation as u64,
             per_slice: (per_step / parts) as u64,
@@ -85,15 +91,5 @@ impl Cursor {
         let Self { rank, slices, per_slice, .. } = *self;
         let first = self.position(step)? + rank * slices * per_slice;
         Ok((0..slices).map(move |i| first + i * per_slice..first + (i + 1) * per_slice))
-    }
-
-    /// The epoch of a sample and its position there.
-    pub fn place(&self, sample: u64) -> (u64, u64) {
-        (sample / self.per_epoch, sample % self.per_epoch)
-    }
-
-    /// Samples of one epoch.
-    pub fn per_epoch(&self) -> u64 {
-        self.per_epoch
     }
 }

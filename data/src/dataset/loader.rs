@@ -7,9 +7,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use genesis_schema::{Seeds, Stream};
+use genesis_schema::{Sample, Seeds, Stream};
 
 use crate::dataset::cursor::{Cursor, Shares};
+use crate::dataset::mixture::{Draw, Mixture};
 use crate::dataset::order::Order;
 use crate::dataset::prefetch::Prefetch;
 use crate::error::Result;
@@ -45,9 +46,9 @@ pub trait Loader: Send + Sync + 'static {
         self.visits().cursor.position(step)
     }
 
-    /// Samples of one epoch.
+    /// Samples of one epoch of every source.
     fn samples_per_epoch(&self) -> u64 {
-        self.visits().cursor.per_epoch()
+        self.visits().sources.iter().map(|source| source.samples).sum()
     }
 
     /// Prepares steps from `first_step` on, `depth` of them ahead of time.
@@ -59,28 +60,69 @@ pub trait Loader: Send + Sync + 'static {
     }
 }
 
-/// Which samples come when: the share of a rank in the keyed order of every epoch.
-#[derive(Debug, Clone, Copy)]
+/// Which samples come when: the share of a rank in the order of a mixture, each source in its own keyed
+/// order of every epoch.
+#[derive(Debug, Clone)]
 pub struct Visits {
     pub(crate) cursor: Cursor,
-    order: Stream,
+    mixture: Arc<Mixture>,
+    sources: Arc<[Epochs]>,
+}
+
+/// The epochs of one source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Epochs {
+    pub(crate) samples: u64,
+    pub(crate) order: Stream,
+}
+
+impl Epochs {
+    /// Epochs of so many samples in the order of `seeds`.
+    pub(crate) fn new(samples: u64, seeds: Seeds) -> Self {
+        Self { samples, order: seeds.stream("loader/order") }
+    }
 }
 
 /// A sample when it comes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit {
-    /// Its number among all samples of all epochs.
-    pub(crate) sample: u64,
+    /// Its number among all samples of the run.
+    pub(crate) position: u64,
+    /// Index of its source.
+    pub(crate) source: usize,
+    /// Its number among all samples of all epochs of its source.
+    pub(crate) number: u64,
     pub(crate) epoch: u64,
     /// Which sample of the training split it is.
     pub(crate) index: u64,
 }
 
+impl Visit {
+    /// The sample that it is, with its tokens or atoms.
+    pub(crate) fn sample(&self, units: usize) -> Sample {
+        Sample {
+            position: self.position,
+            source: u32::try_from(self.source).expect("an index of a few sources"),
+            epoch: self.epoch,
+            index: self.index,
+            units: u32::try_from(units).expect("a batch has fewer than 2^32 of them"),
+        }
+    }
+}
+
 impl Visits {
-    /// The share that `shares` describes of epochs of `per_epoch` samples.
-    pub(crate) fn new(shares: &Shares, per_epoch: u64, seeds: Seeds) -> Result<Self> {
-        let cursor = Cursor::new(shares, per_epoch)?;
-        Ok(Self { cursor, order: seeds.stream("loader/order") })
+    /// The share that `shares` describes of `sources` in the order of `mixture`.
+    pub(crate) fn new(
+        shares: &Shares,
+        mixture: Arc<Mixture>,
+        sources: Vec<Epochs>,
+    ) -> Result<Self> {
+        let cursor = Cursor::new(shares)?;
+        assert_eq!(mixture.num_sources(), sources.len(), "a mixture of these sources");
+        if let [only] = sources.as_slice() {
+            shares.fit(only.samples)?;
+        }
+        Ok(Self { cursor, mixture, sources: sources.into() })
     }
 
     /// What this rank takes in `step`, one list per accumulation slice.
@@ -88,14 +130,19 @@ impl Visits {
         &self,
         step: u64,
     ) -> Result<impl Iterator<Item = impl Iterator<Item = Visit>>> {
-        let visits = *self;
-        let visit = move |samples: Range<u64>| samples.map(move |sample| visits.visit(sample));
-        Ok(self.cursor.slices(step)?.map(visit))
+        let visits = self.clone();
+        let slices = self.cursor.slices(step)?;
+        Ok(slices.map(move |positions: Range<u64>| {
+            let visits = visits.clone();
+            positions.map(move |position| visits.visit(position))
+        }))
     }
 
-    fn visit(&self, sample: u64) -> Visit {
-        let (epoch, position) = self.cursor.place(sample);
-        let index = Order::new(self.cursor.per_epoch(), self.order, epoch).at(position);
-        Visit { sample, epoch, index }
+    fn visit(&self, position: u64) -> Visit {
+        let Draw { source, number } = self.mixture.at(position);
+        let Epochs { samples, order } = self.sources[source];
+        let (epoch, place) = (number / samples, number % samples);
+        let index = Order::new(samples, order, epoch).at(place);
+        Visit { position, source, number, epoch, index }
     }
 }

@@ -88,3 +88,21 @@ pub(crate) fn spread(i: u64, wanted: u64, total: u64) -> u64 {
     let place = u128::from(i) * u128::from(total) / u128::from(wanted);
     u64::try_from(place).expect("below the total")
 }
+
+/// How many of `max` evenly spread samples fall into each of several sets, laid end to end.
+pub(crate) fn spread_over(sizes: &[u64], max: Option<usize>) -> Vec<usize> {
+    let total: u64 = sizes.iter().sum();
+    let wanted = max.map_or(total, |max| total.min(max as u64));
+    // Sample i is at i * total / wanted, so as many lie before a border as its share of them, rounded up.
+    let before = |border: u64| {
+        let share = (u128::from(border) * u128::from(wanted)).div_ceil(u128::from(total.max(1)));
+        usize::try_from(share).expect("at most those that are wanted")
+    };
+    let mut border = 0;
+    let part = |size: &u64| {
+        let first = before(border);
+        border += size;
+        before(border) - first
+    };
+    sizes.iter().map(part).collect()
+}

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use crate::dataset::Split;
 use crate::dataset::card::ShardCard;
 use crate::dataset::opened::{Dataset, Places, Readable, find};
+use crate::dataset::{Corpus, Split};
 use crate::error::Result;
 use crate::sequences::card::SequencesPart;
 use crate::sequences::shards::ShardReader;
@@ -15,6 +15,9 @@ use crate::sequences::tokenize::Tokenizer;
 
 /// An opened dataset of sequences.
 pub type SequencesDataset = Dataset<SequencesPart>;
+
+/// The datasets of sequences that a run learns from.
+pub type SequencesCorpus = Corpus<SequencesPart>;
 
 impl Readable for SequencesPart {
     type Shard = ShardReader;

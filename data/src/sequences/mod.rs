@@ -17,7 +17,7 @@ pub mod tokenize;
 mod verify;
 
 pub use card::SequencesCard;
-pub use dataset::{Document, Segment, SequencesDataset};
+pub use dataset::{Document, Segment, SequencesCorpus, SequencesDataset};
 pub use generate::GenerateSequences;
 pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest_sequences};
 pub use letters::{LetterRule, LetterRules};

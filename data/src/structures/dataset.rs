@@ -5,13 +5,16 @@ use std::path::Path;
 use super::card::StructuresPart;
 use super::neighbors::neighbor_list;
 use super::shards::{StoredFrame, StructuresShardReader};
-use crate::dataset::Split;
 use crate::dataset::card::ShardCard;
 use crate::dataset::opened::{Dataset, Readable};
+use crate::dataset::{Corpus, Split};
 use crate::error::{DataError, Result};
 
 /// An opened dataset of structures.
 pub type StructuresDataset = Dataset<StructuresPart>;
+
+/// The datasets of structures that a run learns from.
+pub type StructuresCorpus = Corpus<StructuresPart>;
 
 impl Readable for StructuresPart {
     type Shard = StructuresShardReader;

@@ -16,7 +16,7 @@ mod silicon;
 mod verify;
 
 pub use card::StructuresCard;
-pub use dataset::StructuresDataset;
+pub use dataset::{StructuresCorpus, StructuresDataset};
 pub use generate::GenerateStructures;
 pub use ingest::{
     StructuresIngest, StructuresSummary, ingest_structures, read_each_structure, read_structures,

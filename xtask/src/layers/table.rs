@@ -28,12 +28,15 @@ pub(super) const HOUSES: &[House] = &[SCHEMA, KERNELS, MODEL, DATA, TRAIN, CLI, 
 
 const SCHEMA: House = House {
     folder: "schema",
-    floors: &[&[
-        ("atoms", "structures, their edges, packed batches of graphs"),
-        ("elements", "symbols of the elements"),
-        ("seed", "named random streams"),
-        ("tokens", "packed batches of sequences"),
-    ]],
+    floors: &[
+        &[("sample", "which sample a part of a batch is")],
+        &[
+            ("atoms", "structures, their edges, packed batches of graphs"),
+            ("elements", "symbols of the elements"),
+            ("seed", "named random streams"),
+            ("tokens", "packed batches of sequences"),
+        ],
+    ],
     known: &[],
 };
 

@@ -3,7 +3,7 @@
 //! Reading order: [`crate::dataset::loader`] (which samples are ours), `causal` and `masked` (their
 //! tokens), [`validation`].
 //!
-//! Not here: mixing datasets.
+//! Not here: which of several datasets a sample is of (`dataset::mixture`).
 
 mod causal;
 mod labels;
@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use genesis_schema::{Seeds, TokenBatch};
 
+use crate::dataset::Mixture;
 use crate::dataset::cursor::Shares;
-use crate::dataset::loader::{Loader, Visit, Visits};
+use crate::dataset::loader::{Epochs, Loader, Visit, Visits};
+use crate::dataset::order::spread_over;
 use crate::error::Result;
-use crate::sequences::SequencesDataset;
+use crate::sequences::{SequencesCorpus, SequencesDataset};
 use causal::CausalBlocks;
 use masked::MaskedDocuments;
 pub use validation::Validation;
@@ -61,7 +63,9 @@ pub struct SequencesLoaderPlan {
 /// Makes the batches of one rank.
 #[derive(Debug)]
 pub struct SequencesLoader {
-    held_out: HeldOut,
+    corpus: SequencesCorpus,
+    /// How samples of each source are made.
+    sources: Vec<HeldOut>,
     plan: SequencesLoaderPlan,
     visits: Visits,
 }
@@ -85,7 +89,11 @@ impl HeldOut {
     /// # Errors
     /// A context or a rate that cannot be, a masked objective without a mask token.
     pub fn new(dataset: Arc<SequencesDataset>, objective: Objective, seed: u64) -> Result<Self> {
-        let (seeds, tokenizer) = (Seeds::new(seed), &dataset.card().part.tokenizer);
+        Self::seeded(dataset, objective, Seeds::new(seed))
+    }
+
+    fn seeded(dataset: Arc<SequencesDataset>, objective: Objective, seeds: Seeds) -> Result<Self> {
+        let tokenizer = &dataset.card().part.tokenizer;
         let samples = match objective {
             Objective::Causal { context } => {
                 Samples::Causal(CausalBlocks::new(tokenizer, context, seeds)?)
@@ -95,6 +103,26 @@ impl HeldOut {
             }
         };
         Ok(Self { dataset, samples })
+    }
+
+    /// Samples of an epoch of training.
+    fn per_epoch(&self) -> Result<u64> {
+        match &self.samples {
+            Samples::Causal(blocks) => blocks.per_epoch(&self.dataset),
+            Samples::Masked(_) => MaskedDocuments::per_epoch(&self.dataset),
+        }
+    }
+
+    /// Appends a training sample.
+    fn push(&self, visit: &Visit, batch: &mut TokenBatch) -> Result<()> {
+        match &self.samples {
+            Samples::Causal(blocks) => {
+                blocks.push(&self.dataset, (visit.epoch, visit.index), batch)
+            }
+            Samples::Masked(documents) => {
+                documents.push(&self.dataset, visit.index, visit.number, batch)
+            }
+        }
     }
 
     /// The validation split in fixed order, or `max_sequences` of it, evenly spread.
@@ -108,17 +136,32 @@ impl HeldOut {
 }
 
 impl SequencesLoader {
-    /// Checks the plan against the dataset.
+    /// Checks the plan against the only dataset of a run.
     ///
     /// # Errors
     /// A step that does not divide by ranks and slices, a dataset smaller than one block or one
     /// step, a masked objective without a mask token; each names the numbers.
     pub fn new(dataset: Arc<SequencesDataset>, plan: SequencesLoaderPlan) -> Result<Self> {
-        let held_out = HeldOut::new(dataset, plan.objective, plan.seed)?;
-        let per_epoch = match &held_out.samples {
-            Samples::Causal(blocks) => blocks.per_epoch(&held_out.dataset)?,
-            Samples::Masked(_) => MaskedDocuments::per_epoch(&held_out.dataset)?,
-        };
+        Self::mixed(SequencesCorpus::sole(dataset), Arc::new(Mixture::sole()), plan)
+    }
+
+    /// As [`SequencesLoader::new`], of datasets drawn from as `mixture` says, which is of as many sources.
+    ///
+    /// # Errors
+    /// As there; a source may be smaller than a step.
+    pub fn mixed(
+        corpus: SequencesCorpus,
+        mixture: Arc<Mixture>,
+        plan: SequencesLoaderPlan,
+    ) -> Result<Self> {
+        let seeds = Seeds::new(plan.seed);
+        let (mut sources, mut epochs) = (Vec::new(), Vec::new());
+        for member in corpus.members() {
+            let seeds = member.seeds(seeds);
+            let source = HeldOut::seeded(Arc::clone(&member.dataset), plan.objective, seeds)?;
+            epochs.push(Epochs::new(source.per_epoch()?, seeds));
+            sources.push(source);
+        }
         let shares = Shares {
             key: "batch.sequences",
             noun: "sequences",
@@ -127,8 +170,8 @@ impl SequencesLoader {
             rank: plan.rank,
             world: plan.world,
         };
-        let visits = Visits::new(&shares, per_epoch, Seeds::new(plan.seed))?;
-        Ok(Self { held_out, plan, visits })
+        let visits = Visits::new(&shares, mixture, epochs)?;
+        Ok(Self { corpus, sources, plan, visits })
     }
 
     /// The plan it was made from.
@@ -136,30 +179,47 @@ impl SequencesLoader {
         &self.plan
     }
 
-    /// The dataset it reads.
-    pub fn dataset(&self) -> &Arc<SequencesDataset> {
-        &self.held_out.dataset
+    /// The datasets it reads.
+    pub fn corpus(&self) -> &SequencesCorpus {
+        &self.corpus
     }
 
-    /// The validation split in fixed order, or `max_sequences` of it, evenly spread.
+    /// The first of these, for what all have in common.
+    pub fn dataset(&self) -> &Arc<SequencesDataset> {
+        self.corpus.first()
+    }
+
+    /// The validation split of the first dataset in fixed order, or `max_sequences` of it, evenly spread.
     pub fn validation(
         &self,
         max_sequences: Option<usize>,
         sequences_per_batch: usize,
     ) -> Validation<'_> {
-        self.held_out.batches(max_sequences, sequences_per_batch)
+        self.sources[0].batches(max_sequences, sequences_per_batch)
     }
 
-    fn batch(&self, samples: impl Iterator<Item = Visit>) -> Result<TokenBatch> {
-        let HeldOut { dataset, samples: of } = &self.held_out;
+    /// The validation splits of the sources `of`, by index, one after the other in fixed order, or
+    /// `max_sequences` of all, evenly spread.
+    pub fn validations(
+        &self,
+        of: &[usize],
+        max_sequences: Option<usize>,
+        sequences_per_batch: usize,
+    ) -> Vec<Validation<'_>> {
+        let whole = |&source: &usize| self.sources[source].batches(None, 1).num_sequences();
+        let sizes: Vec<u64> = of.iter().map(whole).collect();
+        let wanted = spread_over(&sizes, max_sequences);
+        let sources = of.iter().map(|&source| &self.sources[source]).zip(wanted);
+        sources.map(|(source, wanted)| source.batches(Some(wanted), sequences_per_batch)).collect()
+    }
+
+    fn batch(&self, visits: impl Iterator<Item = Visit>) -> Result<TokenBatch> {
         let mut batch = TokenBatch::default();
-        for Visit { sample, epoch, index } in samples {
-            match of {
-                Samples::Causal(blocks) => blocks.push(dataset, (epoch, index), &mut batch)?,
-                Samples::Masked(documents) => {
-                    documents.push(dataset, index, sample, &mut batch)?;
-                }
-            }
+        for visit in visits {
+            let before = batch.num_tokens();
+            self.sources[visit.source].push(&visit, &mut batch)?;
+            let units = batch.num_tokens() - before;
+            batch.samples.push(visit.sample(units));
         }
         Ok(batch)
     }

@@ -1,6 +1,6 @@
 //! Batches bounded by atoms and by edges, which is what memory is made of.
 
-use genesis_schema::{Edges, Frame, GraphBatch};
+use genesis_schema::{Edges, Frame, GraphBatch, Sample};
 
 use crate::error::{DataError, Result};
 
@@ -51,11 +51,12 @@ impl Packer {
     }
 
     /// Appends a structure, which alone is within the budgets.
-    pub(super) fn push(&mut self, frame: Frame, edges: &Edges, index: u64) {
+    pub(super) fn push(&mut self, frame: Frame, edges: &Edges, index: u64, sample: Option<Sample>) {
         if !self.fits(frame.atomic_numbers.len(), edges.len()) {
             self.full.push(std::mem::take(&mut self.current));
         }
         self.current.push(frame, edges, index);
+        self.current.samples.extend(sample);
     }
 
     /// All batches; none is empty.

@@ -12,6 +12,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub struct HeldOutStructures<'a> {
     loader: &'a StructuresLoader,
+    source: usize,
     split: Split,
     total: u64,
     wanted: u64,
@@ -21,10 +22,15 @@ pub struct HeldOutStructures<'a> {
 }
 
 impl<'a> HeldOutStructures<'a> {
-    pub(super) fn new(loader: &'a StructuresLoader, split: Split, max: Option<usize>) -> Self {
-        let total = loader.dataset.num_frames(split);
+    pub(super) fn new(
+        loader: &'a StructuresLoader,
+        source: usize,
+        split: Split,
+        max: Option<usize>,
+    ) -> Self {
+        let total = loader.corpus.members()[source].dataset.num_frames(split);
         let wanted = max.map_or(total, |max| total.min(max as u64));
-        Self { loader, split, total, wanted, next: 0, held: None }
+        Self { loader, source, split, total, wanted, next: 0, held: None }
     }
 
     /// Structures it will deliver in all; 0 when nothing was held out.
@@ -35,17 +41,17 @@ impl<'a> HeldOutStructures<'a> {
     fn batch(&mut self) -> Result<Option<GraphBatch>> {
         let mut packer = Packer::new(self.loader.plan.budgets);
         if let Some((frame, edges, index)) = self.held.take() {
-            packer.push(frame, &edges, index);
+            packer.push(frame, &edges, index, None);
         }
         while self.next < self.wanted {
             let index = spread(self.next, self.wanted, self.total);
-            let (frame, edges) = self.loader.graph(self.split, index)?;
+            let (frame, edges) = self.loader.graph(self.source, self.split, index)?;
             self.next += 1;
             if !packer.fits(frame.atomic_numbers.len(), edges.len()) {
                 self.held = Some((frame, edges, index));
                 break;
             }
-            packer.push(frame, &edges, index);
+            packer.push(frame, &edges, index, None);
         }
         Ok(packer.finish().pop())
     }

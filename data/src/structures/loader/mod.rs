@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use genesis_schema::{Edges, Frame, GraphBatch, Seeds};
 
-use super::dataset::StructuresDataset;
+use super::card::StructuresPart;
+use super::dataset::{StructuresCorpus, StructuresDataset};
 use super::neighbors::neighbor_list;
-use crate::dataset::Split;
 use crate::dataset::cursor::Shares;
-use crate::dataset::loader::{Loader, Visit, Visits};
+use crate::dataset::loader::{Epochs, Loader, Visit, Visits};
+use crate::dataset::{Member, Mixture, Split};
 use crate::error::{DataError, Result};
 pub use budgets::Budgets;
 use budgets::Packer;
@@ -46,18 +47,30 @@ pub struct StructuresLoaderPlan {
 /// Makes the batches of one rank.
 #[derive(Debug)]
 pub struct StructuresLoader {
-    dataset: Arc<StructuresDataset>,
+    corpus: StructuresCorpus,
     plan: StructuresLoaderPlan,
     visits: Visits,
 }
 
 impl StructuresLoader {
-    /// Checks the plan against the dataset.
+    /// Checks the plan against the only dataset of a run.
     ///
     /// # Errors
     /// A cut-off that is no length, budgets of zero, a step that does not divide by ranks or is
     /// larger than the training split; each names the numbers.
     pub fn new(dataset: Arc<StructuresDataset>, plan: StructuresLoaderPlan) -> Result<Self> {
+        Self::mixed(StructuresCorpus::sole(dataset), Arc::new(Mixture::sole()), plan)
+    }
+
+    /// As [`StructuresLoader::new`], of datasets drawn from as `mixture` says, which is of as many sources.
+    ///
+    /// # Errors
+    /// As there, and a source without training structures; one may be smaller than a step.
+    pub fn mixed(
+        corpus: StructuresCorpus,
+        mixture: Arc<Mixture>,
+        plan: StructuresLoaderPlan,
+    ) -> Result<Self> {
         if !(plan.cutoff.is_finite() && plan.cutoff > 0.0) {
             let found = format!("it is {}", plan.cutoff);
             return Err(DataError::invalid("cutoff", found, "choose a length in Å, such as 5.0"));
@@ -71,9 +84,9 @@ impl StructuresLoader {
             rank: plan.rank,
             world: plan.world,
         };
-        let per_epoch = dataset.num_frames(Split::Train);
-        let visits = Visits::new(&shares, per_epoch, Seeds::new(plan.seed))?;
-        Ok(Self { dataset, plan, visits })
+        let epochs = epochs(&corpus, Seeds::new(plan.seed))?;
+        let visits = Visits::new(&shares, mixture, epochs)?;
+        Ok(Self { corpus, plan, visits })
     }
 
     /// The plan it was made from.
@@ -81,32 +94,49 @@ impl StructuresLoader {
         &self.plan
     }
 
-    /// The dataset it reads.
-    pub fn dataset(&self) -> &Arc<StructuresDataset> {
-        &self.dataset
+    /// The datasets it reads.
+    pub fn corpus(&self) -> &StructuresCorpus {
+        &self.corpus
     }
 
-    /// A split in fixed order, or `max_frames` of it evenly spread, within the same budgets: the
-    /// same batches at every evaluation of every run.
+    /// The first of these, for what all have in common.
+    pub fn dataset(&self) -> &Arc<StructuresDataset> {
+        self.corpus.first()
+    }
+
+    /// A split of the first dataset in fixed order, or `max_frames` of it evenly spread, within the same
+    /// budgets: the same batches at every evaluation of every run.
     pub fn evaluation(&self, split: Split, max_frames: Option<usize>) -> HeldOutStructures<'_> {
-        HeldOutStructures::new(self, split, max_frames)
+        self.evaluation_of(0, split, max_frames)
+    }
+
+    /// As [`StructuresLoader::evaluation`], of the source with an index.
+    pub fn evaluation_of(
+        &self,
+        source: usize,
+        split: Split,
+        max_frames: Option<usize>,
+    ) -> HeldOutStructures<'_> {
+        HeldOutStructures::new(self, source, split, max_frames)
     }
 
     fn pack(&self, visits: impl Iterator<Item = Visit>) -> Result<Vec<GraphBatch>> {
         let mut packer = Packer::new(self.plan.budgets);
         for visit in visits {
-            let (frame, edges) = self.graph(Split::Train, visit.index)?;
-            packer.push(frame, &edges, visit.index);
+            let (frame, edges) = self.graph(visit.source, Split::Train, visit.index)?;
+            let sample = visit.sample(frame.atomic_numbers.len());
+            packer.push(frame, &edges, visit.index, Some(sample));
         }
         Ok(packer.finish())
     }
 
     /// A structure with its edges, which together fit an empty batch.
-    fn graph(&self, split: Split, index: u64) -> Result<(Frame, Edges)> {
-        let stored = self.dataset.frame(split, index)?;
+    fn graph(&self, source: usize, split: Split, index: u64) -> Result<(Frame, Edges)> {
+        let dataset = &self.corpus.members()[source].dataset;
+        let stored = dataset.frame(split, index)?;
         let frame = stored.frame;
         let what = || {
-            let source = self.dataset.card().sources.get(stored.source as usize);
+            let source = dataset.card().sources.get(stored.source as usize);
             let file = source.map_or("an unknown file", |source| source.path.as_str());
             format!("{} structure {index} ({file}:{})", split.name(), stored.line)
         };
@@ -128,6 +158,20 @@ impl StructuresLoader {
         );
         Err(DataError::invalid(what(), problem, fix))
     }
+}
+
+/// Epochs of each dataset of `corpus`, in its own order.
+fn epochs(corpus: &StructuresCorpus, seeds: Seeds) -> Result<Vec<Epochs>> {
+    let several = corpus.members().len() > 1;
+    let of = |member: &Member<StructuresPart>| match member.dataset.num_frames(Split::Train) {
+        0 if several => {
+            let what = format!("data.mixture {:?}", member.name);
+            let problem = "its training split has 0 structures";
+            Err(DataError::invalid(what, problem, "leave it out, or hold out a smaller part of it"))
+        }
+        frames => Ok(Epochs::new(frames, member.seeds(seeds))),
+    };
+    corpus.members().iter().map(of).collect()
 }
 
 /// Every batch is within the budgets; a structure that alone exceeds them is an error by file and
