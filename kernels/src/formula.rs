@@ -23,7 +23,7 @@ pub(crate) trait Term: Copy {
 
 /// `O` numbers out of `I` numbers, at every place.
 #[cfg_attr(
-    not(any(test, feature = "cuda", feature = "wgpu")),
+    not(any(feature = "cuda", feature = "wgpu")),
     expect(dead_code, reason = "names are for printed kernels, which GPUs alone have")
 )]
 pub(crate) trait Formula<const I: usize, const O: usize>: Sync {

@@ -1,6 +1,6 @@
 //! The operations Genesis adds to Burn: one folder per family under `families/`, holding the
 //! contract (`mod.rs`), the reference in Burn operations (`reference.rs`), the autodiff node
-//! (`op.rs`), the cost model (`roofline.rs`) and the tests.
+//! (`op.rs`), the cost model (`roofline.rs`), what is timed (`cases.rs`) and the tests.
 //!
 //! A family's operations are the functions of its module, which check shapes and ask the backend:
 //! its own kernel where it has one, else the reference. [`Kernels`] stands for all families, so a
@@ -8,13 +8,14 @@
 //! Not here: networks (`genesis_model`), files, process groups, random streams.
 
 mod bf16;
+pub mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod cpu;
 mod dispatch;
 mod families;
 mod formula;
 mod graph;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod machine;
 mod memo;
 pub mod oracle;

@@ -42,6 +42,16 @@ pub enum Arithmetic {
     Bf16,
 }
 
+impl From<genesis_kernels::cases::Arithmetic> for Arithmetic {
+    fn from(of: genesis_kernels::cases::Arithmetic) -> Self {
+        match of {
+            genesis_kernels::cases::Arithmetic::F32 => Self::F32,
+            genesis_kernels::cases::Arithmetic::F64 => Self::F64,
+            genesis_kernels::cases::Arithmetic::Bf16 => Self::Bf16,
+        }
+    }
+}
+
 impl Arithmetic {
     /// Its name in tables.
     pub fn name(self) -> &'static str {

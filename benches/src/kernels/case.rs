@@ -1,15 +1,12 @@
-//! One operation on one shape.
+//! A case of a family, on a device.
 
+use genesis_kernels::cases::{Case, Place, Run};
 use genesis_kernels::{Kernels, Work};
 use genesis_train::trainer::gate::is_the_reference;
 
-use super::tensors::Place;
 use crate::ceiling::Arithmetic;
 
-/// Something that can be run again and again, its inputs made.
-pub(super) type Work1 = Box<dyn FnMut() + Send>;
-
-/// An operation, its shape, and how to make its inputs.
+/// One operation on one shape.
 pub struct KernelCase {
     /// Folder of the kernel.
     pub family: &'static str,
@@ -23,26 +20,19 @@ pub struct KernelCase {
     pub work: Work,
     /// Whether work is queued and done later, as on a GPU.
     pub(super) is_queued: bool,
-    prepare: Box<dyn Fn() -> Work1 + Send + Sync>,
+    prepare: Box<dyn Fn() -> Run + Send + Sync>,
     wait: Box<dyn Fn() + Send + Sync>,
 }
 
 impl KernelCase {
-    /// `prepare` makes the inputs on the device of `at` and returns what is timed.
-    pub(super) fn new<B: Kernels>(
-        at: &Place<B>,
-        [family, operation]: [&'static str; 2],
-        shape: String,
-        arithmetic: Arithmetic,
-        work: Work,
-        prepare: impl Fn(&Place<B>) -> Work1 + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn new<B: Kernels>(at: &Place<B>, family: &'static str, case: Case<B>) -> Self {
+        let Case { operation, shape, arithmetic, work, prepare } = case;
         let (place, device) = (at.clone(), at.device.clone());
         Self {
             family,
             operation,
             shape,
-            arithmetic,
+            arithmetic: arithmetic.into(),
             work,
             is_queued: !is_the_reference::<B>(),
             prepare: Box::new(move || prepare(&place)),
@@ -57,7 +47,7 @@ impl KernelCase {
     }
 
     /// Makes the inputs.
-    pub(super) fn prepare(&self) -> Work1 {
+    pub(super) fn prepare(&self) -> Run {
         (self.prepare)()
     }
 }

@@ -151,9 +151,9 @@ fn at_once(seconds: f64) -> usize {
 #[cfg(test)]
 pub(super) mod tests {
     use burn::backend::flex::FlexDevice;
+    use genesis_kernels::cases::{Case, Place};
     use genesis_kernels::{Cpu, Work};
 
-    use super::super::tensors::Place;
     use super::super::{ShapeSet, cases};
     use super::*;
     use crate::ceiling::tests::example;
@@ -178,11 +178,14 @@ pub(super) mod tests {
     #[test]
     fn the_bound_is_the_slower_of_arithmetic_and_traffic_at_the_measured_rates() {
         let case = |flops, bytes| {
-            let work = Work { flops, bytes };
-            let at = Place::<Cpu> { device: FlexDevice };
-            KernelCase::new(&at, ["linear", "none"], String::new(), Arithmetic::F32, work, |_| {
-                Box::new(|| ())
-            })
+            let of = Case {
+                operation: "none",
+                shape: String::new(),
+                arithmetic: genesis_kernels::cases::Arithmetic::F32,
+                work: Work { flops, bytes },
+                prepare: Box::new(|_| Box::new(|| ())),
+            };
+            KernelCase::new(&Place::<Cpu> { device: FlexDevice }, "linear", of)
         };
         let found = judge(time(case(200e9, 10.0)), &example());
         assert!((found.bound_s - 1.0).abs() < 1e-12 && found.limit == Limit::Compute);

@@ -1,22 +1,19 @@
 //! Kernels one by one against what this machine can do at most.
 //!
-//! A case is one operation on one shape; its work is what the kernel's own `roofline` counts. The
+//! A case is one operation on one shape, as its family gives it (`cases.rs`); its work is what the kernel's own `roofline` counts. The
 //! bound is the longer of its arithmetic at the measured rate of registers and of its traffic at the
 //! measured rate of the cache or memory that its numbers fit. Fractions above 1 are printed as they
 //! are: they say that the count is wrong.
 
-mod atoms;
 mod case;
 mod measure;
 mod notes;
 mod plot;
-mod sequences;
 mod shapes;
 mod table;
-mod tensors;
 
-use genesis_kernels::{FAMILIES, Kernels};
-use tensors::Place;
+use genesis_kernels::cases::Place;
+use genesis_kernels::{FAMILIES, Kernels, all_cases};
 
 pub use case::KernelCase;
 pub use measure::{Limit, Measured, Report, Timed, judge, time};
@@ -36,11 +33,9 @@ pub fn cases<B: Kernels>(
     families: &[String],
 ) -> Vec<KernelCase> {
     let at = Place::<B> { device: device.clone() };
-    let all = sequences::cases(&at, set).into_iter().chain(atoms::cases(&at, set));
-    let wanted = |case: &KernelCase| {
-        families.is_empty() || families.iter().any(|family| family == case.family)
-    };
-    all.filter(wanted).collect()
+    let wanted = |name: &str| families.is_empty() || families.iter().any(|family| family == name);
+    let all = all_cases(&at, &set.sizes()).into_iter().filter(|(family, _)| wanted(family));
+    all.map(|(family, case)| KernelCase::new(&at, family, case)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The operations, one folder per family: the contract, its trait and who implements it with what
 //! (`mod.rs`), the reference in Burn operations (`reference.rs`), the autodiff node (`op.rs`), the cost
-//! model (`roofline.rs`), the tests, and the kernels of each machine. Here is their list.
+//! model (`roofline.rs`), what is timed (`cases.rs`), the tests, and the kernels of each machine. Here is their list.
 //!
 //! Letters: N tokens, S segments, H query heads, G key heads, D head width, C model width,
 //! F feed-forward width, I and O inputs and outputs of a linear map, V vocabulary, P parameters.
@@ -31,6 +31,7 @@ pub mod swiglu;
 #[cfg(test)]
 mod refusals_tests;
 
+use crate::cases::{Case, Place, Sizes};
 use crate::cpu::Host;
 use genesis_backends::Cpu;
 
@@ -56,6 +57,30 @@ macro_rules! families {
         /// Every operation, in the order of the families.
         pub fn operations() -> Vec<&'static str> {
             [$(<Cpu as $family::$kernels>::OPERATIONS),+].concat()
+        }
+
+        /// Every operation to time, with its family.
+        pub fn all_cases<B: Kernels>(at: &Place<B>, sizes: &Sizes) -> Vec<(&'static str, Case<B>)> {
+            let mut all = vec![];
+            $(
+                let cases = $family::cases::cases(at, sizes);
+                all.extend(cases.into_iter().map(|case| (stringify!($family), case)));
+            )+
+            all
+        }
+
+        /// A wrong shape for every operation.
+        #[cfg(test)]
+        pub(crate) fn refusals() -> Vec<refusals_tests::Refusal> {
+            let mut all = vec![];
+            $(all.extend($family::refusals());)+
+            all
+        }
+
+        /// Every kernel in WGSL.
+        #[cfg(all(test, feature = "wgpu"))]
+        pub(crate) fn shaders() -> Vec<crate::machine::wgpu::Shader> {
+            [$($family::shaders()),+].concat()
         }
 
         /// Names of the families, which are those of their folders.

@@ -1,15 +1,11 @@
 //! Elementwise kernels, printed from a formula or written by hand: one number of each output out of one number of
 //! each input. Not here: the formulas, which are the families'.
 
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
 use burn::tensor::Tensor;
 
 use super::emit::{FORMULA_THREADS, FOURS, Written};
-use super::{Array, Launch, Machine, Number, Source};
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
-use super::{Gpu, Tensors};
+use super::{Array, ArrayOf, Gpu, Launch, Machine, Number, Source, Tensors};
 use crate::formula::Formula;
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
 use crate::shape::assert_shape;
 
 /// The kernel of a formula; make it once and keep it.
@@ -30,7 +26,6 @@ impl<const I: usize, const O: usize> Elementwise<I, O> {
     }
 
     /// The same of tensors, which have one shape.
-    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(crate) fn run<B: Gpu, const D: usize>(
         &self,
         inputs: [Tensor<B, D>; I],
@@ -56,11 +51,10 @@ impl<const I: usize, const O: usize> Elementwise<I, O> {
 }
 
 /// Runs an elementwise operation on tensors of one shape.
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) fn run<B: Gpu, const D: usize, const I: usize, const O: usize>(
     inputs: [Tensor<B, D>; I],
     operation: &str,
-    of: impl FnOnce(&B::Machine, [&Of<B>; I]) -> [Of<B>; O],
+    of: impl FnOnce(&B::Machine, [&ArrayOf<B>; I]) -> [ArrayOf<B>; O],
 ) -> [Tensor<B, D>; O] {
     let (shape, device) = (inputs[0].dims(), inputs[0].device());
     for input in &inputs {
@@ -71,10 +65,6 @@ pub(crate) fn run<B: Gpu, const D: usize, const I: usize, const O: usize>(
         of(machine, inputs.each_ref()).map(|array| machine.tensor(array, shape))
     })
 }
-
-/// An array of a backend's machine.
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
-type Of<B> = <<B as Gpu>::Machine as Machine>::Array;
 
 /// `O` arrays as long as the first input, by a kernel that takes its inputs, its outputs, their count, and numbers of
 /// its own; all inputs have one length and type. Nothing is launched where there are no numbers.

@@ -47,6 +47,12 @@ impl Source {
         }
     }
 
+    /// A file in WGSL alone.
+    #[cfg(feature = "wgpu")]
+    pub(crate) const fn wgsl(name: &'static str, text: &'static str) -> Self {
+        Self::both([name, ""], [name, text])
+    }
+
     /// A kernel that is described once.
     pub(crate) fn printed(name: String, kernel: &Kernel) -> Self {
         Self {
@@ -113,8 +119,14 @@ pub(crate) enum Argument<'a, A> {
 pub(crate) struct Wgsl {
     /// Texts before that of the source.
     pub(crate) preludes: Vec<&'static str>,
+    /// Defines of CUDA alone.
+    pub(crate) without: Vec<&'static str>,
+    /// Constants of WGSL alone.
+    pub(crate) constants: Vec<(&'static str, usize)>,
     /// Workgroups, where they are not the blocks.
     pub(crate) groups: Option<usize>,
+    /// Whether each axis of the grid has a meaning, so that none may go on along the next.
+    pub(crate) has_axes: bool,
     /// Threads of a workgroup, where they are not those of a block.
     pub(crate) threads: Option<u32>,
     /// Bytes that a workgroup shares.
@@ -165,14 +177,38 @@ impl<'a, A> Launch<'a, A> {
         self
     }
 
+    /// In CUDA alone, compiled with `-Dname=value`.
+    #[cfg_attr(not(feature = "wgpu"), expect(unused_mut, reason = "nobody asks for WGSL"))]
+    pub(crate) fn in_cuda(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        #[cfg(feature = "wgpu")]
+        self.wgsl.without.push(name);
+        self.define(name, value)
+    }
+
+    /// In WGSL alone, with `override name` set.
+    #[cfg_attr(
+        not(feature = "wgpu"),
+        expect(unused_mut, unused_variables, reason = "nobody asks for WGSL")
+    )]
+    pub(crate) fn in_wgsl(mut self, name: &'static str, value: usize) -> Self {
+        #[cfg(feature = "wgpu")]
+        self.wgsl.constants.push((name, value));
+        self
+    }
+
     /// Blocks along x.
-    pub(crate) fn grid(self, x: usize) -> Self {
-        self.grid3([x, 1, 1])
+    pub(crate) fn grid(mut self, x: usize) -> Self {
+        self.grid = [x, 1, 1];
+        self
     }
 
     /// Blocks along x, y and z.
     pub(crate) fn grid3(mut self, grid: [usize; 3]) -> Self {
         self.grid = grid;
+        #[cfg(feature = "wgpu")]
+        {
+            self.wgsl.has_axes = true;
+        }
         self
     }
 

@@ -4,28 +4,28 @@
 //! The host side of a family is written once for any of them. Work is done in the order in which it is given.
 //! Not here: any operation, and shapes, which belong to the families.
 
-#[cfg(all(test, unix, not(feature = "cuda")))]
+#[cfg(all(test, unix, feature = "wgpu", not(feature = "cuda")))]
 pub(crate) mod cuda;
 #[cfg(feature = "cuda")]
 pub mod cuda;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod elementwise;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod emitted;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod gpu;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod launch;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) use emitted::Emitted;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
-pub(crate) use gpu::{Gpu, Tensors};
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+pub(crate) use gpu::{ArrayOf, Gpu, Tensors};
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) use launch::{Launch, Number, Source};
 
 /// Type of the elements of an array.
@@ -69,6 +69,17 @@ impl Element {
     }
 }
 
+/// What kernels of a machine are written in. A family asks where its algorithm is another one in each.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Language {
+    /// CUDA, of a device or the emulator.
+    Cuda,
+    /// WGSL, of an adapter.
+    #[cfg_attr(not(feature = "wgpu"), expect(dead_code, reason = "no machine speaks it"))]
+    Wgsl,
+}
+
 /// An array in the memory of a machine. Clones are the same memory.
 pub(crate) trait Array: Clone {
     /// Type of its elements.
@@ -78,10 +89,12 @@ pub(crate) trait Array: Clone {
 }
 
 /// Runs launches in order.
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) trait Machine {
     /// Its memory.
     type Array: Array;
+    /// The language of its kernels.
+    const LANGUAGE: Language = Language::Cuda;
 
     /// An array nobody wrote yet: its content means nothing (NaN on the emulator).
     fn array(&self, element: Element, len: usize) -> Self::Array;

@@ -53,6 +53,7 @@ const KERNELS: House = House {
             ("wigner", "coupling coefficients and rotations, numbers on the host"),
         ],
         &[
+            ("cases", "what families give to time: shapes, inputs, least work"),
             ("dispatch", "a family's operations, and which backend has which kernel"),
             ("graph", "one operation is one node of Burn's autodiff graph"),
         ],

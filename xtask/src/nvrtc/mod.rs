@@ -1,10 +1,11 @@
 //! Every CUDA kernel of the project through NVIDIA's compiler, without a GPU: each `.cu` file of `kernels/src`,
 //! with every set of defines that its header allows, for `sm_80` and `sm_90a` (`*_sm90.cu` for the latter alone).
 //!
-//! What the compiler says of registers, spills and shared memory is compared with `kernels/src/machine/cuda/budgets.txt`.
+//! What the compiler says of registers, spills and shared memory is compared with `budgets.txt` beside the kernels.
 //! NVRTC is found by `--library PATH`, else by the variable `GENESIS_NVRTC`, else by its usual names; without
-//! it the check is skipped, and says so. `--write` writes the table anew.
+//! it the check is skipped, and says so. `--write` writes the tables anew.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,8 @@ use signature::Defines;
 
 const KERNELS: &str = "kernels/src/";
 const PRELUDE: &str = "kernels/src/machine/cuda/prelude.cuh";
-const TABLE: &str = "kernels/src/machine/cuda/budgets.txt";
+/// What the kernels of its folder may use.
+const TABLE: &str = "budgets.txt";
 /// Kernels for the tests of the emulator, which no device runs.
 const TEST_ONLY: &str = "kernels/src/machine/cuda/emulator/";
 const ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90a"];
@@ -80,14 +82,63 @@ pub(crate) fn check(
     let cases = cases(&tree)?;
     let used = compile(&nvrtc, prelude, &cases)?;
     println!("{} kernels, {} calls of nvrtc {}", used.len(), cases.len(), nvrtc.version());
+    let used = by_folder(used);
     if writes {
-        let table = Budgets::of(&nvrtc.version(), &used).to_string();
-        std::fs::write(root.join(TABLE), table).with_context(|| format!("cannot write {TABLE}"))?;
-        println!("{TABLE} is written");
+        return write(root, &nvrtc.version(), &used);
+    }
+    let wrong = compare(&tree, &nvrtc.version(), &used)?;
+    if wrong.is_empty() {
+        println!("nvrtc: every kernel within its budget");
         return Ok(());
     }
-    let table = text(TABLE).with_context(|| format!("{TABLE} is missing: --write makes it"))?;
-    Budgets::read(table)?.compare(&nvrtc.version(), &used)
+    bail!(
+        "{}\nif this is meant: `cargo xtask nvrtc --write`, and say why in the commit",
+        wrong.join("\n")
+    )
+}
+
+/// What the kernels of each folder of `kernels/src/` use.
+fn by_folder(used: report::Table) -> BTreeMap<String, report::Table> {
+    let mut folders = BTreeMap::<String, report::Table>::new();
+    for ((file, entry), usage) in used {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        folders.entry(folder).or_default().insert((file, entry), usage);
+    }
+    folders
+}
+
+fn write(root: &Path, version: &str, used: &BTreeMap<String, report::Table>) -> Result<()> {
+    for (folder, table) in used {
+        let path = format!("{KERNELS}{folder}/{TABLE}");
+        std::fs::write(root.join(&path), Budgets::of(version, table).to_string())
+            .with_context(|| format!("cannot write {path}"))?;
+    }
+    println!("{TABLE} of {} folders are written", used.len());
+    Ok(())
+}
+
+/// The folder that a table is for.
+fn folder_of_table(path: &str) -> Option<&str> {
+    path.strip_prefix(KERNELS)?.strip_suffix(TABLE)?.strip_suffix('/')
+}
+
+/// What stands against the tables of all folders: of those with kernels, and of those with a table.
+fn compare(
+    tree: &Tree,
+    version: &str,
+    used: &BTreeMap<String, report::Table>,
+) -> Result<Vec<String>> {
+    let tables = tree.texts(|path| folder_of_table(path).is_some());
+    let tables: BTreeMap<&str, &str> =
+        tables.filter_map(|(path, text)| Some((folder_of_table(path)?, text))).collect();
+    let (none, mut wrong) = (report::Table::new(), Vec::new());
+    let without = used.keys().filter(|folder| !tables.contains_key(folder.as_str()));
+    wrong.extend(without.map(|folder| format!("{KERNELS}{folder}/{TABLE} is missing")));
+    for (folder, text) in tables {
+        let table = Budgets::read(text).with_context(|| format!("{folder}/{TABLE}"))?;
+        wrong.extend(table.compare(version, used.get(folder).unwrap_or(&none)));
+    }
+    Ok(wrong)
 }
 
 /// Every file under every variant for every architecture.
@@ -177,6 +228,19 @@ mod tests {
         let cases = cases(&tree).unwrap();
         let of = |file| cases.iter().filter(|case| case.file == file).count();
         assert_eq!((cases.len(), of("families/a/a.cu"), of("families/a/a_sm90.cu")), (9, 8, 1));
+    }
+
+    #[test]
+    fn a_folder_with_kernels_has_a_table_and_a_table_has_kernels() {
+        let table = "nvrtc 13.2\nfamilies/b/b.cu sum 8 0 0\n";
+        let tree = Tree::of(&[("kernels/src/families/b/budgets.txt", table)]);
+        let usage = Usage { registers: 9, ..Usage::default() };
+        let used = |file: &str| by_folder([((file.to_owned(), "sum".to_owned()), usage)].into());
+        let wrong = compare(&tree, "13.2", &used("families/a/a.cu")).unwrap();
+        assert_eq!(wrong[0], "kernels/src/families/a/budgets.txt is missing");
+        assert_eq!(wrong[1], "families/b/b.cu sum: a budget without a kernel");
+        let wrong = compare(&tree, "13.2", &used("families/b/b.cu")).unwrap();
+        assert!(wrong[0].starts_with("families/b/b.cu sum: uses 9 registers"), "{wrong:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::finding::Finding;
 use crate::tree::Tree;
 
-const FILES: [&str; 5] = ["mod.rs", "reference.rs", "op.rs", "roofline.rs", "tests.rs"];
+const FILES: [&str; 6] = ["mod.rs", "reference.rs", "op.rs", "roofline.rs", "cases.rs", "tests.rs"];
 const FAMILIES: &str = "kernels/src/families/";
 
 /// A finding per missing file.
@@ -49,6 +49,7 @@ mod tests {
             ("kernels/src/families/norm/mod.rs", "//! Norms.\n//! No op: never differentiated.\n"),
             ("kernels/src/families/norm/reference.rs", ""),
             ("kernels/src/families/norm/roofline.rs", ""),
+            ("kernels/src/families/norm/cases.rs", ""),
         ]);
         let found = findings(&tree);
         assert_eq!(found.len(), 1);

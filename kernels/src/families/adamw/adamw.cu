@@ -36,18 +36,19 @@ __device__ __forceinline__ u64 place() { return 4 * (u64(blockIdx.x) * THREADS +
 
 extern "C" __global__ __launch_bounds__(256) void adamw(const Real* param, const Real* grad, const Real* first,
                                                         const Real* second, Real* new_param, Real* new_first,
-                                                        Real* new_second, u64 count, Real grad_scale, Real keep, Real new1,
-                                                        Real beta2, Real new2, Real correction, Real epsilon, Real size) {
+                                                        Real* new_second, u64 count, Real grad_scale, Real decay,
+                                                        Real first_rate, Real second_keep, Real second_rate,
+                                                        Real correction, Real epsilon, Real step_size) {
     const u64 at = place();
     if (at >= count) return;
     Pack p = load_tail(param, at, count), m = load_tail(first, at, count), v = load_tail(second, at, count);
     const Pack gradient = load_tail(grad, at, count);
     for (u32 lane = 0; lane < 4; ++lane) {
         const Real g = grad_scale * gradient.at[lane];
-        m.at[lane] = m.at[lane] + new1 * (g - m.at[lane]);
-        v.at[lane] = beta2 * v.at[lane] + new2 * (g * g);
+        m.at[lane] = m.at[lane] + first_rate * (g - m.at[lane]);
+        v.at[lane] = second_keep * v.at[lane] + second_rate * (g * g);
         const Real root = sqrt(v.at[lane]) / correction;
-        p.at[lane] = keep * p.at[lane] - size * (m.at[lane] / (root + epsilon));
+        p.at[lane] = decay * p.at[lane] - step_size * (m.at[lane] / (root + epsilon));
     }
     store_tail(new_param, at, count, p);
     store_tail(new_first, at, count, m);
@@ -57,8 +58,9 @@ extern "C" __global__ __launch_bounds__(256) void adamw(const Real* param, const
 extern "C" __global__ __launch_bounds__(256) void amsgrad(const Real* param, const Real* grad, const Real* first,
                                                           const Real* second, const Real* largest, Real* new_param,
                                                           Real* new_first, Real* new_second, Real* new_largest, u64 count,
-                                                          Real grad_scale, Real weight_decay, Real new1, Real beta2, Real new2,
-                                                          Real correction, Real epsilon, Real size) {
+                                                          Real grad_scale, Real decay, Real first_rate,
+                                                          Real second_keep, Real second_rate, Real correction,
+                                                          Real epsilon, Real step_size) {
     const u64 at = place();
     if (at >= count) return;
     Pack p = load_tail(param, at, count), m = load_tail(first, at, count);
@@ -67,12 +69,12 @@ extern "C" __global__ __launch_bounds__(256) void amsgrad(const Real* param, con
     for (u32 lane = 0; lane < 4; ++lane) {
         Real g = grad_scale * gradient.at[lane];
         // Without decay an infinite parameter does not reach the gradient.
-        if (weight_decay != 0) g += weight_decay * p.at[lane];
-        m.at[lane] = m.at[lane] + new1 * (g - m.at[lane]);
-        v.at[lane] = beta2 * v.at[lane] + new2 * (g * g);
+        if (decay != 0) g += decay * p.at[lane];
+        m.at[lane] = m.at[lane] + first_rate * (g - m.at[lane]);
+        v.at[lane] = second_keep * v.at[lane] + second_rate * (g * g);
         u.at[lane] = larger(u.at[lane], v.at[lane]);
         const Real root = sqrt(u.at[lane]) / correction;
-        p.at[lane] = p.at[lane] - size * (m.at[lane] / (root + epsilon));
+        p.at[lane] = p.at[lane] - step_size * (m.at[lane] / (root + epsilon));
     }
     store_tail(new_param, at, count, p);
     store_tail(new_first, at, count, m);

@@ -12,14 +12,13 @@ override THREADS: u32 = 256;
 struct Params {
     count: u32,        // offset 0
     grad_scale: f32,   // offset 4
-    keep: f32,         // offset 8, factor of p of the decoupled decay
-    decay: f32,        // offset 12, share of p in the gradient
-    first_rate: f32,   // offset 16, 1 - beta1
-    second_keep: f32,  // offset 20, beta2
-    second_rate: f32,  // offset 24, 1 - beta2
-    correction: f32,   // offset 28, sqrt(1 - beta2^t)
-    epsilon: f32,      // offset 32
-    step_size: f32,    // offset 36, rate / (1 - beta1^t)
+    decay: f32,        // offset 8, of AdamW the factor of p, of AMSGrad the share of p in the gradient
+    first_rate: f32,   // offset 12, 1 - beta1
+    second_keep: f32,  // offset 16, beta2
+    second_rate: f32,  // offset 20, 1 - beta2
+    correction: f32,   // offset 24, sqrt(1 - beta2^t)
+    epsilon: f32,      // offset 28
+    step_size: f32,    // offset 32, rate / (1 - beta1^t)
 }
 
 @group(0) @binding(0) var<storage, read_write> p: array<f32>;
@@ -51,7 +50,7 @@ fn adamw(
     let second = v[at] * params.second_keep + grad * grad * params.second_rate;
     m[at] = first;
     v[at] = second;
-    p[at] = p[at] * params.keep - move_by(params, first, second);
+    p[at] = p[at] * params.decay - move_by(params, first, second);
 }
 
 @compute @workgroup_size(THREADS)

@@ -3,7 +3,7 @@
 use burn::tensor::DType;
 
 use super::super::{AdamwStep, AmsgradState, reference};
-use super::{adamw, amsgrad};
+use super::step;
 use crate::Cpu;
 use crate::machine::cuda::emulator::{Emulator, GuardedArray, assert_as_reference};
 use crate::machine::cuda::{Element, Machine};
@@ -34,10 +34,10 @@ fn emulated(machine: &Emulator, buffers: &[Vec<f64>; 5], element: Element, ams: 
     let new = || machine.array(element, buffers[0].len());
     let out = [new(), new(), new(), new()];
     if ams {
-        amsgrad(machine, &g, [&p, &m, &v, &u], out.each_ref(), &STEP);
+        step(machine, &g, [&p, &m, &v, &u], out.each_ref(), &STEP);
         return out.iter().flat_map(GuardedArray::values).collect();
     }
-    adamw(machine, &g, [&p, &m, &v], [&out[0], &out[1], &out[2]], &STEP);
+    step(machine, &g, [&p, &m, &v], [&out[0], &out[1], &out[2]], &STEP);
     out[..3].iter().flat_map(GuardedArray::values).collect()
 }
 
@@ -72,7 +72,7 @@ fn a_step_in_place_gives_the_bits_of_one_into_new_memory() {
     let buffers = buffers(1031);
     let apart = emulated(&machine, &buffers, Element::F32, true);
     let [p, m, v, u, g] = buffers.map(|values| machine.array_of(Element::F32, &values));
-    amsgrad(&machine, &g, [&p, &m, &v, &u], [&p, &m, &v, &u], &STEP);
+    step(&machine, &g, [&p, &m, &v, &u], [&p, &m, &v, &u], &STEP);
     let within: Vec<f64> = [p, m, v, u].iter().flat_map(GuardedArray::values).collect();
     assert_eq!(within, apart);
 }

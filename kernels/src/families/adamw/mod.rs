@@ -19,24 +19,21 @@
 //!
 //! No op: an update is not differentiated.
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 pub mod reference;
 pub mod roofline;
-#[cfg(feature = "cuda")]
-mod tensors;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// The scalars of one step.
@@ -116,13 +113,9 @@ kernels! {
         adamw: cpu::step,
         amsgrad: cpu::amsgrad,
     }
-    cuda {
-        adamw: tensors::adamw,
-        amsgrad: tensors::amsgrad,
-    }
-    wgpu {
-        adamw: wgpu::step,
-        amsgrad: wgpu::amsgrad,
+    gpu {
+        adamw: gpu::adamw,
+        amsgrad: gpu::amsgrad,
     }
     autodiff {}
 }
@@ -138,7 +131,7 @@ pub fn adamw<B: AdamwKernels>(
     for (name, other) in [("grad", &grad), ("first", &first), ("second", &second)] {
         assert_shape("adamw", name, other.dims(), param.dims(), "`param` fixes P");
     }
-    <B as AdamwKernels>::adamw(param, grad, first, second, step)
+    <B as AdamwKernels>::adamw(CHECKED, param, grad, first, second, step)
 }
 
 /// One step of Adam with AMSGrad and coupled decay.
@@ -152,5 +145,5 @@ pub fn amsgrad<B: AdamwKernels>(
     for (name, other) in others {
         assert_shape("amsgrad", name, other.dims(), param.dims(), "`param` fixes P");
     }
-    <B as AdamwKernels>::amsgrad(state, grad, step)
+    <B as AdamwKernels>::amsgrad(CHECKED, state, grad, step)
 }

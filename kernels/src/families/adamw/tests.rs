@@ -5,6 +5,7 @@ use burn::tensor::DType;
 use super::{AdamwStep, AmsgradState};
 use crate::Cpu;
 use crate::families::adamw;
+use crate::families::refusals_tests::Refusal;
 use crate::testing::{Real, assert_both, cast, flat, host, numbers};
 
 pub(super) fn scalars(step: u64) -> AdamwStep {
@@ -192,4 +193,19 @@ fn a_state_held_by_the_caller_alone_is_updated_where_it_lies() {
     let after = [p, m, v].map(|x| at(&crate::graph::primitive(x)));
     assert_eq!(after[..2], before[..2]);
     assert_eq!(host(kept), numbers(50, 2));
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    vec![
+        refusal("adamw: `grad` is [2] but must be [3]", || {
+            adamw::adamw(zeros([3]), zeros([2]), zeros([3]), zeros([3]), &scalars(1))
+        }),
+        refusal("amsgrad: `largest` is [2] but must be [3]", || {
+            let [param, first, second] = [3; 3].map(|length| zeros([length]));
+            let state = AmsgradState { param, first, second, largest: zeros([2]) };
+            adamw::amsgrad(state, zeros([3]), &scalars(1))
+        }),
+    ]
 }

@@ -4,50 +4,55 @@
 //           dq = scale ds k, dk = scale ds^T q, dv = p^T g
 // layout    q, g, o, dq [N, H, D]; k, v [M, G, D]; dk, dv: one [2, M, G, D]; lse [N, H]
 //           row_numbers [N, H, 2] = lse, delta
-//           tiles [X, 4] = first query, end of the segment's queries, first and end of its keys;
-//           for the gradients of keys = first key, end of its keys, first and end of its queries
-// bindings  attention_row_numbers    0 g  1 o  2 lse  3 row_numbers                        4 Params
-//           attention_queries_grad   0 q  1 k  2 v  3 g  4 row_numbers  5 tiles  6 dq       7 Params
-//           attention_keys_grad      0 q  1 k  2 v  3 g  4 row_numbers  5 tiles  6 dk dv    7 Params
-// launch    attention_row_numbers: a thread per row and head; the others: x over tiles of 32 queries or
-//           keys, y over query or key heads
+//           work [X, 5] = first query and queries, first key and keys of a segment, block of queries or keys
+// bindings  attention_delta           0 g  1 o  2 lse  3 row_numbers                       4 Rows
+//           attention_query_gradient  0 g  1 q  2 k  3 v  4 row_numbers  5 work  6 dq      7 Params
+//           attention_key_gradient    0 g  1 q  2 k  3 v  4 row_numbers  5 work  6 dk dv   7 Params
+// launch    attention_delta: a thread per row and head; the others: x over blocks of 32 queries or keys, y
+//           over query or key heads
 // requires  bf16.wgsl and tiles.wgsl before it; causal segments have no fewer keys than queries
 // ordering  deterministic, no atomics: two passes, so that each sum has one owner
 // oracle    reference.rs     bound  compute, roofline.rs
 // source    Dao, arXiv:2307.08691, algorithm 2; ours differs: dq has its own pass
 
-@group(0) @binding(0) var<storage, read_write> given_grad: array<f32>;
+struct Rows {
+    rows: u32,  // offset 0, N H
+    width: u32, // offset 4, D
+}
+
+@group(0) @binding(0) var<storage, read_write> grad: array<f32>;
 @group(0) @binding(1) var<storage, read_write> output: array<f32>;
 @group(0) @binding(2) var<storage, read_write> log_sum_exp: array<f32>;
 @group(0) @binding(3) var<storage, read_write> new_row_numbers: array<f32>;
-@group(0) @binding(4) var<uniform> params_4: Params;
+@group(0) @binding(4) var<uniform> of_rows: Rows;
 
-@group(0) @binding(0) var<storage, read_write> q: array<f32>;
-@group(0) @binding(1) var<storage, read_write> k: array<f32>;
-@group(0) @binding(2) var<storage, read_write> v: array<f32>;
-@group(0) @binding(3) var<storage, read_write> grad: array<f32>;
+@group(0) @binding(1) var<storage, read_write> q: array<f32>;
+@group(0) @binding(2) var<storage, read_write> k: array<f32>;
+@group(0) @binding(3) var<storage, read_write> v: array<f32>;
 @group(0) @binding(4) var<storage, read_write> row_numbers: array<f32>;
-@group(0) @binding(5) var<storage, read_write> tiles: array<u32>;
+@group(0) @binding(5) var<storage, read_write> work: array<u32>;
 @group(0) @binding(6) var<storage, read_write> sums_out: array<f32>;
 @group(0) @binding(7) var<uniform> params: Params;
+
+var<private> key_heads: u32;
 
 // p and ds of a tile, queries by keys.
 var<workgroup> weights: array<f32, TILE * SCORE_PITCH>;
 var<workgroup> slopes: array<f32, TILE * SCORE_PITCH>;
 
-@compute @workgroup_size(THREADS)
-fn attention_row_numbers(
+@compute @workgroup_size(128)
+fn attention_delta(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let row = (group.x + group.y * groups.x) * THREADS + thread;
-    if row >= params_4.count {
+    let row = (group.x + group.y * groups.x) * 128u + thread;
+    if row >= of_rows.rows {
         return;
     }
     var delta = 0.0;
     for (var c = row * WIDTH; c < (row + 1u) * WIDTH; c++) {
-        delta += given_grad[c] * output[c];
+        delta += grad[c] * output[c];
     }
     new_row_numbers[2u * row] = log_sum_exp[row];
     new_row_numbers[2u * row + 1u] = delta;
@@ -56,28 +61,28 @@ fn attention_row_numbers(
 // Numbers of the four arrays as operands of products; zero behind the end of a segment or of a row.
 fn query_number(row: u32, end: u32, head: u32, c: u32) -> f32 {
     if row < end && c < WIDTH {
-        return operand(q[(row * params.query_heads + head) * WIDTH + c]);
+        return operand(q[(row * params.heads + head) * WIDTH + c]);
     }
     return 0.0;
 }
 
 fn grad_number(row: u32, end: u32, head: u32, c: u32) -> f32 {
     if row < end && c < WIDTH {
-        return operand(grad[(row * params.query_heads + head) * WIDTH + c]);
+        return operand(grad[(row * params.heads + head) * WIDTH + c]);
     }
     return 0.0;
 }
 
 fn key_number(row: u32, end: u32, head: u32, c: u32) -> f32 {
     if row < end && c < WIDTH {
-        return operand(k[(row * params.key_heads + head) * WIDTH + c]);
+        return operand(k[(row * key_heads + head) * WIDTH + c]);
     }
     return 0.0;
 }
 
 fn value_number(row: u32, end: u32, head: u32, c: u32) -> f32 {
     if row < end && c < WIDTH {
-        return operand(v[(row * params.key_heads + head) * WIDTH + c]);
+        return operand(v[(row * key_heads + head) * WIDTH + c]);
     }
     return 0.0;
 }
@@ -123,7 +128,7 @@ fn differentiate_scores(tile: Tile, thread: u32) {
         var weight = 0.0;
         var slope = 0.0;
         if tile.key + column < seen_end(query, tile.queries, tile.keys, params.causal) {
-            let numbers = 2u * (query * params.query_heads + tile.head);
+            let numbers = 2u * (query * params.heads + tile.head);
             weight = exp(params.scale * scores[part] - row_numbers[numbers]);
             slope = weight * (from_values[part] - row_numbers[numbers + 1u]);
         }
@@ -134,16 +139,18 @@ fn differentiate_scores(tile: Tile, thread: u32) {
 }
 
 @compute @workgroup_size(THREADS)
-fn attention_queries_grad(
+fn attention_query_gradient(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let first = tiles[4u * group.x];
-    let queries = tiles[4u * group.x + 1u];
-    let keys_start = tiles[4u * group.x + 2u];
-    let keys = tiles[4u * group.x + 3u];
+    key_heads = params.heads / params.sharing;
+    let item = 5u * group.x;
+    let first = work[item] + TILE * work[item + 4u];
+    let queries = work[item] + work[item + 1u];
+    let keys_start = work[item + 2u];
+    let keys = keys_start + work[item + 3u];
     let head = group.y;
-    let key_head = head / (params.query_heads / params.key_heads);
+    let key_head = head / params.sharing;
     let end = seen_end(min(first + TILE, queries) - 1u, queries, keys, params.causal);
     let row = thread / 8u;
     var sums: array<vec2<f32>, SLICES>;
@@ -166,7 +173,7 @@ fn attention_queries_grad(
     if first + row >= queries {
         return;
     }
-    let place = ((first + row) * params.query_heads + head) * WIDTH;
+    let place = ((first + row) * params.heads + head) * WIDTH;
     for (var slice = 0u; slice < SLICES; slice++) {
         let c = slice * SLICE + 2u * (thread % 8u);
         if c < WIDTH {
@@ -179,16 +186,18 @@ fn attention_queries_grad(
 }
 
 @compute @workgroup_size(THREADS)
-fn attention_keys_grad(
+fn attention_key_gradient(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let first = tiles[4u * group.x];
-    let keys = tiles[4u * group.x + 1u];
-    let queries_start = tiles[4u * group.x + 2u];
-    let queries = tiles[4u * group.x + 3u];
+    key_heads = params.heads / params.sharing;
+    let item = 5u * group.x;
+    let queries_start = work[item];
+    let queries = queries_start + work[item + 1u];
+    let first = work[item + 2u] + TILE * work[item + 4u];
+    let keys = work[item + 2u] + work[item + 3u];
     let key_head = group.y;
-    let sharing = params.query_heads / params.key_heads;
+    let sharing = params.sharing;
     // The first query that sees the first key of the tile.
     var start = queries_start;
     if params.causal == 1u && queries - queries_start > keys - first {
@@ -222,16 +231,16 @@ fn attention_keys_grad(
     if first + row >= keys {
         return;
     }
-    let place = ((first + row) * params.key_heads + key_head) * WIDTH;
+    let place = ((first + row) * key_heads + key_head) * WIDTH;
     for (var slice = 0u; slice < SLICES; slice++) {
         let c = slice * SLICE + 2u * (thread % 8u);
         if c < WIDTH {
             sums_out[place + c] = params.scale * of_keys[slice].x;
-            sums_out[params.count + place + c] = of_values[slice].x;
+            sums_out[params.of_keys + place + c] = of_values[slice].x;
         }
         if c + 1u < WIDTH {
             sums_out[place + c + 1u] = params.scale * of_keys[slice].y;
-            sums_out[params.count + place + c + 1u] = of_values[slice].y;
+            sums_out[params.of_keys + place + c + 1u] = of_values[slice].y;
         }
     }
 }

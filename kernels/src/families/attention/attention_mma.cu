@@ -9,7 +9,7 @@
 // dtypes         f32 in and out, operands bf16; w (before o), p and ds are rounded where they become
 //                operands, totals take what was not rounded
 // launch         128 threads. forward, query_gradient: (items, H) blocks, an item is 64 QUERY_TILES queries;
-//                key_gradient: (items, G), an item is 64 KEY_TILES keys; shared bytes as cuda/mma.rs counts.
+//                key_gradient: (items, G), an item is 64 KEY_TILES keys; shared bytes as cuda_mma.rs counts.
 //                stage: 256 threads, one for 8 columns; delta: 256 threads, a warp per row and head
 // variants       WIDTH = 16 | 32 | 48 | 64; QUERY_TILES = 2; KEY_TILES = 2; STAGE = 64
 // variants       WIDTH = 80 | 96 | 112 | 128; QUERY_TILES = 2; KEY_TILES = 1; STAGE = 32

@@ -3,9 +3,9 @@
 // maths     s = scale q k^T where seen, o = softmax(s) v, lse = log sum exp s, key tile by key tile
 //           with a running maximum; no [N, M] matrix is stored
 // layout    q, o [N, H, D]; k, v [M, G, D]; lse [N, H]; head h uses key head h / (H / G)
-//           tiles [X, 4] = first query, end of the segment's queries, first and end of its keys
-// bindings  0 q  1 k  2 v  3 tiles  4 o  5 lse  6 Params
-// launch    x over tiles of 32 queries, y over heads
+//           work [X, 5] = first query and queries, first key and keys of a segment, block of queries
+// bindings  0 q  1 k  2 v  3 work  4 o  5 lse  6 Params
+// launch    x over blocks of 32 queries, y over heads
 // requires  bf16.wgsl and tiles.wgsl before it; causal segments have no fewer keys than queries
 // ordering  deterministic: keys in order
 // oracle    reference.rs     bound  compute, roofline.rs
@@ -14,7 +14,7 @@
 @group(0) @binding(0) var<storage, read_write> q: array<f32>;
 @group(0) @binding(1) var<storage, read_write> k: array<f32>;
 @group(0) @binding(2) var<storage, read_write> v: array<f32>;
-@group(0) @binding(3) var<storage, read_write> tiles: array<u32>;
+@group(0) @binding(3) var<storage, read_write> work: array<u32>;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 @group(0) @binding(5) var<storage, read_write> log_sum_exp: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
@@ -28,13 +28,15 @@ var<workgroup> row_sum: array<f32, TILE>;
 // By how much a new maximum shrinks what was summed before.
 var<workgroup> row_fade: array<f32, TILE>;
 
+var<private> key_heads: u32;
+
 fn load_queries(first: u32, end: u32, head: u32, slice: u32, thread: u32) {
     for (var at = thread; at < TILE * SLICE; at += THREADS) {
         let row = first + at / SLICE;
         let c = slice * SLICE + at % SLICE;
         var x = 0.0;
         if row < end && c < WIDTH {
-            x = operand(q[(row * params.query_heads + head) * WIDTH + c]);
+            x = operand(q[(row * params.heads + head) * WIDTH + c]);
         }
         left[at / SLICE * PITCH + at % SLICE] = x;
     }
@@ -46,7 +48,7 @@ fn load_keys(first: u32, end: u32, head: u32, slice: u32, thread: u32) {
         let c = slice * SLICE + at % SLICE;
         var x = 0.0;
         if row < end && c < WIDTH {
-            x = operand(k[(row * params.key_heads + head) * WIDTH + c]);
+            x = operand(k[(row * key_heads + head) * WIDTH + c]);
         }
         right[at / SLICE * PITCH + at % SLICE] = x;
     }
@@ -58,7 +60,7 @@ fn load_values(first: u32, end: u32, head: u32, slice: u32, thread: u32) {
         let c = slice * SLICE + at % SLICE;
         var x = 0.0;
         if row < end && c < WIDTH {
-            x = operand(v[(row * params.key_heads + head) * WIDTH + c]);
+            x = operand(v[(row * key_heads + head) * WIDTH + c]);
         }
         right[at / SLICE * PITCH + at % SLICE] = x;
     }
@@ -108,16 +110,18 @@ fn take_weights(first: u32, seen: u32, thread: u32) {
 }
 
 @compute @workgroup_size(THREADS)
-fn attention_online_softmax(
+fn attention_forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let first = tiles[4u * group.x];
-    let queries = tiles[4u * group.x + 1u];
-    let keys_start = tiles[4u * group.x + 2u];
-    let keys_end = tiles[4u * group.x + 3u];
+    key_heads = params.heads / params.sharing;
+    let item = 5u * group.x;
+    let first = work[item] + TILE * work[item + 4u];
+    let queries = work[item] + work[item + 1u];
+    let keys_start = work[item + 2u];
+    let keys_end = keys_start + work[item + 3u];
     let head = group.y;
-    let key_head = head / (params.query_heads / params.key_heads);
+    let key_head = head / params.sharing;
     let row = thread / 8u;
     let seen = seen_end(first + row, queries, keys_end, params.causal);
     let last = min(first + TILE, queries);
@@ -158,7 +162,7 @@ fn attention_online_softmax(
     if first + row >= queries {
         return;
     }
-    let place = (first + row) * params.query_heads + head;
+    let place = (first + row) * params.heads + head;
     for (var slice = 0u; slice < SLICES; slice++) {
         let o = sums[slice] / row_sum[row];
         let c = slice * SLICE + 2u * (thread % 8u);

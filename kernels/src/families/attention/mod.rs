@@ -18,28 +18,29 @@
 //! The log-sum-exp is a by-product for the backward; no gradient flows from it.
 
 mod batches;
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", all(test, unix, feature = "wgpu")))]
+mod cuda_mma;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
-#[cfg(feature = "cuda")]
-mod tensors;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod work;
 
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
 use crate::Precision;
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::families::precision::PrecisionKernels;
 use crate::shape::assert_shape;
 
@@ -128,6 +129,9 @@ fn check_starts(name: &str, starts: &[u32], rows: usize) {
     assert!(starts.is_sorted(), "attention: `{name}` must not decrease: {starts:?}");
 }
 
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) use gpu::shaders;
+
 kernels! {
     pub trait AttentionKernels: PrecisionKernels {
         fn attention(
@@ -140,27 +144,30 @@ kernels! {
         }
         fn attention_backward(
             grad: Tensor<Self, 3>,
-            q: Tensor<Self, 3>,
-            k: Tensor<Self, 3>,
-            v: Tensor<Self, 3>,
+            inputs: [Tensor<Self, 3>; 3],
             output: Tensor<Self, 3>,
             log_sum_exp: Tensor<Self, 2>,
             problem: &AttentionProblem,
         ) -> (Tensor<Self, 3>, Tensor<Self, 3>, Tensor<Self, 3>) {
+            let [q, k, v] = inputs;
             reference::backward(grad, q, k, v, output, &log_sum_exp, problem)
         }
     }
     cpu {
         attention: cpu::forward,
-        attention_backward: |grad, q, k, v, output, log_sum_exp, problem| cpu::backward(grad, [q, k, v], output, log_sum_exp, problem),
+        attention_backward: cpu::backward,
     }
     cuda {
-        attention: tensors::forward,
-        attention_backward: tensors::backward,
+        attention: |q, k, v, problem| gpu::attention_by([q, k, v], problem, cuda_mma::forward),
+        attention_backward: |grad, inputs, output, log_sum_exp, problem| {
+            gpu::backward_by(inputs, [grad, output], log_sum_exp, problem, cuda_mma::backward)
+        },
     }
     wgpu {
-        attention: wgpu::forward,
-        attention_backward: |grad, q, k, v, output, log_sum_exp, problem| wgpu::backward(grad, [q, k, v], output, log_sum_exp, problem),
+        attention: |q, k, v, problem| gpu::attention_by([q, k, v], problem, gpu::forward),
+        attention_backward: |grad, inputs, output, log_sum_exp, problem| {
+            gpu::backward_by(inputs, [grad, output], log_sum_exp, problem, gpu::backward)
+        },
     }
     autodiff {
         attention: op::tracked,
@@ -176,7 +183,7 @@ pub fn attention<B: AttentionKernels>(
     problem: &AttentionProblem,
 ) -> (Tensor<B, 3>, Tensor<B, 2>) {
     problem.check(q.dims(), k.dims(), v.dims());
-    <B as AttentionKernels>::attention(q, k, v, problem)
+    <B as AttentionKernels>::attention(CHECKED, q, k, v, problem)
 }
 
 /// Gradients of `q`, `k`, `v`.
@@ -194,5 +201,12 @@ pub fn attention_backward<B: AttentionKernels>(
     assert_shape(name, "grad", grad.dims(), of_q, "as `q`");
     assert_shape(name, "output", output.dims(), of_q, "as `q`");
     assert_shape(name, "log_sum_exp", log_sum_exp.dims(), [of_q[0], of_q[1]], "[N, H] of `q`");
-    <B as AttentionKernels>::attention_backward(grad, q, k, v, output, log_sum_exp, problem)
+    <B as AttentionKernels>::attention_backward(
+        CHECKED,
+        grad,
+        [q, k, v],
+        output,
+        log_sum_exp,
+        problem,
+    )
 }

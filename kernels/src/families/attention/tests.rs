@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{AttentionProblem, reference};
 use crate::families::attention;
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::{Oracle, assert_matches};
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, flat, host, numbers, registered_gradient, values,
@@ -267,4 +268,27 @@ proptest! {
         let (got32, got64) = values(&WithNormaliser(&case), &case.inputs());
         assert_both(&got32, &got64, &case.plain::<f32>(), &case.plain::<f64>());
     }
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let problem = || AttentionProblem::packed(&[0, 4], true, 1.0, Precision::Full);
+    vec![
+        refusal("attention: `k` is [4, 1, 2] but must be [4, 1, 3]", move || {
+            attention::attention(zeros([4, 2, 3]), zeros([4, 1, 2]), zeros([4, 1, 2]), &problem())
+        }),
+        refusal("attention_backward: `grad` is [4, 2, 2] but must be [4, 2, 3]", move || {
+            let (grad, q, k) = (zeros([4, 2, 2]), zeros([4, 2, 3]), zeros([4, 1, 3]));
+            attention::attention_backward(
+                grad,
+                q.clone(),
+                k.clone(),
+                k,
+                q,
+                zeros([4, 2]),
+                &problem(),
+            )
+        }),
+    ]
 }

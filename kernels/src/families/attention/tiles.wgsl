@@ -7,7 +7,7 @@
 // requires  bf16.wgsl before it
 override WIDTH: u32 = 64; // D
 override SLICES: u32 = (WIDTH + 15u) / 16u;
-override MIXED: u32 = 0;
+override ROUNDED: u32 = 0;
 
 const THREADS: u32 = 256u;
 const TILE: u32 = 32u;
@@ -17,12 +17,13 @@ const SCORE_PITCH: u32 = TILE + 1u;
 // The most negative f32.
 const LOWEST: f32 = -3.40282347e+38;
 
+// Of all entry points but attention_delta.
 struct Params {
-    query_heads: u32, // offset 0, H
-    key_heads: u32,   // offset 4, G
-    count: u32,       // offset 8, N H of attention_row_numbers, M G D of attention_keys_grad
-    causal: u32,      // offset 12
-    scale: f32,       // offset 16
+    heads: u32,   // offset 0, H
+    sharing: u32, // offset 4, H / G
+    of_keys: u32, // offset 8, M G D
+    scale: f32,   // offset 12
+    causal: u32,  // offset 16
 }
 
 var<workgroup> left: array<f32, TILE * PITCH>;
@@ -30,7 +31,7 @@ var<workgroup> right: array<f32, TILE * PITCH>;
 
 // A number as an operand of a matrix product.
 fn operand(x: f32) -> f32 {
-    if MIXED == 1u {
+    if ROUNDED == 1u {
         return round_bf16(x);
     }
     return x;

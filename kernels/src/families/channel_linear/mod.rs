@@ -16,9 +16,10 @@
 //! source    `Linear` and `FullyConnectedTensorProduct` of Geiger and Smidt, "e3nn", arXiv:2207.09453
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
+#[cfg(any(feature = "cuda", all(test, unix, feature = "wgpu")))]
 pub(crate) mod cuda;
 mod op;
 pub mod reference;
@@ -35,7 +36,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::RowIndex;
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// The map of one degree.
@@ -218,7 +219,7 @@ pub fn channel_linear<B: ChannelLinearKernels>(
     map: &ChannelLinear,
 ) -> Tensor<B, 3> {
     map.check("channel_linear", Some(x.dims()), Some(weights.dims()), None);
-    <B as ChannelLinearKernels>::channel_linear(x, weights, map)
+    <B as ChannelLinearKernels>::channel_linear(CHECKED, x, weights, map)
 }
 
 /// Gradient of x, of `num_rows` rows a node.
@@ -230,7 +231,7 @@ pub fn channel_linear_input<B: ChannelLinearKernels>(
 ) -> Tensor<B, 3> {
     let (name, dims) = ("channel_linear_input", [grad.dims()[0], num_rows, map.channels]);
     map.check(name, Some(dims), Some(weights.dims()), Some(grad.dims()));
-    <B as ChannelLinearKernels>::channel_linear_input(grad, weights, num_rows, map)
+    <B as ChannelLinearKernels>::channel_linear_input(CHECKED, grad, weights, num_rows, map)
 }
 
 /// Gradient of the weights.
@@ -240,5 +241,5 @@ pub fn channel_linear_weight<B: ChannelLinearKernels>(
     map: &ChannelLinear,
 ) -> Tensor<B, 1> {
     map.check("channel_linear_weight", Some(x.dims()), None, Some(grad.dims()));
-    <B as ChannelLinearKernels>::channel_linear_weight(grad, x, map)
+    <B as ChannelLinearKernels>::channel_linear_weight(CHECKED, grad, x, map)
 }

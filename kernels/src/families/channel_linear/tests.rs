@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{ChannelLinear, DegreeMap, reference};
 use crate::families::channel_linear;
+use crate::families::refusals_tests::Refusal;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, host, numbers, values,
     values_with_threads,
@@ -227,4 +228,25 @@ fn too_few_rows_are_named() {
     let x = Tensor::<Cpu, 3>::zeros([2, 6, 3], &Device::<Cpu>::default());
     let weights = Tensor::ones([map.num_weights()], &Device::<Cpu>::default());
     let _ = channel_linear::channel_linear(x, weights, &map);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let nodes = |channels: usize| zeros([2, 1, channels]);
+    let map = || {
+        let degrees = [DegreeMap { copies: 1, factor: 1.0 }];
+        ChannelLinear { degrees: degrees.into(), channels: 2, species: None }
+    };
+    vec![
+        refusal("channel_linear: `weights` is [3] but must be [4]", move || {
+            channel_linear::channel_linear(nodes(2), zeros([3]), &map())
+        }),
+        refusal("channel_linear_input: `grad` is [2, 1, 1] but must be [2, 1, 2]", move || {
+            channel_linear::channel_linear_input(nodes(1), zeros([4]), 1, &map())
+        }),
+        refusal("channel_linear_weight: `grad` is [2, 1, 1] but must be [2, 1, 2]", move || {
+            channel_linear::channel_linear_weight(nodes(1), nodes(2), &map())
+        }),
+    ]
 }

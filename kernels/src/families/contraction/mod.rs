@@ -19,16 +19,17 @@
 //!           expansion", arXiv:1911.03550
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod slices;
 #[cfg(test)]
 mod tests;
@@ -43,7 +44,7 @@ use burn::tensor::backend::Backend;
 
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 use self::gpu::Form;
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::memo::Memo;
 use crate::shape::assert_shape;
 use tree::Tree;
@@ -100,7 +101,7 @@ impl Terms {
     }
 
     /// The kernels made from the polynomial.
-    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(crate) fn memo(&self) -> &Memo {
         &self.memo
     }
@@ -281,7 +282,7 @@ pub fn contraction<B: ContractionKernels>(
 ) -> Tensor<B, 3> {
     let of = coefficients.dims();
     problem.check("contraction", x.dims(), None, of[0], Some(of));
-    <B as ContractionKernels>::contraction(x, coefficients, problem)
+    <B as ContractionKernels>::contraction(CHECKED, x, coefficients, problem)
 }
 
 /// Gradient of `x`.
@@ -293,7 +294,7 @@ pub fn contraction_input<B: ContractionKernels>(
 ) -> Tensor<B, 3> {
     let of = coefficients.dims();
     problem.check("contraction_input", x.dims(), Some(grad.dims()), of[0], Some(of));
-    <B as ContractionKernels>::contraction_input(grad, x, coefficients, problem)
+    <B as ContractionKernels>::contraction_input(CHECKED, grad, x, coefficients, problem)
 }
 
 /// Gradient of the coefficients.
@@ -304,7 +305,7 @@ pub fn contraction_coefficients<B: ContractionKernels>(
     problem: &ContractionProblem,
 ) -> Tensor<B, 3> {
     problem.check("contraction_coefficients", x.dims(), Some(grad.dims()), num_species, None);
-    <B as ContractionKernels>::contraction_coefficients(grad, x, num_species, problem)
+    <B as ContractionKernels>::contraction_coefficients(CHECKED, grad, x, num_species, problem)
 }
 
 /// Change of the contraction along `along [N, M, C]`.
@@ -317,7 +318,7 @@ pub fn contraction_tangent<B: ContractionKernels>(
     let (name, of) = ("contraction_tangent", coefficients.dims());
     problem.check(name, x.dims(), None, of[0], Some(of));
     assert_shape(name, "along", along.dims(), x.dims(), "as `x`");
-    <B as ContractionKernels>::contraction_tangent(along, x, coefficients, problem)
+    <B as ContractionKernels>::contraction_tangent(CHECKED, along, x, coefficients, problem)
 }
 
 /// Change of the gradient of `x` along `along`.
@@ -331,7 +332,14 @@ pub fn contraction_input_tangent<B: ContractionKernels>(
     let (name, of) = ("contraction_input_tangent", coefficients.dims());
     problem.check(name, x.dims(), Some(grad.dims()), of[0], Some(of));
     assert_shape(name, "along", along.dims(), x.dims(), "as `x`");
-    <B as ContractionKernels>::contraction_input_tangent(along, grad, x, coefficients, problem)
+    <B as ContractionKernels>::contraction_input_tangent(
+        CHECKED,
+        along,
+        grad,
+        x,
+        coefficients,
+        problem,
+    )
 }
 
 /// Change of the coefficients' gradient along `along`.
@@ -346,6 +354,7 @@ pub fn contraction_coefficients_tangent<B: ContractionKernels>(
     problem.check(name, x.dims(), Some(grad.dims()), num_species, None);
     assert_shape(name, "along", along.dims(), x.dims(), "as `x`");
     <B as ContractionKernels>::contraction_coefficients_tangent(
+        CHECKED,
         along,
         grad,
         x,

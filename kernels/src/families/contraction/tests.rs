@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{ContractionProblem, Term, Terms, reference, roofline};
 use crate::families::contraction;
+use crate::families::refusals_tests::Refusal;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -277,4 +278,36 @@ fn the_cost_is_counted_by_hand() {
         [work.flops, work.bytes].map(f64::to_bits),
         [240.0, f64::from(bytes)].map(f64::to_bits)
     );
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let terms = || Terms::new(2, 1, vec![Term { output: 0, indices: [0; 3], order: 1 }]);
+    let of = move || ContractionProblem::new(Arc::new(terms()), [0, 0].into());
+    let (x, table) =
+        (|channels: usize| zeros([2, 2, channels]), |channels| zeros([1, 1, channels]));
+    let grad = |channels: usize| zeros([2, 1, channels]);
+    vec![
+        refusal("contraction: `coefficients` is [1, 1, 2] but must be [1, 1, 3]", move || {
+            contraction::contraction(x(3), table(2), &of())
+        }),
+        refusal("contraction_input: `grad` is [2, 1, 2] but must be [2, 1, 3]", move || {
+            contraction::contraction_input(grad(2), x(3), table(3), &of())
+        }),
+        refusal("contraction_coefficients: `grad` is [2, 1, 2] but must be [2, 1, 3]", move || {
+            contraction::contraction_coefficients(grad(2), x(3), 1, &of())
+        }),
+        refusal("contraction_tangent: `along` is [2, 2, 2] but must be [2, 2, 3]", move || {
+            contraction::contraction_tangent(x(2), x(3), table(3), &of())
+        }),
+        refusal(
+            "contraction_input_tangent: `along` is [2, 2, 2] but must be [2, 2, 3]",
+            move || contraction::contraction_input_tangent(x(2), grad(3), x(3), table(3), &of()),
+        ),
+        refusal(
+            "contraction_coefficients_tangent: `along` is [2, 2, 2] but must be [2, 2, 3]",
+            move || contraction::contraction_coefficients_tangent(x(2), grad(3), x(3), 1, &of()),
+        ),
+    ]
 }

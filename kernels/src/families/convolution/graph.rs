@@ -92,13 +92,13 @@ impl EdgeGraph {
     }
 
     /// What devices keep of the graph.
-    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(crate) fn memo(&self) -> &Memo {
         &self.memo
     }
 
     /// Sender, receiver and row of the radial weights of every edge, `[E, 3]`.
-    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(crate) fn ends(&self) -> Vec<u32> {
         let ends = self.senders.rows().iter().zip(self.receivers.rows()).zip(self.weights.rows());
         ends.flat_map(|((&sender, &receiver), &row)| [sender, receiver, row]).collect()

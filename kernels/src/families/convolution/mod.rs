@@ -22,9 +22,10 @@
 //!           arXiv:2207.09453
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod gpu;
@@ -44,7 +45,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 pub use graph::{EdgeGraph, EdgeGraphError};
@@ -188,7 +189,7 @@ pub fn convolution<B: ConvolutionKernels>(
 ) -> Tensor<B, 3> {
     let (h, y, r) = (features.dims(), harmonics.dims(), radial.dims());
     problem.check("convolution", None, Some(h), Some(y), Some(r));
-    <B as ConvolutionKernels>::convolution(features, harmonics, radial, problem)
+    <B as ConvolutionKernels>::convolution(CHECKED, features, harmonics, radial, problem)
 }
 
 /// Gradient of the features, `[N, M_in, C]`.
@@ -200,7 +201,7 @@ pub fn convolution_features<B: ConvolutionKernels>(
 ) -> Tensor<B, 3> {
     let (g, y, r) = (grad.dims(), harmonics.dims(), radial.dims());
     problem.check("convolution_features", Some(g), None, Some(y), Some(r));
-    <B as ConvolutionKernels>::convolution_features(grad, harmonics, radial, problem)
+    <B as ConvolutionKernels>::convolution_features(CHECKED, grad, harmonics, radial, problem)
 }
 
 /// Gradient of the harmonics, `[E, M_y]`.
@@ -212,7 +213,7 @@ pub fn convolution_harmonics<B: ConvolutionKernels>(
 ) -> Tensor<B, 2> {
     let (g, h, r) = (grad.dims(), features.dims(), radial.dims());
     problem.check("convolution_harmonics", Some(g), Some(h), None, Some(r));
-    <B as ConvolutionKernels>::convolution_harmonics(grad, features, radial, problem)
+    <B as ConvolutionKernels>::convolution_harmonics(CHECKED, grad, features, radial, problem)
 }
 
 /// Gradient of the radial weights, `[P, Q, C]`.
@@ -224,5 +225,5 @@ pub fn convolution_radial<B: ConvolutionKernels>(
 ) -> Tensor<B, 3> {
     let (g, h, y) = (grad.dims(), features.dims(), harmonics.dims());
     problem.check("convolution_radial", Some(g), Some(h), Some(y), None);
-    <B as ConvolutionKernels>::convolution_radial(grad, features, harmonics, problem)
+    <B as ConvolutionKernels>::convolution_radial(CHECKED, grad, features, harmonics, problem)
 }

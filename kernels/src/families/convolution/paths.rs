@@ -75,7 +75,7 @@ impl Paths {
     }
 
     /// The kernels made from the paths.
-    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(crate) fn memo(&self) -> &Memo {
         &self.memo
     }

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::{ConvolutionProblem, EdgeGraph, EdgeGraphError, Paths, reference, roofline};
 use crate::families::convolution;
+use crate::families::refusals_tests::Refusal;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
     values_with_threads,
@@ -410,4 +411,28 @@ fn the_cost_of_one_path_is_counted_by_hand() {
         [work.flops, work.bytes].map(f64::to_bits),
         [55.0, f64::from(bytes)].map(f64::to_bits)
     );
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let graph = || EdgeGraph::new(&[0], &[1], 2).expect("an edge of two nodes");
+    let of = move || ConvolutionProblem::new(Arc::new(Paths::new(0, 0, 0)), Arc::new(graph()));
+    let nodes = |channels: usize| zeros([2, 1, channels]);
+    let radial = || zeros([1, 1, 3]);
+    vec![
+        refusal("convolution: `harmonics` is [2, 1] but must be [1, 1]", move || {
+            convolution::convolution(nodes(3), zeros([2, 1]), radial(), &of())
+        }),
+        refusal("convolution_features: `harmonics` is [2, 1] but must be [1, 1]", move || {
+            convolution::convolution_features(nodes(3), zeros([2, 1]), radial(), &of())
+        }),
+        refusal(
+            "convolution_harmonics: `features` is [2, 1, 2] but must be [2, 1, 3]",
+            move || convolution::convolution_harmonics(nodes(3), nodes(2), radial(), &of()),
+        ),
+        refusal("convolution_radial: `harmonics` is [2, 1] but must be [1, 1]", move || {
+            convolution::convolution_radial(nodes(3), nodes(3), zeros([2, 1]), &of())
+        }),
+    ]
 }

@@ -19,9 +19,10 @@
 //! no gradient flows from it. Gradients are made with the loss, while its logits are at hand, so
 //! inside a graph the backward only multiplies them.
 
+pub(crate) mod cases;
 mod chunks;
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
+#[cfg(any(feature = "cuda", all(test, unix, feature = "wgpu")))]
 pub(crate) mod cuda;
 mod op;
 pub mod reference;
@@ -40,7 +41,7 @@ mod wgpu_tests;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::families::precision::Precision;
 use crate::families::precision::PrecisionKernels;
 use crate::shape::assert_shape;
@@ -67,6 +68,9 @@ pub struct LossAndGradients<B: Backend> {
     /// `[V]`
     pub bias: Option<Tensor<B, 1>>,
 }
+
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) use wgpu::shaders;
 
 kernels! {
     pub trait CrossEntropyKernels: PrecisionKernels {
@@ -135,7 +139,9 @@ pub fn linear_cross_entropy<B: CrossEntropyKernels>(
     precision: Precision,
 ) -> (Tensor<B, 1>, Tensor<B, 1>) {
     check("linear_cross_entropy", &hidden, &weight, bias.as_ref(), &labels);
-    <B as CrossEntropyKernels>::linear_cross_entropy(hidden, weight, bias, labels, precision)
+    <B as CrossEntropyKernels>::linear_cross_entropy(
+        CHECKED, hidden, weight, bias, labels, precision,
+    )
 }
 
 /// The same with the gradients of the loss.
@@ -148,7 +154,7 @@ pub fn linear_cross_entropy_gradients<B: CrossEntropyKernels>(
 ) -> LossAndGradients<B> {
     check("linear_cross_entropy_gradients", &hidden, &weight, bias.as_ref(), &labels);
     <B as CrossEntropyKernels>::linear_cross_entropy_gradients(
-        hidden, weight, bias, labels, precision,
+        CHECKED, hidden, weight, bias, labels, precision,
     )
 }
 
@@ -158,7 +164,7 @@ pub fn scale_by<B: CrossEntropyKernels, const D: usize>(
     factor: Tensor<B, 1>,
 ) -> Tensor<B, D> {
     assert_shape("scale_by", "factor", factor.dims(), [1], "it is one number");
-    <B as CrossEntropyKernels>::scale_by(x, factor)
+    <B as CrossEntropyKernels>::scale_by(CHECKED, x, factor)
 }
 
 /// Asserts the shapes of a call.

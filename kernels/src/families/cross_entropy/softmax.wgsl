@@ -2,8 +2,8 @@
 //
 // maths     z = logits + bias, lse = log sum exp z, loss = lse - z[label]
 //           GRADIENT = 1: logits <- exp(z - lse) - [v = label]
-// layout    logits [L, V]; bias [V], read if BIAS = 1; labels [L]; row_numbers [2, L] = loss, lse
-// bindings  0 logits  1 bias  2 labels  3 row_numbers  4 Params
+// layout    logits [L, V]; bias [V], read if BIAS = 1; labels, losses, log_sum_exps [L]
+// bindings  0 logits  1 bias  2 labels  3 losses  4 log_sum_exps  5 Params
 // launch    a workgroup per row
 // requires  group.wgsl before it; labels below V, which the host checked; V > 0
 // ordering  deterministic: fixed trees along a row
@@ -19,8 +19,9 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(1) var<storage, read_write> bias: array<f32>;
 @group(0) @binding(2) var<storage, read_write> labels: array<i32>;
-@group(0) @binding(3) var<storage, read_write> row_numbers: array<f32>;
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> log_sum_exps: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
 
 fn logit(start: u32, v: u32) -> f32 {
     var z = logits[start + v];
@@ -54,8 +55,8 @@ fn softmax_cross_entropy(
     let lse = log(group_sum(sum, thread)) + largest;
     let label = u32(labels[row]);
     if thread == 0u {
-        row_numbers[row] = lse - logit(start, label);
-        row_numbers[params.rows + row] = lse;
+        losses[row] = lse - logit(start, label);
+        log_sum_exps[row] = lse;
     }
     if GRADIENT == 1u {
         storageBarrier(); // the logit of the label was read before it is replaced

@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::{IGNORED_LABEL, LossAndGradients, reference};
 use crate::families::cross_entropy;
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::assert_within;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, flat, host, ints, numbers, registered_gradient,
@@ -216,4 +217,28 @@ fn loss_and_gradients_are_those_of_the_reference() {
         assert_within(&got[..1], &want[..1], |_| 1e3 * f64::EPSILON * want[0]);
         assert_within(&got[1..], &want[1..], |_| 400.0 * spacing);
     }
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    const FULL: Precision = Precision::Full;
+    vec![
+        refusal("linear_cross_entropy: `weight` is [5, 4] but must be [5, 2]", || {
+            cross_entropy::linear_cross_entropy(
+                zeros([3, 2]),
+                zeros([5, 4]),
+                None,
+                ints(&[0, 1, 2]),
+                FULL,
+            )
+        }),
+        refusal("linear_cross_entropy_gradients: `labels` is [2] but must be [3]", || {
+            let (hidden, weight) = (zeros([3, 2]), zeros([5, 2]));
+            cross_entropy::linear_cross_entropy_gradients(hidden, weight, None, ints(&[0, 1]), FULL)
+        }),
+        refusal("scale_by: `factor` is [2] but must be [1]", || {
+            cross_entropy::scale_by(zeros([3, 2]), zeros([2]))
+        }),
+    ]
 }

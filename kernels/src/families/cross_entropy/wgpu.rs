@@ -5,30 +5,12 @@ use burn::tensor::{Int, Tensor};
 
 use super::LossAndGradients;
 use super::chunks::Labelled;
-use crate::families::reduce::wgpu::{column_sums, sum};
-use crate::machine::wgpu::{Array, Shader, Source, count, params, spread};
+use crate::families::reduce::gpu::{column_sums, sum};
+use crate::machine::{Array, Gpu, Launch, Machine, Source, Tensors};
 use crate::{Precision, Wgpu};
 
-params! {
-    /// Of the one entry point.
-    SoftmaxParams { rows: u32, classes: u32 }
-}
-
-const FILE: Source =
-    Source::file("families/cross_entropy/softmax.wgsl", include_str!("softmax.wgsl"));
-
-fn shader(gradient: bool, bias: bool) -> Shader {
-    let shader = Shader::new::<SoftmaxParams>(FILE, "softmax_cross_entropy", 4).with_group_sums();
-    shader.constant("GRADIENT", gradient.into()).constant("BIAS", bias.into())
-}
-
-/// Every kernel that this family launches.
-#[cfg(test)]
-pub(crate) fn shaders() -> Vec<Shader> {
-    [(false, false), (false, true), (true, false), (true, true)]
-        .map(|(gradient, bias)| shader(gradient, bias))
-        .to_vec()
-}
+static SOURCE: Source =
+    Source::wgsl("families/cross_entropy/softmax.wgsl", include_str!("softmax.wgsl"));
 
 /// What a call is about.
 pub(crate) struct Inputs {
@@ -78,9 +60,8 @@ pub(crate) fn with_gradients(inputs: Inputs) -> LossAndGradients<Wgpu> {
         let rows = hidden.clone().narrow(0, chunk.start, chunk.len());
         let (slopes, numbers) = head.softmax(rows.clone(), labelled.labels(&chunk), true);
         found.push(numbers);
-        let shape = [chunk.len(), head.classes()];
-        bias_sum = bias_sum.map(|sum| sum.add(column_sums(&slopes, shape).tensor([shape[1]])));
-        let slopes = precision.operand(slopes.tensor::<2>(shape));
+        bias_sum = bias_sum.map(|sum| sum.add(sums_of_columns(slopes.clone())));
+        let slopes = precision.operand(slopes);
         of_hidden.push(slopes.clone().matmul(head.weight.clone()));
         weight_sum = weight_sum.add(slopes.transpose().matmul(rows));
     }
@@ -97,36 +78,56 @@ pub(crate) fn with_gradients(inputs: Inputs) -> LossAndGradients<Wgpu> {
 /// The linear map, its weight rounded once.
 struct Head {
     weight: Tensor<Wgpu, 2>,
-    bias: Option<Array>,
+    bias: Option<Tensor<Wgpu, 1>>,
 }
 
 impl Head {
     fn new(weight: Tensor<Wgpu, 2>, bias: Option<Tensor<Wgpu, 1>>, precision: Precision) -> Self {
-        Self { weight: precision.operand(weight), bias: bias.map(Array::new) }
+        Self { weight: precision.operand(weight), bias }
     }
 
     fn classes(&self) -> usize {
         self.weight.dims()[0]
     }
 
-    /// Logits `[L, V]`, replaced by their gradients if wanted, and `[2, L]`: losses and log-sum-exp.
+    /// Logits `[L, V]`, replaced by their gradients if wanted; losses and log-sum-exp.
     fn softmax(
         &self,
         rows: Tensor<Wgpu, 2>,
         labels: Tensor<Wgpu, 2, Int>,
         gradient: bool,
-    ) -> (Array, Array) {
-        let count_rows = rows.dims()[0];
-        let logits = Array::owned(rows.matmul(self.weight.clone().transpose()));
-        let labels = Array::ints(labels);
-        let row_numbers = logits.room([2, count_rows]);
-        let params = SoftmaxParams { rows: count(count_rows), classes: count(self.classes()) };
-        // Something must be bound; it is not read without a bias.
-        let bias = self.bias.as_ref().unwrap_or(&row_numbers);
-        let arrays = [&logits, bias, &labels, &row_numbers];
-        shader(gradient, self.bias.is_some()).launch(&arrays, &params, spread(count_rows));
-        (logits, row_numbers)
+    ) -> (Tensor<Wgpu, 2>, [Tensor<Wgpu, 1>; 2]) {
+        let shape = [rows.dims()[0], self.classes()];
+        let logits = rows.matmul(self.weight.clone().transpose());
+        Wgpu::on(&logits.device(), |machine| {
+            let logits = machine.in_place_of(&machine.input(logits));
+            let bias = self.bias.clone().map(|bias| machine.input(bias));
+            let labels = machine.input_int(labels);
+            let numbers = softmax(machine, &logits, bias.as_ref(), &labels, gradient);
+            (machine.tensor(logits, shape), numbers.map(|of| machine.tensor(of, [shape[0]])))
+        })
     }
+}
+
+/// Losses and log-sum-exp of the rows of logits, which become their gradients if wanted.
+fn softmax<M: Machine>(
+    machine: &M,
+    logits: &M::Array,
+    bias: Option<&M::Array>,
+    labels: &M::Array,
+    gradient: bool,
+) -> [M::Array; 2] {
+    let rows = labels.len();
+    let [losses, log_sum_exps] = [0, 1].map(|_| machine.array(logits.element(), rows));
+    let launch = Launch::of(&SOURCE, "softmax_cross_entropy").output(logits);
+    // Something must be bound; it is not read without a bias.
+    let launch = launch.input(bias.unwrap_or(&losses)).input(labels);
+    let launch = launch.output(&losses).output(&log_sum_exps);
+    let launch = launch.count("rows", rows).count("classes", logits.len() / rows);
+    let launch = launch.define("GRADIENT", u32::from(gradient));
+    let launch = launch.define("BIAS", u32::from(bias.is_some())).group_sums(256);
+    machine.launch(launch.grid(rows).block(256));
+    [losses, log_sum_exps]
 }
 
 /// Losses and log-sum-exp of the rows of all chunks so far.
@@ -137,15 +138,36 @@ struct Rows {
 }
 
 impl Rows {
-    fn push(&mut self, row_numbers: Array) {
-        let rows = row_numbers.len() / 2;
-        let [losses, log_sum_exps] = row_numbers.halves().map(|half| half.tensor([rows]));
+    fn push(&mut self, [losses, log_sum_exps]: [Tensor<Wgpu, 1>; 2]) {
         self.losses.push(losses);
         self.log_sum_exps.push(log_sum_exps);
     }
 
     /// `(loss [1], log-sum-exp [L])`
     fn finish(self) -> (Tensor<Wgpu, 1>, Tensor<Wgpu, 1>) {
-        (sum(Tensor::cat(self.losses, 0)), Tensor::cat(self.log_sum_exps, 0))
+        let losses = Tensor::cat(self.losses, 0);
+        let loss = Wgpu::on(&losses.device(), |machine| {
+            machine.tensor(sum(machine, &machine.input(losses)), [1])
+        });
+        (loss, Tensor::cat(self.log_sum_exps, 0))
     }
+}
+
+/// `[R, C] -> [C]`
+fn sums_of_columns(x: Tensor<Wgpu, 2>) -> Tensor<Wgpu, 1> {
+    let shape = x.dims();
+    Wgpu::on(&x.device(), |machine| {
+        machine.tensor(column_sums(machine, &machine.input(x), shape), [shape[1]])
+    })
+}
+
+/// Every kernel of this family in WGSL.
+#[cfg(test)]
+pub(crate) fn shaders() -> Vec<crate::machine::wgpu::Shader> {
+    crate::machine::wgpu::testing::recorded(|machine| {
+        let some = machine.numbers(1);
+        for (gradient, bias) in [(false, false), (false, true), (true, false), (true, true)] {
+            softmax(machine, &some, bias.then_some(&some), &some, gradient);
+        }
+    })
 }

@@ -14,6 +14,7 @@
 //!
 //! A dropped NaN stays NaN (`NaN * 0`): a broken activation is never hidden.
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
@@ -31,7 +32,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 
 pub use philox::philox4x32;
 
@@ -87,5 +88,5 @@ kernels! {
 /// Elements of `x` kept with probability `1 - rate` and scaled up. The backward is the same
 /// function of the gradient.
 pub fn dropout<B: DropoutKernels>(x: Tensor<B, 2>, mask: &DropoutMask) -> Tensor<B, 2> {
-    <B as DropoutKernels>::dropout(x, mask)
+    <B as DropoutKernels>::dropout(CHECKED, x, mask)
 }

@@ -6,6 +6,7 @@ use super::philox::first_words;
 use super::{DropoutMask, philox4x32, reference};
 use crate::Kernels;
 use crate::families::dropout;
+use crate::families::refusals_tests::Refusal;
 use crate::testing::{Case, check_gradient, numbers, reference_values, values};
 
 pub(super) struct Dropout {
@@ -102,4 +103,10 @@ fn a_rate_of_zero_changes_nothing_and_nan_is_never_hidden() {
 #[should_panic(expected = "dropout: the rate is 1 but must be in 0..1")]
 fn a_rate_of_one_is_refused() {
     values(&Dropout { mask: DropoutMask { rate: 1.0, ..MASK }, sizes: [1, 1] }, &[vec![1.0]]);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::any_shape;
+    vec![any_shape("dropout")]
 }

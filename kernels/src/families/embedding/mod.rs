@@ -4,23 +4,20 @@
 //! maths     y[n, :] = W[ids[n], :],  dW[v, :] = sum over n with ids[n] = v of g[n, :]
 //! layout    W [V, C], ids [N] (i32), y and g [N, C]
 //! dtypes    f32 or f64
-//! ordering  the sum of a row runs in token order on the CPU and on CUDA: deterministic
+//! ordering  the sum of a row runs in token order on every machine: deterministic
 //! checks    an id outside 0..V is an assertion that names it; on CUDA its row is NaN and it has no
 //!           gradient, since naming it would make the host wait for the device
 //! ```
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
-#[cfg(feature = "cuda")]
-mod tensors;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -28,7 +25,7 @@ use burn::tensor::Int;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 kernels! {
@@ -47,13 +44,9 @@ kernels! {
     cpu {
         embedding_backward: |grad, ids, num_rows| cpu::backward(grad, &ids, num_rows),
     }
-    cuda {
-        embedding: tensors::forward,
-        embedding_backward: tensors::backward,
-    }
-    wgpu {
-        embedding: wgpu::forward,
-        embedding_backward: |grad, ids, num_rows| wgpu::backward(grad, &ids, num_rows),
+    gpu {
+        embedding: gpu::forward,
+        embedding_backward: gpu::backward,
     }
     autodiff {
         embedding: op::tracked,
@@ -65,7 +58,7 @@ pub fn embedding<B: EmbeddingKernels>(
     weight: Tensor<B, 2>,
     ids: Tensor<B, 1, Int>,
 ) -> Tensor<B, 2> {
-    <B as EmbeddingKernels>::embedding(weight, ids)
+    <B as EmbeddingKernels>::embedding(CHECKED, weight, ids)
 }
 
 /// Gradient of the table of `num_rows` rows.
@@ -76,5 +69,5 @@ pub fn embedding_backward<B: EmbeddingKernels>(
 ) -> Tensor<B, 2> {
     let [tokens, _] = grad.dims();
     assert_shape("embedding_backward", "ids", ids.dims(), [tokens], "`grad` fixes N");
-    <B as EmbeddingKernels>::embedding_backward(grad, ids, num_rows)
+    <B as EmbeddingKernels>::embedding_backward(CHECKED, grad, ids, num_rows)
 }

@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::reference;
 use crate::families::embedding;
+use crate::families::refusals_tests::Refusal;
 use crate::testing::{Case, check_gradient, host, ints, numbers, shaped, values};
 use crate::{Cpu, Kernels};
 
@@ -55,4 +56,15 @@ fn gradients_of_one_row_are_added_in_token_order() {
 #[should_panic(expected = "embedding: `ids[1]` is 4 but the table has 4 rows")]
 fn an_id_beyond_the_table_is_named() {
     values(&Embedding { ids: vec![3, 4], sizes: [4, 3] }, &[numbers(12, 1)]);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{any_shape, refusal, zeros};
+    vec![
+        refusal("embedding_backward: `ids` is [2] but must be [3]", || {
+            embedding::embedding_backward(zeros([3, 2]), ints(&[0, 1]), 4)
+        }),
+        any_shape("embedding"),
+    ]
 }

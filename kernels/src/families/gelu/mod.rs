@@ -11,6 +11,7 @@
 //! source    Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv:1606.08415
 //! ```
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod formula;
@@ -27,7 +28,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// Which of the two published forms.
@@ -73,7 +74,7 @@ kernels! {
 
 /// Elementwise on `[N, C]`.
 pub fn gelu<B: GeluKernels>(x: Tensor<B, 2>, kind: GeluKind) -> Tensor<B, 2> {
-    <B as GeluKernels>::gelu(x, kind)
+    <B as GeluKernels>::gelu(CHECKED, x, kind)
 }
 
 /// Gradient of `x`.
@@ -83,5 +84,5 @@ pub fn gelu_backward<B: GeluKernels>(
     kind: GeluKind,
 ) -> Tensor<B, 2> {
     assert_shape("gelu_backward", "grad", grad.dims(), x.dims(), "`x` has that shape");
-    <B as GeluKernels>::gelu_backward(grad, x, kind)
+    <B as GeluKernels>::gelu_backward(CHECKED, grad, x, kind)
 }

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::{CUBE, GeluKind, reference};
 use crate::Kernels;
 use crate::families::gelu;
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::assert_within;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, numbers, values};
 
@@ -78,4 +79,15 @@ fn large_inputs_pass_or_vanish_and_nan_stays() {
         assert_eq!(got[..2], [40.0, 0.0]);
         assert!(got[2].is_nan());
     }
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{any_shape, refusal, zeros};
+    vec![
+        refusal("gelu_backward: `grad` is [2, 2] but must be [2, 3]", || {
+            gelu::gelu_backward(zeros([2, 2]), zeros([2, 3]), GeluKind::Erf)
+        }),
+        any_shape("gelu"),
+    ]
 }

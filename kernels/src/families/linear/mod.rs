@@ -13,8 +13,9 @@
 //! The two gradients are separate methods so that a frozen weight, or an input that needs no
 //! gradient, costs nothing.
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
+#[cfg(any(feature = "cuda", all(test, unix, feature = "wgpu")))]
 pub(crate) mod cuda;
 mod op;
 pub mod reference;
@@ -26,7 +27,7 @@ mod tests;
 
 use burn::tensor::Tensor;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::families::precision::Precision;
 use crate::families::precision::PrecisionKernels;
 use crate::shape::assert_shape;
@@ -137,7 +138,7 @@ pub fn linear<B: LinearKernels>(
     precision: Precision,
 ) -> Tensor<B, 2> {
     check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
-    <B as LinearKernels>::linear(x, weight, bias, layout, precision)
+    <B as LinearKernels>::linear(CHECKED, x, weight, bias, layout, precision)
 }
 
 /// Gradient of the input alone.
@@ -150,7 +151,7 @@ pub fn linear_input_backward<B: LinearKernels>(
     let ([tokens, _], (_, outputs)) = (grad.dims(), layout.inputs_outputs(weight.dims()));
     let name = "linear_input_backward";
     assert_shape(name, "grad", grad.dims(), [tokens, outputs], "`weight` fixes O");
-    <B as LinearKernels>::linear_input_backward(grad, weight, layout, precision)
+    <B as LinearKernels>::linear_input_backward(CHECKED, grad, weight, layout, precision)
 }
 
 /// `residual [N, O]` plus a linear map.
@@ -164,7 +165,7 @@ pub fn linear_residual<B: LinearKernels>(
 ) -> Tensor<B, 2> {
     let of = check(x.dims(), weight.dims(), bias.as_ref().map(Tensor::dims), layout);
     check_residual(residual.dims(), of);
-    <B as LinearKernels>::linear_residual(residual, x, weight, bias, layout, precision)
+    <B as LinearKernels>::linear_residual(CHECKED, residual, x, weight, bias, layout, precision)
 }
 
 /// Gradient of the weight alone.
@@ -176,5 +177,5 @@ pub fn linear_weight_backward<B: LinearKernels>(
 ) -> Tensor<B, 2> {
     let ([tokens, _], [_, inputs]) = (grad.dims(), x.dims());
     assert_shape("linear_weight_backward", "x", x.dims(), [tokens, inputs], "`grad` fixes N");
-    <B as LinearKernels>::linear_weight_backward(grad, x, layout, precision)
+    <B as LinearKernels>::linear_weight_backward(CHECKED, grad, x, layout, precision)
 }

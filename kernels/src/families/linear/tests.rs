@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::{WeightLayout, reference};
 use crate::families::linear;
 use crate::families::precision::{round_f32, round_f64};
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::assert_within;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, host, numbers, registered_gradient, values,
@@ -240,4 +241,26 @@ proptest! {
         prop_assert!((once - x).abs() <= 0.5 * crate::oracle::ulp(x, 2f64.powi(-7)));
         prop_assert_eq!(round_f64(once).to_bits(), once.to_bits());
     }
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    const FULL: Precision = Precision::Full;
+    const OUT_IN: WeightLayout = WeightLayout::OutIn;
+    vec![
+        refusal("linear: `x` is [2, 3] but must be [2, 4]", || {
+            linear::linear(zeros([2, 3]), zeros([5, 4]), None, OUT_IN, FULL)
+        }),
+        refusal("linear_residual: `residual` is [2, 4] but must be [2, 5]", || {
+            let (x, weight) = (zeros([2, 3]), zeros([5, 3]));
+            linear::linear_residual(zeros([2, 4]), x, weight, None, OUT_IN, FULL)
+        }),
+        refusal("linear_input_backward: `grad` is [2, 4] but must be [2, 5]", || {
+            linear::linear_input_backward(zeros([2, 4]), zeros([5, 3]), OUT_IN, FULL)
+        }),
+        refusal("linear_weight_backward: `x` is [3, 4] but must be [2, 4]", || {
+            linear::linear_weight_backward(zeros([2, 5]), zeros([3, 4]), OUT_IN, FULL)
+        }),
+    ]
 }

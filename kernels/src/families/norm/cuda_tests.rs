@@ -3,7 +3,7 @@
 use burn::tensor::DType;
 
 use super::super::reference;
-use super::{Rows, forward, layer_norm_backward, rms_norm_backward};
+use super::{Rows, backward, forward};
 use crate::Cpu;
 use crate::machine::cuda::Element;
 use crate::machine::cuda::emulator::{Emulator, GuardedArray, assert_as_reference};
@@ -60,11 +60,11 @@ impl Problem {
         let of = Rows { count: self.sizes[0], width: self.sizes[1], epsilon: EPSILON };
         let results: Vec<GuardedArray> = match self.norm {
             Norm::Rms => {
-                let (dx, dweight) = rms_norm_backward(machine, [&grad, &x, &weight], of);
+                let (dx, [dweight]) = backward(machine, [&grad, &x, &weight], of);
                 vec![forward(machine, &x, &weight, None, of), dx, dweight]
             }
             Norm::Layer => {
-                let (dx, dw, db) = layer_norm_backward(machine, [&grad, &x, &weight], of);
+                let (dx, [dw, db]) = backward(machine, [&grad, &x, &weight], of);
                 vec![forward(machine, &x, &weight, Some(&bias), of), dx, dw, db]
             }
         };

@@ -13,26 +13,23 @@
 //!           Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 mod op;
 pub mod reference;
 pub mod roofline;
-#[cfg(feature = "cuda")]
-mod tensors;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 kernels! {
@@ -71,17 +68,11 @@ kernels! {
         layer_norm: cpu::layer_norm,
         layer_norm_backward: cpu::layer_norm_backward,
     }
-    cuda {
-        rms_norm: tensors::rms_norm,
-        rms_norm_backward: tensors::rms_norm_backward,
-        layer_norm: tensors::layer_norm,
-        layer_norm_backward: tensors::layer_norm_backward,
-    }
-    wgpu {
-        rms_norm: wgpu::rms_norm,
-        rms_norm_backward: wgpu::rms_norm_backward,
-        layer_norm: wgpu::layer_norm,
-        layer_norm_backward: wgpu::layer_norm_backward,
+    gpu {
+        rms_norm: gpu::rms_norm,
+        rms_norm_backward: gpu::rms_norm_backward,
+        layer_norm: gpu::layer_norm,
+        layer_norm_backward: gpu::layer_norm_backward,
     }
     autodiff {
         rms_norm: op::rms_norm_tracked,
@@ -96,7 +87,7 @@ pub fn rms_norm<B: NormKernels>(
     epsilon: f64,
 ) -> Tensor<B, 2> {
     check_parameter("rms_norm", "weight", &weight, &x);
-    <B as NormKernels>::rms_norm(x, weight, epsilon)
+    <B as NormKernels>::rms_norm(CHECKED, x, weight, epsilon)
 }
 
 /// Gradients of `x` and `weight`.
@@ -108,7 +99,7 @@ pub fn rms_norm_backward<B: NormKernels>(
 ) -> (Tensor<B, 2>, Tensor<B, 1>) {
     assert_shape("rms_norm_backward", "grad", grad.dims(), x.dims(), "as `x`");
     check_parameter("rms_norm_backward", "weight", &weight, &x);
-    <B as NormKernels>::rms_norm_backward(grad, x, weight, epsilon)
+    <B as NormKernels>::rms_norm_backward(CHECKED, grad, x, weight, epsilon)
 }
 
 /// `[N, C] -> [N, C]`.
@@ -120,7 +111,7 @@ pub fn layer_norm<B: NormKernels>(
 ) -> Tensor<B, 2> {
     check_parameter("layer_norm", "weight", &weight, &x);
     check_parameter("layer_norm", "bias", &bias, &x);
-    <B as NormKernels>::layer_norm(x, weight, bias, epsilon)
+    <B as NormKernels>::layer_norm(CHECKED, x, weight, bias, epsilon)
 }
 
 /// Gradients of `x`, `weight` and `bias`.
@@ -132,7 +123,7 @@ pub fn layer_norm_backward<B: NormKernels>(
 ) -> (Tensor<B, 2>, Tensor<B, 1>, Tensor<B, 1>) {
     assert_shape("layer_norm_backward", "grad", grad.dims(), x.dims(), "as `x`");
     check_parameter("layer_norm_backward", "weight", &weight, &x);
-    <B as NormKernels>::layer_norm_backward(grad, x, weight, epsilon)
+    <B as NormKernels>::layer_norm_backward(CHECKED, grad, x, weight, epsilon)
 }
 
 /// Asserts that a parameter has a number per feature.

@@ -5,15 +5,14 @@
 // dtypes         Real, sums in Real
 // launch         THREADS = 256 a block; TEAM threads share a row, so THREADS / TEAM rows at a time and block.
 //                forward: grid ceil(rows / (THREADS / TEAM)). backward: block b takes rows_per_block rows from
-//                b * rows_per_block on, and writes row b of the partial sums. sum_partials: grid
-//                ceil(width / 32), blocks of 256. No dynamic shared memory
+//                b * rows_per_block on, and writes row b of the partial sums. No dynamic shared memory
 // variants       Real = float; TEAM = 32; PACKS = 2 | 4 | 8
 // variants       Real = double; TEAM = 32; PACKS = 2 | 4
 // variants       Real = float; TEAM = 256; PACKS = 1 | 2 | 4 | 8 | 0
 // variants       Real = double; TEAM = 256; PACKS = 1 | 2 | 4 | 0
 // requires       PACKS * 4 * TEAM >= width, where a row stays in registers; PACKS = 0 takes any width and reads
 //                rows again from the cache. Rows whose width is no multiple of 4 are read number by number
-// deterministic  all: gradients of weight and bias are summed by rows within a block, then over blocks in order
+// deterministic  all: gradients of weight and bias are summed by rows within a block, then by reduce.cu
 // oracle, bound  reference.rs; roofline.rs (memory)
 // source         mod.rs
 #include "prelude.cuh"
@@ -30,8 +29,6 @@ constexpr u32 THREADS = 256;
 constexpr u32 TEAMS = THREADS / TEAM;
 // Packs of a row in registers; one unused where a row is read again.
 constexpr u32 KEPT = PACKS > 0 ? PACKS : 1;
-constexpr u32 SUM_COLUMNS = 32;
-constexpr u32 SUM_PARTS = THREADS / SUM_COLUMNS;
 static_assert(TEAM == WARP || TEAM == THREADS, "a row belongs to a warp or to a block");
 
 typedef Pack4<Real>::Type Pack;
@@ -269,18 +266,4 @@ extern "C" __global__ __launch_bounds__(256) void layer_norm_backward(const Real
                                                                       Real* dx, Real* weight_partial, Real* bias_partial,
                                                                       u32 rows, u32 width, Real epsilon, u32 rows_per_block) {
     backward<true>(grad, x, weight, dx, weight_partial, bias_partial, rows, width, epsilon, rows_per_block);
-}
-
-// sum[c] = sum_p partial[p, c]: eight threads a column take every eighth part, then one adds theirs.
-extern "C" __global__ __launch_bounds__(256) void sum_partials(const Real* partial, Real* sum, u32 parts, u32 width) {
-    __shared__ Real of_part[SUM_PARTS][SUM_COLUMNS];
-    const u32 part = threadIdx.x / SUM_COLUMNS, column = blockIdx.x * SUM_COLUMNS + threadIdx.x % SUM_COLUMNS;
-    Real mine = 0;
-    if (column < width)
-        for (u32 at = part; at < parts; at += SUM_PARTS) mine += partial[u64(at) * width + column];
-    of_part[part][threadIdx.x % SUM_COLUMNS] = mine;
-    __syncthreads();  // all parts of the column are summed
-    if (part != 0 || column >= width) return;
-    for (u32 at = 1; at < SUM_PARTS; ++at) mine += of_part[at][threadIdx.x];
-    sum[column] = mine;
 }

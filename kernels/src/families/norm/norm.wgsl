@@ -3,13 +3,14 @@
 // maths     h = (x - m) r, r = 1 / sqrt(mean((x - m)^2) + epsilon); m = mean(x) if CENTRED, else 0
 //           rms_norm       y = w h                       layer_norm  y = w h + b
 //           norm_backward  t = w g, dx = r (t - mean(t) - h mean(t h)), without mean(t) unless CENTRED
-//           norm_weights   sums of g h, and of g if CENTRED, over blocks of ROWS rows
-// layout    x, y, g, dx [N, C]; w, b [C]; statistics [N, 2] = m, r; partial [blocks, C or 2 C]
-// bindings  rms_norm       0 x  1 w  2 y                  3 Params
-//           layer_norm     0 x  1 w  2 b  3 y             4 Params
-//           norm_backward  0 x  1 w  2 g  3 dx  4 statistics      5 Params
-//           norm_weights   0 x  1 statistics  2 g  3 partial      4 Params
-// launch    a workgroup per row, x + y * num_workgroups.x; norm_weights: x over columns, y over blocks
+//           rms_norm_weights, layer_norm_weights  sums of g h, and of g, over blocks of ROWS rows
+// layout    x, y, g, dx [N, C]; w, b [C]; statistics [N, 2] = m, r; of_weight, of_bias [blocks, C]
+// bindings  rms_norm            0 x  1 w  2 y                               3 Params
+//           layer_norm          0 x  1 w  2 b  3 y                          4 Params
+//           norm_backward       0 x  1 w  2 g  3 dx  4 statistics           5 Params
+//           rms_norm_weights    0 x  1 statistics  2 g  3 of_weight         4 Params
+//           layer_norm_weights  0 x  1 statistics  2 g  3 of_weight  4 of_bias     5 Params
+// launch    a workgroup per row, x + y * num_workgroups.x; weights: x over columns, y over blocks
 // requires  group.wgsl before it; any N and C, tails are masked
 // ordering  deterministic: fixed trees along a row, rows of a block in order
 // oracle    reference.rs     bound  memory, roofline.rs
@@ -30,7 +31,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> grad: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y_layer: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(3) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(3) var<storage, read_write> of_weight: array<f32>;
+@group(0) @binding(4) var<storage, read_write> of_bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> statistics: array<f32>;
 @group(0) @binding(3) var<uniform> params_3: Params;
 @group(0) @binding(4) var<uniform> params_4: Params;
@@ -132,30 +134,40 @@ fn norm_backward(
     }
 }
 
+// Sums of g h and of g in a column, over the rows of a block.
+fn sums_of_block(block: u32, c: u32, params: Params) -> vec2<f32> {
+    let first = block * ROWS;
+    let last = min(first + ROWS, params.rows);
+    var sums = vec2<f32>(0.0, 0.0);
+    for (var row = first; row < last; row++) {
+        let g = grad[row * params.width + c];
+        let distance = x[row * params.width + c] - given_statistics[2u * row];
+        let h = distance * given_statistics[2u * row + 1u];
+        sums += vec2<f32>(g * h, g);
+    }
+    return sums;
+}
+
 @compute @workgroup_size(THREADS)
-fn norm_weights(
+fn rms_norm_weights(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let params = params_4;
-    let width = params.width;
     let c = group.x * THREADS + thread;
-    if c >= width {
-        return;
+    if c < params_4.width {
+        of_weight[group.y * params_4.width + c] = sums_of_block(group.y, c, params_4).x;
     }
-    let first = group.y * ROWS;
-    let last = min(first + ROWS, params.rows);
-    var of_weight = 0.0;
-    var of_bias = 0.0;
-    for (var row = first; row < last; row++) {
-        let g = grad[row * width + c];
-        let h = (x[row * width + c] - given_statistics[2u * row]) * given_statistics[2u * row + 1u];
-        of_weight += g * h;
-        of_bias += g;
-    }
-    let start = group.y * width * (1u + CENTRED) + c;
-    partial[start] = of_weight;
-    if CENTRED == 1u {
-        partial[start + width] = of_bias;
+}
+
+@compute @workgroup_size(THREADS)
+fn layer_norm_weights(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let c = group.x * THREADS + thread;
+    if c < params_5.width {
+        let sums = sums_of_block(group.y, c, params_5);
+        of_weight[group.y * params_5.width + c] = sums.x;
+        of_bias[group.y * params_5.width + c] = sums.y;
     }
 }

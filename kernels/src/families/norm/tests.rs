@@ -4,6 +4,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::reference;
 use crate::families::norm;
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::assert_within;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, host, numbers,
@@ -160,4 +161,23 @@ fn gradients_of_many_rows_are_those_of_the_reference() {
     let want = [host(dx), host(dweight), host(dbias)].concat();
     // Sums of 700 rows of numbers of size one, in another order.
     assert_within(&got, &want, |_| 1e3 * f64::EPSILON * 700_f64.sqrt());
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    vec![
+        refusal("rms_norm: `weight` is [2] but must be [3]", || {
+            norm::rms_norm(zeros([2, 3]), zeros([2]), 1e-5)
+        }),
+        refusal("rms_norm_backward: `grad` is [2, 2] but must be [2, 3]", || {
+            norm::rms_norm_backward(zeros([2, 2]), zeros([2, 3]), zeros([3]), 1e-5)
+        }),
+        refusal("layer_norm: `bias` is [2] but must be [3]", || {
+            norm::layer_norm(zeros([2, 3]), zeros([3]), zeros([2]), 1e-5)
+        }),
+        refusal("layer_norm_backward: `grad` is [2, 2] but must be [2, 3]", || {
+            norm::layer_norm_backward(zeros([2, 2]), zeros([2, 3]), zeros([3]), 1e-5)
+        }),
+    ]
 }

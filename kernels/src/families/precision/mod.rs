@@ -7,10 +7,12 @@
 //! No reference: a cast there and back, in `round_by_cast`.
 //! No op: the gradient passes unchanged, in `round_tracked`.
 //! No roofline: a pass over the numbers, counted with the product it serves.
-//! No tests: those of `linear` compare with products of rounded numbers.
 
+pub(crate) mod cases;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod gpu;
+#[cfg(test)]
+mod tests;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
@@ -24,7 +26,8 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
 
 pub use crate::bf16::{round_f32, round_f64};
-use crate::dispatch::kernels;
+use crate::cases::Arithmetic;
+use crate::dispatch::{CHECKED, kernels};
 use crate::graph::{primitive, register, tensor};
 
 /// Precision of the matrix products of an operation, forward and backward.
@@ -37,6 +40,11 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// That of a case.
+    pub(crate) fn of(arithmetic: Arithmetic) -> Self {
+        if arithmetic == Arithmetic::Bf16 { Self::Bf16Mixed } else { Self::Full }
+    }
+
     /// `x` as an operand of a matrix product.
     pub fn operand<B: PrecisionKernels, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
         match self {
@@ -116,5 +124,5 @@ kernels! {
 
 /// Nearest bf16 of every element, ties to even, in the dtype of `x`.
 pub fn round_to_bf16<B: PrecisionKernels, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
-    <B as PrecisionKernels>::round_to_bf16(x)
+    <B as PrecisionKernels>::round_to_bf16(CHECKED, x)
 }

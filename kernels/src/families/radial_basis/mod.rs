@@ -14,6 +14,7 @@
 //! source    Gasteiger et al., "Directional Message Passing", arXiv:2003.03123
 //! ```
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
 pub mod curves;
 mod op;
@@ -25,7 +26,7 @@ mod tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// Which functions.
@@ -62,5 +63,5 @@ pub fn radial_basis<B: RadialBasisKernels>(
 ) -> Tensor<B, 3> {
     let [rows, _] = lengths.dims();
     assert_shape("radial_basis", "lengths", lengths.dims(), [rows, 1], "they are [P, 1]");
-    <B as RadialBasisKernels>::radial_basis(lengths, basis)
+    <B as RadialBasisKernels>::radial_basis(CHECKED, lengths, basis)
 }

@@ -7,6 +7,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::{RadialBasis, curves, reference};
 use crate::families::radial_basis;
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::assert_within;
 use crate::testing::{Case, check_gradient, flat, host, numbers, values};
 use crate::{Cpu, Kernels};
@@ -149,4 +150,12 @@ fn a_nan_spoils_its_own_row_and_no_lengths_give_nothing() {
     assert_eq!(spoiled, [false, true, false, false, true, false]);
     let none = Tensor::<Cpu, 2>::zeros([0, 1], &FlexDevice);
     assert_eq!(radial_basis::radial_basis(none, &basis).dims(), [2, 0, 3]);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    vec![refusal("radial_basis: `lengths` is [3, 2] but must be [3, 1]", || {
+        radial_basis::radial_basis(zeros([3, 2]), &RadialBasis { num: 2, radius: 5.0, power: 5 })
+    })]
 }

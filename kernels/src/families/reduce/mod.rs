@@ -13,23 +13,22 @@
 //!
 //! No op: gradients are clipped outside the graph.
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(feature = "cuda", all(test, unix)))]
-pub(crate) mod cuda;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+pub(crate) mod gpu;
 pub mod reference;
 pub mod roofline;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "wgpu")]
-pub(crate) mod wgpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod wgpu_tests;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 
 /// Numbers summed before the partial sums are.
 pub const ROW: usize = 4096;
@@ -43,16 +42,13 @@ kernels! {
     cpu {
         sum_of_squares: cpu::sum_of_squares,
     }
-    cuda {
-        sum_of_squares: cuda::of_tensor,
-    }
-    wgpu {
-        sum_of_squares: wgpu::sum_of_squares,
+    gpu {
+        sum_of_squares: gpu::of_tensor,
     }
     autodiff {}
 }
 
 /// Sum of squares of `x [P]`, `[1]`.
 pub fn sum_of_squares<B: ReduceKernels>(x: Tensor<B, 1>) -> Tensor<B, 1> {
-    <B as ReduceKernels>::sum_of_squares(x)
+    <B as ReduceKernels>::sum_of_squares(CHECKED, x)
 }

@@ -1,24 +1,29 @@
-// reduce.wgsl: sums of columns, and sums of numbers or squares of consecutive rows.
+// reduce.wgsl: sums of columns, and of numbers or squares of consecutive rows.
 //
-// maths     column_sums  s[c] = sum_r x[r, c]
-//           row_sums     s[r] = sum of x[p], or of x[p]^2 if SQUARED, over ROW numbers p from r ROW on
+// maths     column_sums     s[c] = sum_r x[r, c]
+//           sum             s[r] = sum of x[p] over ROW numbers p from r ROW on
+//           sum_of_squares  the same of x[p]^2
 // layout    x [R, C] or [P], s [C] or [ceil(P / ROW)]
-// bindings  0 x  1 s  2 Params
-// launch    column_sums: a thread per column; row_sums: a workgroup per row
+// bindings  0 x  1 s  2 its parameters
+// launch    column_sums: a thread per column; the others: a workgroup per row
 // requires  group.wgsl before it; any sizes, tails are masked
 // ordering  deterministic: rows in order; a fixed tree
 // oracle    reference.rs     bound  memory, roofline.rs
-override SQUARED: u32 = 0;
 override ROW: u32 = 4096;
 
-struct Params {
+struct Matrix {
     rows: u32,  // offset 0
     width: u32, // offset 4
 }
 
+struct Numbers {
+    count: u32, // offset 0
+}
+
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>;
-@group(0) @binding(2) var<uniform> params: Params;
+@group(0) @binding(2) var<uniform> matrix: Matrix;
+@group(0) @binding(2) var<uniform> numbers: Numbers;
 
 @compute @workgroup_size(THREADS)
 fn column_sums(
@@ -27,32 +32,25 @@ fn column_sums(
     @builtin(local_invocation_index) thread: u32,
 ) {
     let c = (group.x + group.y * groups.x) * THREADS + thread;
-    if c >= params.width {
+    if c >= matrix.width {
         return;
     }
     var sum = 0.0;
-    for (var row = 0u; row < params.rows; row++) {
-        sum += x[row * params.width + c];
+    for (var row = 0u; row < matrix.rows; row++) {
+        sum += x[row * matrix.width + c];
     }
     sums[c] = sum;
 }
 
-// Of one row of `width` numbers in all.
-@compute @workgroup_size(THREADS)
-fn row_sums(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
-) {
-    let row = group.x + group.y * groups.x;
-    if row >= params.rows {
+// Writes the sum of a row of numbers, or of their squares.
+fn sum_row(row: u32, squared: bool, thread: u32) {
+    if row * ROW >= numbers.count {
         return;
     }
-    let start = row * ROW;
-    let end = min(start + ROW, params.width);
+    let end = min(row * ROW + ROW, numbers.count);
     var sum = 0.0;
-    for (var p = start + thread; p < end; p += THREADS) {
-        if SQUARED == 1u {
+    for (var p = row * ROW + thread; p < end; p += THREADS) {
+        if squared {
             sum += x[p] * x[p];
         } else {
             sum += x[p];
@@ -62,4 +60,22 @@ fn row_sums(
     if thread == 0u {
         sums[row] = total;
     }
+}
+
+@compute @workgroup_size(THREADS)
+fn sum(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    sum_row(group.x + group.y * groups.x, false, thread);
+}
+
+@compute @workgroup_size(THREADS)
+fn sum_of_squares(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    sum_row(group.x + group.y * groups.x, true, thread);
 }

@@ -5,6 +5,7 @@ use burn::tensor::DType;
 use super::ROW;
 use crate::Cpu;
 use crate::families::reduce;
+use crate::families::refusals_tests::Refusal;
 use crate::oracle::assert_within;
 use crate::testing::{flat, host, numbers};
 
@@ -38,4 +39,10 @@ fn a_nan_anywhere_makes_the_sum_nan() {
     let mut x = numbers(ROW + 5, 3);
     x[ROW + 2] = f64::NAN;
     assert!(sum(&x, DType::F32).is_nan());
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::any_shape;
+    vec![any_shape("sum_of_squares")]
 }

@@ -3,11 +3,11 @@
 use burn::tensor::DType;
 
 use super::ROW;
-use super::wgpu::column_sums;
+use super::gpu::column_sums;
 use crate::Wgpu;
 use crate::families::reduce;
-use crate::machine::wgpu::Array;
 use crate::machine::wgpu::testing::adapter_is_missing;
+use crate::machine::{Gpu, Tensors};
 use crate::oracle::assert_within;
 use crate::testing::{flat, host, numbers, shaped};
 
@@ -58,8 +58,11 @@ fn columns_are_summed_in_the_order_of_their_rows() {
     }
     for [rows, columns] in [[1, 1], [3, 257], [100, 3], [0, 5]] {
         let x = numbers(rows * columns, 5);
-        let array = Array::new(shaped::<Wgpu, 2>(&x, [rows, columns], DType::F32));
-        let got = host(column_sums(&array, [rows, columns]).tensor([columns]));
+        let x_there = shaped::<Wgpu, 2>(&x, [rows, columns], DType::F32);
+        let got = host(Wgpu::on(&x_there.device(), |machine| {
+            let sums = column_sums(machine, &machine.input(x_there), [rows, columns]);
+            machine.tensor(sums, [columns])
+        }));
         #[expect(clippy::cast_possible_truncation, reason = "the numbers are exact in f32")]
         let of = |c: usize| (0..rows).map(|r| x[r * columns + c] as f32).fold(0.0, |a, b| a + b);
         let want: Vec<f64> = (0..columns).map(|c| f64::from(of(c))).collect();

@@ -11,6 +11,7 @@
 //!
 //! The tables are constants: no gradient flows to `cos` and `sin`.
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
@@ -26,7 +27,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 kernels! {
@@ -61,5 +62,5 @@ pub fn rotary<B: RotaryKernels>(
     for (name, table) in [("cos", &cos), ("sin", &sin)] {
         assert_shape("rotary", name, table.dims(), [tokens, width / 2], "`x` fixes N and D");
     }
-    <B as RotaryKernels>::rotary(x, cos, sin)
+    <B as RotaryKernels>::rotary(CHECKED, x, cos, sin)
 }

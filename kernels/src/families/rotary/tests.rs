@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::reference;
 use crate::Kernels;
+use crate::families::refusals_tests::Refusal;
 use crate::families::rotary;
 use crate::oracle::assert_within;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, flat, numbers, values};
@@ -100,4 +101,12 @@ fn a_nan_stays_in_its_pair() {
     let (got, _) = values(&Rotary { sizes: [1, 2, 4] }, &[x]);
     let nan: Vec<usize> = (0..8).filter(|&at| got[at].is_nan()).collect();
     assert_eq!(nan, [1, 3]);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    vec![refusal("rotary: `sin` is [3, 1] but must be [3, 2]", || {
+        rotary::rotary(zeros([3, 1, 4]), zeros([3, 2]), zeros([3, 1]))
+    })]
 }

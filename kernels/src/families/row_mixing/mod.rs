@@ -14,6 +14,7 @@
 //! source    its use: Batatia et al., "MACE", arXiv:2206.07697, eq. 10
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
 mod op;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// An entry of the matrix that is not zero: the other axis' number, and the value.
@@ -160,7 +161,7 @@ kernels! {
 /// `[S, K, C] -> [S', T, C]`.
 pub fn mix_rows<B: RowMixingKernels>(weights: Tensor<B, 3>, mixing: &RowMixing) -> Tensor<B, 3> {
     mixing.check("mix_rows", weights.dims());
-    <B as RowMixingKernels>::mix_rows(weights, mixing)
+    <B as RowMixingKernels>::mix_rows(CHECKED, weights, mixing)
 }
 
 /// Gradient of the tables.
@@ -169,5 +170,5 @@ pub fn mix_rows_backward<B: RowMixingKernels>(
     mixing: &RowMixing,
 ) -> Tensor<B, 3> {
     mixing.check_gradient("mix_rows_backward", grad.dims());
-    <B as RowMixingKernels>::mix_rows_backward(grad, mixing)
+    <B as RowMixingKernels>::mix_rows_backward(CHECKED, grad, mixing)
 }

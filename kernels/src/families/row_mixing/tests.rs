@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use super::{MixingMatrix, RowMixing, reference};
+use crate::families::refusals_tests::Refusal;
 use crate::families::row_mixing;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
@@ -151,4 +152,21 @@ fn tables_that_are_not_there_are_named() {
     let mixing = RowMixing { matrix, tables: [2].into(), num_tables: 2 };
     let _ =
         row_mixing::mix_rows::<Cpu>(Tensor::zeros([2, 1, 1], &Device::<Cpu>::default()), &mixing);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let mixing = || {
+        let matrix = Arc::new(MixingMatrix::new(&[1.0, 2.0], 2));
+        RowMixing { matrix, tables: [0].into(), num_tables: 1 }
+    };
+    vec![
+        refusal("mix_rows: `weights` is [1, 3, 2] but must be [1, 2, 2]", move || {
+            row_mixing::mix_rows(zeros([1, 3, 2]), &mixing())
+        }),
+        refusal("mix_rows_backward: `grad` is [1, 2, 2] but must be [1, 1, 2]", move || {
+            row_mixing::mix_rows_backward(zeros([1, 2, 2]), &mixing())
+        }),
+    ]
 }

@@ -11,6 +11,7 @@
 //! empty     a row that no e names sums to 0; E = 0 and N = 0 are valid
 //! ```
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod gpu;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::memo::Memo;
 use crate::shape::assert_shape;
 
@@ -94,7 +95,7 @@ impl RowIndex {
     }
 
     /// What devices keep of the index.
-    #[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(crate) fn memo(&self) -> &Memo {
         &self.memo
     }
@@ -132,12 +133,12 @@ kernels! {
 pub fn gather_rows<B: RowsKernels>(x: Tensor<B, 2>, indices: &RowIndex) -> Tensor<B, 2> {
     let [rows, _] = x.dims();
     assert_shape("gather_rows", "x", [rows], [indices.num_rows()], "the index has N rows");
-    <B as RowsKernels>::gather_rows(x, indices)
+    <B as RowsKernels>::gather_rows(CHECKED, x, indices)
 }
 
 /// Rows of `x [E, K]` summed by the index, `[N, K]`.
 pub fn sum_rows<B: RowsKernels>(x: Tensor<B, 2>, indices: &RowIndex) -> Tensor<B, 2> {
     let [items, _] = x.dims();
     assert_shape("sum_rows", "x", [items], [indices.num_items()], "the index has E items");
-    <B as RowsKernels>::sum_rows(x, indices)
+    <B as RowsKernels>::sum_rows(CHECKED, x, indices)
 }

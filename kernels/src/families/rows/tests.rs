@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{RowIndex, reference};
 use crate::Kernels;
+use crate::families::refusals_tests::Refusal;
 use crate::families::rows;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
@@ -127,4 +128,18 @@ fn the_number_of_threads_does_not_change_the_bits() {
 #[should_panic(expected = "item 1 names row 4 but there are 4 rows")]
 fn a_row_that_does_not_exist_is_refused() {
     let _ = RowIndex::new(&[0, 4], 4);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let index = || RowIndex::new(&[0, 1], 2);
+    vec![
+        refusal("gather_rows: `x` is [3] but must be [2]", move || {
+            rows::gather_rows(zeros([3, 2]), &index())
+        }),
+        refusal("sum_rows: `x` is [3] but must be [2]", move || {
+            rows::sum_rows(zeros([3, 2]), &index())
+        }),
+    ]
 }

@@ -10,6 +10,7 @@
 //! source    Elfwing et al., arXiv:1702.03118, section 2
 //! ```
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod formula;
@@ -26,7 +27,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 kernels! {
@@ -63,13 +64,13 @@ kernels! {
 
 /// `x s(x)`, elementwise on `[N, C]`.
 pub fn silu<B: SiluKernels>(x: Tensor<B, 2>) -> Tensor<B, 2> {
-    <B as SiluKernels>::silu(x)
+    <B as SiluKernels>::silu(CHECKED, x)
 }
 
 /// Change along `along`, and with a gradient in its place that of `x`.
 pub fn silu_slope<B: SiluKernels>(along: Tensor<B, 2>, x: Tensor<B, 2>) -> Tensor<B, 2> {
     assert_shape("silu_slope", "along", along.dims(), x.dims(), "`x` has that shape");
-    <B as SiluKernels>::silu_slope(along, x)
+    <B as SiluKernels>::silu_slope(CHECKED, along, x)
 }
 
 /// Second derivative times both directions.
@@ -81,5 +82,5 @@ pub fn silu_bend<B: SiluKernels>(
     for (name, direction) in [("a", &a), ("b", &b)] {
         assert_shape("silu_bend", name, direction.dims(), x.dims(), "`x` has that shape");
     }
-    <B as SiluKernels>::silu_bend(a, b, x)
+    <B as SiluKernels>::silu_bend(CHECKED, a, b, x)
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::reference;
+use crate::families::refusals_tests::Refusal;
 use crate::families::silu;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, numbers, values,
@@ -114,4 +115,18 @@ fn the_number_of_threads_does_not_change_the_bits() {
         let one = values_with_threads(&Silu { order }, &inputs, 1);
         assert_eq!(one, values_with_threads(&Silu { order }, &inputs, 3));
     }
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{any_shape, refusal, zeros};
+    vec![
+        refusal("silu_slope: `along` is [2, 2] but must be [2, 3]", || {
+            silu::silu_slope(zeros([2, 2]), zeros([2, 3]))
+        }),
+        refusal("silu_bend: `b` is [2, 2] but must be [2, 3]", || {
+            silu::silu_bend(zeros([2, 3]), zeros([2, 2]), zeros([2, 3]))
+        }),
+        any_shape("silu"),
+    ]
 }

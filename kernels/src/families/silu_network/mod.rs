@@ -15,6 +15,7 @@
 //! source    the chain rule; Batatia et al., "MACE", arXiv:2206.07697, has such networks of lengths
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
 mod op;
@@ -27,7 +28,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::families::linear::LinearKernels;
 use crate::families::silu::SiluKernels;
 use crate::families::slope::SlopeKernels;
@@ -138,7 +139,7 @@ pub fn silu_network<B: SiluNetworkKernels>(
     network: &SiluNetwork,
 ) -> Tensor<B, 3> {
     network.check("silu_network", curve.dims(), weights.dims(), None);
-    <B as SiluNetworkKernels>::silu_network(curve, weights, network)
+    <B as SiluNetworkKernels>::silu_network(CHECKED, curve, weights, network)
 }
 
 /// Gradients of the curve and the weights.
@@ -150,5 +151,5 @@ pub fn silu_network_backward<B: SiluNetworkKernels>(
 ) -> (Tensor<B, 3>, Tensor<B, 1>) {
     let (x, w, g) = (curve.dims(), weights.dims(), grad.dims());
     network.check("silu_network_backward", x, w, Some(g));
-    <B as SiluNetworkKernels>::silu_network_backward(grad, curve, weights, network)
+    <B as SiluNetworkKernels>::silu_network_backward(CHECKED, grad, curve, weights, network)
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{SiluNetwork, reference};
+use crate::families::refusals_tests::Refusal;
 use crate::families::silu_network;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, host, numbers, values,
@@ -199,4 +200,23 @@ fn the_number_of_threads_does_not_change_the_bits() {
 #[should_panic(expected = "3 widths and 1 factors")]
 fn widths_and_factors_that_disagree_are_named() {
     SiluNetwork::new(vec![1, 2, 3], vec![1.0]);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    let network = || SiluNetwork::new(vec![2, 3], vec![1.0]);
+    vec![
+        refusal("silu_network: `weights` is [5] but must be [6]", move || {
+            silu_network::silu_network(zeros([2, 4, 2]), zeros([5]), &network())
+        }),
+        refusal("silu_network_backward: `grad` is [2, 4, 2] but must be [2, 4, 3]", move || {
+            silu_network::silu_network_backward(
+                zeros([2, 4, 2]),
+                zeros([2, 4, 2]),
+                zeros([6]),
+                &network(),
+            )
+        }),
+    ]
 }

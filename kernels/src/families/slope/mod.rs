@@ -21,6 +21,7 @@
 //! the uppermost graph alone: a graph below sees the values and slopes as they were computed, so a
 //! second differentiation by the length takes the slope's own way there.
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
@@ -36,7 +37,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// A half of a curve `[2, P, K]`.
@@ -103,12 +104,12 @@ kernels! {
 pub fn half<B: SlopeKernels>(curve: Tensor<B, 3>, half: Half) -> Tensor<B, 2> {
     let [_, rows, width] = curve.dims();
     assert_shape("half", "curve", curve.dims(), [2, rows, width], "a curve has halves");
-    <B as SlopeKernels>::half(curve, half)
+    <B as SlopeKernels>::half(CHECKED, curve, half)
 }
 
 /// A curve with this half, the other zero.
 pub fn from_half<B: SlopeKernels>(x: Tensor<B, 2>, half: Half) -> Tensor<B, 3> {
-    <B as SlopeKernels>::from_half(x, half)
+    <B as SlopeKernels>::from_half(CHECKED, x, half)
 }
 
 /// `values [P, K]` as a function of `x [P, 1]` with these slopes.
@@ -119,17 +120,17 @@ pub fn follow<B: SlopeKernels>(
 ) -> Tensor<B, 2> {
     assert_shape("follow", "slopes", slopes.dims(), values.dims(), "`values` has that shape");
     assert_shape("follow", "x", x.dims(), [values.dims()[0], 1], "`values` has P rows");
-    <B as SlopeKernels>::follow(x, values, slopes)
+    <B as SlopeKernels>::follow(CHECKED, x, values, slopes)
 }
 
 /// Dot products of rows, `[P, K]` twice to `[P, 1]`.
 pub fn dot_rows<B: SlopeKernels>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 2> {
     assert_shape("dot_rows", "b", b.dims(), a.dims(), "`a` has that shape");
-    <B as SlopeKernels>::dot_rows(a, b)
+    <B as SlopeKernels>::dot_rows(CHECKED, a, b)
 }
 
 /// Multiples of rows, `scales [P, 1]`, `a [P, K]`.
 pub fn scale_rows<B: SlopeKernels>(scales: Tensor<B, 2>, a: Tensor<B, 2>) -> Tensor<B, 2> {
     assert_shape("scale_rows", "scales", scales.dims(), [a.dims()[0], 1], "`a` has P rows");
-    <B as SlopeKernels>::scale_rows(scales, a)
+    <B as SlopeKernels>::scale_rows(CHECKED, scales, a)
 }

@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use super::{Half, reference};
+use crate::families::refusals_tests::Refusal;
 use crate::families::slope;
 use crate::testing::{
     Case, Real, assert_both, cast, check_gradient, check_values, flat, host, numbers, shaped,
@@ -186,4 +187,24 @@ fn the_number_of_threads_does_not_change_the_bits() {
     let inputs = [numbers(64_000, 1), numbers(64_000, 2)];
     let one = values_with_threads(&Dot { width: 32 }, &inputs, 1);
     assert_eq!(one, values_with_threads(&Dot { width: 32 }, &inputs, 3));
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{any_shape, refusal, zeros};
+    vec![
+        refusal("half: `curve` is [3, 2, 2] but must be [2, 2, 2]", || {
+            slope::half(zeros([3, 2, 2]), Half::Values)
+        }),
+        refusal("follow: `x` is [2, 2] but must be [2, 1]", || {
+            slope::follow(zeros([2, 2]), zeros([2, 3]), zeros([2, 3]))
+        }),
+        refusal("dot_rows: `b` is [2, 2] but must be [2, 3]", || {
+            slope::dot_rows(zeros([2, 3]), zeros([2, 2]))
+        }),
+        refusal("scale_rows: `scales` is [3, 1] but must be [2, 1]", || {
+            slope::scale_rows(zeros([3, 1]), zeros([2, 3]))
+        }),
+        any_shape("from_half"),
+    ]
 }

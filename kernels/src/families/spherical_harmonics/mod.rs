@@ -14,9 +14,10 @@
 //! source    e3nn's conventions, Geiger and Smidt, arXiv:2207.09453, section 2
 //! ```
 
+pub(crate) mod cases;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 pub(crate) mod cpu;
-#[cfg(any(test, feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod emit;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(crate) mod gpu;
@@ -32,7 +33,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 /// Highest degree.
@@ -98,7 +99,7 @@ pub fn spherical_harmonics<B: SphericalHarmonicsKernels>(
 ) -> Tensor<B, 2> {
     check("spherical_harmonics", &vectors, None);
     assert_degree(max_degree);
-    <B as SphericalHarmonicsKernels>::spherical_harmonics(vectors, max_degree)
+    <B as SphericalHarmonicsKernels>::spherical_harmonics(CHECKED, vectors, max_degree)
 }
 
 /// Gradient of the vectors; the columns of `grad` say the degree.
@@ -108,7 +109,7 @@ pub fn spherical_harmonics_backward<B: SphericalHarmonicsKernels>(
 ) -> Tensor<B, 2> {
     check("spherical_harmonics_backward", &vectors, Some(&grad));
     degree_of("spherical_harmonics_backward", grad.dims()[1]);
-    <B as SphericalHarmonicsKernels>::spherical_harmonics_backward(grad, vectors)
+    <B as SphericalHarmonicsKernels>::spherical_harmonics_backward(CHECKED, grad, vectors)
 }
 
 /// Change along `along [E, 3]` of the harmonics and of their gradient.
@@ -121,7 +122,7 @@ pub fn spherical_harmonics_second<B: SphericalHarmonicsKernels>(
     check(name, &vectors, Some(&grad));
     degree_of(name, grad.dims()[1]);
     assert_shape(name, "along", along.dims(), vectors.dims(), "as `vectors`");
-    <B as SphericalHarmonicsKernels>::spherical_harmonics_second(along, grad, vectors)
+    <B as SphericalHarmonicsKernels>::spherical_harmonics_second(CHECKED, along, grad, vectors)
 }
 
 /// Asserts that vectors have three components, and a gradient a row for each.

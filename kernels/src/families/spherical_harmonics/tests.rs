@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{MAX_DEGREE, reference};
 use crate::Kernels;
+use crate::families::refusals_tests::Refusal;
 use crate::families::spherical_harmonics;
 use crate::testing::{
     Case, check_gradient, check_values, numbers, reference_values, values, values_with_threads,
@@ -226,4 +227,24 @@ fn the_number_of_threads_does_not_change_the_bits() {
 #[should_panic(expected = "degree 7 is above 6")]
 fn a_degree_too_high_is_refused() {
     let _ = values(&Harmonics { wanted: Wanted::Values, edges: 1, max_degree: 7 }, &[vec![1.0; 3]]);
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    vec![
+        refusal("spherical_harmonics: `vectors` is [4, 2] but must be [4, 3]", || {
+            spherical_harmonics::spherical_harmonics(zeros([4, 2]), 1)
+        }),
+        refusal("spherical_harmonics_backward: `grad` is [3, 4] but must be [4, 4]", || {
+            spherical_harmonics::spherical_harmonics_backward(zeros([3, 4]), zeros([4, 3]))
+        }),
+        refusal("spherical_harmonics_second: `along` is [4, 2] but must be [4, 3]", || {
+            spherical_harmonics::spherical_harmonics_second(
+                zeros([4, 2]),
+                zeros([4, 4]),
+                zeros([4, 3]),
+            )
+        }),
+    ]
 }

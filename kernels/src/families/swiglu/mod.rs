@@ -9,6 +9,7 @@
 //! source    Shazeer, "GLU Variants Improve Transformer", arXiv:2002.05202, eq. (6)
 //! ```
 
+pub(crate) mod cases;
 pub(crate) mod cpu;
 #[expect(clippy::inline_always, reason = "inlining carries the instruction set into the loops")]
 mod formula;
@@ -25,7 +26,7 @@ mod wgpu_tests;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::dispatch::kernels;
+use crate::dispatch::{CHECKED, kernels};
 use crate::shape::assert_shape;
 
 kernels! {
@@ -57,7 +58,7 @@ kernels! {
 /// `silu(gate) * up`, `[N, F]`.
 pub fn swiglu<B: SwigluKernels>(gate: Tensor<B, 2>, up: Tensor<B, 2>) -> Tensor<B, 2> {
     assert_shape("swiglu", "up", up.dims(), gate.dims(), "`gate` has that shape");
-    <B as SwigluKernels>::swiglu(gate, up)
+    <B as SwigluKernels>::swiglu(CHECKED, gate, up)
 }
 
 /// Gradients of `gate` and `up`.
@@ -69,5 +70,5 @@ pub fn swiglu_backward<B: SwigluKernels>(
     for (name, x) in [("up", &up), ("grad", &grad)] {
         assert_shape("swiglu_backward", name, x.dims(), gate.dims(), "`gate` has that shape");
     }
-    <B as SwigluKernels>::swiglu_backward(grad, gate, up)
+    <B as SwigluKernels>::swiglu_backward(CHECKED, grad, gate, up)
 }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::reference;
 use crate::Kernels;
+use crate::families::refusals_tests::Refusal;
 use crate::families::swiglu;
 use crate::testing::{Case, Real, assert_both, cast, check_gradient, numbers, values};
 
@@ -51,4 +52,17 @@ fn a_gate_far_below_zero_closes_without_nan_and_nan_stays() {
     let (got, _) = values(&Swiglu, &[vec![-1e4, 1e4, f64::NAN], vec![2.0, 2.0, 2.0]]);
     assert_eq!(got[..2], [0.0, 2e4]);
     assert!(got[2].is_nan());
+}
+
+/// A wrong shape for every operation.
+pub(crate) fn refusals() -> Vec<Refusal> {
+    use crate::families::refusals_tests::{refusal, zeros};
+    vec![
+        refusal("swiglu: `up` is [2, 2] but must be [2, 3]", || {
+            swiglu::swiglu(zeros([2, 3]), zeros([2, 2]))
+        }),
+        refusal("swiglu_backward: `grad` is [2, 2] but must be [2, 3]", || {
+            swiglu::swiglu_backward(zeros([2, 2]), zeros([2, 3]), zeros([2, 3]))
+        }),
+    ]
 }

@@ -56,11 +56,6 @@ impl DeviceMachine {
         Self { context, client, device: device.clone(), batch: RefCell::default() }
     }
 
-    /// An array to write where `x` is: the same one if nobody else holds it, else a new one.
-    pub(crate) fn in_place_of(&self, x: &DeviceArray) -> DeviceArray {
-        if x.is_sole() { x.clone() } else { self.array(x.element(), x.len()) }
-    }
-
     fn slot(&self, array: &DeviceArray) -> usize {
         let mut batch = self.batch.borrow_mut();
         batch.arrays.push(array.handle.clone());
@@ -145,6 +140,10 @@ impl Tensors<Cuda> for DeviceMachine {
 
     fn input_int<const D: usize>(&self, x: Tensor<Cuda, D, Int>) -> DeviceArray {
         DeviceArray::of_int(x)
+    }
+
+    fn in_place_of(&self, x: &DeviceArray) -> DeviceArray {
+        if x.is_sole() { x.clone() } else { self.array(x.element(), x.len()) }
     }
 
     fn tensor<const D: usize>(&self, array: DeviceArray, shape: [usize; D]) -> Tensor<Cuda, D> {

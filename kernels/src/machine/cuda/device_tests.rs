@@ -251,8 +251,8 @@ fn kernels_in_f64_match_the_cpu_on_the_device() {
     let (y, is_f64) = device::on(&CudaDevice::default(), |machine| {
         let x = machine.input(flat::<Cuda>(&values, DType::F64));
         let w = machine.input(flat::<Cuda>(&weight, DType::F64));
-        let of = crate::families::norm::cuda::Rows { count: rows, width, epsilon: 1e-5 };
-        let y = crate::families::norm::cuda::forward(machine, &x, &w, None, of);
+        let of = norm::gpu::Rows { count: rows, width, epsilon: 1e-5 };
+        let y = norm::gpu::forward(machine, &x, &w, None, of);
         let is_f64 = y.element() == Element::F64;
         (machine.tensor(y, [rows * width]), is_f64)
     });

@@ -66,11 +66,9 @@ impl Array {
         Self::with(machine, numbers.len(), handle, DType::U32)
     }
 
-    /// The numbers of a float tensor for a kernel to change: its own memory where nobody else holds it,
-    /// else a copy.
-    pub(crate) fn owned<const D: usize>(tensor: Tensor<Wgpu, D>) -> Self {
-        let array = Self::new(tensor);
-        if array.0.can_mut() { array } else { Self(array.0.copy()) }
+    /// The same numbers for a kernel to change: this memory where nobody else holds it, else a copy.
+    pub(crate) fn to_change(&self) -> Self {
+        if self.0.can_mut() { self.clone() } else { Self(self.0.copy()) }
     }
 
     /// The numbers of an integer tensor.
@@ -79,26 +77,6 @@ impl Array {
         let dtype = tensor.dtype;
         assert!(dtype == DType::I32, "wgpu: integers are {dtype:?} but its kernels read I32");
         Self::of(tensor)
-    }
-
-    /// Room for floats of this shape on the device of `self`; a kernel must write all of it.
-    pub(crate) fn room(&self, shape: impl Into<Shape>) -> Self {
-        let (client, device) = (self.0.client.clone(), self.0.device.clone());
-        Self(burn_cubecl::ops::numeric::empty_device_contiguous_dtype(
-            client,
-            device,
-            shape.into(),
-            DType::F32,
-        ))
-    }
-
-    /// Whole numbers of the host as an array on the device of `self`.
-    pub(crate) fn table(&self, numbers: &[u32]) -> Self {
-        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
-        let (client, device) = (self.0.client.clone(), self.0.device.clone());
-        let handle = client.create_from_slice(&bytes);
-        let shape = Shape::new([numbers.len()]);
-        Self(CubeTensor::new_contiguous(client, device, shape, handle, DType::U32))
     }
 
     /// The array as a float tensor of this shape.
@@ -110,16 +88,6 @@ impl Array {
         let shape = Shape::new(shape);
         let tensor = CubeTensor::new_contiguous(client, device, shape, handle, dtype);
         Tensor::from_primitive(TensorPrimitive::Float(tensor))
-    }
-
-    /// The first and the second half of the numbers, where a kernel wrote two arrays into one.
-    pub(crate) fn halves(self) -> [Self; 2] {
-        let half = self.len() / 2;
-        if half == 0 {
-            return [self.room([0]), self.room([0])];
-        }
-        let all = self.tensor::<1>([2 * half]);
-        [0, half].map(|start| Self::new(all.clone().narrow(0, start, half)))
     }
 
     /// How many numbers.

@@ -4,25 +4,18 @@ use cubecl::prelude::CubeCount;
 use cubecl::server::{KernelArguments, MetadataBindingInfo};
 
 use super::limits::Limits;
-use super::{Array, Params, Shader};
+use super::{Array, Shader};
 
 impl Shader {
-    /// Runs the kernel on `groups` workgroups; nothing happens when there are none. Arrays are bound in
-    /// their order; the last one is on the device that runs it.
+    /// Runs the kernel on `groups` workgroups with the words of its numbers; nothing happens when there are none.
+    /// Arrays are bound in their order; the last one is on the device that runs it.
     ///
     /// # Panics
-    /// When the arrays or numbers are not those of the kernel, or the device does not allow the launch.
-    pub(crate) fn launch<P: Params>(&self, arrays: &[&Array], params: &P, groups: [u32; 3]) {
+    /// When the arrays are not those of the kernel, or the device does not allow the launch.
+    pub(super) fn run(&self, arrays: &[&Array], words: &[u32], groups: [u32; 3]) {
         if groups.contains(&0) {
             return;
         }
-        let entry = self.entry;
-        assert!(self.fields == P::FIELDS, "{entry}: launched with the numbers of another kernel");
-        self.run(arrays, &params.words(), groups);
-    }
-
-    /// The same of the words of the numbers.
-    pub(super) fn run(&self, arrays: &[&Array], words: &[u32], groups: [u32; 3]) {
         let entry = self.entry;
         assert!(
             arrays.len() == self.num_arrays as usize,
@@ -65,14 +58,9 @@ const ALONG_X: u32 = 65_535;
 
 /// Workgroups numbered `x + y * num_workgroups.x`, at least `count` of them; kernels return from
 /// those with a number of `count` or more.
-pub(crate) fn spread(count: usize) -> [u32; 3] {
+pub(super) fn spread(count: usize) -> [u32; 3] {
     let count = u32::try_from(count).expect("a launch has fewer workgroups than u32 can count");
     [count.min(ALONG_X), count.div_ceil(ALONG_X), 1]
-}
-
-/// [`spread`] over workgroups of [`Shader::THREADS`], a thread per element.
-pub(crate) fn groups_of(elements: usize) -> [u32; 3] {
-    spread(elements.div_ceil(Shader::THREADS as usize))
 }
 
 #[cfg(test)]
@@ -91,6 +79,5 @@ mod tests {
         assert_eq!(spread(0), [0, 0, 1]);
         assert_eq!(spread(65_535), [65_535, 1, 1]);
         assert_eq!(spread(65_536), [65_535, 2, 1]);
-        assert_eq!(groups_of(257), [2, 1, 1]);
     }
 }

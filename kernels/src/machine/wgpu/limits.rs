@@ -87,24 +87,35 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::wgpu::{Source, params};
-
-    params! {
-        /// Of the kernel below.
-        Numbers { rows: u32 }
-    }
+    use crate::machine::wgpu::Source;
+    use crate::machine::wgpu::shader::tests::kernel;
 
     #[test]
     fn each_limit_that_is_exceeded_is_named_with_both_numbers() {
-        let fits = Shader::new::<Numbers>(Source::file("test.wgsl", ""), "kernel", 7);
+        let fits = kernel(Source::file("test.wgsl", ""), 7);
         let check = |shader: &Shader, groups, bytes| {
             Limits::GUARANTEED.check(shader, groups, bytes).map_err(|error| error.to_string())
         };
         assert_eq!(check(&fits, [65_535; 3], 128 << 20), Ok(()));
         for (shader, groups, bytes, message) in [
-            (fits.clone().workgroup([256, 2, 1]), [1; 3], 0, "512 threads of a workgroup"),
-            (fits.clone().workgroup([1, 1, 65]), [1; 3], 0, "65 threads along one axis"),
-            (fits.clone().shared(16_388), [1; 3], 0, "16388 bytes shared by a workgroup"),
+            (
+                Shader { workgroup: [256, 2, 1], ..fits.clone() },
+                [1; 3],
+                0,
+                "512 threads of a workgroup",
+            ),
+            (
+                Shader { workgroup: [1, 1, 65], ..fits.clone() },
+                [1; 3],
+                0,
+                "65 threads along one axis",
+            ),
+            (
+                Shader { shared_bytes: 16_388, ..fits.clone() },
+                [1; 3],
+                0,
+                "16388 bytes shared by a workgroup",
+            ),
             (fits.clone(), [1, 65_536, 1], 0, "65536 workgroups along one axis"),
             (fits.clone(), [1; 3], (128 << 20) + 4, "134217732 bytes of one array"),
             (Shader { num_arrays: 8, ..fits.clone() }, [1; 3], 0, "8 arrays"),

@@ -9,11 +9,11 @@ use cubecl::prelude::ComputeClient;
 use cubecl::wgpu::{WgpuDevice, WgpuRuntime};
 
 use super::launch::spread;
-use super::params::fields_of;
+use super::params::{count, fields_of};
 use super::{Array, Field, Shader};
 use crate::Wgpu;
 use crate::machine::launch::Argument;
-use crate::machine::{Element, Gpu, Launch, Machine, Tensors};
+use crate::machine::{Element, Gpu, Language, Launch, Machine, Tensors};
 
 /// An adapter while one operation is put together.
 pub(crate) struct WgpuMachine {
@@ -31,6 +31,7 @@ impl Gpu for Wgpu {
 
 impl Machine for WgpuMachine {
     type Array = Array;
+    const LANGUAGE: Language = Language::Wgsl;
 
     fn array(&self, element: Element, len: usize) -> Array {
         Array::empty(self, element, len)
@@ -66,6 +67,10 @@ impl Tensors<Wgpu> for WgpuMachine {
         Array::ints(x)
     }
 
+    fn in_place_of(&self, x: &Array) -> Array {
+        x.to_change()
+    }
+
     fn tensor<const D: usize>(&self, array: Array, shape: [usize; D]) -> Tensor<Wgpu, D> {
         array.tensor(shape)
     }
@@ -77,13 +82,14 @@ impl Tensors<Wgpu> for WgpuMachine {
     }
 }
 
-/// Workgroups of a launch; a row of more than one axis holds goes on along the next.
+/// Workgroups of a launch; a row of more than one axis holds goes on along the next where that has no meaning.
 fn groups<A>(launch: &Launch<'_, A>) -> [u32; 3] {
     let fits =
         |size| u32::try_from(size).expect("a launch has fewer workgroups than u32 can count");
-    match (launch.wgsl.groups, launch.grid) {
-        (Some(groups), _) | (None, [groups, 1, 1]) => spread(groups),
-        (None, grid) => grid.map(fits),
+    match (launch.wgsl.groups, launch.wgsl.has_axes) {
+        (Some(groups), _) => spread(groups),
+        (None, false) => spread(launch.grid[0]),
+        (None, true) => launch.grid.map(fits),
     }
 }
 
@@ -96,12 +102,16 @@ impl Shader {
         let entry = launch.entry;
         let source = launch.source.wgsl.clone();
         let source = source.unwrap_or_else(|| unreachable!("`{entry}` is no kernel of wgpu"));
-        let constants = launch.defines.iter().filter(|(name, _)| *name != "Real");
+        let shared =
+            |name: &str| name != "Real" && launch.wgsl.without.iter().all(|&other| other != name);
+        let constants = launch.defines.iter().filter(|(name, _)| shared(name));
         let constants = constants.map(|(name, value)| {
             let value = value.parse().unwrap_or_else(|_| unreachable!("`{entry}`: {name}={value}"));
             (Cow::Owned(name.clone()), value)
         });
-        let threads = launch.wgsl.threads.map(|threads| (Cow::Borrowed("THREADS"), threads));
+        let own = launch.wgsl.constants.iter().map(|&(name, value)| (name, count(value)));
+        let own = own.chain(launch.wgsl.threads.map(|threads| ("THREADS", threads)));
+        let own = own.map(|(name, value)| (Cow::Borrowed(name), value));
         let (mut fields, mut words, mut num_arrays) = (Vec::new(), Vec::new(), 0);
         for argument in &launch.arguments {
             let Argument::Number(name, number) = argument else {
@@ -117,11 +127,11 @@ impl Shader {
             source,
             entry,
             preludes: launch.wgsl.preludes.clone(),
-            constants: constants.chain(threads).collect(),
+            constants: constants.chain(own).collect(),
             workgroup: launch.wgsl.threads.map_or(launch.block, |threads| [threads, 1, 1]),
             shared_bytes: launch.wgsl.shared_bytes,
             num_arrays,
-            fields: Cow::Owned(fields),
+            fields,
         };
         (shader, words)
     }

@@ -2,7 +2,7 @@
 //! which Burn's wgpu backend runs, so that both see each other's results without waiting.
 //!
 //! ```text
-//! params.rs   numbers of a launch, in the layout of the kernel's `struct Params`
+//! params.rs   numbers of a launch, in the layout of the kernel's struct
 //! shader.rs   a WGSL text, an entry point and the constants it is compiled with
 //! array.rs    tensors as contiguous arrays, and back
 //! machine.rs  an adapter as a machine: the launches that families describe once
@@ -35,7 +35,6 @@ impl crate::cpu::Host for crate::Wgpu {}
 
 pub use adapter::{Adapter, AdapterKind, adapters, default_adapter};
 pub(crate) use array::Array;
-pub(crate) use launch::{groups_of, spread};
 pub(crate) use machine::WgpuMachine;
-pub(crate) use params::{Field, Params, Word, count, number, params};
+pub(crate) use params::Field;
 pub(crate) use shader::{BF16, FUNCTIONS, GROUP, Shader, Source};

@@ -1,7 +1,7 @@
 //! A compute kernel as data: its WGSL text, its entry point and the constants it is compiled with.
 //!
 //! cubecl compiles a kernel once and finds it again by its identity, so the identity holds all that
-//! the text depends on. Not here: which shaders there are; each family names its own in `wgpu.rs`.
+//! the text depends on. Not here: which shaders there are; each family names its own, in `shaders`.
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,7 +13,7 @@ use cubecl::prelude::{
 };
 use cubecl::{CompilationError, CubeTask};
 
-use super::{Field, Params};
+use super::Field;
 
 /// Sums and maxima over a workgroup; needs the constant `THREADS`.
 pub(crate) const GROUP: &str = include_str!("group.wgsl");
@@ -109,65 +109,10 @@ pub(crate) struct Shader {
     pub(crate) shared_bytes: u32,
     /// Arrays the entry point binds, as `0..num_arrays`; `Params` is the binding behind them.
     pub(crate) num_arrays: u32,
-    pub(crate) fields: Cow<'static, [Field]>,
+    pub(crate) fields: Vec<Field>,
 }
 
 impl Shader {
-    /// Threads of a workgroup unless a kernel says otherwise: the most that WebGPU guarantees.
-    pub(crate) const THREADS: u32 = 256;
-
-    /// An entry point that reads the numbers `P`, in groups of 256 threads.
-    pub(crate) fn new<P: Params>(source: Source, entry: &'static str, num_arrays: u32) -> Self {
-        Self {
-            source,
-            entry,
-            preludes: vec![],
-            constants: vec![],
-            workgroup: [Self::THREADS, 1, 1],
-            shared_bytes: 0,
-            num_arrays,
-            fields: Cow::Borrowed(P::FIELDS),
-        }
-    }
-
-    /// With this text before it.
-    pub(crate) fn after(mut self, prelude: &'static str) -> Self {
-        self.preludes.push(prelude);
-        self
-    }
-
-    /// With [`GROUP`], for an entry point that takes sums over its workgroup.
-    pub(crate) fn with_group_sums(self) -> Self {
-        let threads = self.workgroup.iter().product::<u32>();
-        // `tree: array<f32, THREADS>`
-        self.with_group_threads().shared(4 * threads)
-    }
-
-    /// With [`GROUP`], for an entry point beside such ones that takes none.
-    pub(crate) fn with_group_threads(self) -> Self {
-        let threads = self.workgroup.iter().product::<u32>();
-        self.after(GROUP).constant("THREADS", threads)
-    }
-
-    /// With `override name` set.
-    pub(crate) fn constant(mut self, name: &'static str, value: u32) -> Self {
-        self.constants.push((Cow::Borrowed(name), value));
-        self
-    }
-
-    /// With a workgroup of another shape.
-    #[cfg(test)]
-    pub(crate) fn workgroup(mut self, threads: [u32; 3]) -> Self {
-        self.workgroup = threads;
-        self
-    }
-
-    /// With this much more memory that a workgroup shares.
-    pub(crate) fn shared(mut self, bytes: u32) -> Self {
-        self.shared_bytes += bytes;
-        self
-    }
-
     /// The whole text. Each `override` becomes a `const`, with the host's value where it has one:
     /// cubecl makes pipelines without values for overrides.
     pub(crate) fn text(&self) -> String {
@@ -238,39 +183,51 @@ impl<C: cubecl::Compiler> CubeTask<C> for Shader {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::machine::wgpu::params;
-
-    params! {
-        /// Of the text below.
-        Numbers { rows: u32 }
-    }
 
     const TEXT: &str = "override TILE: u32 = 16;\noverride THREADS: u32 = 256;\nfn f() {}";
 
+    /// A kernel of this text that takes so many arrays and no number.
+    pub(crate) fn kernel(source: Source, num_arrays: u32) -> Shader {
+        Shader {
+            source,
+            entry: "kernel",
+            preludes: vec![],
+            constants: vec![],
+            workgroup: [256, 1, 1],
+            shared_bytes: 0,
+            num_arrays,
+            fields: vec![],
+        }
+    }
+
     fn shader() -> Shader {
-        Shader::new::<Numbers>(Source::file("test.wgsl", TEXT), "f", 1)
+        kernel(Source::file("test.wgsl", TEXT), 1)
+    }
+
+    fn with_constant(name: &'static str, value: u32) -> Shader {
+        Shader { constants: vec![(Cow::Borrowed(name), value)], ..shader() }
     }
 
     #[test]
     fn overrides_become_constants_with_the_value_of_the_host() {
-        let text = shader().constant("TILE", 8).text();
+        let text = with_constant("TILE", 8).text();
         assert_eq!(text, "const TILE: u32 = 8u;\nconst THREADS: u32 = 256;\nfn f() {}\n");
     }
 
     #[test]
     #[should_panic(expected = "test.wgsl: 0 of the constants [(\"WIDTH\", 8)] are declared")]
     fn a_constant_that_the_text_does_not_declare_is_refused() {
-        shader().constant("WIDTH", 8).text();
+        with_constant("WIDTH", 8).text();
     }
 
     #[test]
     fn constants_and_emitted_texts_tell_kernels_apart() {
         let same = KernelMetadata::id(&shader()) == KernelMetadata::id(&shader());
         assert!(same, "equal kernels are found again");
-        assert!(KernelMetadata::id(&shader()) != KernelMetadata::id(&shader().constant("TILE", 8)));
-        let emitted = |text: &str| Shader::new::<Numbers>(Source::emitted("e", text), "f", 1);
+        assert!(KernelMetadata::id(&shader()) != KernelMetadata::id(&with_constant("TILE", 8)));
+        let emitted = |text: &str| kernel(Source::emitted("e", text), 1);
         assert!(KernelMetadata::id(&emitted("a")) != KernelMetadata::id(&emitted("b")));
         assert!(KernelMetadata::id(&emitted("a")) == KernelMetadata::id(&emitted("a")));
     }

@@ -10,30 +10,7 @@ use naga::{AddressSpace, Handle, Module, Scalar as Type, ScalarKind, StorageAcce
 use super::limits::Limits;
 use super::params::Scalar;
 use super::{Field, Shader};
-
-/// Those of all families.
-fn shaders() -> Vec<Shader> {
-    [
-        crate::families::adamw::wgpu::shaders(),
-        crate::families::attention::wgpu::shaders(),
-        crate::families::contraction::gpu::shaders(),
-        crate::families::convolution::gpu::shaders(),
-        crate::families::cross_entropy::wgpu::shaders(),
-        crate::families::dropout::gpu::shaders(),
-        crate::families::embedding::wgpu::shaders(),
-        crate::families::gelu::gpu::shaders(),
-        crate::families::norm::wgpu::shaders(),
-        crate::families::precision::gpu::shaders(),
-        crate::families::reduce::wgpu::shaders(),
-        crate::families::rotary::gpu::shaders(),
-        crate::families::rows::gpu::shaders(),
-        crate::families::silu::gpu::shaders(),
-        crate::families::slope::gpu::shaders(),
-        crate::families::spherical_harmonics::gpu::shaders(),
-        crate::families::swiglu::gpu::shaders(),
-    ]
-    .concat()
-}
+use crate::families::shaders;
 
 /// What naga knows of one text.
 struct Read {
@@ -116,7 +93,7 @@ fn parameters_have_the_layout_of_their_twin() {
         let TypeInner::Struct { members, span } = &read.module.types[ty].inner else {
             panic!("{}: the parameters are no struct", shader.entry);
         };
-        let fields: Vec<Field> = shader.fields.to_vec();
+        let fields: Vec<Field> = shader.fields.clone();
         assert_eq!(members.len(), fields.len(), "{}", shader.entry);
         assert_eq!(*span as usize, 4 * fields.len(), "{}", shader.entry);
         for (at, (member, field)) in members.iter().zip(&fields).enumerate() {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use burn::tensor::{DType, Tensor};
 
 use super::Shader;
-use crate::machine::{Array, Element, Launch, Machine};
+use crate::machine::{Array, Element, Language, Launch, Machine};
 use crate::oracle::{Oracle, assert_within, ulp};
 use crate::testing::{Case, FEW_VALUES_SLACK, Path, gradients_on, host, tensors};
 use crate::{Cpu, Kernels, Wgpu};
@@ -55,9 +55,8 @@ pub(crate) struct Recorder(RefCell<Vec<Shader>>);
 
 impl Recorder {
     /// An array of so many numbers.
-    #[expect(clippy::unused_self, reason = "arrays are of a machine")]
     pub(crate) fn numbers(&self, len: usize) -> Blank {
-        Blank(Element::F32, len)
+        self.array(Element::F32, len)
     }
 }
 
@@ -84,6 +83,7 @@ impl Array for Blank {
 
 impl Machine for Recorder {
     type Array = Blank;
+    const LANGUAGE: Language = Language::Wgsl;
 
     fn array(&self, element: Element, len: usize) -> Blank {
         Blank(element, len)

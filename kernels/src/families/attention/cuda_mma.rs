@@ -1,18 +1,20 @@
-//! Grids of `attention_mma.cu`: operands staged as bf16, tiles by head width, bytes of shared memory.
+//! Attention of f32 mixed with bf16 on the tensor cores of CUDA, for head widths to 128; everything else is
+//! `gpu.rs`. Grids of `attention_mma.cu`: operands staged as bf16, tiles by head width, bytes of shared memory.
 //!
 //! Staging writes `[heads, rows, WIDTH]`, so that rows of a head lie side by side on 16 bytes whatever
 //! H and D are; the kernels then copy them to shared memory past the registers.
 
-use super::super::Sizes;
+use super::Sizes;
+use super::gpu::{self, Inputs, Known};
 use super::work::Of;
-use super::{Inputs, Known};
-use crate::machine::cuda::Limits;
-use crate::machine::cuda::{Array, CudaMachine, Element, Launch, Source};
+use crate::Precision;
+use crate::machine::cuda::{CudaMachine, Limits};
+use crate::machine::{Array, Element, Launch, Source};
 
 static SOURCE: Source =
-    Source::of("families/attention/attention_mma.cu", include_str!("../attention_mma.cu"));
+    Source::of("families/attention/attention_mma.cu", include_str!("attention_mma.cu"));
 /// Wider heads do not leave room for the sums of two products.
-pub(super) const MOST_WIDTH: usize = 128;
+const MOST_WIDTH: usize = 128;
 /// Warps of a block, and rows of a tile of the tensor cores.
 const WARPS: usize = 4;
 const TILE: usize = 16;
@@ -128,29 +130,39 @@ fn sized<'a, A>(
     launch.size(heads).size(sizes.query_heads / sizes.key_heads).size(sizes.width)
 }
 
-pub(super) fn forward<M: CudaMachine>(
-    machine: &M,
-    inputs: &Inputs<'_, M::Array>,
-    sizes: Sizes,
-    [output, log_sum_exp]: [&M::Array; 2],
-) {
+fn uses_tensor_cores<A: Array>(inputs: &Inputs<'_, A>) -> bool {
+    let mixed = inputs.problem.precision == Precision::Bf16Mixed;
+    mixed && inputs.element() == Element::F32 && inputs.sizes().width <= MOST_WIDTH
+}
+
+/// `[output [N, H, D], log_sum_exp [N, H]]`.
+pub(crate) fn forward<M: CudaMachine>(machine: &M, inputs: &Inputs<'_, M::Array>) -> [M::Array; 2] {
+    if !uses_tensor_cores(inputs) || inputs.is_empty() {
+        return gpu::forward(machine, inputs);
+    }
+    let ([output, log_sum_exp], sizes) = (inputs.room(machine), inputs.sizes());
     let staged = Staged::new(machine, inputs, sizes);
     let (tiles, heads) = (staged.tiles, sizes.query_heads);
     let (work, items) = inputs.work(machine, Of::Queries, tiles.query_rows());
     let launch = staged.launch("attention_mma_forward").input(&work);
-    let launch = sized(launch.output(output).output(log_sum_exp), inputs, sizes, heads);
+    let launch = sized(launch.output(&output).output(&log_sum_exp), inputs, sizes, heads);
     let launch = launch.real(staged.scale.positive).size(usize::from(inputs.problem.causal));
     let launch = launch.grid3([items, heads, 1]).shared(tiles.shared(tiles.query_rows()));
     machine.launch(launch);
+    [output, log_sum_exp]
 }
 
-pub(super) fn backward<M: CudaMachine>(
+/// Gradients of queries, keys and values.
+pub(crate) fn backward<M: CudaMachine>(
     machine: &M,
     inputs: &Inputs<'_, M::Array>,
-    sizes: Sizes,
     known: &Known<'_, M::Array>,
-    [dq, dk, dv]: [&M::Array; 3],
-) {
+) -> Vec<M::Array> {
+    if !uses_tensor_cores(inputs) || inputs.is_empty() {
+        return gpu::backward(machine, inputs, known);
+    }
+    let [dq, dk, dv] = [inputs.q, inputs.k, inputs.v].map(|x| machine.array(Element::F32, x.len()));
+    let sizes = inputs.sizes();
     let staged = Staged::new(machine, inputs, sizes);
     let (tiles, scale, causal) = (staged.tiles, staged.scale, usize::from(inputs.problem.causal));
     let grad = self::staged(machine, tiles, known.grad, inputs.query_shape, 1.0);
@@ -158,7 +170,7 @@ pub(super) fn backward<M: CudaMachine>(
 
     let (work, items) = inputs.work(machine, Of::Queries, tiles.query_rows());
     let launch = staged.launch("attention_mma_query_gradient").input(&grad).input(&lse2);
-    let launch = launch.input(&delta).input(&work).output(dq);
+    let launch = launch.input(&delta).input(&work).output(&dq);
     let launch = sized(launch, inputs, sizes, sizes.query_heads).real(scale.positive);
     let launch = launch.real(inputs.problem.scale).size(causal);
     let shared = tiles.shared(2 * tiles.query_rows());
@@ -166,11 +178,12 @@ pub(super) fn backward<M: CudaMachine>(
 
     let (work, items) = inputs.work(machine, Of::Keys, tiles.key_rows());
     let launch = staged.launch("attention_mma_key_gradient").input(&grad).input(&lse2);
-    let launch = launch.input(&delta).input(&work).output(dk).output(dv);
+    let launch = launch.input(&delta).input(&work).output(&dk).output(&dv);
     let launch = sized(launch, inputs, sizes, sizes.key_heads).real(scale.positive).size(causal);
     // Two numbers for each of two stages of queries.
     let shared = tiles.shared(2 * tiles.key_rows()) + 4 * tiles.stage * size_of::<f32>();
     machine.launch(launch.grid3([items, sizes.key_heads, 1]).shared(shared));
+    vec![dq, dk, dv]
 }
 
 /// `[delta, log-sum-exp in powers of two]`, both `[H, N]`.
@@ -189,3 +202,7 @@ fn row_statistics<M: CudaMachine>(
     machine.launch(launch.grid(rows.div_ceil(DELTA_ROWS)).block(256));
     [delta, lse2]
 }
+
+#[cfg(all(test, unix))]
+#[path = "cuda_tests.rs"]
+mod tests;

@@ -2,8 +2,9 @@
 
 use burn::tensor::{DType, Tensor};
 
+use super::super::gpu::{Inputs, Known};
 use super::super::{AttentionProblem, reference};
-use super::{Inputs, Known, backward, forward};
+use super::{backward, forward};
 use crate::machine::cuda::emulated::narrow;
 use crate::machine::cuda::emulator::{Emulator, GuardedArray};
 use crate::machine::cuda::product::Product;
@@ -62,10 +63,10 @@ impl Case {
     ) -> Vec<Vec<f64>> {
         let [query_shape, key_shape] = self.shapes();
         let inputs = Inputs { q, k, v, query_shape, key_shape, problem: &self.problem };
-        let (output, log_sum_exp) = forward(machine, &inputs);
+        let [output, log_sum_exp] = forward(machine, &inputs);
         let known = Known { grad, output: &output, log_sum_exp: &log_sum_exp };
-        let [dq, dk, dv] = backward(machine, &inputs, &known);
-        [output, log_sum_exp, dq, dk, dv].iter().map(GuardedArray::values).collect()
+        let gradients = backward(machine, &inputs, &known);
+        [output, log_sum_exp].iter().chain(&gradients).map(GuardedArray::values).collect()
     }
 
     fn reference(&self, dtype: DType, precision: Precision) -> Vec<Vec<f64>> {

@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use super::super::AttentionProblem;
+use super::AttentionProblem;
 
 /// Whose rows are cut into blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
