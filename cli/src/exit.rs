@@ -23,10 +23,12 @@ pub(crate) enum Code {
     Damaged = 6,
     /// A simulation left the numbers that mean anything; its last good frame is written.
     Exploded = 7,
+    /// `genesis audit` found a step in which two runs differ.
+    Differs = 8,
 }
 
 impl Code {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Done,
         Self::Unexpected,
         Self::Usage,
@@ -35,6 +37,7 @@ impl Code {
         Self::Stopped,
         Self::Damaged,
         Self::Exploded,
+        Self::Differs,
     ];
 
     /// The code that a process of ours ended with.

@@ -43,15 +43,15 @@ pub trait Family: 'static {
     type Source;
     /// What is told of a dataset that was just made.
     type Made;
-    /// What is learned from.
+    /// What is learned from: one dataset or several.
     type Dataset: Send + Sync;
     /// A run file joined with its dataset.
     type Plan: Plan<Config = Self::Config> + Sync;
 
-    /// Folder of the dataset of a run in `run_dir`.
-    fn folder(config: &Self::Config, run_dir: &Path) -> PathBuf;
+    /// Folders of the datasets of a run in `run_dir`, by name.
+    fn folders(config: &Self::Config, run_dir: &Path) -> Vec<(String, PathBuf)>;
 
-    /// How the run makes its dataset; `None` if it is there already.
+    /// How the run makes its only dataset; `None` if all it has are there already.
     fn source(config: &Self::Config, run_dir: &Path) -> Option<Self::Source>;
 
     /// Makes a dataset.
@@ -72,13 +72,13 @@ pub trait Family: 'static {
     /// A card that is damaged.
     fn options_of(folder: &Path) -> Result<Value, DataError>;
 
-    /// Opens a dataset.
+    /// Opens datasets by their names.
     ///
     /// # Errors
     /// A folder that is none, or a damaged one.
-    fn open(folder: &Path) -> Result<Self::Dataset, DataError>;
+    fn open(folders: &[(String, PathBuf)]) -> Result<Self::Dataset, DataError>;
 
-    /// Joins a run file with its dataset.
+    /// Joins a run file with its datasets.
     ///
     /// # Errors
     /// Every way in which they do not fit.

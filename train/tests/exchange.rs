@@ -83,6 +83,7 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
         wall_seconds: 0.0,
         metrics: Metrics::default(),
         best: None,
+        mixture: None,
         plateau: None,
     };
     let contents =

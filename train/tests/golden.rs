@@ -62,7 +62,7 @@ fn go_on<F: Family>(open: impl Fn(&Path)) {
     let set = [format!("run.dir={}", run.display()), "schedule.steps=8".to_owned()];
     let file = RunFile::read(&run.join("config.toml"), &set).unwrap();
     let config: F::Config = file.check(&|_| None).unwrap();
-    let dataset = Arc::new(F::open(&run.join("dataset")).unwrap());
+    let dataset = Arc::new(F::open(&[("dataset".to_owned(), run.join("dataset"))]).unwrap());
     let plan = F::resolve(config, &dataset).unwrap();
     let start = prepare(&plan, &Resume::Auto).unwrap();
     assert_eq!(start.step(), 4);

@@ -11,6 +11,7 @@ use crate::exit::{Code, Failure};
 use crate::ranks::{self, Engine};
 use crate::{families, home, sequences, structures as of_structures};
 
+mod audit;
 mod bench;
 mod doctor;
 mod evaluate;
@@ -31,6 +32,7 @@ mod verify;
 pub(crate) enum Command {
     Ingest(ingest::Args),
     Verify(verify::Args),
+    Audit(audit::Args),
     Plan(plan::Args),
     Preflight(preflight::Args),
     Train(train::Args),
@@ -58,6 +60,7 @@ impl Command {
         match self {
             Self::Ingest(args) => ingest::run(args),
             Self::Verify(args) => verify::run(&args),
+            Self::Audit(args) => audit::run(&args),
             Self::Plan(args) => plan::run(&args),
             Self::Preflight(args) => preflight::run(&args),
             Self::Train(args) => train::run(&args),

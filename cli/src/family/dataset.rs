@@ -1,4 +1,4 @@
-//! The dataset that a run file names: opened, or made in the run folder on first use.
+//! The datasets that a run file names: opened, or the only one made in the run folder on first use.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Face, sources};
 use crate::console::{self, IngestMeter};
 use crate::exit::{Code, Failure, OrExit};
 
-/// Opens the dataset of `config` for a run in `run_dir`, making it first when the config names raw
+/// Opens the datasets of `config` for a run in `run_dir`, making it first when the config names raw
 /// files or a generator. A dataset that the run made before is used as it is: a run never changes
 /// its data.
 pub(super) fn prepare<F: Face>(
@@ -19,17 +19,17 @@ pub(super) fn prepare<F: Face>(
     run_dir: &Path,
     stop: &AtomicBool,
 ) -> anyhow::Result<Arc<F::Dataset>> {
-    let folder = F::folder(config, run_dir);
-    if let Some(source) = F::source(config, run_dir) {
+    let folders = F::folders(config, run_dir);
+    if let (Some(source), [(_, folder)]) = (F::source(config, run_dir), folders.as_slice()) {
         if folder.join(CARD_FILE).is_file() {
-            refuse_other_options::<F>(&source, &folder)?;
-            sources::changed_since(&folder).iter().for_each(console::note);
+            refuse_other_options::<F>(&source, folder)?;
+            sources::changed_since(folder).iter().for_each(console::note);
         } else {
             let made = ingest(stop, |meter| F::make(&source, meter))?;
-            F::show_made(&made, &folder);
+            F::show_made(&made, folder);
         }
     }
-    Ok(Arc::new(F::open(&folder).or_exit(Code::Data)?))
+    Ok(Arc::new(F::open(&folders).or_exit(Code::Data)?))
 }
 
 /// Makes a dataset with a meter that shows its progress, until `stop` is set.

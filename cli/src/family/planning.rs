@@ -45,7 +45,8 @@ pub(super) fn dataset_to_plan<F: Face>(
 ) -> anyhow::Result<(Arc<F::Dataset>, Option<TempDir>)> {
     let run_dir = &config.run().dir;
     let stop = &*signals::stop_flag()?;
-    let is_there = F::folder(config, run_dir).join(CARD_FILE).is_file();
+    let folders = F::folders(config, run_dir);
+    let is_there = folders.iter().all(|(_, folder)| folder.join(CARD_FILE).is_file());
     if is_there || F::source(config, run_dir).is_none() {
         return Ok((dataset::prepare::<F>(config, run_dir, stop)?, None));
     }

@@ -152,13 +152,14 @@ fn checked(
 /// is made aside, by the first rank.
 fn demand_of<F: Face>(config: F::Config, cluster: &Cluster) -> anyhow::Result<Demand> {
     let run_dir = config.run().dir.clone();
-    let folder = F::folder(&config, &run_dir);
-    let card = folder.join(CARD_FILE);
-    let digest = match std::fs::read_to_string(&card) {
-        Ok(text) => digest_of(&text.into()),
-        Err(error) => format!("no {} ({})", card.display(), error.kind()),
-    };
-    cluster.same("dataset", &digest).or_exit(Code::Usage)?;
+    for (_, folder) in F::folders(&config, &run_dir) {
+        let card = folder.join(CARD_FILE);
+        let digest = match std::fs::read_to_string(&card) {
+            Ok(text) => digest_of(&text.into()),
+            Err(error) => format!("no {} ({})", card.display(), error.kind()),
+        };
+        cluster.same("dataset", &digest).or_exit(Code::Usage)?;
+    }
     let made = by_first(cluster, "making its plan", || {
         let (dataset, _scratch) = dataset_to_plan::<F>(&config)?;
         let plan = F::resolve(config, &dataset).or_exit(Code::Usage)?;

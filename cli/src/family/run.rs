@@ -175,7 +175,7 @@ fn ready<F: Face>(
         by_first(cluster, "making its dataset", || dataset::prepare::<F>(&config, &run_dir, stop))?;
     let dataset = match made {
         Some(dataset) => Ok(dataset),
-        None => F::open(&F::folder(&config, &run_dir)).map(Arc::new).or_exit(Code::Data),
+        None => F::open(&F::folders(&config, &run_dir)).map(Arc::new).or_exit(Code::Data),
     };
     let dataset = together(cluster, "opening its dataset", dataset)?;
     let known = by_first(cluster, "looking at its checkpoints", || Ok(known_model(config.run())))?;
@@ -185,7 +185,7 @@ fn ready<F: Face>(
     if let Some(model) = known {
         plan.adopt(&model);
     }
-    let digest = plan.course().map(|course| course.dataset_digest);
+    let digest = plan.course().map(|course| course.blend.digest());
     cluster.same("dataset", &digest.map_err(|error| failure(&error))?).or_exit(Code::Usage)?;
     let begun = by_first(cluster, "finding its start", || begun(&plan, resume, cluster))?;
     let (start, log) = match begun {
@@ -211,7 +211,8 @@ fn begun<P: Plan>(plan: &P, resume: &Resume, cluster: &Cluster) -> anyhow::Resul
     let mut log = RunLog::start(run_dir, plan.tensorboard(), resumed).or_exit(Code::Data)?;
     let branch = start.branch.as_ref().map_or(&[][..], |branch| &branch.changes);
     let (ranks, threads) = (cluster.world(), rayon::current_num_threads());
-    log.begin_session(ranks, threads, start.step(), branch).or_exit(Code::Data)?;
+    log.begin_session(ranks, threads, start.step(), (branch, &start.declared))
+        .or_exit(Code::Data)?;
     if let Some(before) = ranks_before(run_dir).filter(|before| *before != ranks) {
         let note =
             format!("ranks: {ranks} now, {before} before; the same samples, in the same order");

@@ -1,20 +1,19 @@
 //! What a run on sequences will cost, as people and programs read it.
 
-use genesis_data::dataset::Split;
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_train::device::{DeviceChoice, KernelChoice, on_device};
-use genesis_train::sequences::{Estimate, SequencesPlan, estimate};
+use genesis_train::sequences::{Estimate, SequencesPlan, estimate, training_split};
 
 use crate::console;
 use crate::family::Cost;
 use crate::products::Products;
 
 /// The cost of `plan`, its time from a rate of products that is measured here.
-pub(super) fn of(plan: &SequencesPlan, dataset: &SequencesDataset) -> anyhow::Result<Cost> {
+pub(super) fn of(plan: &SequencesPlan, corpus: &SequencesCorpus) -> anyhow::Result<Cost> {
     // A run can be planned where its device is not.
     let device = plan.config.run.device;
     let flops_per_s = on_device(device, KernelChoice::Own, Products::default()).ok();
-    let estimate = estimate(plan, dataset.card().part.splits.get(Split::Train), flops_per_s);
+    let estimate = estimate(plan, &training_split(corpus, &plan.blend), flops_per_s);
     let lines = lines(&estimate, flops_per_s, device);
     Ok(Cost { lines, tables: Vec::new(), json: serde_json::to_value(&estimate)? })
 }

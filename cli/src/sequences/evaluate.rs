@@ -65,9 +65,17 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     )?;
     let part = &dataset.card().part;
     let (split, unlabelled) = (part.splits.get(Split::Validation), &part.tokenizer.unlabelled);
-    let bits_per_byte = found.bits_per_byte(split, unlabelled).filter(|_| causal);
+    let bits_per_byte = found.bits_per_byte(split.learned(unlabelled)).filter(|_| causal);
     let seen = overlap::with_training(asked, setting.trained_on.as_deref(), &model, &dataset)?;
     print(&found, bits_per_byte, seen, asked.json)
+}
+
+/// A run of several datasets is measured on one of them, or another, at a time.
+pub(crate) fn several_datasets(folders: &[(String, PathBuf)]) -> anyhow::Error {
+    let named = |(name, folder): &(String, PathBuf)| format!("{name} in {}", folder.display());
+    let all = folders.iter().map(named).collect::<Vec<_>>().join(", ");
+    let message = format!("this run learned from several datasets: name one with --data ({all})");
+    Failure::error(Code::Usage, message)
 }
 
 /// Sequences in one forward pass; changes speed and memory only.
@@ -89,7 +97,13 @@ impl Setting {
             Some(file) => Some(file.check(&environment).or_exit(Code::Usage)?),
             None => None,
         };
-        let trained_on = run.as_ref().map(|run| run.data.folder(asked.model));
+        let folders = run.as_ref().map_or_else(Vec::new, |run| run.data.folders(asked.model));
+        let trained_on = match folders.as_slice() {
+            [(_, only)] => Some(only.clone()),
+            [] => None,
+            several if asked.data.is_none() => return Err(several_datasets(several)),
+            _ => None,
+        };
         let Some(data) = asked.data.map(Path::to_path_buf).or_else(|| trained_on.clone()) else {
             let message = "this model is not a run with a dataset of its own: name one with --data";
             return Err(Failure::error(Code::Usage, message));

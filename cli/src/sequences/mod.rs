@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Subcommand;
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_data::sequences::SequencesSummary;
 use genesis_train::report::Observer;
 use genesis_train::sequences::settings::Compute;
@@ -81,13 +81,13 @@ impl Face for Sequences {
         Some(activations_bytes(plan, ranks))
     }
 
-    fn cost(plan: &SequencesPlan, dataset: &SequencesDataset) -> anyhow::Result<Cost> {
+    fn cost(plan: &SequencesPlan, dataset: &SequencesCorpus) -> anyhow::Result<Cost> {
         cost::of(plan, dataset)
     }
 
     fn conclude(
         plan: &SequencesPlan,
-        _dataset: &Arc<SequencesDataset>,
+        _dataset: &Arc<SequencesCorpus>,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {

@@ -1,14 +1,14 @@
 //! Errors of a trained model of structures: at the end of its run, and measured again.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use genesis_data::ingest::Reject;
-use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::StructuresCorpus;
 use genesis_kernels::Kernels;
 use genesis_train::device::OnDevice;
 use genesis_train::keys::environment;
+use genesis_train::structures::settings::StructuresData;
 use genesis_train::structures::{
     ErrorRow, EvaluationReport, PredictOptions, PredictReport, StructuresConfig, StructuresModel,
     StructuresPlan, evaluate_run, measure_files, resolve_structures,
@@ -26,7 +26,7 @@ const MAX_ATOMS: usize = 1000;
 /// A run whose best checkpoint is about to be measured.
 struct Evaluating<'a> {
     plan: &'a StructuresPlan,
-    dataset: &'a Arc<StructuresDataset>,
+    corpus: &'a StructuresCorpus,
     stop: &'a AtomicBool,
 }
 
@@ -34,18 +34,18 @@ impl OnDevice for Evaluating<'_> {
     type Output = anyhow::Result<Option<EvaluationReport>>;
 
     fn run<B: Kernels>(self, device: &B::Device) -> Self::Output {
-        evaluate_run::<B>(self.plan, self.dataset, device, self.stop).or_exit(Code::Data)
+        evaluate_run::<B>(self.plan, self.corpus, device, self.stop).or_exit(Code::Data)
     }
 }
 
 /// Measures the best checkpoint of a run that is done, unless it is stopped.
 pub(super) fn conclude(
     plan: &StructuresPlan,
-    dataset: &Arc<StructuresDataset>,
+    corpus: &StructuresCorpus,
     stop: &AtomicBool,
 ) -> anyhow::Result<()> {
     let device = DeviceArgs { device: plan.config.run.device };
-    if let Some(report) = device.run(Evaluating { plan, dataset, stop })? {
+    if let Some(report) = device.run(Evaluating { plan, corpus, stop })? {
         show_evaluation(&report);
     }
     Ok(())
@@ -72,12 +72,15 @@ pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     let mut config: StructuresConfig = file.check(&environment).or_exit(Code::Usage)?;
     // The folder may have been moved since.
     config.run.dir = asked.model.to_path_buf();
-    let own = config.data.folder(&config.run.dir);
-    let dataset =
-        Arc::new(StructuresDataset::open(asked.data.unwrap_or(&own)).or_exit(Code::Data)?);
-    let plan = resolve_structures(config, &dataset).or_exit(Code::Usage)?;
+    if let Some(other) = asked.data {
+        config.data =
+            StructuresData { dataset: Some(other.to_path_buf()), ..StructuresData::default() };
+    }
+    let folders = config.data.folders(&config.run.dir);
+    let corpus = StructuresCorpus::open(&folders).or_exit(Code::Data)?;
+    let plan = resolve_structures(config, &corpus).or_exit(Code::Usage)?;
     asked.device.require_dtype(plan.dtype, "this run")?;
-    let work = Evaluating { plan: &plan, dataset: &dataset, stop: asked.stop };
+    let work = Evaluating { plan: &plan, corpus: &corpus, stop: asked.stop };
     let report = asked.found(asked.device.run(work)?, "there is no structure to measure on")?;
     if asked.json {
         console::result(serde_json::to_string(&report.rows)?);

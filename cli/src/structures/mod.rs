@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Subcommand;
 use genesis_data::dataset::Split;
-use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::StructuresCorpus;
 use genesis_data::structures::StructuresSummary;
 use genesis_train::report::Observer;
 use genesis_train::structures::settings::StructuresDtype;
@@ -72,9 +72,14 @@ impl Face for Structures {
         None
     }
 
-    fn cost(plan: &StructuresPlan, dataset: &StructuresDataset) -> anyhow::Result<Cost> {
+    fn cost(plan: &StructuresPlan, dataset: &StructuresCorpus) -> anyhow::Result<Cost> {
         let seen = plan.steps as f64 * plan.config.batch.frames as f64;
-        let epochs = seen / dataset.num_frames(Split::Train).max(1) as f64;
+        let begins = dataset
+            .members()
+            .iter()
+            .filter(|it| plan.blend.mixture.stretch(0).weights.contains_key(&it.name));
+        let frames: u64 = begins.map(|it| it.dataset.num_frames(Split::Train)).sum();
+        let epochs = seen / frames.max(1) as f64;
         // Weights, gradients and three moments.
         let parameters_bytes = 5 * Self::numbers(plan).element_bytes * plan.num_parameters;
         let memory = console::bytes(parameters_bytes);
@@ -96,7 +101,7 @@ impl Face for Structures {
 
     fn conclude(
         plan: &StructuresPlan,
-        dataset: &Arc<StructuresDataset>,
+        dataset: &Arc<StructuresCorpus>,
         _observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {

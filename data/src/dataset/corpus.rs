@@ -35,6 +35,12 @@ impl<P: Readable> Clone for Member<P> {
     }
 }
 
+impl<P: Readable> Clone for Corpus<P> {
+    fn clone(&self) -> Self {
+        Self { members: self.members.clone() }
+    }
+}
+
 impl<P: Readable> Corpus<P> {
     /// One dataset.
     pub fn sole(dataset: Arc<Dataset<P>>) -> Self {

@@ -42,6 +42,11 @@ impl StructuresDataset {
     /// Mean number of neighbours within `cutoff` Å over the training atoms that have any: the
     /// number by which MACE divides messages. Structures without weight do not count. Goes through the whole training split.
     pub fn average_num_neighbors(&self, cutoff: f64) -> Result<f64> {
+        mean_num_neighbors(&[self], cutoff)
+    }
+
+    /// Directed edges of the training split, and atoms that receive one.
+    fn edges_and_receivers(&self, cutoff: f64) -> Result<(u64, u64)> {
         let (mut edges, mut receiving) = (0u64, 0u64);
         for index in 0..self.num_frames(Split::Train) {
             let frame = self.frame(Split::Train, index)?.frame;
@@ -53,11 +58,25 @@ impl StructuresDataset {
             edges += list.len() as u64;
             receiving += list.receivers.chunk_by(|a, b| a == b).count() as u64;
         }
-        Ok(if receiving == 0 { 0.0 } else { edges as f64 / receiving as f64 })
+        Ok((edges, receiving))
     }
 
     fn unsearchable(&self, index: u64, problem: &str) -> DataError {
         let what = format!("{}: training structure {index}", self.root().display());
         DataError::invalid(what, problem, "remove the structure and ingest again")
     }
+}
+
+/// As [`StructuresDataset::average_num_neighbors`], over the training atoms of several datasets.
+///
+/// # Errors
+/// A structure that cannot be read or searched.
+pub fn mean_num_neighbors(datasets: &[&StructuresDataset], cutoff: f64) -> Result<f64> {
+    let (mut edges, mut receiving) = (0u64, 0u64);
+    for dataset in datasets {
+        let (more, atoms) = dataset.edges_and_receivers(cutoff)?;
+        edges += more;
+        receiving += atoms;
+    }
+    Ok(if receiving == 0 { 0.0 } else { edges as f64 / receiving as f64 })
 }

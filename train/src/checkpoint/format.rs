@@ -25,7 +25,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use genesis_data::dataset::MixturePlan;
 use genesis_data::dataset::card::sha256_of_bytes;
+use genesis_data::dataset::corpus::ONLY_SOURCE;
 use serde::{Deserialize, Serialize};
 
 use super::error::CheckpointError;
@@ -93,8 +95,11 @@ pub struct Description {
     pub config: serde_json::Value,
     /// SHA-256 of `config` as written here, compact.
     pub config_digest: String,
-    /// Root digest of the dataset.
+    /// Root digest of the dataset; of several, that of `mixture`.
     pub dataset_digest: String,
+    /// Datasets and their weights, where the run learns from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<MixturePlan>,
     /// Kind of the tokenizer, for example `byte` or `amino_acid`; `atoms` where there is none.
     pub tokenizer_kind: String,
     /// Version of genesis that wrote it.
@@ -107,6 +112,14 @@ pub struct Description {
     /// What a plateau schedule remembers; absent for every other schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<PlateauState>,
+}
+
+impl Description {
+    /// The data of the run: one dataset is a mixture of one.
+    pub fn mixture(&self) -> MixturePlan {
+        let sole = || MixturePlan::sole(ONLY_SOURCE, &self.dataset_digest);
+        self.mixture.clone().unwrap_or_else(sole)
+    }
 }
 
 /// Losses: nats per label for sequences, the weighted loss for atoms.

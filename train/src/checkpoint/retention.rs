@@ -46,12 +46,12 @@ pub fn retain(
     Ok(removed)
 }
 
-/// Whether what makes a run itself is the same in both.
+/// Whether what makes a run itself is the same in both, up to the step of `b`, the older.
 fn are_of_one_run(a: &Manifest, b: &Manifest) -> bool {
     let (a, b) = (&a.description, &b.description);
     a.seed == b.seed
         && a.family == b.family
-        && a.dataset_digest == b.dataset_digest
+        && b.mixture().changed_past(&a.mixture(), b.step).is_empty()
         && a.model == b.model
 }
 

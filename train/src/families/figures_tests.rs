@@ -1,5 +1,6 @@
 //! Event files of every family, as they were before figures were declared, read and written again.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +56,13 @@ fn record(event: &Event, family: &Declaration, log: &mut RunLog) {
         let wanted = |role| matches!(role, Role::Quality(_) | Role::MeasuredOn);
         let figures = figures(event, family, wanted);
         let val_s = number(event.val_s);
-        log.evaluation(&EvaluationRecord { step: event.step, val_loss, figures, val_s });
+        log.evaluation(&EvaluationRecord {
+            step: event.step,
+            val_loss,
+            val_losses: BTreeMap::new(),
+            figures,
+            val_s,
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keys of run files: read, override, check. Nothing above sees a file or the environment.
 //!
-//! Reading order: [`tables`] (what every family has), [`mod@load`] (a file to a checked [`Root`]),
+//! Reading order: [`tables`] and `mixture` (what every family has), [`mod@load`] (a file to a checked [`Root`]),
 //! `source` and `path` (text to a tree that knows its lines), `repair` (every problem of it at once),
 //! [`problem`] (what the user reads), `check` (ranges), `schema` and `page` (every key as a page). Not here: what a family adds, which stands in
 //! its settings.
@@ -11,6 +11,7 @@ pub mod tables;
 
 mod check;
 mod environment;
+mod mixture;
 mod page;
 mod path;
 mod repair;
@@ -20,6 +21,8 @@ mod structure;
 
 pub(crate) use check::Found;
 pub use load::{Lookup, PLAN_FILE, Root, RunFile, environment, remembered_start, to_text};
+pub(crate) use mixture::MixtureKeys;
+pub use mixture::{MixtureChange, MixtureSource};
 pub use page::page;
 pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
 pub(crate) use schema::may_change;

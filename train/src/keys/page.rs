@@ -116,6 +116,12 @@ fn keys(table: &Node<'_>, path: &str, tag: &str, rows: &mut Vec<String>) {
                     keys(&table, &format!("{path}.{name}"), "", rows);
                 }
             }
+            Shape::Map(item) if matches!(item.shape(), Shape::Table) => {
+                keys(&item, &format!("{path}.NAME"), "", rows);
+            }
+            Shape::List(item) if matches!(item.shape(), Shape::Table) => {
+                keys(&item, &format!("{path}[]"), "", rows);
+            }
             _ => {}
         }
     }

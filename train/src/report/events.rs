@@ -6,6 +6,7 @@
 //! `events.abandoned.jsonl`, so that the file never tells two stories of one step and nothing is lost.
 //! The first line of a session says its number, the last one how it ended if that was not as planned.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ pub struct Event {
     pub data_wait_s: Option<f64>,
     /// Validation loss, in the unit of `loss`.
     pub val_loss: Option<f64>,
+    /// That of each dataset by name, where several are measured; `None` where it was not finite.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub val_losses: BTreeMap<String, Option<f64>>,
     /// Seconds that the evaluation took.
     pub val_s: Option<f64>,
     /// Number of the session that begins with this step.
@@ -44,6 +48,9 @@ pub struct Event {
     /// Keys that changed before this step, with both values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub branch: Vec<String>,
+    /// Data that were declared before this step, for later ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
     /// How the session ended after this step, where it did not end with the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<End>,
@@ -154,12 +161,16 @@ pub(super) struct Mark {
     pub(super) session: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) branch: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) data: Vec<String>,
 }
 
 /// An evaluation without its step, which the line already has.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Measured {
     val_loss: f64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    val_losses: BTreeMap<String, f64>,
     #[serde(flatten)]
     figures: Figures,
     val_s: f64,
@@ -167,7 +178,12 @@ pub(super) struct Measured {
 
 impl From<&EvaluationRecord> for Measured {
     fn from(record: &EvaluationRecord) -> Self {
-        Self { val_loss: record.val_loss, figures: record.figures.clone(), val_s: record.val_s }
+        Self {
+            val_loss: record.val_loss,
+            val_losses: record.val_losses.clone(),
+            figures: record.figures.clone(),
+            val_s: record.val_s,
+        }
     }
 }
 

@@ -120,7 +120,7 @@ impl RunLog {
     }
 
     /// Notes in every record that a session of `threads` threads begins after `after_step` updates,
-    /// with the changes of a branch.
+    /// with the changes of a branch, and the data that are declared for later steps.
     ///
     /// # Errors
     /// The records cannot be written.
@@ -129,7 +129,7 @@ impl RunLog {
         ranks: usize,
         threads: usize,
         after_step: u64,
-        branch: &[String],
+        (branch, data): (&[String], &[String]),
     ) -> Result<(), ReportError> {
         let Session { session, process, host, .. } =
             sessions::begin(&self.run_dir, ranks, threads, after_step, branch)?;
@@ -138,7 +138,7 @@ impl RunLog {
             "session {session}: process {process} on {host}, {ranks}{threads} threads, after step \
              {after_step}"
         ));
-        self.mark = Some(Mark { session, branch: branch.to_vec() });
+        self.mark = Some(Mark { session, branch: branch.to_vec(), data: data.to_vec() });
         Ok(())
     }
 
@@ -229,6 +229,10 @@ impl Observer for RunLog {
             self.attempt(|log| log.measure_again(record));
         }
         let mut values = vec![("validation/loss".into(), record.val_loss)];
+        let of_sources = record.val_losses.iter();
+        values.extend(
+            of_sources.map(|(name, loss)| (format!("validation/loss/{name}").into(), *loss)),
+        );
         values.extend(record.figures.scalars());
         self.scalars(record.step, &values);
     }
@@ -283,6 +287,7 @@ mod tests {
         EvaluationRecord {
             step,
             val_loss: 2.0,
+            val_losses: [("a".to_owned(), 1.5)].into(),
             figures: Figures::default().with(&ERROR, 2f64.exp()),
             val_s: 0.5,
         }
@@ -327,12 +332,13 @@ mod tests {
     fn a_session_leaves_its_number_its_branch_and_its_end_in_every_record() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = RunLog::start(folder.path(), true, None).unwrap();
-        log.begin_session(1, 3, 0, &[]).unwrap();
+        log.begin_session(1, 3, 0, (&[], &[])).unwrap();
         (1..=4).for_each(|at| log.step(&step(at, false)));
         log.end_session(&End::now(How::NotFinite, "step 5: loss NaN")).unwrap();
         let mut log = RunLog::start(folder.path(), true, Some(4)).unwrap();
         let changed = ["optimizer.clip_norm was 1.0 and is now 0.1".to_owned()];
-        log.begin_session(1, 3, 4, &changed).unwrap();
+        let declared = ["from step 7 on a 1, b 2".to_owned()];
+        log.begin_session(1, 3, 4, (&changed, &declared)).unwrap();
         log.step(&step(5, false));
         log.end_session(&End::now(How::Finished, "5 steps")).unwrap();
 
@@ -341,6 +347,7 @@ mod tests {
         assert_eq!(marks, [Some(1), None, None, None, Some(2)]);
         assert_eq!(events[3].ended.as_ref().map(|end| end.how), Some(How::NotFinite));
         assert_eq!((events[4].branch.as_slice(), &events[4].ended), (&changed[..], &None));
+        assert_eq!(events[4].data, declared);
         let notes = fs::read_to_string(folder.path().join(NOTES_FILE)).unwrap();
         assert!(notes.lines().all(|line| line.as_bytes()[19] == b'Z'), "every line has a time");
         for part in ["session 1: process", "error: step 5: loss NaN", "session 2", "end: 5 steps"] {

@@ -2,9 +2,10 @@
 //!
 //! Reading order: [`figure`] (what a family declares), [`record`] (what the loop tells an
 //! [`Observer`]), [`log`] (the observer that writes the run folder), [`events`] (`events.jsonl`),
-//! [`sessions`] (which processes wrote it), [`folder_lock`] (one at a time), [`tensorboard`], [`summary`] (a run folder read back), [`chart`], [`parity`] and [`section`]
+//! [`audit`] (which samples were delivered), [`sessions`] (which processes wrote it), [`folder_lock`] (one at a time), [`tensorboard`], [`summary`] (a run folder read back), [`chart`], [`parity`] and [`section`]
 //! (its parts), [`html`] (`report.html`). Nothing here prints, and nothing knows a family.
 
+pub mod audit;
 pub mod chart;
 pub mod events;
 pub mod figure;
@@ -63,6 +64,15 @@ pub enum ReportError {
         line: usize,
         /// What the parser said.
         reason: String,
+    },
+    /// There is nothing to compare.
+    #[error(
+        "{}: there is no audit of samples; runs write one with `report.audit = true` in their run file",
+        path.display()
+    )]
+    NoAudit {
+        /// The folder that would hold it.
+        path: PathBuf,
     },
     /// A new run was to start in the folder of another one.
     #[error(

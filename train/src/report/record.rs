@@ -1,5 +1,6 @@
 //! What the training loop tells whoever watches it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub struct EvaluationRecord {
     pub step: u64,
     /// The same loss on held-out data.
     pub val_loss: f64,
+    /// That of each dataset by name, where several are measured.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub val_losses: BTreeMap<String, f64>,
     /// What makes the loss readable.
     #[serde(flatten)]
     pub figures: Figures,

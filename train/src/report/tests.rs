@@ -1,5 +1,7 @@
 //! What is written is read back equal, and shown, whatever the family.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::log::EVENTS_FILE;
@@ -97,7 +99,13 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let mut log = RunLog::start(folder.path(), false, None).unwrap();
         log.step(&step(1, trained.clone(), false));
-        let record = EvaluationRecord { step: 0, val_loss: 2.0, figures: measured.clone(), val_s: 0.25 };
+        let record = EvaluationRecord {
+            step: 0,
+            val_loss: 2.0,
+            val_losses: BTreeMap::new(),
+            figures: measured.clone(),
+            val_s: 0.25,
+        };
         log.evaluation(&record);
         log.finish().unwrap();
         let events = read_events(&folder.path().join(EVENTS_FILE)).unwrap();
@@ -114,7 +122,13 @@ fn a_family_that_the_report_never_heard_of_is_shown_as_it_declares() {
     let trained = Figures::default().with(&RATE, 1234.5).with(&COUNT, 99_000);
     log.step(&step(1, trained, true));
     let figures = Figures::default().with(&ERROR, 1.25);
-    log.evaluation(&EvaluationRecord { step: 1, val_loss: 2.0, figures, val_s: 0.5 });
+    log.evaluation(&EvaluationRecord {
+        step: 1,
+        val_loss: 2.0,
+        val_losses: BTreeMap::new(),
+        figures,
+        val_s: 0.5,
+    });
     log.finish().unwrap();
     let run = RunSummary::read(folder.path(), &[&FIELDS]).unwrap();
     let facts = run.facts();

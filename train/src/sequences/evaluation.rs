@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use genesis_data::error::DataError;
-use genesis_data::sequences::card::SplitCard;
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, Packed, Params, Transformer, TransformerConfig};
 use genesis_schema::{IGNORE, TokenBatch};
@@ -36,11 +35,10 @@ impl Evaluation {
         self.loss.exp()
     }
 
-    /// Bits per byte of raw text, when every token is predicted (causal objectives) but those that
-    /// are `unlabelled`: nats per token, times tokens per byte of the split, over `ln 2`. `None` without
-    /// raw bytes.
-    pub fn bits_per_byte(&self, split: &SplitCard, unlabelled: &[u32]) -> Option<f64> {
-        let (tokens, bytes) = split.learned(unlabelled);
+    /// Bits per byte of raw text, when every token is predicted (causal objectives) that is learned, of which
+    /// there are so many beside so many bytes ([`genesis_data::sequences::card::SplitCard::learned`]): nats per token,
+    /// times tokens per byte, over `ln 2`. `None` without raw bytes.
+    pub fn bits_per_byte(&self, (tokens, bytes): (u64, u64)) -> Option<f64> {
         if bytes == 0 {
             return None;
         }
@@ -75,7 +73,7 @@ pub(super) fn share_of<T>(
 }
 
 /// What batches add up to.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sums {
     /// Sum of the loss, a batch each.
     losses: Vec<f64>,
@@ -144,6 +142,20 @@ impl Sums {
         all
     }
 
+    /// Those of several sets, one after the other.
+    pub(super) fn joined(sets: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        for set in sets {
+            all.losses.extend(set.losses);
+            all.num_tokens += set.num_tokens;
+            all.num_sequences += set.num_sequences;
+            for (label, count) in set.label_counts {
+                *all.label_counts.entry(label).or_default() += count;
+            }
+        }
+        all
+    }
+
     /// Tokens, sequences, number of batches, bits of their losses, then every label with its count.
     fn to_words(&self) -> Vec<u64> {
         let head = [self.num_tokens, self.num_sequences, self.losses.len() as u64];
@@ -200,6 +212,8 @@ pub fn entropy(counts: impl Iterator<Item = u64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use genesis_data::sequences::card::SplitCard;
+
     use super::*;
 
     #[test]
@@ -249,12 +263,12 @@ mod tests {
         };
         let split =
             |tokens, source_bytes| SplitCard { tokens, source_bytes, ..SplitCard::default() };
-        assert!((one.bits_per_byte(&split(100, 100), &[]).unwrap() - 1.0).abs() < 1e-15);
-        assert!((one.bits_per_byte(&split(100, 400), &[]).unwrap() - 0.25).abs() < 1e-15);
-        assert_eq!(one.bits_per_byte(&split(100, 0), &[]), None);
+        assert!((one.bits_per_byte(split(100, 100).learned(&[])).unwrap() - 1.0).abs() < 1e-15);
+        assert!((one.bits_per_byte(split(100, 400).learned(&[])).unwrap() - 0.25).abs() < 1e-15);
+        assert_eq!(one.bits_per_byte(split(100, 0).learned(&[])), None);
         let half = SplitCard { token_counts: vec![50, 50], ..split(100, 100) };
         assert!(
-            (one.bits_per_byte(&half, &[1]).unwrap() - 1.0).abs() < 1e-15,
+            (one.bits_per_byte(half.learned(&[1])).unwrap() - 1.0).abs() < 1e-15,
             "per base that counts"
         );
     }

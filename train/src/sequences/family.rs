@@ -6,7 +6,7 @@ use std::sync::Arc;
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
 use genesis_data::sequences::SequencesCard;
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_data::sequences::{SequencesIngest, SequencesSummary, ingest_sequences};
 use genesis_kernels::Kernels;
 use serde_json::Value;
@@ -34,11 +34,11 @@ impl Family for Sequences {
     type Config = SequencesConfig;
     type Source = SequencesIngest;
     type Made = SequencesSummary;
-    type Dataset = SequencesDataset;
+    type Dataset = SequencesCorpus;
     type Plan = SequencesPlan;
 
-    fn folder(config: &SequencesConfig, run_dir: &Path) -> PathBuf {
-        config.data.folder(run_dir)
+    fn folders(config: &SequencesConfig, run_dir: &Path) -> Vec<(String, PathBuf)> {
+        config.data.folders(run_dir)
     }
 
     fn source(config: &SequencesConfig, run_dir: &Path) -> Option<SequencesIngest> {
@@ -60,23 +60,23 @@ impl Family for Sequences {
         Ok(SequencesCard::load(folder)?.0.options)
     }
 
-    fn open(folder: &Path) -> Result<SequencesDataset, DataError> {
-        SequencesDataset::open(folder)
+    fn open(folders: &[(String, PathBuf)]) -> Result<SequencesCorpus, DataError> {
+        SequencesCorpus::open(folders)
     }
 
     fn resolve(
         config: SequencesConfig,
-        dataset: &SequencesDataset,
+        dataset: &SequencesCorpus,
     ) -> Result<SequencesPlan, ConfigProblems> {
         resolve(config, dataset)
     }
 
     fn train<B: Kernels>(
         plan: &SequencesPlan,
-        dataset: Arc<SequencesDataset>,
+        dataset: Arc<SequencesCorpus>,
         device: &B::Device,
         session: Session<'_>,
     ) -> Result<Outcome, TrainError> {
-        train::<B>(plan, dataset, device, session)
+        train::<B>(plan, &dataset, device, session)
     }
 }

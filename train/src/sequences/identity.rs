@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use genesis_data::error::DataError;
+use genesis_data::sequences::SequencesDataset;
 use genesis_data::sequences::tokenize::Tokenizer;
 
 use crate::checkpoint::Checkpoint;
@@ -49,12 +50,7 @@ pub fn difference(model: Owned<'_>, data: Owned<'_>) -> Result<Option<String>, D
 /// [`TrainError::OtherTokenizer`] with both and the way out; a tokenizer that cannot be read.
 pub fn check_start(checkpoint: &Checkpoint, data: &Path) -> Result<(), TrainError> {
     let file = Tokenizer::FILES[0];
-    if checkpoint.manifest.file(file).is_none()
-        || Tokenizer::FILES.iter().all(|name| {
-            let bytes = |folder: &Path| std::fs::read(folder.join(name)).ok();
-            bytes(&checkpoint.path) == bytes(data)
-        })
-    {
+    if checkpoint.manifest.file(file).is_none() || have_the_same_files(&checkpoint.path, data) {
         return Ok(());
     }
     let (ours, theirs) = (Tokenizer::load(&checkpoint.path)?, Tokenizer::load(data)?);
@@ -66,6 +62,30 @@ pub fn check_start(checkpoint: &Checkpoint, data: &Path) -> Result<(), TrainErro
         None => Ok(()),
         Some(problem) => Err(TrainError::OtherTokenizer { problem }),
     }
+}
+
+/// As [`difference`], of two datasets with what they are called.
+///
+/// # Errors
+/// A tokenizer that cannot be read.
+pub(super) fn same_tokenizer(
+    (first, a): (&str, &SequencesDataset),
+    (second, b): (&str, &SequencesDataset),
+) -> Result<Option<String>, DataError> {
+    if have_the_same_files(a.root(), b.root()) {
+        return Ok(None);
+    }
+    let (ours, theirs) = (a.tokenizer()?, b.tokenizer()?);
+    let first = Owned { whose: first, folder: a.root(), tokenizer: &ours };
+    difference(first, Owned { whose: second, folder: b.root(), tokenizer: &theirs })
+}
+
+/// Whether the files of a tokenizer are the same in two folders.
+fn have_the_same_files(a: &Path, b: &Path) -> bool {
+    Tokenizer::FILES.iter().all(|name| {
+        let bytes = |folder: &Path| std::fs::read(folder.join(name)).ok();
+        bytes(a) == bytes(b)
+    })
 }
 
 fn shown(tokenizer: &Tokenizer, digest: &str) -> String {

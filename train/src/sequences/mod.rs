@@ -21,6 +21,7 @@ mod gate_tests;
 #[cfg(test)]
 mod plan_tests;
 mod sample;
+mod sources;
 mod task;
 
 pub use estimate::{Estimate, FLOAT_BYTES, activations_bytes, estimate};
@@ -29,4 +30,5 @@ pub use family::Sequences;
 pub use inference::SequencesModel;
 pub use plan::{SequencesPlan, resolve, resolve_card};
 pub use settings::SequencesConfig;
+pub use sources::training_split;
 pub use task::{documents, train};

@@ -4,20 +4,23 @@ use std::path::PathBuf;
 
 use genesis_data::dataset::Split;
 use genesis_data::sequences::SequencesCard;
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_data::sequences::{Objective, SequencesLoaderPlan};
 use genesis_kernels::Precision;
 use genesis_model::{ModelConfig, TransformerConfig, specs};
 use serde_json::Value;
 
 use super::settings::{ObjectiveConfig, SequencesConfig};
-use super::{Sequences, identity};
+use super::{Sequences, identity, sources};
 use crate::checkpoint::Checkpoint;
 use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems, may_change};
 use crate::report::{grouped, scaled};
-use crate::trainer::{Course, Plan, Share, TrainError, available_threads, inherit, to_json};
+use crate::trainer::{Blend, Course, Plan, Share, TrainError, available_threads, inherit, to_json};
+
+/// What does not fit, in messages.
+const PLACE: &str = "the run and its dataset";
 
 /// Everything a run needs to know, fixed before the first step.
 #[derive(Debug, Clone)]
@@ -39,25 +42,34 @@ pub struct SequencesPlan {
     pub precision: Precision,
     /// CPU threads.
     pub threads: usize,
-    /// Root digest of the dataset.
-    pub dataset_digest: String,
+    /// What it learns from.
+    pub blend: Blend,
     /// Kind of the dataset's tokenizer, e.g. `byte`.
     pub tokenizer_kind: String,
-    /// Folder of the dataset, if it lies in one.
+    /// Folder of the dataset whose tokenizer all have, if it lies in one.
     pub dataset: Option<PathBuf>,
 }
 
-/// Joins `config` with its dataset.
+/// Joins `config` with its datasets.
 ///
 /// # Errors
 /// Every way in which they do not fit: model sizes, model kind against objective, contexts, a
-/// tokenizer without the tokens that the objective needs.
+/// tokenizer without the tokens that the objective needs, datasets of different tokenizers.
 pub fn resolve(
     config: SequencesConfig,
-    dataset: &SequencesDataset,
+    corpus: &SequencesCorpus,
 ) -> Result<SequencesPlan, ConfigProblems> {
-    let plan = resolve_card(config, dataset.card(), dataset.digest())?;
-    Ok(SequencesPlan { dataset: Some(dataset.root().to_path_buf()), ..plan })
+    let dataset = Some(corpus.first().root().to_path_buf());
+    if config.data.mixture.is_empty() {
+        let plan = resolve_card(config, corpus.first().card(), corpus.first().digest())?;
+        return Ok(SequencesPlan { dataset, ..plan });
+    }
+    let found = |problem| ConfigProblems::new(PLACE, vec![problem]);
+    let blend = sources::blend(&config, corpus).map_err(found)?;
+    let card = sources::joined(corpus, &blend);
+    let plan = resolve_card(config, &card, "")?;
+    let tokens_per_step = sources::tokens_per_step(&plan.config, corpus, &blend);
+    Ok(SequencesPlan { tokens_per_step, blend, dataset, ..plan })
 }
 
 /// As [`resolve`], from the dataset's card alone.
@@ -77,7 +89,7 @@ pub fn resolve_card(
         problems.push(ConfigProblem::at("data", "the training split has no documents"));
     }
     let (Ok(model), true) = (model, problems.is_empty()) else {
-        return Err(ConfigProblems::new("the run and its dataset", problems));
+        return Err(ConfigProblems::new(PLACE, problems));
     };
     let num_parameters = specs(&model).iter().map(|spec| spec.num_elements() as u64).sum();
     let objective = match config.objective {
@@ -101,7 +113,7 @@ pub fn resolve_card(
         num_parameters,
         precision: config.precision.compute.into(),
         threads: config.run.threads.unwrap_or_else(available_threads),
-        dataset_digest: dataset_digest.to_owned(),
+        blend: Blend::sole(dataset_digest),
         tokenizer_kind: tokenizer.kind.clone(),
         dataset: None,
         model,
@@ -148,15 +160,19 @@ fn fit(
 }
 
 fn tokens_per_step(config: &SequencesConfig, card: &SequencesCard) -> u64 {
+    tokens_per_sequence(config, card) * config.batch.sequences as u64
+}
+
+/// Tokens of a sample of training: exact, or the mean over whole documents.
+pub(super) fn tokens_per_sequence(config: &SequencesConfig, card: &SequencesCard) -> u64 {
     let train = card.part.splits.get(Split::Train);
     let context = config.objective.context() as u64;
-    let per_sequence = match config.objective {
+    match config.objective {
         ObjectiveConfig::Causal { .. } => context,
         ObjectiveConfig::Masked { .. } => {
             train.tokens.div_ceil(train.documents.max(1)).min(context)
         }
-    };
-    per_sequence * config.batch.sequences as u64
+    }
 }
 
 impl SequencesPlan {
@@ -225,8 +241,11 @@ impl Plan for SequencesPlan {
             ("Device", self.config.run.device.to_string()),
             ("Threads", self.threads.to_string()),
             ("Seed", self.config.run.seed.to_string()),
-            ("Dataset digest", self.dataset_digest.clone()),
+            ("Dataset digest", self.blend.digest()),
         ]
+        .into_iter()
+        .chain(self.blend.facts())
+        .collect()
     }
 
     /// Frequencies of rotary positions that a published model stores, and the padding token of models
@@ -251,10 +270,11 @@ impl Plan for SequencesPlan {
             average: config.average,
             summing: (&config.parallel).into(),
             evaluation_every: config.evaluation.every,
+            audit: config.report.audit,
             checkpoint: config.checkpoint,
             model: to_json(&self.model)?,
             config: to_json(config)?,
-            dataset_digest: self.dataset_digest.clone(),
+            blend: self.blend.clone(),
             tokenizer_kind: self.tokenizer_kind.clone(),
             inherited: self.inherited(),
             may_change: may_change::<SequencesConfig>(),

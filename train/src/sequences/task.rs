@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::FloatDType;
 use genesis_data::dataset::Split;
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_data::sequences::{Objective, SequencesLoader};
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
-use genesis_schema::{Seeds, TokenBatch};
+use genesis_schema::{Sample, Seeds, TokenBatch};
 
-use super::evaluation::{Evaluation, Sums, share_of};
+use super::evaluation::{Sums, share_of};
 use super::figures::{BITS_PER_BYTE, PERPLEXITY, TOKENS, TOKENS_PER_S, VAL_LABELS};
 use super::plan::SequencesPlan;
 use super::sample::some_tokens;
@@ -21,8 +21,9 @@ use crate::checkpoint::CheckpointError;
 use crate::checkpoint::host::to_f64;
 use crate::cluster::Cluster;
 use crate::report::Figures;
+use crate::report::audit::Delivered;
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task};
+use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task, delivered};
 use crate::trainer::{Outcome, Plan, Session, TrainError, follow};
 
 /// Places in a tally: labels, and tokens.
@@ -41,7 +42,7 @@ const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
 /// [`TrainError`]; the last checkpoint stays valid.
 pub fn train<B: Kernels>(
     plan: &SequencesPlan,
-    dataset: Arc<SequencesDataset>,
+    corpus: &SequencesCorpus,
     device: &B::Device,
     session: Session<'_>,
 ) -> Result<Outcome, TrainError> {
@@ -49,9 +50,12 @@ pub fn train<B: Kernels>(
         Some(model) => plan.starting_from(model)?,
         None => plan.clone(),
     };
-    let loader = SequencesLoader::new(dataset, plan.loader_on(session.cluster)?);
+    let mixture = plan.blend.mixture.mixture(plan.config.batch.sequences as u64)?;
+    let share = plan.loader_on(session.cluster)?;
+    let loader = SequencesLoader::mixed(corpus.clone(), Arc::new(mixture), share);
     let loader = session.cluster.agree("opening its data", loader.map_err(TrainError::from))?;
-    let task = Sequences::<B> { plan, device, loader: Arc::new(loader) };
+    let measured = plan.blend.measured_in(corpus);
+    let task = Sequences::<B> { plan, device, loader: Arc::new(loader), measured };
     follow(&plan.course()?, &task, session)
 }
 
@@ -60,6 +64,8 @@ struct Sequences<'a, B: Kernels> {
     plan: &'a SequencesPlan,
     device: &'a B::Device,
     loader: Arc<SequencesLoader>,
+    /// Sources whose validation split is measured.
+    measured: Vec<usize>,
 }
 
 impl<B: Kernels> Task<B> for Sequences<'_, B> {
@@ -137,6 +143,20 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         documents(slices)
     }
 
+    fn delivered(&self, slice: &TokenBatch) -> Vec<Delivered> {
+        let members = self.loader.corpus().members();
+        let mut first = 0;
+        let of = |sample: &Sample| {
+            let range = first..first + sample.units as usize;
+            first = range.end;
+            let tokens = slice.tokens[range.clone()].iter().flat_map(|it| it.to_le_bytes());
+            let labels = slice.labels[range].iter().flat_map(|it| it.to_le_bytes());
+            let content: Vec<u8> = tokens.chain(labels).collect();
+            delivered(sample, &members[sample.source as usize].name, &content)
+        };
+        slice.samples.iter().map(of).collect()
+    }
+
     fn evaluate(
         &self,
         _step: u64,
@@ -148,13 +168,16 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         let batch = &self.plan.config.batch;
         let per_slice = batch.sequences / batch.accumulation.max(1);
         let per_batch = config.sequences_per_batch.unwrap_or(per_slice);
-        let batches = self.loader.validation(config.max_sequences, per_batch);
         let (model, precision) = (&self.plan.model, self.plan.precision);
-        let sums = share_of(cluster, batches);
-        let sums = Sums::of(model, params, sums, precision, self.device, stop);
-        let sums = cluster.agree("evaluating", sums.map_err(TrainError::from))?;
-        let found = Sums::over_ranks(sums.as_ref(), cluster)?.and_then(Sums::finish);
-        Ok(found.map(|found| self.measurement(&found)))
+        let mut all = Vec::new();
+        for batches in self.loader.validations(&self.measured, config.max_sequences, per_batch) {
+            let sums = share_of(cluster, batches);
+            let sums = Sums::of(model, params, sums, precision, self.device, stop);
+            let sums = cluster.agree("evaluating", sums.map_err(TrainError::from))?;
+            let Some(sums) = Sums::over_ranks(sums.as_ref(), cluster)? else { return Ok(None) };
+            all.push(sums);
+        }
+        Ok(self.measurement(all))
     }
 
     fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, TrainError> {
@@ -171,13 +194,25 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
 }
 
 impl<B: Kernels> Sequences<'_, B> {
-    fn measurement(&self, found: &Evaluation) -> Measurement {
+    /// What the sums of the measured sources come to; nothing without labels.
+    fn measurement(&self, all: Vec<Sums>) -> Option<Measurement> {
         let causal = matches!(self.plan.loader.objective, Objective::Causal { .. });
-        let part = &self.loader.dataset().card().part;
-        let split = part.splits.get(Split::Validation);
-        let bits = found.bits_per_byte(split, &part.tokenizer.unlabelled);
-        Measurement {
+        let members = self.measured.iter().map(|&source| &self.loader.corpus().members()[source]);
+        let (mut learned, mut of_sources) = ((0, 0), BTreeMap::new());
+        for (member, sums) in members.zip(&all) {
+            let part = &member.dataset.card().part;
+            let split = part.splits.get(Split::Validation);
+            let (tokens, bytes) = split.learned(&part.tokenizer.unlabelled);
+            learned = (learned.0 + tokens, learned.1 + bytes);
+            if let Some(found) = sums.clone().finish().filter(|_| all.len() > 1) {
+                of_sources.insert(member.name.clone(), found.loss);
+            }
+        }
+        let found = Sums::joined(all).finish()?;
+        let bits = found.bits_per_byte(learned);
+        Some(Measurement {
             loss: found.loss,
+            of_sources,
             figures: Figures::default()
                 .with(&PERPLEXITY, found.perplexity())
                 .with_known(&BITS_PER_BYTE, bits.filter(|_| causal))
@@ -187,7 +222,7 @@ impl<B: Kernels> Sequences<'_, B> {
                  (their unigram entropy)",
                 found.num_labels, found.unigram_entropy
             )),
-        }
+        })
     }
 }
 

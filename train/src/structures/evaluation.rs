@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use genesis_data::dataset::Split;
-use genesis_data::structures::StructuresDataset;
 use genesis_data::structures::StructuresLoader;
+use genesis_data::structures::{StructuresCorpus, StructuresDataset};
 use genesis_kernels::Kernels;
 use genesis_model::equivariant::{LossCounts, Prediction, Wanted};
 use genesis_schema::{Frame, GraphBatch};
@@ -49,17 +48,20 @@ pub struct EvaluationReport {
 /// written.
 pub fn evaluate_run<B: Kernels>(
     plan: &StructuresPlan,
-    dataset: &Arc<StructuresDataset>,
+    corpus: &StructuresCorpus,
     device: &B::Device,
     stop: &AtomicBool,
 ) -> Result<Option<EvaluationReport>, StructuresError> {
     let run_dir = &plan.config.run.dir;
     let model = StructuresModel::open(run_dir)?.on::<B>(device);
-    let loader = task::loader(plan, Arc::clone(dataset), Share::whole())?;
+    let loader = task::loader(plan, corpus, Share::whole())?;
+    let several = plan.blend.measured.len() > 1;
     let mut sums = Sums { model: &model, table: ErrorTable::default(), parity: BTreeMap::new() };
     for split in [Split::Validation, Split::Test] {
-        if !sums.measure(plan, &loader, split, stop)? {
-            return Ok(None);
+        for place in plan.blend.measured_in(corpus) {
+            if !sums.measure(plan, (&loader, place), (split, several), stop)? {
+                return Ok(None);
+            }
         }
     }
     let report = EvaluationReport {
@@ -79,15 +81,17 @@ struct Sums<'a, B: Kernels> {
 }
 
 impl<B: Kernels> Sums<'_, B> {
-    /// Measures a split; false when `stop` was set meanwhile.
+    /// Measures a split of the source with an index, in sets that have its name too if there are `several`; false
+    /// when `stop` was set meanwhile.
     fn measure(
         &mut self,
         plan: &StructuresPlan,
-        loader: &StructuresLoader,
-        split: Split,
+        (loader, place): (&StructuresLoader, usize),
+        (split, several): (Split, bool),
         stop: &AtomicBool,
     ) -> Result<bool, StructuresError> {
-        let card = loader.dataset().card().part.splits.get(split);
+        let source = &loader.corpus().members()[place];
+        let card = source.dataset.card().part.splits.get(split);
         if card.frames == 0 {
             return Ok(true);
         }
@@ -100,7 +104,12 @@ impl<B: Kernels> Sums<'_, B> {
             loss: &loss,
             counts: LossCounts { graphs: card.frames as f64, atoms: card.atoms as f64 },
         };
-        let sets = sets(loader.dataset(), split)?;
+        let mut sets = sets(&source.dataset, split)?;
+        if several {
+            for set in &mut sets {
+                *set = format!("{}: {set}", source.name);
+            }
+        }
         let (table, parity) = (&mut self.table, &mut self.parity);
         let visit = |batch: &GraphBatch, prediction: &Prediction| {
             for (frame, id) in compared(batch, prediction).zip(&batch.frame_ids) {
@@ -109,7 +118,7 @@ impl<B: Kernels> Sums<'_, B> {
                 add(table, parity, set, &frame, alone);
             }
         };
-        Ok(measuring.run(loader.evaluation(split, None), stop, visit)?.is_some())
+        Ok(measuring.run(loader.evaluation_of(place, split, None), stop, visit)?.is_some())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
-use genesis_data::structures::{StructuresCard, StructuresDataset};
+use genesis_data::structures::{StructuresCard, StructuresCorpus};
 use genesis_data::structures::{StructuresIngest, StructuresSummary, ingest_structures};
 use genesis_kernels::Kernels;
 use serde_json::Value;
@@ -34,11 +34,11 @@ impl Family for Structures {
     type Config = StructuresConfig;
     type Source = StructuresIngest;
     type Made = StructuresSummary;
-    type Dataset = StructuresDataset;
+    type Dataset = StructuresCorpus;
     type Plan = StructuresPlan;
 
-    fn folder(config: &StructuresConfig, run_dir: &Path) -> PathBuf {
-        config.data.folder(run_dir)
+    fn folders(config: &StructuresConfig, run_dir: &Path) -> Vec<(String, PathBuf)> {
+        config.data.folders(run_dir)
     }
 
     /// Neighbours are counted with the cut-off of the model, so that training need not.
@@ -63,23 +63,23 @@ impl Family for Structures {
         Ok(StructuresCard::load(folder)?.0.options)
     }
 
-    fn open(folder: &Path) -> Result<StructuresDataset, DataError> {
-        StructuresDataset::open(folder)
+    fn open(folders: &[(String, PathBuf)]) -> Result<StructuresCorpus, DataError> {
+        StructuresCorpus::open(folders)
     }
 
     fn resolve(
         config: StructuresConfig,
-        dataset: &StructuresDataset,
+        dataset: &StructuresCorpus,
     ) -> Result<StructuresPlan, ConfigProblems> {
         resolve_structures(config, dataset)
     }
 
     fn train<B: Kernels>(
         plan: &StructuresPlan,
-        dataset: Arc<StructuresDataset>,
+        dataset: Arc<StructuresCorpus>,
         device: &B::Device,
         session: Session<'_>,
     ) -> Result<Outcome, TrainError> {
-        train_structures::<B>(plan, dataset, device, session)
+        train_structures::<B>(plan, &dataset, device, session)
     }
 }

@@ -74,6 +74,22 @@ fn sum(all: &[LossTerms]) -> LossTerms {
     sum
 }
 
+/// Both together.
+pub(super) fn added(a: LossTerms, b: LossTerms) -> LossTerms {
+    sum(&[a, b])
+}
+
+/// Terms that were divided by the sizes `whole`, divided by `own` instead. Energies and stress are a mean over
+/// structures, forces over atoms.
+pub(super) fn rescaled(terms: LossTerms, whole: LossCounts, own: LossCounts) -> LossTerms {
+    let (graphs, atoms) = (whole.graphs / own.graphs, whole.atoms / own.atoms);
+    LossTerms {
+        energy: terms.energy * graphs,
+        forces: terms.forces * atoms,
+        stress: terms.stress * graphs,
+    }
+}
+
 /// Bytes of the terms of a batch.
 const TERMS: usize = 3 * size_of::<f64>();
 

@@ -23,6 +23,7 @@ pub mod predict;
 pub mod reading;
 mod sample;
 pub mod settings;
+mod sources;
 pub mod statistics;
 mod task;
 

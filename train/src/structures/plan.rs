@@ -2,16 +2,16 @@
 
 use burn::tensor::FloatDType;
 use genesis_data::dataset::Split;
-use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::StructuresCorpus;
 use genesis_model::equivariant::{Blueprint, EnergyKind, InteractionKind, LossConfig, MaceConfig};
 
-use super::Structures;
 use super::settings::{StructuresConfig, StructuresDtype, StructuresNetwork};
 use super::statistics::Statistics;
+use super::{Structures, sources};
 use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems, DecayConfig, may_change};
 use crate::report::grouped;
-use crate::trainer::{Course, Plan, StageTwo, TrainError, available_threads, to_json};
+use crate::trainer::{Blend, Course, Plan, StageTwo, TrainError, available_threads, to_json};
 
 /// Everything a run on atoms needs to know, fixed before the first step.
 #[derive(Debug, Clone)]
@@ -28,29 +28,31 @@ pub struct StructuresPlan {
     pub num_parameters: u64,
     /// CPU threads.
     pub threads: usize,
-    /// Root digest of the dataset.
-    pub dataset_digest: String,
+    /// What it learns from.
+    pub blend: Blend,
 }
 
 /// What the manifest calls the tokenizer of a model that has none.
 pub const NO_TOKENIZER: &str = "atoms";
 
-/// Joins `config` with its dataset.
+/// Joins `config` with its datasets.
 ///
 /// # Errors
 /// Every way in which they do not fit: missing labels, splits without structures, sizes of the
-/// network; and a dataset that cannot be read.
+/// network, energies of isolated atoms that differ; and a dataset that cannot be read.
 pub fn resolve_structures(
     config: StructuresConfig,
-    dataset: &StructuresDataset,
+    corpus: &StructuresCorpus,
 ) -> Result<StructuresPlan, ConfigProblems> {
     const PLACE: &str = "the run and its dataset";
-    let problems = fit(&config, dataset);
+    let found = |problem| ConfigProblems::new(PLACE, vec![problem]);
+    let blend = sources::blend(&config, corpus).map_err(found)?;
+    let problems = fit(&config, corpus, &blend);
     if !problems.is_empty() {
         return Err(ConfigProblems::new(PLACE, problems));
     }
     let StructuresNetwork::Mace(model) = &config.model;
-    let statistics = Statistics::measure(dataset, model)
+    let statistics = Statistics::measure(corpus, &blend, model)
         .map_err(|error| ConfigProblems::new(PLACE, vec![ConfigProblem::at("data", error)]))?;
     let blueprint = Blueprint::new(model.resolve(&statistics)).map_err(|found| {
         let problems = found.problems.iter().map(|p| ConfigProblem::at("model", p)).collect();
@@ -65,7 +67,7 @@ pub fn resolve_structures(
         },
         num_parameters,
         threads: config.run.threads.unwrap_or_else(available_threads),
-        dataset_digest: dataset.digest().to_owned(),
+        blend,
         blueprint,
         config,
     })
@@ -81,9 +83,9 @@ pub(super) fn free_atoms_are_exact(model: &MaceConfig) -> bool {
     !shifted && model.interaction_first == InteractionKind::RealAgnostic
 }
 
-/// What must hold between the file and the card of the dataset.
-fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProblem> {
-    let train = dataset.card().part.splits.get(Split::Train);
+/// What must hold between the file and the cards of the datasets.
+fn fit(config: &StructuresConfig, corpus: &StructuresCorpus, blend: &Blend) -> Vec<ConfigProblem> {
+    let train = sources::labels(corpus.members(), Split::Train);
     let mut problems = Vec::new();
     let mut require = |holds: bool, path: &str, message: String| {
         if !holds {
@@ -91,7 +93,7 @@ fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProb
         }
     };
     require(train.frames > 0, "data", "the training split has no structures".to_owned());
-    let held_out = dataset.card().part.splits.get(Split::Validation).frames;
+    let held_out = sources::labels(blend.measured_of(corpus), Split::Validation).frames;
     require(
         held_out > 0 || !matches!(config.schedule.decay, DecayConfig::Plateau { .. }),
         "schedule.decay",
@@ -104,9 +106,9 @@ fn fit(config: &StructuresConfig, dataset: &StructuresDataset) -> Vec<ConfigProb
     let objective = &config.objective;
     let stage_two = config.stage_two.as_ref();
     let weights = [
-        ("energy", objective.energy_weight, train.energy_per_atom.count),
-        ("forces", objective.forces_weight, train.forces.count),
-        ("stress", objective.stress_weight, train.stress.count),
+        ("energy", objective.energy_weight, train.energies),
+        ("forces", objective.forces_weight, train.forces),
+        ("stress", objective.stress_weight, train.stresses),
     ];
     let later = [
         stage_two.map_or(0.0, |stage| stage.energy_weight),
@@ -195,8 +197,9 @@ impl Plan for StructuresPlan {
             ("Device", self.config.run.device.to_string()),
             ("Threads", self.threads.to_string()),
             ("Seed", self.config.run.seed.to_string()),
-            ("Dataset digest", self.dataset_digest.clone()),
+            ("Dataset digest", self.blend.digest()),
         ]);
+        facts.extend(self.blend.facts());
         facts
     }
 
@@ -214,10 +217,11 @@ impl Plan for StructuresPlan {
             average: config.average,
             summing: (&config.parallel).into(),
             evaluation_every: config.evaluation.every,
+            audit: config.report.audit,
             checkpoint: config.checkpoint,
             model: to_json(self.blueprint.config())?,
             config: to_json(config)?,
-            dataset_digest: self.dataset_digest.clone(),
+            blend: self.blend.clone(),
             tokenizer_kind: NO_TOKENIZER.to_owned(),
             inherited: Vec::new(),
             may_change: may_change::<StructuresConfig>(),

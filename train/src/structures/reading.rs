@@ -37,7 +37,10 @@ impl Reading {
         match (data.source, data.dataset) {
             (Some(options), _) => Self { options, from: "its run".to_owned(), ..Self::default() },
             (None, Some(folder)) => Self::of_dataset(&folder),
-            (None, None) => Self::default(),
+            (None, None) => match data.mixture.values().next() {
+                Some(first) => Self::of_dataset(&first.dataset),
+                None => Self::default(),
+            },
         }
     }
 

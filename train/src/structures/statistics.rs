@@ -11,13 +11,18 @@
 //!
 //! Source: `compute_mean_rms_energy_forces` and `compute_avg_num_neighbors` of mace-torch.
 
+use std::collections::BTreeSet;
+
 use genesis_data::dataset::Split;
 use genesis_data::error::DataError;
-use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::dataset::mean_num_neighbors;
+use genesis_data::structures::{StructuresCorpus, StructuresDataset};
 use genesis_schema::Frame;
 use genesis_schema::elements::{atomic_number, symbol};
 
 use super::settings::MaceModel;
+use super::sources;
+use crate::trainer::Blend;
 
 /// Head of data that names none.
 pub const ONLY_HEAD: &str = "default";
@@ -60,6 +65,12 @@ pub enum StatisticsError {
         /// The element.
         symbol: String,
     },
+    /// Two datasets disagree on the energy of an atom.
+    #[error("{problem}")]
+    TwoEnergies {
+        /// Head, element, both values and the way out.
+        problem: String,
+    },
     /// A structure belongs to a head that the model does not have.
     #[error(
         "training structure {index} belongs to the head {head:?}, but `model.heads` is {known:?}; \
@@ -82,29 +93,36 @@ impl From<StatisticsError> for String {
 }
 
 impl Statistics {
-    /// Measures the training split of `dataset` for `model`, in one pass.
+    /// Measures the training splits of `corpus` for `model`, in one pass. Elements, heads and energies of isolated
+    /// atoms are those of all datasets; means those of the ones that `blend` begins with, each structure once, so
+    /// that a dataset which is added later changes no network.
     ///
     /// # Errors
     /// [`StatisticsError`] naming element, head or structure.
     pub fn measure(
-        dataset: &StructuresDataset,
+        corpus: &StructuresCorpus,
+        blend: &Blend,
         model: &MaceModel,
     ) -> Result<Self, StatisticsError> {
-        let heads = heads(dataset, model);
-        let elements = elements(dataset)?;
-        let of = |head: &String| energies(dataset, &elements, head);
+        let heads = heads(corpus, model);
+        let elements = elements(corpus)?;
+        let of = |head: &String| energies(corpus, &elements, head);
         let atomic_energies_ev = heads.iter().map(of).collect::<Result<Vec<_>, _>>()?;
         let mut sums = vec![Sums::default(); heads.len()];
-        for index in 0..dataset.num_frames(Split::Train) {
-            let frame = dataset.frame(Split::Train, index)?.frame;
-            let Some(head) = place(&heads, &frame.head) else {
-                return Err(StatisticsError::Head { index, head: frame.head, known: heads });
-            };
-            sums[head].add(&frame, &elements, &atomic_energies_ev[head]);
+        let first: Vec<&StructuresDataset> =
+            blend.begins_with(corpus).map(|(source, _)| source.dataset.as_ref()).collect();
+        for dataset in &first {
+            for index in 0..dataset.num_frames(Split::Train) {
+                let frame = dataset.frame(Split::Train, index)?.frame;
+                let Some(head) = place(&heads, &frame.head) else {
+                    return Err(StatisticsError::Head { index, head: frame.head, known: heads });
+                };
+                sums[head].add(&frame, &elements, &atomic_energies_ev[head]);
+            }
         }
         let avg_num_neighbors = match model.avg_num_neighbors {
             Some(given) => given,
-            None => neighbors(dataset, model.r_max_angstrom)?,
+            None => neighbors(&first, model.r_max_angstrom)?,
         };
         Ok(Self {
             scale: sums.iter().map(Sums::scale).collect(),
@@ -118,23 +136,25 @@ impl Statistics {
 }
 
 /// Elements of all splits, by atomic number.
-fn elements(dataset: &StructuresDataset) -> Result<Vec<u8>, StatisticsError> {
-    let symbols = dataset.card().part.elements.keys();
+fn elements(corpus: &StructuresCorpus) -> Result<Vec<u8>, StatisticsError> {
+    let symbols = corpus.members().iter().flat_map(|it| it.dataset.card().part.elements.keys());
     let number = |symbol: &String| {
         atomic_number(symbol).ok_or_else(|| StatisticsError::Symbol { symbol: symbol.clone() })
     };
     let mut known = symbols.map(number).collect::<Result<Vec<_>, _>>()?;
     known.sort_unstable();
+    known.dedup();
     Ok(known)
 }
 
 /// Energies of `elements` alone, of one head.
 fn energies(
-    dataset: &StructuresDataset,
+    corpus: &StructuresCorpus,
     elements: &[u8],
     head: &str,
 ) -> Result<Vec<f64>, StatisticsError> {
-    let known = dataset.card().part.atomic_energies.of_head(head);
+    let known = sources::atomic_energies(corpus, head);
+    let known = known.map_err(|problem| StatisticsError::TwoEnergies { problem })?;
     let energy = |&number: &u8| {
         let symbol = symbol(number);
         let energy = known.get(symbol).copied();
@@ -143,12 +163,14 @@ fn energies(
     elements.iter().map(energy).collect()
 }
 
-fn heads(dataset: &StructuresDataset, model: &MaceModel) -> Vec<String> {
+fn heads(corpus: &StructuresCorpus, model: &MaceModel) -> Vec<String> {
     if let Some(given) = &model.heads {
         return given.clone();
     }
-    let named = dataset.card().part.splits.get(Split::Train).heads.keys();
-    let named: Vec<String> = named.filter(|name| !name.is_empty()).cloned().collect();
+    let train = corpus.members().iter().map(|it| it.dataset.card().part.splits.get(Split::Train));
+    let named = train.flat_map(|split| split.heads.keys()).filter(|name| !name.is_empty());
+    let named: BTreeSet<String> = named.cloned().collect();
+    let named: Vec<String> = named.into_iter().collect();
     if named.is_empty() { vec![ONLY_HEAD.to_owned()] } else { named }
 }
 
@@ -162,10 +184,11 @@ fn place(heads: &[String], head: &str) -> Option<usize> {
 
 /// The card has the number when it was made with the same cut-off.
 #[expect(clippy::float_cmp, reason = "only the very same cut-off has the same neighbours")]
-fn neighbors(dataset: &StructuresDataset, cutoff: f64) -> Result<f64, DataError> {
-    let card = &dataset.card().part.neighbors;
-    let mean =
-        if card.cutoff == cutoff { card.mean } else { dataset.average_num_neighbors(cutoff)? };
+fn neighbors(datasets: &[&StructuresDataset], cutoff: f64) -> Result<f64, DataError> {
+    let mean = match datasets {
+        [only] if only.card().part.neighbors.cutoff == cutoff => only.card().part.neighbors.mean,
+        several => mean_num_neighbors(several, cutoff)?,
+    };
     // Without any neighbour nothing is divided; one keeps the network defined.
     Ok(if mean > 0.0 { mean } else { 1.0 })
 }

@@ -9,12 +9,14 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{FloatDType, Tensor};
 use genesis_data::dataset::Split;
-use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::StructuresCorpus;
 use genesis_data::structures::{Budgets, StructuresLoader, StructuresLoaderPlan};
 use genesis_kernels::Kernels;
-use genesis_model::equivariant::{Blueprint, LossConfig, LossCounts, Wanted, loss_and_gradients};
+use genesis_model::equivariant::{
+    Blueprint, LossConfig, LossCounts, LossTerms, Wanted, loss_and_gradients,
+};
 use genesis_model::{ParamSpec, Params};
-use genesis_schema::GraphBatch;
+use genesis_schema::{Frame, GraphBatch, Sample};
 
 use super::error::StructuresError;
 use super::errors::{ErrorTable, compared};
@@ -22,11 +24,13 @@ use super::figures as figure;
 use super::measure::{self, Measuring};
 use super::plan::StructuresPlan;
 use super::sample::some_atoms;
+use super::sources::{self, Labels};
 use crate::checkpoint::host::to_f64;
 use crate::cluster::Cluster;
 use crate::report::Figures;
+use crate::report::audit::Delivered;
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task};
+use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task, delivered};
 use crate::trainer::{Outcome, Plan, Session, Share, TrainError, follow};
 
 /// Name of the validation set in tables.
@@ -39,21 +43,22 @@ pub(super) const VALIDATION: &str = "validation";
 /// [`TrainError`]; the last checkpoint stays valid.
 pub fn train_structures<B: Kernels>(
     plan: &StructuresPlan,
-    dataset: Arc<StructuresDataset>,
+    corpus: &StructuresCorpus,
     device: &B::Device,
     session: Session<'_>,
 ) -> Result<Outcome, TrainError> {
     let (batch, parallel) = (&plan.config.batch, &plan.config.parallel);
     let share = Share::of(session.cluster, parallel, batch.frames, 1)?;
-    let loader = loader(plan, dataset, share).map_err(TrainError::from);
+    let loader = loader(plan, corpus, share).map_err(TrainError::from);
     let loader = Arc::new(session.cluster.agree("opening its data", loader)?);
-    follow(&plan.course()?, &Atoms::<B> { plan, device, loader }, session)
+    let measured = plan.blend.measured_in(corpus);
+    follow(&plan.course()?, &Atoms::<B> { plan, device, loader, measured }, session)
 }
 
 /// The loader of a rank of a plan.
 pub(super) fn loader(
     plan: &StructuresPlan,
-    dataset: Arc<StructuresDataset>,
+    corpus: &StructuresCorpus,
     share: Share,
 ) -> genesis_data::error::Result<StructuresLoader> {
     let batch = &plan.config.batch;
@@ -66,7 +71,8 @@ pub(super) fn loader(
         world: share.world,
         seed: plan.config.run.seed,
     };
-    StructuresLoader::new(dataset, loader)
+    let mixture = plan.blend.mixture.mixture(batch.frames as u64)?;
+    StructuresLoader::mixed(corpus.clone(), Arc::new(mixture), loader)
 }
 
 /// Learning energies, forces and stress.
@@ -74,6 +80,8 @@ struct Atoms<'a, B: Kernels> {
     plan: &'a StructuresPlan,
     device: &'a B::Device,
     loader: Arc<StructuresLoader>,
+    /// Sources whose validation split is measured.
+    measured: Vec<usize>,
 }
 
 /// Places in a tally: structures, atoms, edges.
@@ -160,6 +168,21 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         slices.iter().flat_map(|slice| slice.frame_ids.clone()).collect()
     }
 
+    fn delivered(&self, slice: &GraphBatch) -> Vec<Delivered> {
+        let members = self.loader.corpus().members();
+        let of = |(sample, frame): (&Sample, &Frame)| {
+            let Frame { atomic_numbers, positions, cell, labels, .. } = frame;
+            let forces = labels.forces.iter().flatten().flatten();
+            let stress = labels.stress.iter().flatten().flatten();
+            let numbers = positions.iter().chain(cell).flatten();
+            let numbers = numbers.chain(&labels.energy).chain(forces).chain(stress);
+            let mut content = atomic_numbers.clone();
+            content.extend(numbers.flat_map(|it| it.to_le_bytes()));
+            delivered(sample, &members[sample.source as usize].name, &content)
+        };
+        slice.samples.iter().zip(&slice.frames).map(of).collect()
+    }
+
     fn evaluate(
         &self,
         step: u64,
@@ -167,40 +190,58 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         cluster: &Cluster,
         stop: &AtomicBool,
     ) -> Result<Option<Measurement>, TrainError> {
-        let card = self.loader.dataset().card().part.splits.get(Split::Validation);
-        if card.frames == 0 {
+        let members = || self.measured.iter().map(|&place| &self.loader.corpus().members()[place]);
+        let all = sources::labels(members(), Split::Validation);
+        if all.frames == 0 {
             return Ok(None);
         }
         // The loss of the last update: the first stage is evaluated with its own weights.
         let loss = self.plan.loss(step.saturating_sub(1));
+        let counts = |of: Labels| LossCounts { graphs: of.frames as f64, atoms: of.atoms as f64 };
         let measuring = Measuring {
             blueprint: &self.plan.blueprint,
             params,
-            wanted: Wanted { forces: true, stress: card.with_stress > 0 },
+            wanted: Wanted { forces: true, stress: all.with_stress > 0 },
             loss: &loss,
-            counts: LossCounts { graphs: card.frames as f64, atoms: card.atoms as f64 },
+            counts: counts(all),
         };
         let mut table = ErrorTable::default();
-        let batches = self.loader.evaluation(Split::Validation, None);
-        let mine = batches.skip(cluster.rank()).step_by(cluster.world());
-        let found = measuring.each(mine, stop, |batch, prediction| {
-            compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
-        });
-        let found = found.map_err(|error| match error {
-            StructuresError::Data(error) => TrainError::Data(error),
-            other => TrainError::Batch { step, reason: other.to_string() },
-        });
-        let found = cluster.agree("evaluating", found)?;
-        let found = measure::over_ranks(found, cluster)?;
+        let (mut terms, mut of_sources) = (LossTerms::default(), BTreeMap::new());
+        for (&place, member) in self.measured.iter().zip(members()) {
+            let batches = self.loader.evaluation_of(place, Split::Validation, None);
+            let mine = batches.skip(cluster.rank()).step_by(cluster.world());
+            let found = measuring.each(mine, stop, |batch, prediction| {
+                compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
+            });
+            let found = found.map_err(|error| match error {
+                StructuresError::Data(error) => TrainError::Data(error),
+                other => TrainError::Batch { step, reason: other.to_string() },
+            });
+            let found = cluster.agree("evaluating", found)?;
+            let Some(found) = measure::over_ranks(found, cluster)? else { return Ok(None) };
+            let own = sources::labels([member], Split::Validation);
+            if own.frames > 0 && self.measured.len() > 1 {
+                let alone = measure::rescaled(found, counts(all), counts(own));
+                of_sources.insert(member.name.clone(), alone.total());
+            }
+            terms = measure::added(terms, found);
+        }
         let table = table.over_ranks(cluster)?;
-        Ok(found.map(|terms| Measurement {
+        let squares = members().map(|it| {
+            let forces = it.dataset.card().part.splits.get(Split::Validation).forces;
+            (forces.rms * forces.rms * forces.count as f64, forces.count as f64)
+        });
+        let (squares, forces) = squares.fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        let rms = if forces > 0.0 { f64::sqrt(squares / forces) } else { 0.0 };
+        Ok(Some(Measurement {
             loss: terms.total(),
+            of_sources,
             figures: figures(&table),
             baseline: Some(format!(
                 "validation: {} structures; forces of zero would be wrong by {:.0} meV/Å (their \
                  root mean square)",
-                card.frames,
-                1e3 * card.forces.rms
+                all.frames,
+                1e3 * rms
             )),
         }))
     }

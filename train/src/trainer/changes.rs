@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::course::{Course, StageTwo};
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::format::Description;
 use crate::keys::{DecayConfig, ScheduleConfig};
 
 /// Keys of the model that a new training of given weights may choose afresh.
@@ -35,6 +36,8 @@ pub(super) struct Changes {
     pub(super) of_course: Vec<String>,
     /// Why the schedule is among these: a rate that was used would have been another.
     pub(super) used_rate: Option<String>,
+    /// Data that are declared for steps which are not done.
+    pub(super) of_data: Vec<String>,
     /// It would be another run.
     pub(super) forbidden: Vec<String>,
 }
@@ -55,12 +58,7 @@ impl Changes {
         }
         let mut changes = Self { forbidden: model, ..Self::default() };
         changes.of_config(course, &description.config, description.step);
-        if description.dataset_digest != course.dataset_digest {
-            changes.forbidden.push(format!(
-                "the dataset was {} and is now {}",
-                description.dataset_digest, course.dataset_digest
-            ));
-        }
+        changes.of_data(course, description);
         if description.step > course.steps() {
             changes.forbidden.push(format!(
                 "schedule.steps is {} but {} steps are done",
@@ -78,6 +76,20 @@ impl Changes {
         changes.forbidden.sort();
         changes.forbidden.dedup();
         changes
+    }
+
+    /// Data of steps that are done must be what they were; those of later ones may be declared.
+    fn of_data(&mut self, course: &Course, description: &Description) {
+        if description.mixture.is_none() && course.blend.is_sole() {
+            let (before, now) = (&description.dataset_digest, course.blend.digest());
+            if *before != now {
+                self.forbidden.push(format!("the dataset was {before} and is now {now}"));
+            }
+            return;
+        }
+        let (before, now) = (description.mixture(), &course.blend.mixture);
+        self.forbidden.extend(before.changed_past(now, description.step));
+        self.of_data = before.declared(now, description.step);
     }
 
     fn of_config(&mut self, course: &Course, before: &Value, steps_done: u64) {

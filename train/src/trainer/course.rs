@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::blend::Blend;
 use super::error::TrainError;
 use super::reduction::Summing;
 use super::schedule::Schedule;
@@ -37,14 +38,16 @@ pub struct Course {
     pub(crate) summing: Summing,
     /// Steps between evaluations.
     pub evaluation_every: Option<u64>,
+    /// Whether every sample that is delivered is recorded.
+    pub audit: bool,
     /// When checkpoints are written and which are kept.
     pub checkpoint: CheckpointConfig,
     /// The resolved model, as the manifest holds it.
     pub model: Value,
     /// The configuration, as the manifest holds it.
     pub config: Value,
-    /// Root digest of the dataset.
-    pub dataset_digest: String,
+    /// What it learns from.
+    pub blend: Blend,
     /// Kind of the tokenizer; `atoms` where there is none.
     pub tokenizer_kind: String,
     /// Pointers into `model` of what a run file cannot say: it is that of the checkpoint that a run starts

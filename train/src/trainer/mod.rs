@@ -1,6 +1,6 @@
 //! The training loop, top to bottom.
 //!
-//! Reading order: [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
+//! Reading order: [`blend`] (from what), [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
 //! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
 //! `shards`, `reduction` and `sums` (gradients of parts and ranks to those of a step), `saving`, [`schedule`] and [`plateau`] (its rate), [`optim`]
 //! (gradients to updates), [`gate`] (whether a
@@ -8,6 +8,8 @@
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
 //! prints nothing: an [`Observer`] hears what happens.
 
+mod audit;
+pub mod blend;
 mod changes;
 mod clock;
 pub mod course;
@@ -41,6 +43,8 @@ use genesis_model::Params;
 use crate::checkpoint::{Metrics, Saving};
 use crate::cluster::Cluster;
 use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
+use audit::Audit;
+pub use blend::Blend;
 use clock::Clock;
 pub use course::{CHECKPOINTS_FOLDER, Course, StageTwo};
 pub(crate) use course::{inherit, to_json};
@@ -109,11 +113,21 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
         let passed = pass_gate(task, &state, start.step(), observer);
         cluster.agree("passing the parity gate", passed)?;
     }
+    let audit = Audit::begin(course, cluster, start.step())?;
     let clock = Clock::start();
     let wall_before = state.wall_seconds;
     let unplanned = Unplanned::of(course);
-    let mut run =
-        Run { course, task, reduction, state, clock, wall_before, unplanned, told_baseline: false };
+    let mut run = Run {
+        course,
+        task,
+        reduction,
+        state,
+        audit,
+        clock,
+        wall_before,
+        unplanned,
+        told_baseline: false,
+    };
     run.steps(start.step(), observer, stop)
 }
 
@@ -141,6 +155,7 @@ struct Run<'a, B: Kernels, T> {
     task: &'a T,
     reduction: Reduction,
     state: State<B>,
+    audit: Audit,
     clock: Clock,
     wall_before: f64,
     unplanned: Unplanned,
@@ -179,7 +194,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let due = Due::after(done, self.course);
             let record = self.account(done, loss, rate, &norm, &whole);
             let record = StepRecord { evaluation_follows: due.evaluation, ..record };
-            self.cluster().agree("writing its records", report(&record, observer))?;
+            let audited = self.audit.record(self.task, done, &parts);
+            let written = audited.and_then(|()| report(&record, observer));
+            self.cluster().agree("writing its records", written)?;
             if let Some(jump) = watch.observe(loss) {
                 observer.note(&format!("step {done}: {jump}"));
             }
@@ -310,6 +327,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         observer.evaluation(&EvaluationRecord {
             step,
             val_loss: found.loss,
+            val_losses: found.of_sources,
             figures: found.figures,
             val_s: started.elapsed().as_secs_f64(),
         });

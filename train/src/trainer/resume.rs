@@ -50,6 +50,8 @@ pub struct Start {
     resumed: bool,
     /// The change of course, if there is one.
     pub branch: Option<Branch>,
+    /// Data that are declared from here on for later steps.
+    pub declared: Vec<String>,
     /// What a reader of the run should know: what was passed over, what differs.
     pub notes: Vec<String>,
 }
@@ -88,7 +90,7 @@ impl Start {
     }
 
     fn new(checkpoint: Option<Checkpoint>, resumed: bool, notes: Vec<String>) -> Self {
-        Self { checkpoint, weights_only: false, resumed, branch: None, notes }
+        Self { checkpoint, weights_only: false, resumed, branch: None, declared: Vec::new(), notes }
     }
 
     /// The checkpoint whose training is continued; `None` when only its weights are taken.
@@ -204,7 +206,7 @@ fn compare(course: &Course, mut start: Start, may_branch: bool) -> Result<Start,
         let checkpoint = checkpoint.path.clone();
         return Err(TrainError::Changed { checkpoint, changes, way_out });
     }
-    let Changes { noted, of_course, .. } = found;
+    let Changes { noted, of_course, of_data, .. } = found;
     start.notes.extend(noted);
     let (step, path) = (start.step(), checkpoint.path.display());
     start.notes.push(if trained {
@@ -215,6 +217,10 @@ fn compare(course: &Course, mut start: Start, may_branch: bool) -> Result<Start,
     if trained && !of_course.is_empty() {
         start.notes.push(format!("a branch from step {step}: {}", of_course.join("; ")));
         start.branch = Some(Branch { step, changes: of_course });
+    }
+    if !of_data.is_empty() {
+        start.notes.push(format!("data declared after {step} steps: {}", of_data.join("; ")));
+        start.declared = of_data;
     }
     let aside = set_aside_after(&mut RealDisk, &course.checkpoints_dir(), step)?;
     let renamed = aside.iter().map(|path| format!("kept a later checkpoint as {}", path.display()));

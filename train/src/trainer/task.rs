@@ -11,10 +11,12 @@ use burn::tensor::{FloatDType, Tensor};
 use genesis_data::dataset::Loader;
 use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
+use genesis_schema::Sample;
 
 use super::error::TrainError;
 use crate::cluster::Cluster;
 use crate::report::Figures;
+use crate::report::audit::Delivered;
 use crate::trainer::gate::Trial;
 
 /// Loss of a step, or a part of it, and its gradients in the order of the specs.
@@ -83,6 +85,9 @@ pub(crate) trait Task<B: Kernels> {
     /// Samples in `slices`.
     fn sample_ids(&self, slices: &[Self::Slice]) -> Vec<u64>;
 
+    /// Samples in a slice, with what they held.
+    fn delivered(&self, slice: &Self::Slice) -> Vec<Delivered>;
+
     /// Measures `params` on held-out data after `step` updates, each rank on its share; `None` when `stop`
     /// was set on any rank meanwhile or there is nothing to measure on.
     fn evaluate(
@@ -102,8 +107,21 @@ pub(crate) trait Task<B: Kernels> {
 pub(crate) struct Measurement {
     /// What is to be lowered.
     pub(crate) loss: f64,
+    /// The same of each dataset by name, where several are measured.
+    pub(crate) of_sources: BTreeMap<String, f64>,
     /// What makes it readable.
     pub(crate) figures: Figures,
     /// A sentence for the first evaluation of a run.
     pub(crate) baseline: Option<String>,
+}
+
+/// A sample of the dataset called `source`, by what it held.
+pub(crate) fn delivered(sample: &Sample, source: &str, content: &[u8]) -> Delivered {
+    Delivered {
+        position: sample.position,
+        source: source.to_owned(),
+        epoch: sample.epoch,
+        index: sample.index,
+        content: Delivered::content_of(content),
+    }
 }

@@ -33,6 +33,7 @@ fn description(step: u64, validation_loss: Option<f64>) -> Description {
         code_version: "0.1.0".to_owned(),
         metrics: Metrics { train_loss: Some(2.5), validation_loss, stage: 0 },
         best: None,
+        mixture: None,
         plateau: None,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_kernels::oracle::ulp;
 use genesis_kernels::{Kernels, Wgpu};
 use genesis_train::trainer::Resume;
@@ -18,7 +18,7 @@ fn causal() -> String {
 }
 
 /// Losses of a run with so many slices a step, on the CPU.
-fn losses(text: &str, slices: usize, dir: &Path, data: &Arc<SequencesDataset>) -> Vec<f64> {
+fn losses(text: &str, slices: usize, dir: &Path, data: &Arc<SequencesCorpus>) -> Vec<f64> {
     let text = text.replace("accumulation = 1", &format!("accumulation = {slices}"));
     let plan = plan(&text, &dir.join(format!("slices{slices}")), data);
     let mut memory = Memory::default();
@@ -28,7 +28,7 @@ fn losses(text: &str, slices: usize, dir: &Path, data: &Arc<SequencesDataset>) -
 
 /// Asserts that `got` is as near to a run on the CPU as sums in another order are, which is what
 /// slices change, times the slack of the gate.
-fn assert_near(text: &str, got: &[f64], dir: &Path, data: &Arc<SequencesDataset>) {
+fn assert_near(text: &str, got: &[f64], dir: &Path, data: &Arc<SequencesCorpus>) {
     let cpu = losses(text, 1, dir, data);
     assert_eq!(got.len(), cpu.len());
     let orders = [2, 4].map(|slices| losses(text, slices, dir, data));
@@ -74,7 +74,7 @@ fn a_masked_run_in_bf16_with_dropout_of_tokens_passes_the_gate_on_wgpu() {
 fn halves<A: Kernels, B: Kernels>(
     (first, second): (&A::Device, &B::Device),
     dir: &Path,
-    data: &Arc<SequencesDataset>,
+    data: &Arc<SequencesCorpus>,
 ) -> Vec<f64> {
     let plan = plan(&causal(), dir, data);
     let (mut before, mut after) = (Memory::stopping_after(4), Memory::default());

@@ -8,11 +8,11 @@ use burn::tensor::Device;
 use genesis_data::dataset::card::{RejectsCard, SCHEMA_VERSION, ShardCard};
 use genesis_data::dataset::{DatasetKind, Split};
 use genesis_data::sequences::SequencesCard;
-use genesis_data::sequences::SequencesDataset;
 use genesis_data::sequences::card::{
     SequencesPart, SplitCard, SplitRule, Splits, TokenType, TokenizerCard,
 };
 use genesis_data::sequences::shards::{ShardLimits, ShardWriter};
+use genesis_data::sequences::{SequencesCorpus, SequencesDataset};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
 use genesis_train::cluster::Cluster;
@@ -33,19 +33,35 @@ fn document(split: Split, number: u64) -> Vec<u32> {
 }
 
 /// Writes a dataset of 90 training and 12 validation documents into `root`.
-pub(crate) fn dataset(root: &Path) -> Arc<SequencesDataset> {
+pub(crate) fn dataset(root: &Path) -> Arc<SequencesCorpus> {
+    write_dataset(root, 0, 90);
+    Arc::new(SequencesCorpus::sole(Arc::new(SequencesDataset::open(root).unwrap())))
+}
+
+/// Three datasets of different size and content in folders of `root`: `big`, `middle` and `small`.
+pub(crate) fn three_datasets(root: &Path) -> Vec<(String, std::path::PathBuf)> {
+    let dataset = |&(name, first, documents): &(&str, u64, u64)| {
+        let folder = root.join(name);
+        write_dataset(&folder, first, documents);
+        (name.to_owned(), folder)
+    };
+    [("big", 1000, 60), ("middle", 2000, 20), ("small", 3000, 3)].iter().map(dataset).collect()
+}
+
+/// Writes so many training and 12 validation documents, numbered from `first`, into `root`.
+fn write_dataset(root: &Path, first: u64, documents: u64) {
     std::fs::create_dir_all(root).unwrap();
     let limits = ShardLimits { batch_tokens: 200, batch_rows: 5, shard_bytes: 4000 };
     let mut splits = Splits { train: SplitCard::new(33), validation: SplitCard::new(33) };
     let mut shards = Vec::new();
-    for (split, count) in [(Split::Train, 90), (Split::Validation, 12)] {
+    for (split, count) in [(Split::Train, documents), (Split::Validation, 12)] {
         let mut writer = ShardWriter::create(root, split, TokenType::U8, limits).unwrap();
         let counts = match split {
             Split::Train => &mut splits.train,
             Split::Validation | Split::Test => &mut splits.validation,
         };
         for number in 0..count {
-            let tokens = document(split, number);
+            let tokens = document(split, first + number);
             writer.push(&tokens, number, 0).unwrap();
             counts.count(tokens.iter().copied(), tokens.len() as u64);
         }
@@ -53,7 +69,6 @@ pub(crate) fn dataset(root: &Path) -> Arc<SequencesDataset> {
     }
     std::fs::write(root.join("tokenizer.json"), "{}").unwrap();
     card(splits, shards).save(root).unwrap();
-    Arc::new(SequencesDataset::open(root).unwrap())
 }
 
 fn card(splits: Splits, shards: Vec<ShardCard<SequencesPart>>) -> SequencesCard {
@@ -120,7 +135,7 @@ precision = { compute = "bf16" }
 "#;
 
 /// The plan of a run file; `run` is its folder.
-pub(crate) fn plan(text: &str, run: &Path, dataset: &SequencesDataset) -> SequencesPlan {
+pub(crate) fn plan(text: &str, run: &Path, dataset: &SequencesCorpus) -> SequencesPlan {
     let text = text.replace("DIR", &run.display().to_string()).replace("DATA", "dataset");
     let config: SequencesConfig = toml::from_str(&text).unwrap();
     resolve(config, dataset).unwrap()
@@ -175,7 +190,7 @@ impl Observer for Memory {
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
     plan: &SequencesPlan,
-    dataset: &Arc<SequencesDataset>,
+    dataset: &Arc<SequencesCorpus>,
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -186,7 +201,7 @@ pub(crate) fn run(
 pub(crate) fn run_on<B: Kernels>(
     device: &B::Device,
     plan: &SequencesPlan,
-    dataset: &Arc<SequencesDataset>,
+    dataset: &Arc<SequencesCorpus>,
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -195,5 +210,5 @@ pub(crate) fn run_on<B: Kernels>(
     stop.store(false, Ordering::Relaxed);
     let cluster = &Cluster::alone();
     let session = Session { observer: memory, stop: &stop, start, cluster };
-    train::<B>(plan, Arc::clone(dataset), device, session)
+    train::<B>(plan, dataset, device, session)
 }

@@ -7,6 +7,7 @@ mod adapter;
 #[cfg(feature = "wgpu")]
 mod devices;
 mod fixture;
+mod mixture;
 #[path = "../support/ranks.rs"]
 mod ranks;
 mod ranks_of_a_run;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use genesis_data::sequences::SequencesDataset;
+use genesis_data::sequences::SequencesCorpus;
 use genesis_train::report::StepRecord;
 use genesis_train::sequences::{Sequences, SequencesPlan};
 use genesis_train::trainer::{Outcome, Resume, TrainError};
@@ -20,7 +20,7 @@ fn deterministic(text: &str) -> String {
 fn train(
     world: usize,
     plan: &SequencesPlan,
-    data: &Arc<SequencesDataset>,
+    data: &Arc<SequencesCorpus>,
     stop_after: Option<u64>,
     resume: &Resume,
 ) -> (Memory, Outcome) {

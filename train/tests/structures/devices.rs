@@ -51,7 +51,7 @@ fn a_run_on_wgpu_passes_the_gate_and_has_the_losses_and_predictions_of_the_cpu()
 /// Energies of a structure on both devices, as near as f32 is to f64.
 fn predictions_agree(model: &StructuresModel, device: &burn::tensor::Device<Wgpu>, dir: &Path) {
     let (_, dataset) = plan(SILICON, dir);
-    let frame = dataset.frame(genesis_data::Split::Validation, 0).unwrap().frame;
+    let frame = dataset.first().frame(genesis_data::Split::Validation, 0).unwrap().frame;
     let edges: Edges = genesis_data::structures::neighbor_list(
         &frame.positions,
         &frame.cell,

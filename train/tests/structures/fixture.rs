@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
 use genesis_data::ingest::Silent;
-use genesis_data::structures::StructuresDataset;
+use genesis_data::structures::StructuresCorpus;
 use genesis_data::structures::ingest_structures;
 use genesis_kernels::{Cpu, Kernels};
 use genesis_train::cluster::Cluster;
@@ -32,7 +32,7 @@ checkpoint = { every = 2, keep_last = 2 }
 "#;
 
 /// The plan of a run file; `run` is its folder, where its dataset is made on first use.
-pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<StructuresDataset>) {
+pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<StructuresCorpus>) {
     let text = text.replace("DIR", &run.display().to_string());
     let config = config(&text);
     let folder = config.data.folder(run);
@@ -40,7 +40,8 @@ pub(crate) fn plan(text: &str, run: &Path) -> (StructuresPlan, Arc<StructuresDat
         std::fs::create_dir_all(run).unwrap();
         ingest_structures(&ingest, &Silent).unwrap();
     }
-    let dataset = Arc::new(StructuresDataset::open(&folder).unwrap());
+    let folders = [("dataset".to_owned(), folder)];
+    let dataset = Arc::new(StructuresCorpus::open(&folders).unwrap());
     (resolve_structures(config, &dataset).unwrap(), dataset)
 }
 
@@ -93,7 +94,7 @@ impl Observer for Memory {
 
 /// Prepares and trains on the CPU.
 pub(crate) fn run(
-    run: &(StructuresPlan, Arc<StructuresDataset>),
+    run: &(StructuresPlan, Arc<StructuresCorpus>),
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -103,7 +104,7 @@ pub(crate) fn run(
 /// Prepares and trains on a device.
 pub(crate) fn run_on<B: Kernels>(
     device: &B::Device,
-    (plan, dataset): &(StructuresPlan, Arc<StructuresDataset>),
+    (plan, dataset): &(StructuresPlan, Arc<StructuresCorpus>),
     memory: &mut Memory,
     resume: &Resume,
 ) -> Result<Outcome, TrainError> {
@@ -112,5 +113,5 @@ pub(crate) fn run_on<B: Kernels>(
     stop.store(false, Ordering::Relaxed);
     let cluster = &Cluster::alone();
     let session = Session { observer: memory, stop: &stop, start, cluster };
-    train_structures::<B>(plan, Arc::clone(dataset), device, session)
+    train_structures::<B>(plan, dataset, device, session)
 }

@@ -8,6 +8,7 @@ mod adapter;
 mod devices;
 mod exchange;
 mod fixture;
+mod mixture;
 #[path = "../support/ranks.rs"]
 mod ranks;
 mod ranks_of_a_run;

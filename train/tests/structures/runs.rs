@@ -164,7 +164,7 @@ fn training_lowers_the_force_error_below_that_of_no_forces() {
     let mut memory = Memory::default();
     run(&both, &mut memory, &Resume::No).unwrap();
     let last = &memory.evaluations.last().unwrap().figures;
-    let none = 1e3 * both.1.card().part.splits.validation.forces.rms;
+    let none = 1e3 * both.1.first().card().part.splits.validation.forces.rms;
     let error = last.get(&FORCES_RMSE).unwrap();
     assert!(error < 0.7 * none, "{error} meV/Å of {none}");
 }

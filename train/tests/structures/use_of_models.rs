@@ -53,7 +53,7 @@ fn the_table_at_the_end_is_written_and_counts_every_held_out_structure() {
     let report =
         evaluate_run::<Cpu>(&plan, &dataset, &Device::<Cpu>::default(), &stop).unwrap().unwrap();
     assert_eq!(report.rows[0].set, "validation");
-    assert_eq!(report.rows[0].frames, dataset.card().part.splits.validation.frames);
+    assert_eq!(report.rows[0].frames, dataset.first().card().part.splits.validation.frames);
     assert!(report.plots.iter().any(|plot| plot.quantity == "stress"));
     let text = std::fs::read_to_string(dir.path().join(EVALUATION_FILE)).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["step"], report.step);

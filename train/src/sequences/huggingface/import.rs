@@ -105,6 +105,7 @@ fn describe(model: &SequencesModel) -> Description {
         tokens_seen: 0,
         wall_seconds: 0.0,
         best: None,
+        mixture: None,
         plateau: None,
     }
 }

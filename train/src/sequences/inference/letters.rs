@@ -35,7 +35,10 @@ impl ModelLetters {
         match (data.source, data.dataset) {
             (Some(source), _) => Self { rules: source.letters, unread: None },
             (None, Some(folder)) => Self::of_dataset(&folder),
-            (None, None) => Self::default(),
+            (None, None) => match data.mixture.values().next() {
+                Some(first) => Self::of_dataset(&first.dataset),
+                None => Self::default(),
+            },
         }
     }
 

@@ -3,7 +3,9 @@
 
 use genesis_data::sequences::{GenerateSequences, SequencesIngest, TokenizerChoice};
 
-use super::{BatchConfig, ObjectiveConfig, SampleConfig, SequencesConfig, SequencesData};
+use super::{
+    BatchConfig, ObjectiveConfig, SampleConfig, SequencesConfig, SequencesData, SequencesWeighting,
+};
 use crate::keys::{ConfigProblem, Found};
 
 /// Every problem of meaning in `config`.
@@ -11,6 +13,7 @@ pub(super) fn check(config: &SequencesConfig) -> Vec<ConfigProblem> {
     let mut found = Found::default();
     found.check_run(&config.run);
     check_data(&mut found, &config.data);
+    found.check_mixture(config.data.keys(), config.schedule.steps);
     check_objective(&mut found, &config.objective);
     check_batch(&mut found, &config.batch);
     found.check_optimizer(&config.optimizer);
@@ -35,8 +38,13 @@ fn check_data(found: &mut Found, data: &SequencesData) {
             ("dataset", data.dataset.is_some()),
             ("source", data.source.is_some()),
             ("generate", data.generate.is_some()),
+            ("mixture", !data.mixture.is_empty()),
         ],
     );
+    let plain = data.weighting == SequencesWeighting::Samples;
+    found.require(plain || !data.mixture.is_empty(), "data.weighting", || {
+        "is only for several datasets, in `data.mixture`; remove the key".to_owned()
+    });
     if let Some(source) = &data.source {
         check_source(found, source);
     }

@@ -19,7 +19,7 @@ use crate::keys::{
     AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, ParallelConfig, Root,
     RunTable, ScheduleConfig,
 };
-pub use data::SequencesData;
+pub use data::{SequencesData, SequencesWeighting};
 pub use precision::{Compute, PrecisionConfig};
 
 /// A whole run file.
@@ -126,6 +126,9 @@ pub struct ReportConfig {
     /// Whether TensorBoard event files are written.
     #[serde(default = "defaults::yes")]
     pub tensorboard: bool,
+    /// Whether every sample that is delivered is recorded, in `audit/`, for `genesis audit`.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub audit: bool,
     /// Text generated after the last step (causal models); absent means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<SampleConfig>,
@@ -133,8 +136,13 @@ pub struct ReportConfig {
 
 impl Default for ReportConfig {
     fn default() -> Self {
-        Self { tensorboard: true, sample: None }
+        Self { tensorboard: true, audit: false, sample: None }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 /// `[report.sample]`: what is generated for the report.
@@ -188,6 +196,7 @@ impl Root for SequencesConfig {
         "run.dir",
         "run.from",
         "data.dataset",
+        "data.mixture",
         "data.source.inputs",
         "data.source.tokenizer.file",
     ];

@@ -79,6 +79,7 @@ fn describe(model: &ForeignMace, out: &Path) -> Result<Description, ExchangeErro
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         metrics: Metrics::default(),
         best: None,
+        mixture: None,
         plateau: None,
     })
 }

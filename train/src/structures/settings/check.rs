@@ -6,7 +6,7 @@ use genesis_model::equivariant::Penalty;
 
 use super::{
     StageTwoConfig, StructuresBatch, StructuresConfig, StructuresData, StructuresDtype,
-    StructuresNetwork, StructuresObjective,
+    StructuresNetwork, StructuresObjective, StructuresWeighting,
 };
 use crate::keys::{ConfigProblem, Found};
 
@@ -15,6 +15,7 @@ pub(super) fn check(config: &StructuresConfig) -> Vec<ConfigProblem> {
     let mut found = Found::default();
     found.check_run(&config.run);
     check_data(&mut found, &config.data);
+    found.check_mixture(config.data.keys(), config.schedule.steps);
     check_model(&mut found, &config.model);
     check_objective(&mut found, &config.objective);
     check_batch(&mut found, config.batch);
@@ -39,8 +40,13 @@ fn check_data(found: &mut Found, data: &StructuresData) {
             ("dataset", data.dataset.is_some()),
             ("source", data.source.is_some()),
             ("generate", data.generate.is_some()),
+            ("mixture", !data.mixture.is_empty()),
         ],
     );
+    let plain = data.weighting == StructuresWeighting::Samples;
+    found.require(plain || !data.mixture.is_empty(), "data.weighting", || {
+        "is only for several datasets, in `data.mixture`; remove the key".to_owned()
+    });
     if let Some(source) = &data.source {
         found.require(!source.inputs.is_empty(), "data.source.inputs", || {
             "is empty, must name a file".to_owned()

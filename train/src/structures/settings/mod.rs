@@ -9,8 +9,10 @@ mod check;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use genesis_data::dataset::corpus::ONLY_SOURCE;
 use genesis_data::structures::GenerateStructures;
 use genesis_data::structures::StructuresIngest;
 use genesis_data::structures::ingest::ValidationChoice;
@@ -19,8 +21,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
-    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, ParallelConfig, Root,
-    RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, ConfigProblem, MixtureChange, MixtureKeys, MixtureSource,
+    OptimizerConfig, ParallelConfig, Root, RunTable, ScheduleConfig,
 };
 use crate::trainer::DATASET_FOLDER;
 pub use model::{MaceModel, StructuresNetwork};
@@ -67,10 +69,10 @@ pub struct StructuresConfig {
     pub report: StructuresReport,
 }
 
-/// `[data]`: exactly one of the three keys.
+/// `[data]`: exactly one of the first four keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-may-change-on-resume" = "where the data lie; their digest must be the same"))]
+#[schemars(extend("x-may-change-on-resume" = "where the data lie; their digest must be the same, and weights of steps that are done"))]
 pub struct StructuresData {
     /// A dataset folder made by `genesis ingest`. `${NAME}` is expanded from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,10 +84,57 @@ pub struct StructuresData {
     /// Structures the program makes itself, written to `<run.dir>/dataset` on first use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GenerateStructures>,
+    /// Several datasets by name, learned from in the ratio of their weights. A name is what the shuffling of its
+    /// dataset is seeded by; that of a run with one dataset is `dataset`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mixture: BTreeMap<String, MixtureSource>,
+    /// What the weights of `mixture` count.
+    #[serde(default, skip_serializing_if = "StructuresWeighting::is_samples")]
+    pub weighting: StructuresWeighting,
+    /// Other weights of `mixture` from steps on. One that begins where the run has not been yet may be added on
+    /// resuming, and with it datasets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub change: Vec<MixtureChange>,
+    /// Datasets of `mixture` whose validation split is measured; absent means those with a weight from the first
+    /// step on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<String>,
+}
+
+/// What the weights of a mixture count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StructuresWeighting {
+    /// Samples.
+    #[default]
+    Samples,
+    /// Atoms: structures are weighed by one over the mean number of their atoms, which their card says.
+    Atoms,
+}
+
+impl StructuresWeighting {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    fn is_samples(&self) -> bool {
+        *self == Self::Samples
+    }
 }
 
 impl StructuresData {
-    /// Where the dataset of a run in `run_dir` lies, or will lie.
+    /// Where the datasets of a run in `run_dir` lie, or will lie, by name.
+    pub fn folders(&self, run_dir: &Path) -> Vec<(String, PathBuf)> {
+        if self.mixture.is_empty() {
+            return vec![(ONLY_SOURCE.to_owned(), self.folder(run_dir))];
+        }
+        self.mixture.iter().map(|(name, it)| (name.clone(), it.dataset.clone())).collect()
+    }
+
+    /// What it says of several datasets.
+    pub(crate) fn keys(&self) -> MixtureKeys<'_> {
+        let Self { mixture: sources, change: changes, validation, .. } = self;
+        MixtureKeys { sources, changes, validation }
+    }
+
+    /// Where the only dataset of a run in `run_dir` lies, or will lie.
     pub fn folder(&self, run_dir: &Path) -> PathBuf {
         self.dataset.clone().unwrap_or_else(|| run_dir.join(DATASET_FOLDER))
     }
@@ -207,11 +256,14 @@ pub struct StructuresReport {
     /// Whether TensorBoard event files are written.
     #[serde(default = "yes")]
     pub tensorboard: bool,
+    /// Whether every sample that is delivered is recorded, in `audit/`, for `genesis audit`.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub audit: bool,
 }
 
 impl Default for StructuresReport {
     fn default() -> Self {
-        Self { tensorboard: true }
+        Self { tensorboard: true, audit: false }
     }
 }
 
@@ -220,6 +272,7 @@ impl Root for StructuresConfig {
         "run.dir",
         "run.from",
         "data.dataset",
+        "data.mixture",
         "data.source.inputs",
         "data.source.test",
         "data.source.validation.paths",
@@ -264,4 +317,9 @@ fn max_edges() -> usize {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
