@@ -16,7 +16,7 @@ pub(crate) struct Memo(Arc<Mutex<Vec<Kept>>>);
 impl Memo {
     /// The value of this type and key, made the first time.
     #[cfg_attr(
-        not(any(feature = "cuda", feature = "wgpu")),
+        not(any(test, feature = "cuda", feature = "wgpu")),
         expect(dead_code, reason = "the CPU walks tables as they are")
     )]
     pub(crate) fn get<T: Any + Send + Sync>(&self, key: u64, make: impl FnOnce() -> T) -> Arc<T> {

@@ -59,6 +59,7 @@ fn terms() -> Terms {
 }
 
 /// 500 monomials of all orders, four outputs of which the last has none: more than one kernel for a GPU.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 pub(super) fn many_terms() -> Terms {
     let term = |at: u16| {
         let mut indices = [at % 7, at / 7 % 7, at / 49 % 7];
@@ -71,6 +72,7 @@ pub(super) fn many_terms() -> Terms {
 
 impl Contraction {
     /// With [`many_terms`].
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
     pub(super) fn of_many_terms(self) -> Self {
         let problem = ContractionProblem::new(Arc::new(many_terms()), self.problem.species);
         Self { problem, ..self }
