@@ -69,6 +69,17 @@ pub(super) fn labels<'s>(sources: impl IntoIterator<Item = &'s Source>, split: S
     sum
 }
 
+/// Root mean square of the force components of a split of `sources`, eV/Å; 0 without any.
+pub(super) fn forces_rms<'s>(sources: impl IntoIterator<Item = &'s Source>, split: Split) -> f64 {
+    let (mut squares, mut components) = (0.0, 0.0);
+    for source in sources {
+        let forces = source.dataset.card().part.splits.get(split).forces;
+        squares += forces.rms * forces.rms * forces.count as f64;
+        components += forces.count as f64;
+    }
+    if components > 0.0 { f64::sqrt(squares / components) } else { 0.0 }
+}
+
 /// Energies of isolated atoms of `head`, eV by symbol, over all datasets that have the head.
 ///
 /// # Errors

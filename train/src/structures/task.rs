@@ -227,12 +227,6 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
             terms = measure::added(terms, found);
         }
         let table = table.over_ranks(cluster)?;
-        let squares = members().map(|it| {
-            let forces = it.dataset.card().part.splits.get(Split::Validation).forces;
-            (forces.rms * forces.rms * forces.count as f64, forces.count as f64)
-        });
-        let (squares, forces) = squares.fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
-        let rms = if forces > 0.0 { f64::sqrt(squares / forces) } else { 0.0 };
         Ok(Some(Measurement {
             loss: terms.total(),
             of_sources,
@@ -241,7 +235,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
                 "validation: {} structures; forces of zero would be wrong by {:.0} meV/Å (their \
                  root mean square)",
                 all.frames,
-                1e3 * rms
+                1e3 * sources::forces_rms(members(), Split::Validation)
             )),
         }))
     }

@@ -23,7 +23,8 @@ fn mixed(text: &str, data: &str) -> String {
 /// Weights of `big`, `middle` and `small`, and what else `[data]` says.
 fn data(folders: &[(String, PathBuf)], weights: [u64; 3], more: &str) -> String {
     let source = |((name, folder), weight): (&(String, PathBuf), u64)| {
-        format!("data.mixture.{name} = {{ dataset = {folder:?}, weight = {weight} }}\n")
+        let folder = folder.display();
+        format!("data.mixture.{name} = {{ dataset = \"{folder}\", weight = {weight} }}\n")
     };
     folders.iter().zip(weights).map(source).collect::<String>() + more
 }
@@ -97,8 +98,8 @@ fn one_dataset_in_a_mixture_is_the_run_of_before_to_the_bit() {
     let mut want = Memory::default();
     run(&before, &sole, &mut want, &Resume::No).unwrap();
     let entry = format!(
-        "data.mixture.dataset = {{ dataset = {:?}, weight = 3 }}\n",
-        dir.path().join("data")
+        "data.mixture.dataset = {{ dataset = \"{}\", weight = 3 }}\n",
+        dir.path().join("data").display()
     );
     let text = CAUSAL.replace("data.dataset = \"DATA\"\n", &entry);
     let (now, corpus) = planned(&text, &dir.path().join("now"));
@@ -177,11 +178,11 @@ fn a_run_that_began_with_one_dataset_goes_on_with_others_beside_it() {
     let before = plan(&text, &folder, &sole);
     train(1, &(before, sole), Some(3), &Resume::No);
     let more = format!(
-        "data.mixture.dataset = {{ dataset = {:?}, weight = 1 }}\n\
-         data.mixture.small = {{ dataset = {:?}, weight = 0 }}\n\
+        "data.mixture.dataset = {{ dataset = \"{}\", weight = 1 }}\n\
+         data.mixture.small = {{ dataset = \"{}\", weight = 0 }}\n\
          data.change = [{{ from_step = 4, weights = {{ dataset = 3, small = 1 }} }}]\n",
-        dir.path().join("data"),
-        folders[2].1
+        dir.path().join("data").display(),
+        folders[2].1.display()
     );
     let (memory, _) = train(1, &planned(&mixed(CAUSAL, &more), &folder), None, &Resume::Auto);
     assert_eq!(memory.steps.len(), 5);

@@ -25,7 +25,8 @@ fn datasets(root: &Path) -> Vec<PathBuf> {
 
 fn mixed(folders: &[PathBuf], more: &str) -> String {
     let source = |(name, folder): (&str, &PathBuf)| {
-        format!("data.mixture.{name} = {{ dataset = {folder:?}, weight = 2 }}\n")
+        let folder = folder.display();
+        format!("data.mixture.{name} = {{ dataset = \"{folder}\", weight = 2 }}\n")
     };
     let data: String = ["a", "b", "c"].into_iter().zip(folders).map(source).collect();
     let more = format!(
@@ -78,8 +79,8 @@ fn one_dataset_of_structures_in_a_mixture_has_the_bits_and_the_network_of_before
     let mut want = Memory::default();
     crate::fixture::run(&before, &mut want, &Resume::No).unwrap();
     let entry = format!(
-        "data.mixture.dataset = {{ dataset = {:?}, weight = 1 }}\n",
-        dir.path().join("before/dataset")
+        "data.mixture.dataset = {{ dataset = \"{}\", weight = 1 }}\n",
+        dir.path().join("before/dataset").display()
     );
     let generate = "data.generate = { kind = \"silicon\", frames = 24, seed = 1 }\n";
     let now = planned(&SILICON.replace(generate, &entry), &dir.path().join("now"));
