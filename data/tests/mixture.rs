@@ -380,3 +380,13 @@ fn validation_of_several_sources_is_spread_over_all_and_in_order() {
     let sole: Vec<TokenBatch> = loader.validation(Some(3), 2).map(Result::unwrap).collect();
     assert_eq!(batches(loader.validations(&[0], Some(3), 2)), sole);
 }
+
+#[test]
+fn a_source_that_is_too_small_for_one_sample_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let mixture = Arc::new(plan(&[("a", 1), ("d", 1)], &[]).mixture(24).unwrap());
+    let sources = corpus(root.path(), &[("a", 101), ("d", 1)]);
+    let plan = loader_plan(Objective::Causal { context: 60 });
+    let error = SequencesLoader::mixed(sources, mixture, plan).unwrap_err().to_string();
+    assert!(error.contains("data.mixture.d") && error.contains("one block takes 60"), "{error}");
+}

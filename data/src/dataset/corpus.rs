@@ -84,9 +84,13 @@ impl<P: Readable> Corpus<P> {
         &self.members[0].dataset
     }
 
-    /// The member called `name`.
-    pub fn named(&self, name: &str) -> Option<&Member<P>> {
-        self.members.iter().find(|member| member.name == name)
+    /// `error`, which is about `member`, with its name where there are several.
+    pub(crate) fn of(&self, member: &Member<P>, error: DataError) -> DataError {
+        if self.members.len() == 1 {
+            return error;
+        }
+        let what = format!("data.mixture.{}", member.name);
+        DataError::invalid(what, error.to_string(), "or leave this dataset out")
     }
 }
 

@@ -159,7 +159,8 @@ impl SequencesLoader {
         for member in corpus.members() {
             let seeds = member.seeds(seeds);
             let source = HeldOut::seeded(Arc::clone(&member.dataset), plan.objective, seeds)?;
-            epochs.push(Epochs::new(source.per_epoch()?, seeds));
+            let samples = source.per_epoch().map_err(|error| corpus.of(member, error))?;
+            epochs.push(Epochs::new(samples, seeds));
             sources.push(source);
         }
         let shares = Shares {
