@@ -13,7 +13,16 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
 /// Tells the allocator to keep what is freed.
 pub(crate) fn keep() {
-    const NEVER: std::ffi::c_long = -1;
+    purge_after(-1);
+}
+
+/// Tells the allocator to give back what stays free for a second: where ranks hold pieces of tensors, whole tensors
+/// that were freed are of no use to them.
+pub(crate) fn give_back() {
+    purge_after(1000);
+}
+
+fn purge_after(milliseconds: std::ffi::c_long) {
     // SAFETY: sets a number of the allocator, which it may read at any time.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, NEVER) };
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, milliseconds) };
 }

@@ -14,7 +14,7 @@ use genesis_train::cluster::launch::gpu_of_rank;
 use genesis_train::cluster::{Cluster, ClusterError, Collective, Launch, Pace, Signs};
 use genesis_train::device::DeviceChoice;
 use genesis_train::device::nvidia::driver;
-use genesis_train::keys::{EngineChoice, ParallelConfig, environment};
+use genesis_train::keys::{EngineChoice, LimitsConfig, ParallelConfig, environment};
 use genesis_train::report::host;
 
 use crate::console;
@@ -256,6 +256,7 @@ pub(crate) fn is_told_here(error: &anyhow::Error, code: Code) -> bool {
 pub(crate) fn give_signs(
     cluster: &'static Cluster,
     run_dir: &Path,
+    limits: LimitsConfig,
 ) -> std::io::Result<Option<Signs>> {
     if cluster.is_alone() {
         return Ok(None);
@@ -265,7 +266,7 @@ pub(crate) fn give_signs(
         // The engine is in use by the thread that waits; a launcher ends the others of a rank that fails.
         signal_hook::low_level::exit(Code::Data as i32);
     };
-    cluster.give_signs(run_dir, Pace::default(), lost).map(Some)
+    cluster.give_signs(run_dir, Pace::with(limits.into()), lost).map(Some)
 }
 
 /// Leaves the other ranks, if there are any: the last that a process does.

@@ -7,6 +7,7 @@
 # Change for your site: -N (nodes), -n (slots, a rank each), -t (time), -q QUEUE, --bank BANK, modules.
 #
 # GENESIS    the program, built with --features mpi                     [genesis]
+# TIME       time of the next job                                    [that of this one]
 # MOST_JOBS  how many jobs there may be in all                          [50]
 #
 # Flux sends SIGUSR1 five minutes before the end; it sends none unless asked, and at once if less time is left.
@@ -44,7 +45,10 @@ done
 if [[ $code -eq 5 ]]; then
   if ((number < ${MOST_JOBS:-50})); then
     export JOB_NUMBER="$((number + 1))"
-    exec flux --parent batch -N "$nodes" -n "$ranks" -t "${TIME:-2h}" "$0" "$config" "$@"
+    # As this job was asked for. Fields that a site does not have are empty.
+    IFS='|' read -r queue bank seconds < <(flux --parent jobs -no '{queue}|{bank}|{duration}' "$FLUX_ENCLOSING_ID")
+    exec flux --parent batch -N "$nodes" -n "$ranks" -t "${TIME:-${seconds:-7200}s}" \
+      ${queue:+-q "$queue"} ${bank:+--bank "$bank"} "$0" "$config" "$@"
   fi
   echo "job $number is the last that MOST_JOBS allows: raise it and submit again"
 fi

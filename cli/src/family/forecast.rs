@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use genesis_train::cluster::forecast::{
-    Link, Links, Ranks, SHARED_MEMORY, States, Step, Work, step,
+    Link, Links, RankBytes, Ranks, SHARED_MEMORY, States, Step, Work, step,
 };
 use genesis_train::cluster::preflight::{median, memory_rate, scaled};
 use genesis_train::device::DeviceChoice;
@@ -189,21 +189,25 @@ fn table(steps: &[Step]) -> Vec<String> {
 fn memory(states: &States, most: Ranks, activations: Option<u64>) -> Vec<String> {
     let stage = |stage: u8| {
         let it = states.of_rank(stage, most.count());
-        let [parameters, gradients, moments, average, total] =
-            [it.parameters, it.gradients, it.moments, it.average, it.total()]
-                .map(|bytes| scaled(bytes as f64, "B"));
-        format!("{stage:>8}{parameters:>14}{gradients:>14}{moments:>14}{average:>14}{total:>14}")
+        let bytes = [it.parameters, it.gradients, it.moments, it.average];
+        let total = it.total() + activations.unwrap_or(0);
+        let shown =
+            bytes.into_iter().chain([total]).map(|it| format!("{:>14}", scaled(it as f64, "B")));
+        format!("{stage:>8}{}", shown.collect::<String>())
     };
     let head =
-        "    ZeRO    parameters     gradients       moments       average        states".to_owned();
+        "    ZeRO    parameters     gradients       moments       average        in all".to_owned();
+    let RankBytes { buckets, program, .. } = states.of_rank(0, most.count());
+    let [buckets, program] = [buckets, program].map(|it| scaled(it as f64, "B"));
     let rest = match activations {
-        Some(bytes) => {
-            format!("{} of activations come on top (estimate)", scaled(bytes as f64, "B"))
-        }
-        None => "activations come on top".to_owned(),
+        Some(bytes) => format!("{} of activations (estimate)", scaled(bytes as f64, "B")),
+        None => "without activations".to_owned(),
     };
     let rows = (0..3).map(stage);
-    let place = format!("Memory of a rank of {}; {rest}", most.count());
+    let place = format!(
+        "Memory of a rank of {}; in all with {buckets} of buckets, {program} of the program, {rest}",
+        most.count()
+    );
     [place, head].into_iter().chain(rows).collect()
 }
 

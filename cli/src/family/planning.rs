@@ -70,5 +70,6 @@ pub(super) fn states<F: Face>(plan: &F::Plan) -> anyhow::Result<States> {
         num_moments,
         has_average: course.average.is_some(),
         num_slices: slices as u64,
+        bucket_bytes: parallel.bucket_bytes() as u64,
     })
 }

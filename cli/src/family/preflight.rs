@@ -5,8 +5,8 @@ use std::path::Path;
 use genesis_data::dataset::card::CARD_FILE;
 use genesis_train::checkpoint::format::digest_of;
 use genesis_train::checkpoint::naming::committed_steps;
-use genesis_train::cluster::Cluster;
 use genesis_train::cluster::preflight::{self, Demand, Length, Report};
+use genesis_train::cluster::{Cluster, Phase};
 use genesis_train::device::{DeviceChoice, KernelChoice, on_device, require};
 use genesis_train::keys::{ParallelConfig, Root, RunFile, environment};
 use genesis_train::report::{Observer, RunLog};
@@ -32,7 +32,7 @@ pub(super) fn before_training<F: Face>(
     if cluster.is_alone() {
         return Ok(());
     }
-    let demand = together(cluster, "planning", demand::<F>(plan, cluster.world()))?;
+    let demand = together(cluster, Phase::Start, "planning", demand::<F>(plan, cluster.world()))?;
     let report = measured(cluster, Length::Short, Some(&demand), plan.config().run().device)?;
     let kept = match log {
         None => Ok(()),
@@ -45,7 +45,7 @@ pub(super) fn before_training<F: Face>(
             keep(&report, &plan.config().run().dir)
         }
     };
-    together(cluster, "keeping what the preflight found", kept)?;
+    together(cluster, Phase::Start, "keeping what the preflight found", kept)?;
     fit(cluster, &report)
 }
 
@@ -67,7 +67,7 @@ fn fit(cluster: &Cluster, report: &Report) -> anyhow::Result<()> {
         None => Ok(()),
         Some(message) => Err(Failure::error(Code::Data, message)),
     };
-    together(cluster, "passing the preflight", fit)
+    together(cluster, Phase::Start, "passing the preflight", fit)
 }
 
 /// Measures the ranks, whose products run on `device`.
@@ -81,7 +81,7 @@ fn measured(
     cluster.barrier().or_exit(Code::Unexpected)?;
     let products = Products { side: length.side() };
     let rate = on_device(device, KernelChoice::Own, products).or_exit(Code::Usage);
-    let rate = together(cluster, "multiplying matrices", rate)?;
+    let rate = together(cluster, Phase::Start, "multiplying matrices", rate)?;
     preflight::run(cluster, length, demand, rate).or_exit(Code::Unexpected)
 }
 
@@ -160,7 +160,7 @@ fn demand_of<F: Face>(config: F::Config, cluster: &Cluster) -> anyhow::Result<De
         };
         cluster.same("dataset", &digest).or_exit(Code::Usage)?;
     }
-    let made = by_first(cluster, "making its plan", || {
+    let made = by_first(cluster, Phase::Start, "making its plan", || {
         let (dataset, _scratch) = dataset_to_plan::<F>(&config)?;
         let plan = F::resolve(config, &dataset).or_exit(Code::Usage)?;
         demand::<F>(&plan, cluster.world())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use genesis_kernels::Kernels;
 use genesis_train::cluster::preflight::program;
-use genesis_train::cluster::{Cluster, ClusterError};
+use genesis_train::cluster::{Cluster, ClusterError, Phase};
 use genesis_train::device::{DeviceChoice, KernelChoice, OnDevice, on_device, require};
 use genesis_train::family::Family;
 use genesis_train::keys::{ParallelConfig, Root, RunFile, RunTable, environment, to_text};
@@ -27,7 +27,7 @@ use super::{Face, dataset, preflight};
 use crate::console;
 use crate::exit::{Code, Failure, OrExit, code_of};
 use crate::watch::ConsoleWatch;
-use crate::{ranks, signals, threads};
+use crate::{memory, ranks, signals, threads};
 
 /// How a run is to be trained.
 pub(crate) struct Training<'a> {
@@ -42,6 +42,9 @@ pub(super) fn train<F: Face>(mut file: RunFile, asked: &Training<'_>) -> anyhow:
     set_threads(&mut file);
     let mut config: F::Config = file.check(&environment).or_exit(Code::Usage)?;
     let (cluster, device) = ranks::join(config.run().device, *config.parallel())?;
+    if !cluster.is_alone() && config.parallel().zero > 0 {
+        memory::give_back();
+    }
     let resume = settle(config.run_mut(), &asked.from)?;
     alike(cluster, &config)?;
     config.run_mut().device = device;
@@ -49,14 +52,14 @@ pub(super) fn train<F: Face>(mut file: RunFile, asked: &Training<'_>) -> anyhow:
     let usual = ranks::threads(cluster).or_exit(Code::Unexpected)?;
     threads::start(threads.unwrap_or(usual))?;
     require(*device).or_exit(Code::Usage)?;
-    let lock = by_first(cluster, "taking the run folder", || {
+    let lock = by_first(cluster, Phase::Start, "taking the run folder", || {
         if resume == Resume::No {
             refuse_a_finished_name(dir)?;
         }
         FolderLock::take(dir).map_err(|error| report_failure(&error))
     })?;
     tell(lock.as_ref().map_or(&[], |lock| &lock.notes));
-    let _signs = ranks::give_signs(cluster, dir).or_exit(Code::Data)?;
+    let _signs = ranks::give_signs(cluster, dir, config.parallel().limits).or_exit(Code::Data)?;
     threads::inside(|| train_here::<F>(config, &resume, cluster, asked.stop))
 }
 
@@ -71,20 +74,23 @@ pub(super) fn alike<C: Root>(cluster: &Cluster, config: &C) -> anyhow::Result<()
 /// What the first rank makes, which writes the run folder; the others wait for it. All fail where it does.
 pub(super) fn by_first<T>(
     cluster: &Cluster,
+    phase: Phase,
     doing: &'static str,
     make: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<Option<T>> {
+    cluster.begins(phase, doing);
     let made = if cluster.is_first() { make().map(Some) } else { Ok(None) };
-    together(cluster, doing, made)
+    together(cluster, phase, doing, made)
 }
 
 /// `mine` if all ranks succeeded.
 pub(super) fn together<T>(
     cluster: &Cluster,
+    phase: Phase,
     doing: &'static str,
     mine: anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    cluster.agree(doing, mine.map_err(OfRank::Own)).map_err(|error| match error {
+    cluster.agree(phase, doing, mine.map_err(OfRank::Own)).map_err(|error| match error {
         OfRank::Own(error) => error,
         OfRank::Ranks(error) => Failure::error(Code::Data, error.to_string()),
     })
@@ -171,23 +177,27 @@ fn ready<F: Face>(
     stop: &AtomicBool,
 ) -> anyhow::Result<Ready<F>> {
     let run_dir = config.run().dir.clone();
-    let made =
-        by_first(cluster, "making its dataset", || dataset::prepare::<F>(&config, &run_dir, stop))?;
+    let made = by_first(cluster, Phase::Dataset, "making its dataset", || {
+        dataset::prepare::<F>(&config, &run_dir, stop)
+    })?;
     let dataset = match made {
         Some(dataset) => Ok(dataset),
         None => F::open(&F::folders(&config, &run_dir)).map(Arc::new).or_exit(Code::Data),
     };
-    let dataset = together(cluster, "opening its dataset", dataset)?;
-    let known = by_first(cluster, "looking at its checkpoints", || Ok(known_model(config.run())))?;
+    let dataset = together(cluster, Phase::Data, "opening its dataset", dataset)?;
+    let known = by_first(cluster, Phase::Start, "looking at its checkpoints", || {
+        Ok(known_model(config.run()))
+    })?;
     let known: Option<Value> = of_first(cluster, known.flatten())?;
     let plan = F::resolve(config, &dataset).or_exit(Code::Usage);
-    let mut plan = together(cluster, "making its plan", plan)?;
+    let mut plan = together(cluster, Phase::Start, "making its plan", plan)?;
     if let Some(model) = known {
         plan.adopt(&model);
     }
     let digest = plan.course().map(|course| course.blend.digest());
     cluster.same("dataset", &digest.map_err(|error| failure(&error))?).or_exit(Code::Usage)?;
-    let begun = by_first(cluster, "finding its start", || begun(&plan, resume, cluster))?;
+    let begun =
+        by_first(cluster, Phase::Start, "finding its start", || begun(&plan, resume, cluster))?;
     let (start, log) = match begun {
         Some((start, log)) => (Some(start), Some(log)),
         None => (None, None),
@@ -198,7 +208,7 @@ fn ready<F: Face>(
         (None, Some(decided)) => Start::as_decided(&decided).map_err(|error| failure(&error)),
         (None, None) => Err(anyhow::anyhow!("the first rank decided nothing")),
     };
-    let start = together(cluster, "opening its checkpoint", start)?;
+    let start = together(cluster, Phase::Start, "opening its checkpoint", start)?;
     Ok(Ready { plan, dataset, start, log })
 }
 
@@ -262,7 +272,7 @@ fn work<F: Face>(
     let outcome = on_device(plan.config().run().device, KernelChoice::Own, started);
     let outcome = outcome.or_exit(Code::Usage)?.map_err(|error| failure(&error))?;
     let finished = matches!(outcome, Outcome::Finished { .. });
-    by_first(cluster, "doing what follows the last step", || {
+    by_first(cluster, Phase::Save, "doing what follows the last step", || {
         if finished { F::conclude(plan, dataset, observer, stop) } else { Ok(()) }
     })?;
     Ok(outcome)

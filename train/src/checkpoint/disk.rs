@@ -3,16 +3,25 @@
 //! A trait, because tests replace it with a disk that dies or fills up at the n-th operation.
 //! Each operation returns only when its effect is on stable storage.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Durable operations on files and folders.
-pub trait Disk {
+/// Durable operations on files and folders, on whichever thread they are asked for.
+pub trait Disk: Send {
     /// Makes a folder that must not exist yet, and its parents.
     fn create_dir(&mut self, path: &Path) -> io::Result<()>;
     /// Writes a file that must not exist yet and syncs it.
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.write_pieces(path, &mut std::iter::once(Cow::Borrowed(bytes)))
+    }
+    /// Writes a file that must not exist yet, piece after piece, and syncs it.
+    fn write_pieces(
+        &mut self,
+        path: &Path,
+        pieces: &mut dyn Iterator<Item = Cow<'_, [u8]>>,
+    ) -> io::Result<()>;
     /// Syncs a folder, making names in it durable.
     fn sync_dir(&mut self, path: &Path) -> io::Result<()>;
     /// Renames within one file system.
@@ -35,9 +44,15 @@ impl Disk for RealDisk {
         fs::create_dir(path)
     }
 
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write_pieces(
+        &mut self,
+        path: &Path,
+        pieces: &mut dyn Iterator<Item = Cow<'_, [u8]>>,
+    ) -> io::Result<()> {
         let mut file = File::create_new(path)?;
-        file.write_all(bytes)?;
+        for piece in pieces {
+            file.write_all(&piece)?;
+        }
         file.sync_all()
     }
 

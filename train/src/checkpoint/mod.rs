@@ -31,4 +31,4 @@ pub use naming::FolderName;
 pub use retention::{Retention, retain};
 pub use save::{Begun, Contents, Saving, Written, replace, save, write_slice};
 pub use stretch::{HostStretch, Stretch};
-pub use tensors::{HostTensor, Values};
+pub use tensors::{HostTensor, Stored, Values};

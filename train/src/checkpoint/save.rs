@@ -5,12 +5,14 @@
 //! optimizer's state, one of them does all this ([`Begun`]) and every rank writes its file before the manifest.
 //! Also here, because it follows the same order: writing one anew ([`replace`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use genesis_data::dataset::card::sha256_of_bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::disk::{Disk, is_full};
 use super::error::CheckpointError;
@@ -21,22 +23,22 @@ use super::format::{
 };
 use super::load::expect_size;
 use super::naming;
-use super::stretch::{HostStretch, Stretch, merge};
+use super::stretch::{Stretch, merge};
 use super::sweep::{claim, discard, move_durably};
-use super::tensors::{self, HostTensor};
+use super::tensors::{self, HostTensor, Stored};
 
 /// `COMMITTED` before its rename.
 const COMMITTED_TEMPORARY: &str = "COMMITTED.tmp";
 
 /// What goes into a checkpoint.
 #[derive(Debug)]
-pub struct Contents<'a> {
+pub struct Contents<'a, T = HostTensor> {
     /// What the run knows of this moment.
     pub description: Description,
     /// Parameters.
-    pub model: &'a [HostTensor],
+    pub model: &'a [T],
     /// Optimizer state; `None` for a model that was never trained here.
-    pub optimizer: Option<&'a [HostTensor]>,
+    pub optimizer: Option<&'a [T]>,
     /// Further files by plain name, such as those of the tokenizer.
     pub attachments: &'a BTreeMap<String, Vec<u8>>,
 }
@@ -58,9 +60,9 @@ pub enum Saving {
 pub fn save(
     disk: &mut dyn Disk,
     checkpoints: &Path,
-    contents: &Contents<'_>,
+    contents: &Contents<'_, impl Stored>,
 ) -> Result<PathBuf, CheckpointError> {
-    Begun::new(disk, checkpoints, contents, Saving::New)?.finish(Vec::new())
+    save_as(disk, checkpoints, contents, Saving::New)
 }
 
 /// Writes the checkpoint of `contents.description.step` anew, in the place of the one that is there.
@@ -71,9 +73,20 @@ pub fn save(
 pub fn replace(
     disk: &mut dyn Disk,
     checkpoints: &Path,
-    contents: &Contents<'_>,
+    contents: &Contents<'_, impl Stored>,
 ) -> Result<PathBuf, CheckpointError> {
-    Begun::new(disk, checkpoints, contents, Saving::Again)?.finish(Vec::new())
+    save_as(disk, checkpoints, contents, Saving::Again)
+}
+
+fn save_as(
+    disk: &mut dyn Disk,
+    checkpoints: &Path,
+    contents: &Contents<'_, impl Stored>,
+    saving: Saving,
+) -> Result<PathBuf, CheckpointError> {
+    let mut begun = Begun::open(disk, checkpoints, contents.description.step, saving)?;
+    begun.fill(contents)?;
+    begun.finish(Vec::new())
 }
 
 /// What a rank wrote of a checkpoint, for the rank that finishes it.
@@ -92,15 +105,14 @@ pub fn write_slice(
     disk: &mut dyn Disk,
     (checkpoints, step): (&Path, u64),
     (rank, world): (usize, usize),
-    stretches: Vec<HostStretch>,
+    stretches: &[impl Stored],
 ) -> Result<Written, CheckpointError> {
     let name = slice_file(rank, world);
     let folder = naming::temporary_path(checkpoints, step);
-    let tensors = stretches.iter().map(|it| entry(&it.of, it.values.dtype(), &name)).collect();
-    let bytes = stretches.iter().map(|it| it.values.num_bytes() as u64).sum();
-    let encoded: Vec<HostTensor> = stretches.into_iter().map(HostStretch::into_tensor).collect();
+    let tensors = stretches.iter().map(|it| entry(&it.stretch(), it.dtype(), &name)).collect();
+    let bytes = stretches.iter().map(|it| it.num_bytes() as u64).sum();
     let mut writer = Writer { disk, step, bytes };
-    let file = writer.add_tensors(&folder, &name, &encoded)?;
+    let file = writer.add_tensors(&folder, &name, stretches)?;
     Ok(Written { file, tensors })
 }
 
@@ -109,23 +121,23 @@ pub struct Begun<'a> {
     writer: Writer<'a>,
     checkpoints: PathBuf,
     saving: Saving,
-    manifest: Manifest,
+    /// Once its files are written.
+    manifest: Option<Manifest>,
     /// Nothing is to be taken back.
     is_over: bool,
 }
 
 impl<'a> Begun<'a> {
-    /// Writes everything of `contents`, which other ranks may add to.
+    /// Makes the folder of the checkpoint of `step`, into which ranks may write from then on.
     ///
     /// # Errors
     /// As [`save`] or [`replace`].
-    pub fn new(
+    pub fn open(
         disk: &'a mut dyn Disk,
         checkpoints: &Path,
-        contents: &Contents<'_>,
+        step: u64,
         saving: Saving,
     ) -> Result<Self, CheckpointError> {
-        let step = contents.description.step;
         let last = naming::final_path(checkpoints, step);
         let temporary = naming::temporary_path(checkpoints, step);
         let in_the_way = [&temporary, &last].into_iter().find(|path| path.exists());
@@ -139,17 +151,36 @@ impl<'a> Begun<'a> {
             }
             (None, Saving::New) => {}
         }
-        let writer = Writer { disk, step, bytes: size_of_contents(contents) };
-        let (checkpoints, manifest) = (checkpoints.to_path_buf(), describe(contents));
-        let mut begun = Self { writer, checkpoints, saving, manifest, is_over: false };
-        begun.manifest.files = begun.writer.fill(&temporary, contents)?;
+        let writer = Writer { disk, step, bytes: 0 };
+        let checkpoints = checkpoints.to_path_buf();
+        let mut begun = Self { writer, checkpoints, saving, manifest: None, is_over: false };
+        begun.writer.open(&temporary)?;
         Ok(begun)
+    }
+
+    /// Writes everything of `contents`, which other ranks may add to.
+    ///
+    /// # Errors
+    /// As [`save`] or [`replace`].
+    ///
+    /// # Panics
+    /// If `contents` are of another step.
+    pub fn fill(&mut self, contents: &Contents<'_, impl Stored>) -> Result<(), CheckpointError> {
+        assert_eq!(contents.description.step, self.writer.step, "the step that was begun");
+        self.writer.bytes = size_of_contents(contents);
+        let temporary = naming::temporary_path(&self.checkpoints, self.writer.step);
+        let files = self.writer.fill(&temporary, contents)?;
+        self.manifest = Some(Manifest { files, ..describe(contents) });
+        Ok(())
     }
 
     /// Adds the `parts` of other ranks and commits; returns the folder.
     ///
     /// # Errors
     /// As [`save`] or [`replace`]; also a part that is not as long as its rank wrote it.
+    ///
+    /// # Panics
+    /// If it was not filled.
     pub fn finish(mut self, parts: Vec<Written>) -> Result<PathBuf, CheckpointError> {
         let last = self.commit(parts)?;
         self.is_over = true;
@@ -166,10 +197,11 @@ impl<'a> Begun<'a> {
         let step = self.writer.step;
         let last = naming::final_path(&self.checkpoints, step);
         let temporary = naming::temporary_path(&self.checkpoints, step);
+        let mut manifest = self.manifest.take().expect("it was filled");
         if !parts.is_empty() {
-            add_parts(&mut self.manifest, parts, &temporary)?;
+            add_parts(&mut manifest, parts, &temporary)?;
         }
-        let manifest = self.manifest.to_bytes();
+        let manifest = manifest.to_bytes();
         self.writer.write(&temporary.join(MANIFEST_FILE), &manifest)?;
         self.writer.sync(&temporary)?;
         self.writer.rename(&temporary, &last)?;
@@ -229,22 +261,26 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Makes the folder, as one of ours.
+    fn open(&mut self, folder: &Path) -> Result<(), CheckpointError> {
+        self.disk.create_dir(folder).map_err(|e| self.failed("create", folder, e))?;
+        self.write(&folder.join(OWNER_FILE), OWNER_TEXT.as_bytes())?;
+        self.sync(folder)
+    }
+
     /// Writes everything but the manifest and `COMMITTED`.
     fn fill(
         &mut self,
         folder: &Path,
-        contents: &Contents<'_>,
+        contents: &Contents<'_, impl Stored>,
     ) -> Result<Vec<FileEntry>, CheckpointError> {
-        self.disk.create_dir(folder).map_err(|e| self.failed("create", folder, e))?;
-        self.write(&folder.join(OWNER_FILE), OWNER_TEXT.as_bytes())?;
-        self.sync(folder)?;
         let mut files = Vec::new();
         for (name, tensors) in tensor_files(contents) {
             files.push(self.add_tensors(folder, name, tensors)?);
         }
         for (name, bytes) in contents.attachments {
             assert!(!is_reserved(name), "attachment {name:?} has a name of the format's own");
-            files.push(self.add(folder, name, bytes)?);
+            files.push(self.add(folder, name, std::iter::once(Cow::Borrowed(&**bytes)))?);
         }
         Ok(files)
     }
@@ -253,25 +289,29 @@ impl Writer<'_> {
         &mut self,
         folder: &Path,
         name: &str,
-        tensors: &[HostTensor],
+        tensors: &[impl Stored],
     ) -> Result<FileEntry, CheckpointError> {
         let malformed = |error| CheckpointError::malformed(&folder.join(name), error);
-        let bytes = tensors::encode(tensors).map_err(malformed)?;
-        self.add(folder, name, &bytes)
+        let pieces = tensors::encode(tensors).map_err(malformed)?;
+        self.add(folder, name, pieces.map(Cow::Owned))
     }
 
-    fn add(
+    fn add<'b>(
         &mut self,
         folder: &Path,
         name: &str,
-        bytes: &[u8],
+        pieces: impl Iterator<Item = Cow<'b, [u8]>>,
     ) -> Result<FileEntry, CheckpointError> {
-        self.write(&folder.join(name), bytes)?;
-        Ok(FileEntry {
-            name: name.to_owned(),
-            bytes: bytes.len() as u64,
-            sha256: sha256_of_bytes(bytes),
-        })
+        let (mut bytes, mut digest) = (0, Sha256::new());
+        let mut counted = pieces.inspect(|piece| {
+            bytes += piece.len() as u64;
+            digest.update(piece);
+        });
+        let path = folder.join(name);
+        let written = self.disk.write_pieces(&path, &mut counted);
+        written.map_err(|e| self.failed("write", &path, e))?;
+        let sha256 = format!("{:x}", digest.finalize());
+        Ok(FileEntry { name: name.to_owned(), bytes, sha256 })
     }
 
     /// After the rename here the checkpoint is complete.
@@ -311,9 +351,9 @@ impl Writer<'_> {
     }
 }
 
-fn tensor_files<'a>(
-    contents: &Contents<'a>,
-) -> impl Iterator<Item = (&'static str, &'a [HostTensor])> {
+fn tensor_files<'a, T>(
+    contents: &Contents<'a, T>,
+) -> impl Iterator<Item = (&'static str, &'a [T])> + use<'a, T> {
     let optimizer = contents.optimizer.map(|tensors| (OPTIMIZER_FILE, tensors));
     std::iter::once((MODEL_FILE, contents.model)).chain(optimizer)
 }
@@ -324,10 +364,9 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// The manifest of `contents`, without its files.
-fn describe(contents: &Contents<'_>) -> Manifest {
+fn describe(contents: &Contents<'_, impl Stored>) -> Manifest {
     let tensors = tensor_files(contents).flat_map(|(file, tensors)| {
-        let whole = |it: &HostTensor| Stretch::whole(it.name.clone(), it.shape.clone());
-        tensors.iter().map(move |it| entry(&whole(it), it.values.dtype(), file))
+        tensors.iter().map(move |it| entry(&it.stretch(), it.dtype(), file))
     });
     Manifest {
         format_version: UNDIVIDED_VERSION,
@@ -349,9 +388,9 @@ fn entry(stretch: &Stretch, dtype: &str, file: &str) -> TensorEntry {
 }
 
 /// Bytes of the large files; headers and the manifest are left out.
-fn size_of_contents(contents: &Contents<'_>) -> u64 {
+fn size_of_contents(contents: &Contents<'_, impl Stored>) -> u64 {
     let tensors = tensor_files(contents).flat_map(|(_, tensors)| tensors);
-    let values: usize = tensors.map(|tensor| tensor.values.num_bytes()).sum();
+    let values: usize = tensors.map(Stored::num_bytes).sum();
     let attached: usize = contents.attachments.values().map(Vec::len).sum();
     (values + attached) as u64
 }

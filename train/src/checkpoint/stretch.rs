@@ -3,11 +3,12 @@
 //! Ranks that divide the optimizer's state among them write a file each. The manifest says which stretch lies
 //! where, so any number of ranks can read it, whoever wrote it. Not here: reading and writing (`load`, `save`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::format::{Slice, TensorEntry};
-use super::tensors::{HostTensor, Values};
+use super::tensors::{Stored, Values};
 
 /// Values `range` of the tensor called `tensor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,25 +47,38 @@ impl Stretch {
         self.range == (0..self.shape.iter().product())
     }
 
+    /// Its shape in a file: flat, unless it is all of its tensor.
+    pub fn stored_shape(&self) -> Vec<usize> {
+        if self.is_whole() { self.shape.clone() } else { vec![self.range.len()] }
+    }
+
     /// How a manifest says where it lies: whole, or as a range of row-major values.
     pub(super) fn in_file(&self, file: &str) -> Slice {
-        let (start, shape) = if self.is_whole() {
-            (vec![0; self.shape.len()], self.shape.clone())
-        } else {
-            (vec![self.range.start], vec![self.range.len()])
-        };
-        Slice { file: file.to_owned(), start, shape }
+        let start =
+            if self.is_whole() { vec![0; self.shape.len()] } else { vec![self.range.start] };
+        Slice { file: file.to_owned(), start, shape: self.stored_shape() }
+    }
+}
+
+impl Stored for HostStretch {
+    fn name(&self) -> &str {
+        &self.of.tensor
+    }
+    fn shape(&self) -> Vec<usize> {
+        self.of.stored_shape()
+    }
+    fn dtype(&self) -> &'static str {
+        self.values.dtype()
+    }
+    fn stretch(&self) -> Stretch {
+        self.of.clone()
+    }
+    fn values(&self) -> Cow<'_, Values> {
+        Cow::Borrowed(&self.values)
     }
 }
 
 impl HostStretch {
-    /// As a tensor of its own: flat, unless it is whole.
-    pub(crate) fn into_tensor(self) -> HostTensor {
-        let Stretch { tensor, shape, range } = self.of.clone();
-        let shape = if self.of.is_whole() { shape } else { vec![range.len()] };
-        HostTensor { name: tensor, shape, values: self.values }
-    }
-
     /// Takes over what the values `range` of the same tensor have of this stretch.
     ///
     /// # Panics

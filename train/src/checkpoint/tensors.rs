@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, View};
 use safetensors::{SafeTensorError, SafeTensors};
 
 use super::error::CheckpointError;
+use super::stretch::Stretch;
 
 /// One tensor in the memory of the host.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,33 +97,92 @@ impl Values {
     }
 }
 
-impl View for &HostTensor {
-    fn dtype(&self) -> Dtype {
-        match self.values {
-            Values::F32(_) => Dtype::F32,
-            Values::F64(_) => Dtype::F64,
-        }
+/// A tensor of a file that is written: in the memory of the host, or brought there when its turn comes.
+pub trait Stored {
+    /// Name, unique in its file.
+    fn name(&self) -> &str;
+    /// Shape in the file.
+    fn shape(&self) -> Vec<usize>;
+    /// Name of the element type, as [`Values::dtype`].
+    fn dtype(&self) -> &'static str;
+    /// What of which tensor it is.
+    fn stretch(&self) -> Stretch;
+    /// Its values.
+    fn values(&self) -> Cow<'_, Values>;
+
+    /// Bytes of its values.
+    fn num_bytes(&self) -> usize {
+        let width = if self.dtype() == "F64" { 8 } else { 4 };
+        width * self.shape().iter().product::<usize>()
     }
-    fn shape(&self) -> &[usize] {
-        &self.shape
+}
+
+impl Stored for HostTensor {
+    fn name(&self) -> &str {
+        &self.name
     }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(match &self.values {
-            Values::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            Values::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        })
+    fn shape(&self) -> Vec<usize> {
+        self.shape.clone()
     }
-    fn data_len(&self) -> usize {
+    fn dtype(&self) -> &'static str {
+        self.values.dtype()
+    }
+    fn stretch(&self) -> Stretch {
+        Stretch::whole(self.name.clone(), self.shape.clone())
+    }
+    fn values(&self) -> Cow<'_, Values> {
+        Cow::Borrowed(&self.values)
+    }
+    fn num_bytes(&self) -> usize {
         self.values.num_bytes()
     }
 }
 
-/// The bytes of a safetensors file.
+/// A tensor as the header of its file describes it.
+struct Described(Dtype, Vec<usize>, usize);
+
+impl View for &Described {
+    fn dtype(&self) -> Dtype {
+        self.0
+    }
+    fn shape(&self) -> &[usize] {
+        &self.1
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&[])
+    }
+    fn data_len(&self) -> usize {
+        self.2
+    }
+}
+
+/// The bytes of a safetensors file, a tensor at a time; values are asked for when their turn comes.
 ///
 /// # Errors
-/// When a shape does not fit its values; a bug of the caller.
-pub fn encode(tensors: &[HostTensor]) -> Result<Vec<u8>, SafeTensorError> {
-    safetensors::serialize(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)), None)
+/// When a name comes twice or a shape does not fit its values; a bug of the caller.
+pub fn encode<T: Stored>(
+    tensors: &[T],
+) -> Result<impl Iterator<Item = Vec<u8>> + '_, SafeTensorError> {
+    let describe = |it: &T| {
+        let dtype = if it.dtype() == "F64" { Dtype::F64 } else { Dtype::F32 };
+        Described(dtype, it.shape(), it.num_bytes())
+    };
+    let described: Vec<(&str, Described)> =
+        tensors.iter().map(|it| (it.name(), describe(it))).collect();
+    // Without any data the library's file is the header alone.
+    let header = safetensors::serialize(described.iter().map(|(name, it)| (name, it)), None)?;
+    let mut order: Vec<&T> = tensors.iter().collect();
+    // As the library orders them: wide elements first, so that all are aligned, then by name.
+    order.sort_by(|a, b| b.dtype().cmp(a.dtype()).then_with(|| a.name().cmp(b.name())));
+    let data = order.into_iter().map(|it| little_endian(&it.values()));
+    Ok(std::iter::once(header).chain(data))
+}
+
+fn little_endian(values: &Values) -> Vec<u8> {
+    match values {
+        Values::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        Values::F64(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    }
 }
 
 /// Reads a safetensors file of `F32` and `F64` tensors, in order of their names. Never panics.
@@ -202,18 +262,45 @@ mod tests {
         ]
     }
 
+    fn encoded(tensors: &[HostTensor]) -> Vec<u8> {
+        encode(tensors).unwrap().flatten().collect()
+    }
+
+    #[test]
+    fn a_file_is_what_the_library_of_the_format_writes() {
+        let whole = |it: &HostTensor| {
+            let dtype = if it.dtype() == "F64" { Dtype::F64 } else { Dtype::F32 };
+            let bytes = little_endian(&it.values);
+            safetensors::tensor::TensorView::new(dtype, it.shape.clone(), &bytes.leak()[..])
+                .unwrap()
+        };
+        let mut tensors = example();
+        tensors.push(HostTensor {
+            name: "aa".into(),
+            shape: vec![0],
+            values: Vec::<f32>::new().into(),
+        });
+        tensors.push(HostTensor { name: "c".into(), shape: vec![], values: vec![0.5f64].into() });
+        let views = tensors.iter().map(|it| (it.name.as_str(), whole(it)));
+        assert_eq!(encoded(&tensors), safetensors::serialize(views, None).unwrap());
+        assert_eq!(
+            encoded(&[]),
+            safetensors::serialize(Vec::<(&str, &Described)>::new(), None).unwrap()
+        );
+    }
+
     #[test]
     fn encoding_is_independent_of_order_and_decodes_to_the_same_bits() {
         let mut tensors = example();
-        let bytes = encode(&tensors).unwrap();
+        let bytes = encoded(&tensors);
         tensors.reverse();
-        assert_eq!(bytes, encode(&tensors).unwrap());
+        assert_eq!(bytes, encoded(&tensors));
         assert_eq!(decode(Path::new("x"), &bytes).unwrap(), tensors);
     }
 
     #[test]
     fn every_truncation_and_byte_flip_decodes_or_errors_without_panic() {
-        let bytes = encode(&example()).unwrap();
+        let bytes = encoded(&example());
         for cut in 0..bytes.len() {
             assert!(decode(Path::new("x"), &bytes[..cut]).is_err(), "cut at {cut}");
         }

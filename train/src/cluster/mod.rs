@@ -1,7 +1,7 @@
 //! Ranks: processes that train one model together.
 //!
 //! Reading order: [`collective`] (what an engine does), [`launch`] (what a launcher says), [`Cluster`] (what a
-//! run asks of its ranks), [`signs`] (who is waited for), [`rendezvous`] (how ranks find each other without MPI),
+//! run asks of its ranks), [`signs`] and [`phase`] (who is waited for, and how long), [`rendezvous`] (how ranks find each other without MPI),
 //! [`preflight`] (are they fit), [`forecast`] (what many will take). Engines: [`alone`], `mpi` (feature `mpi`),
 //! `nccl` (feature `cuda`), and [`in_process`], the oracle of tests.
 //! The order of calls is the same on every rank, so whatever may fail on one of them is agreed upon before
@@ -20,6 +20,7 @@ pub mod launch;
 pub mod mpi;
 #[cfg(feature = "cuda")]
 pub mod nccl;
+pub mod phase;
 pub mod preflight;
 pub mod rendezvous;
 pub mod signs;
@@ -35,6 +36,7 @@ pub use collective::{Collective, Element};
 pub use error::ClusterError;
 pub use in_process::InProcess;
 pub use launch::Launch;
+pub use phase::{Limits, Phase};
 pub use signs::{Pace, Signs};
 
 /// The ranks of a run, seen from one of them.
@@ -226,8 +228,8 @@ impl Cluster {
     }
 
     /// Says what this rank does from here on, for those who wait for it.
-    pub fn begins(&self, doing: &'static str) {
-        self.doing.name(doing);
+    pub fn begins(&self, phase: Phase, doing: &'static str) {
+        self.doing.name(phase, doing);
     }
 
     /// `mine` if all ranks succeeded at what they were `doing`. Where one failed, it gets its own error and
@@ -235,11 +237,11 @@ impl Cluster {
     ///
     /// # Errors
     /// As said.
-    pub fn agree<T, E>(&self, doing: &'static str, mine: Result<T, E>) -> Result<T, E>
+    pub fn agree<T, E>(&self, phase: Phase, doing: &'static str, mine: Result<T, E>) -> Result<T, E>
     where
         E: std::fmt::Display + From<ClusterError>,
     {
-        self.doing.name(doing);
+        self.doing.name(phase, doing);
         if self.is_alone() || self.any([mine.is_err()])? == [false] {
             return mine;
         }

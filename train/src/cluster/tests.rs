@@ -79,8 +79,12 @@ fn a_rank_that_fails_keeps_its_error_and_the_others_learn_who_it_was() {
         } else {
             Ok(cluster.rank())
         };
-        let agreed = cluster.agree("saving", mine).unwrap_err().to_string();
-        assert_eq!(cluster.agree::<_, ClusterError>("loading", Ok(7)), Ok(7), "all go on together");
+        let agreed = cluster.agree(Phase::Save, "saving", mine).unwrap_err().to_string();
+        assert_eq!(
+            cluster.agree::<_, ClusterError>(Phase::Start, "loading", Ok(7)),
+            Ok(7),
+            "all go on together"
+        );
         agreed
     });
     let told = "rank 2 on n1 failed saving: disk: full";

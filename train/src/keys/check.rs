@@ -122,8 +122,13 @@ impl Found {
         samples: (&str, usize),
         slices: Option<(&str, usize)>,
     ) {
-        let ParallelConfig { deterministic, parts, zero, bucket_mib, join_limit_s, engine: _ } =
+        let ParallelConfig { deterministic, parts, zero, bucket_mib, join_limit_s, limits, .. } =
             *parallel;
+        for (phase, minutes) in limits.all() {
+            self.require((1.0..=43_200.0).contains(&minutes), phase.key(), || {
+                format!("is {minutes}, must be from 1 to 43200, which is 30 days")
+            });
+        }
         self.require(zero <= 2, "parallel.zero", || {
             format!("is {zero}, must be 0, 1 or 2; parameters themselves are never divided")
         });

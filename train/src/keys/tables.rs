@@ -4,10 +4,12 @@
 //! which stand in its settings.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::{Limits, Phase};
 use crate::device::DeviceChoice;
 
 /// `[run]`
@@ -215,11 +217,25 @@ pub struct CheckpointConfig {
     /// Whether the checkpoint of the lowest validation loss is kept besides.
     #[serde(default = "defaults::yes")]
     pub keep_best: bool,
+    /// Whether steps go on while a checkpoint is written.
+    #[serde(default = "defaults::yes")]
+    pub background: bool,
+    /// MiB that a rank may use for that; steps wait where a snapshot takes more. Absent means half of the memory that
+    /// is free at that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_mib: Option<u64>,
 }
 
 impl Default for CheckpointConfig {
     fn default() -> Self {
-        Self { every: None, every_minutes: None, keep_last: defaults::keep_last(), keep_best: true }
+        Self {
+            every: None,
+            every_minutes: None,
+            keep_last: defaults::keep_last(),
+            keep_best: true,
+            background: true,
+            snapshot_mib: None,
+        }
     }
 }
 
@@ -268,6 +284,64 @@ pub struct ParallelConfig {
     /// Seconds in which ranks find each other and join over NCCL; MPI has a time of its own.
     #[serde(default = "defaults::join_limit_s")]
     pub join_limit_s: u64,
+    /// How long ranks wait for one that is alive and does not come.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+}
+
+/// `[parallel.limits]`: minutes that ranks wait for one that gives signs of life but does not come, by what it is at.
+/// Then the run ends with exit code 3, and that rank and its host are named.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Before the first step: opening checkpoints, planning, the parity gate.
+    pub start_minutes: f64,
+    /// Making the dataset, which the first rank does.
+    pub dataset_minutes: f64,
+    /// Opening data and reading the samples of a step.
+    pub data_minutes: f64,
+    /// Computing a step, kernels that are compiled within it, or its part of an evaluation.
+    pub step_minutes: f64,
+    /// Writing a checkpoint, and what follows the last step.
+    pub save_minutes: f64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            start_minutes: 60.0,
+            dataset_minutes: 1440.0,
+            data_minutes: 30.0,
+            step_minutes: 30.0,
+            save_minutes: 60.0,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// Names of the keys, with their values.
+    pub(crate) fn all(&self) -> [(Phase, f64); 5] {
+        [
+            (Phase::Start, self.start_minutes),
+            (Phase::Dataset, self.dataset_minutes),
+            (Phase::Data, self.data_minutes),
+            (Phase::Step, self.step_minutes),
+            (Phase::Save, self.save_minutes),
+        ]
+    }
+}
+
+impl From<LimitsConfig> for Limits {
+    fn from(config: LimitsConfig) -> Self {
+        let time = |minutes: f64| Duration::from_secs_f64(60.0 * minutes);
+        Self {
+            start: time(config.start_minutes),
+            dataset: time(config.dataset_minutes),
+            data: time(config.data_minutes),
+            step: time(config.step_minutes),
+            save: time(config.save_minutes),
+        }
+    }
 }
 
 /// `parallel.engine`.
@@ -306,6 +380,7 @@ impl Default for ParallelConfig {
             bucket_mib: defaults::bucket_mib(),
             engine: EngineChoice::Auto,
             join_limit_s: defaults::join_limit_s(),
+            limits: LimitsConfig::default(),
         }
     }
 }

@@ -241,8 +241,10 @@ impl Observer for RunLog {
         self.write_pending(None);
         let best = if record.is_best { ", the best so far" } else { "" };
         let name = record.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let CheckpointRecord { bytes, seconds, .. } = record;
-        self.note(&format!("checkpoint {name}: {bytes} bytes in {seconds:.2} s{best}"));
+        let CheckpointRecord { bytes, seconds, written_s, .. } = record;
+        self.note(&format!(
+            "checkpoint {name}: {bytes} bytes in {written_s:.2} s, for which steps waited {seconds:.2} s{best}"
+        ));
     }
 
     fn sample(&mut self, record: &SampleRecord) {

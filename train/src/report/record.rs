@@ -56,8 +56,10 @@ pub struct CheckpointRecord {
     pub path: PathBuf,
     /// Size on disk.
     pub bytes: u64,
-    /// Seconds the loop waited for it.
+    /// Seconds that steps waited for it.
     pub seconds: f64,
+    /// Seconds until it was written, from the moment that it holds.
+    pub written_s: f64,
     /// Whether its validation loss is the lowest so far.
     pub is_best: bool,
 }

@@ -19,7 +19,7 @@ use super::sample::some_tokens;
 use super::step;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::host::to_f64;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Phase};
 use crate::report::Figures;
 use crate::report::audit::Delivered;
 use crate::trainer::gate::{Computed, Trial};
@@ -53,7 +53,7 @@ pub fn train<B: Kernels>(
     let mixture = plan.blend.mixture.mixture(plan.config.batch.sequences as u64)?;
     let share = plan.loader_on(session.cluster)?;
     let loader = SequencesLoader::mixed(corpus.clone(), Arc::new(mixture), share);
-    let loader = session.cluster.agree("opening its data", loader.map_err(TrainError::from))?;
+    let loader = session.cluster.agree(Phase::Data, "opening its data", loader.map_err(TrainError::from))?;
     let measured = plan.blend.measured_in(corpus);
     let task = Sequences::<B> { plan, device, loader: Arc::new(loader), measured };
     follow(&plan.course()?, &task, session)
@@ -173,7 +173,7 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         for batches in self.loader.validations(&self.measured, config.max_sequences, per_batch) {
             let sums = share_of(cluster, batches);
             let sums = Sums::of(model, params, sums, precision, self.device, stop);
-            let sums = cluster.agree("evaluating", sums.map_err(TrainError::from))?;
+            let sums = cluster.agree(Phase::Step, "evaluating", sums.map_err(TrainError::from))?;
             let Some(sums) = Sums::over_ranks(sums.as_ref(), cluster)? else { return Ok(None) };
             all.push(sums);
         }

@@ -26,7 +26,7 @@ use super::plan::StructuresPlan;
 use super::sample::some_atoms;
 use super::sources::{self, Labels};
 use crate::checkpoint::host::to_f64;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Phase};
 use crate::report::Figures;
 use crate::report::audit::Delivered;
 use crate::trainer::gate::{Computed, Trial};
@@ -50,7 +50,7 @@ pub fn train_structures<B: Kernels>(
     let (batch, parallel) = (&plan.config.batch, &plan.config.parallel);
     let share = Share::of(session.cluster, parallel, batch.frames, 1)?;
     let loader = loader(plan, corpus, share).map_err(TrainError::from);
-    let loader = Arc::new(session.cluster.agree("opening its data", loader)?);
+    let loader = Arc::new(session.cluster.agree(Phase::Data, "opening its data", loader)?);
     let measured = plan.blend.measured_in(corpus);
     follow(&plan.course()?, &Atoms::<B> { plan, device, loader, measured }, session)
 }
@@ -217,7 +217,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
                 StructuresError::Data(error) => TrainError::Data(error),
                 other => TrainError::Batch { step, reason: other.to_string() },
             });
-            let found = cluster.agree("evaluating", found)?;
+            let found = cluster.agree(Phase::Step, "evaluating", found)?;
             let Some(found) = measure::over_ranks(found, cluster)? else { return Ok(None) };
             let own = sources::labels([member], Split::Validation);
             if own.frames > 0 && self.measured.len() > 1 {

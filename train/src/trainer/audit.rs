@@ -5,7 +5,7 @@ use genesis_kernels::Kernels;
 use super::course::Course;
 use super::error::TrainError;
 use super::task::Task;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Phase};
 use crate::report::audit::{AuditFile, cut_audit_after};
 
 /// Writes what this rank gets; nothing where it was not asked for.
@@ -21,10 +21,10 @@ impl Audit {
         };
         let dir = &course.run_dir;
         let cut = if cluster.is_first() { cut_audit_after(dir, step) } else { Ok(()) };
-        cluster.agree("cutting its audit", cut.map_err(report))?;
+        cluster.agree(Phase::Start, "cutting its audit", cut.map_err(report))?;
         let open = || AuditFile::open(dir, cluster.rank());
         let opened = course.audit.then(open).transpose();
-        Ok(Self(cluster.agree("opening its audit", opened.map_err(report))?))
+        Ok(Self(cluster.agree(Phase::Start, "opening its audit", opened.map_err(report))?))
     }
 
     /// Writes the samples of the step that is the `done`-th.

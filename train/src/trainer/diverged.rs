@@ -10,6 +10,7 @@ use super::optim::GradientNorm;
 use super::task::Task;
 use super::watch::{Reached, Samples};
 use super::{COMPUTING, Run};
+use crate::cluster::Phase;
 
 impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     /// The error of every rank where a step came to what is not finite, with the samples of the ranks whose own
@@ -22,7 +23,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     ) -> Result<R, TrainError> {
         let mut found = reached.found(&self.state.params, self.samples(losses, parts)?);
         found.checkpoints = self.course.steps_with_checkpoint();
-        self.cluster().agree(COMPUTING, Err(TrainError::NonFinite(Box::new(found))))
+        self.cluster().agree(Phase::Step, COMPUTING, Err(TrainError::NonFinite(Box::new(found))))
     }
 
     fn samples(&self, losses: &[f64], parts: &[Vec<T::Slice>]) -> Result<Samples, TrainError> {

@@ -40,6 +40,9 @@ pub(super) struct Unplanned {
     last_save: Instant,
     last_look: Instant,
     file: PathBuf,
+    /// A checkpoint is being written, and whether the file asked for it.
+    is_begun: bool,
+    answers: bool,
 }
 
 impl Unplanned {
@@ -52,12 +55,15 @@ impl Unplanned {
             last_save: now,
             last_look: now,
             file: course.run_dir.join(SAVE_FILE),
+            is_begun: false,
+            answers: false,
         }
     }
 
     /// Whether a save is asked for now.
     pub(super) fn is_due(&mut self) -> bool {
-        self.every.is_some_and(|every| self.last_save.elapsed() >= every) || self.is_asked_for()
+        let by_the_clock = |every| self.last_save.elapsed() >= every;
+        !self.is_begun && (self.every.is_some_and(by_the_clock) || self.is_asked_for())
     }
 
     fn is_asked_for(&mut self) -> bool {
@@ -68,10 +74,18 @@ impl Unplanned {
         self.file.exists()
     }
 
-    /// A checkpoint was written. The file that asked for one is taken away; where that fails, it asks
-    /// again.
-    pub(super) fn saved(&mut self) {
+    /// A checkpoint is being written.
+    pub(super) fn begun(&mut self) {
         self.last_save = Instant::now();
-        let _ = std::fs::remove_file(&self.file);
+        self.is_begun = true;
+        self.answers = self.file.exists();
+    }
+
+    /// It was written. The file that asked for it is taken away; where that fails, it asks again.
+    pub(super) fn saved(&mut self) {
+        self.is_begun = false;
+        if self.answers {
+            let _ = std::fs::remove_file(&self.file);
+        }
     }
 }

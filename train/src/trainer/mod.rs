@@ -9,6 +9,7 @@
 //! prints nothing: an [`Observer`] hears what happens.
 
 mod audit;
+mod beside;
 pub mod blend;
 mod changes;
 mod clock;
@@ -17,6 +18,7 @@ mod diverged;
 mod due;
 pub mod error;
 pub mod gate;
+mod job;
 pub mod optim;
 pub mod plan;
 pub mod plateau;
@@ -26,6 +28,7 @@ mod saving;
 pub mod schedule;
 mod shards;
 mod share;
+mod snapshot;
 mod state;
 mod sums;
 pub(crate) mod task;
@@ -38,11 +41,10 @@ use std::time::Instant;
 use burn::tensor::FloatDType;
 use genesis_data::dataset::{Loader, Prefetch};
 use genesis_kernels::Kernels;
-use genesis_model::Params;
 
 use crate::checkpoint::{Metrics, Saving};
-use crate::cluster::Cluster;
-use crate::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
+use crate::cluster::{Cluster, Phase};
+use crate::report::{EvaluationRecord, Observer, StepRecord};
 use audit::Audit;
 pub use blend::Blend;
 use clock::Clock;
@@ -57,7 +59,7 @@ pub(crate) use plan::available_threads;
 pub use plan::{DATASET_FOLDER, Plan, facts, save_plan};
 use reduction::{Reduced, Reduction};
 pub use resume::{Branch, Decided, Resume, Start, is_of_run, known_model, prepare};
-use saving::Moment;
+use saving::Writing;
 pub(crate) use share::Share;
 use state::State;
 use sums::{Add as _, tree};
@@ -107,11 +109,11 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
     let double = task.dtype() == FloatDType::F64;
     let reduction = Reduction::new(cluster, course.summing, &task.specs(), double);
     let state = State::<B>::begin(course, task, &start, &reduction);
-    let state = cluster.agree("loading its state", state)?;
+    let state = cluster.agree(Phase::Start, "loading its state", state)?;
     start.notes.iter().cloned().chain(reduction.sentence()).for_each(|note| observer.note(&note));
     if !gate::is_the_reference::<B>() && start.step() < course.steps() {
         let passed = pass_gate(task, &state, start.step(), observer);
-        cluster.agree("passing the parity gate", passed)?;
+        cluster.agree(Phase::Start, "passing the parity gate", passed)?;
     }
     let audit = Audit::begin(course, cluster, start.step())?;
     let clock = Clock::start();
@@ -127,6 +129,8 @@ pub(crate) fn follow<B: Kernels, T: Task<B>>(
         wall_before,
         unplanned,
         told_baseline: false,
+        writing: None,
+        told_of_room: false,
     };
     run.steps(start.step(), observer, stop)
 }
@@ -160,6 +164,9 @@ struct Run<'a, B: Kernels, T> {
     wall_before: f64,
     unplanned: Unplanned,
     told_baseline: bool,
+    /// The checkpoint that is being written.
+    writing: Option<Writing>,
+    told_of_room: bool,
 }
 
 impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
@@ -176,9 +183,9 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let mut watch = Watch::default();
         for step in first_step..self.course.steps() {
             let rate = self.state.rate(self.course, step);
-            self.cluster().begins("reading its samples");
+            self.cluster().begins(Phase::Data, "reading its samples");
             let parts = self.clock.begin_step(|| next_step(&mut batches, step));
-            let parts = self.cluster().agree("reading its samples", parts)?;
+            let parts = self.cluster().agree(Phase::Data, "reading its samples", parts)?;
             let whole = self.tally(&parts)?;
             let reduced = self.gradients(step, &parts, &whole)?;
             let (loss, norm) = (reduced.loss, self.reduction.norm(&reduced)?);
@@ -196,13 +203,14 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let record = StepRecord { evaluation_follows: due.evaluation, ..record };
             let audited = self.audit.record(self.task, done, &parts);
             let written = audited.and_then(|()| report(&record, observer));
-            self.cluster().agree("writing its records", written)?;
+            self.cluster().agree(Phase::Step, "writing its records", written)?;
             if let Some(jump) = watch.observe(loss) {
                 observer.note(&format!("step {done}: {jump}"));
             }
             let is_best = due.evaluation && self.evaluate(done, observer, stop)?;
             let skipped = due.evaluation && self.state.metrics.validation_loss.is_none();
-            let [asked_to_stop, asked_to_save] = self.asked(stop)?;
+            let [asked_to_stop, asked_to_save, busy] = self.asked(stop)?;
+            self.look_after(busy, observer)?;
             let stopping = asked_to_stop && (skipped || done < self.course.steps());
             if due.checkpoint || stopping || asked_to_save {
                 let evaluated = self.state.evaluated(&self.reduction)?.into_owned();
@@ -212,9 +220,11 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
                 self.save(&evaluated, done, (is_best, Saving::New), observer)?;
             }
             if stopping {
+                self.settle(observer)?;
                 return Ok(Outcome::Stopped { step: done });
             }
         }
+        self.settle(observer)?;
         Ok(Outcome::Finished { step: self.course.steps().max(first_step) })
     }
 
@@ -222,10 +232,11 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         self.reduction.cluster()
     }
 
-    /// Whether any rank was asked to stop, and whether the first one was asked to save.
-    fn asked(&mut self, stop: &AtomicBool) -> Result<[bool; 2], TrainError> {
+    /// Whether any rank was asked to stop, the first one to save, and whether any is busy with a checkpoint.
+    fn asked(&mut self, stop: &AtomicBool) -> Result<[bool; 3], TrainError> {
         let save = self.cluster().is_first() && self.unplanned.is_due();
-        Ok(self.cluster().any([stop.load(Ordering::Relaxed), save])?)
+        let busy = self.writing.as_ref().is_some_and(Writing::is_at_work);
+        Ok(self.cluster().any([stop.load(Ordering::Relaxed), save, busy])?)
     }
 
     /// What the step holds over all parts and ranks.
@@ -245,11 +256,11 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         whole: &Tally,
     ) -> Result<Reduced<B>, TrainError> {
         let of_part = |(number, slices): (usize, &Vec<T::Slice>)| {
-            self.cluster().begins(COMPUTING);
+            self.cluster().begins(Phase::Step, COMPUTING);
             self.task.gradients(step, &self.state.params, &Part { number, slices }, whole)
         };
         let over_ranks = |mine: Result<Option<Gradients<B>>, TrainError>| {
-            let mine = self.cluster().agree(COMPUTING, mine)?.unwrap_or_default();
+            let mine = self.cluster().agree(Phase::Step, COMPUTING, mine)?.unwrap_or_default();
             self.reduction.reduce(mine)
         };
         let parts = parts.iter().enumerate();
@@ -314,7 +325,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         stop: &AtomicBool,
     ) -> Result<bool, TrainError> {
         let started = Instant::now();
-        self.cluster().begins("evaluating");
+        self.cluster().begins(Phase::Step, "evaluating");
         let evaluated = self.state.evaluated(&self.reduction)?;
         let Some(found) = self.task.evaluate(step, &evaluated, self.cluster(), stop)? else {
             return Ok(false);
@@ -340,33 +351,6 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             observer.note(&format!("step {step}: plateau, the rate is scaled by {scale:.3e} now"));
         }
         Ok(recorded.is_best)
-    }
-
-    fn save(
-        &mut self,
-        evaluated: &Params<B>,
-        step: u64,
-        (is_best, saving): (bool, Saving),
-        observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
-        let started = Instant::now();
-        self.cluster().begins("saving a checkpoint");
-        let at = Moment { step, position: self.task.loader().position(step)?, saving };
-        let saved = self.state.save(self.course, &self.reduction, evaluated, at)?;
-        let Some(saved) = saved else { return Ok(()) };
-        self.unplanned.saved();
-        let seconds = started.elapsed().as_secs_f64();
-        observer.checkpoint(&CheckpointRecord {
-            step,
-            path: saved.path,
-            bytes: saved.num_bytes,
-            seconds,
-            is_best,
-        });
-        for path in saved.removed {
-            observer.note(&format!("removed {}", path.display()));
-        }
-        Ok(())
     }
 }
 

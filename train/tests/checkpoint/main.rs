@@ -4,6 +4,7 @@
 
 mod of_ranks;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -128,15 +129,20 @@ impl Disk for FaultyDisk {
         self.next()?;
         self.real.create_dir(path)
     }
-    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write_pieces(
+        &mut self,
+        path: &Path,
+        pieces: &mut dyn Iterator<Item = Cow<'_, [u8]>>,
+    ) -> io::Result<()> {
         let first_failure = self.operations == self.fails_at;
         if let Err(error) = self.next() {
             if first_failure {
+                let bytes: Vec<u8> = pieces.flat_map(Cow::into_owned).collect();
                 fs::write(path, &bytes[..bytes.len() / 2])?;
             }
             return Err(error);
         }
-        self.real.write(path, bytes)
+        self.real.write_pieces(path, pieces)
     }
     fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         self.next()?;

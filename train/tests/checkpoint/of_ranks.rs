@@ -37,11 +37,12 @@ fn write(
         optimizer: None,
         attachments: &BTreeMap::from([("tokenizer.json".to_owned(), b"{}".to_vec())]),
     };
-    let begun = Begun::new(first, dir, &contents, Saving::New)?;
+    let mut begun = Begun::open(first, dir, 10, Saving::New)?;
+    begun.fill(&contents)?;
     let mut parts = Vec::new();
     for (rank, range) in ranges.iter().enumerate() {
         let who = (rank, ranges.len());
-        parts.push(write_slice(others, (dir, 10), who, stretches(range))?);
+        parts.push(write_slice(others, (dir, 10), who, &stretches(range))?);
     }
     open(&begun.finish(parts)?)
 }
@@ -138,11 +139,12 @@ fn a_part_that_another_folder_got_is_missed_before_the_commit() {
         attachments: &BTreeMap::new(),
     };
     let mut disk = RealDisk;
-    let begun = Begun::new(&mut disk, dir.path(), &contents, Saving::New).unwrap();
+    let mut begun = Begun::open(&mut disk, dir.path(), 10, Saving::New).unwrap();
+    begun.fill(&contents).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     fs::create_dir(elsewhere.path().join("step-00000010.tmp")).unwrap();
     let at = (elsewhere.path(), 10);
-    let part = write_slice(&mut RealDisk, at, (0, 1), stretches(&(0..12))).unwrap();
+    let part = write_slice(&mut RealDisk, at, (0, 1), &stretches(&(0..12))).unwrap();
     let error = begun.finish(vec![part]).unwrap_err().to_string();
     assert!(error.contains("optimizer-rank-0-of-1.safetensors"), "{error}");
     assert!(steps(dir.path()).is_empty());

@@ -1,6 +1,6 @@
 //! A tiny run for one test: a dataset folder, a plan, and an observer that remembers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -149,6 +149,8 @@ pub(crate) struct Memory {
     pub(crate) checkpoints: Vec<CheckpointRecord>,
     pub(crate) notes: Vec<String>,
     pub(crate) stop_after: Option<u64>,
+    /// A folder that is made after so many steps.
+    pub(crate) makes_after: Option<(u64, PathBuf)>,
     pub(crate) stop: Arc<AtomicBool>,
 }
 
@@ -172,6 +174,9 @@ impl Memory {
 impl Observer for Memory {
     fn step(&mut self, record: &StepRecord) {
         self.steps.push(record.clone());
+        if let Some((_, folder)) = self.makes_after.take_if(|(step, _)| *step == record.step) {
+            std::fs::create_dir_all(folder).unwrap();
+        }
         if self.stop_after.is_some_and(|step| record.step >= step) {
             self.stop.store(true, Ordering::Relaxed);
         }

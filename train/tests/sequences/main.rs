@@ -12,4 +12,5 @@ mod mixture;
 mod ranks;
 mod ranks_of_a_run;
 mod resume;
+mod saving;
 mod steps;

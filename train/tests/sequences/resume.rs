@@ -165,7 +165,10 @@ fn the_clock_asks_for_checkpoints_that_are_not_evaluated() {
     let data = dataset(&dir.path().join("data"));
     let run_dir = dir.path().join("run");
     let text = CAUSAL
-        .replace("checkpoint = { every = 2", "checkpoint = { every_minutes = 1e-9")
+        .replace(
+            "checkpoint = { every = 2",
+            "checkpoint = { background = false, every_minutes = 1e-9",
+        )
         .replace("steps = 8,", "steps = 3,");
     let mut timed = Memory::default();
     run(&plan(&text, &run_dir, &data), &data, &mut timed, &Resume::No).unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
 use genesis_kernels::Cpu;
-use genesis_train::cluster::{Cluster, InProcess};
+use genesis_train::cluster::{Cluster, InProcess, Phase};
 use genesis_train::family::Family;
 use genesis_train::report::{Observer, Silent, StepRecord};
 use genesis_train::trainer::{Decided, Outcome, Plan, Resume, Session, Start, TrainError, prepare};
@@ -64,7 +64,7 @@ pub(crate) fn train_on<F: Family>(
 /// The first rank decides where the run starts.
 fn start(plan: &impl Plan, resume: &Resume, cluster: &Cluster) -> Result<Start, TrainError> {
     let start = cluster.is_first().then(|| prepare(plan, resume)).transpose();
-    let start = cluster.agree("finding its start", start)?;
+    let start = cluster.agree(Phase::Start, "finding its start", start)?;
     let decided = serde_json::to_vec(&start.as_ref().map(Start::decided)).unwrap();
     let decided: Option<Decided> = serde_json::from_slice(&cluster.from_first(decided)?).unwrap();
     start.map_or_else(|| Start::as_decided(&decided.unwrap()), Ok)

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use genesis_kernels::Cpu;
+use genesis_train::cluster::preflight::memory_available;
 use genesis_train::device::OnDevice;
 use serde::Serialize;
 
@@ -28,8 +29,8 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             threads: rayon::current_num_threads(),
             simd: simd_features(),
-            memory_total_bytes: memory_field("MemTotal:"),
-            memory_available_bytes: memory_field("MemAvailable:"),
+            memory_total_bytes: memory_total(),
+            memory_available_bytes: memory_available(),
             matmul_f32_gflops: Products::default().run::<Cpu>(&Device::<Cpu>::default()) / 1e9,
         }
     }
@@ -60,10 +61,10 @@ fn processor_name() -> String {
     name.unwrap_or_else(|| format!("unknown {}", std::env::consts::ARCH))
 }
 
-/// Kilobytes after `field` in /proc/meminfo, in bytes; `None` where there is no such file.
-fn memory_field(field: &str) -> Option<u64> {
+/// Bytes of memory; `None` where Linux does not say.
+fn memory_total() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024)
 }

@@ -11,10 +11,16 @@
 //! ```
 //!
 //! The backward pass of a slice makes all its gradients; a step of several slices adds them up beside it. Source:
-//! Rajbhandari et al., arXiv:1910.02054, section 5, where a gradient goes as soon as it is there. Activations, buckets and the program itself come on
-//! top. With `bf16-mixed` the parameters are f32 and masters of themselves.
+//! Rajbhandari et al., arXiv:1910.02054, section 5, where a gradient goes as soon as it is there. Of several ranks each
+//! holds a bucket of the exchange thrice (packed, received, and what the engine makes of it), and all hold the program.
+//! Activations come on top. With `bf16-mixed` the parameters are f32 and masters of themselves.
 
 use serde::Serialize;
+
+/// Copies of a bucket in an exchange.
+const COPIES: u64 = 3;
+/// A process that has joined others over Open MPI and opened its data, but has no model: measured on Linux.
+const PROGRAM_BYTES: u64 = 100 << 20;
 
 /// States of a model that is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub struct States {
     pub has_average: bool,
     /// Slices of a step, where one rank computes it alone.
     pub num_slices: u64,
+    /// Largest bucket.
+    pub bucket_bytes: u64,
 }
 
 /// Bytes of a rank, by what they hold.
@@ -42,11 +50,20 @@ pub struct RankBytes {
     pub moments: u64,
     /// Running average.
     pub average: u64,
+    /// Buckets in exchange.
+    pub buckets: u64,
+    /// The process without a model.
+    pub program: u64,
 }
 
 impl RankBytes {
     /// All of them.
     pub fn total(&self) -> u64 {
+        self.states() + self.buckets + self.program
+    }
+
+    /// What is kept for each parameter.
+    pub fn states(&self) -> u64 {
         self.parameters + self.gradients + self.moments + self.average
     }
 }
@@ -68,6 +85,8 @@ impl States {
             gradients: whole + added_up,
             moments: self.num_moments * shared,
             average: u64::from(self.has_average) * shared,
+            buckets: if ranks > 1 { COPIES * self.bucket_bytes.min(whole) } else { 0 },
+            program: PROGRAM_BYTES,
         }
     }
 
@@ -95,6 +114,7 @@ mod tests {
             num_moments: 2,
             has_average: true,
             num_slices: 4,
+            bucket_bytes: 8,
         };
         let bytes = |stage, ranks| {
             let it = states.of_rank(stage, ranks);
@@ -107,6 +127,10 @@ mod tests {
         assert_eq!(bytes(2, 2), [40, 60, 40, 20]);
         assert_eq!(bytes(2, 1), bytes(0, 1), "one rank shares with no one");
         assert_eq!(states.checkpoint_bytes(), 160);
-        assert_eq!(states.of_rank(1, 4).total(), 116);
+        let four = states.of_rank(1, 4);
+        assert_eq!((four.states(), four.buckets, states.of_rank(1, 1).buckets), (116, 24, 0));
+        assert_eq!(four.total(), 116 + 24 + four.program);
+        let large = States { bucket_bytes: 1000, ..states };
+        assert_eq!(large.of_rank(1, 4).buckets, 120, "a bucket holds no more than the model");
     }
 }

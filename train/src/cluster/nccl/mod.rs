@@ -26,6 +26,7 @@ use super::Cluster;
 use super::collective::Collective;
 use super::error::ClusterError;
 use super::launch::{Launch, Lookup};
+use super::phase::Phase;
 use super::rendezvous::{Meeting, Place, Seat, Secret, shared_gpu};
 
 /// After which a thread that waits sleeps between two looks: short exchanges are done by then.
@@ -147,7 +148,7 @@ impl Nccl {
         lookup: Lookup<'_>,
     ) -> Result<Self, ClusterError> {
         let cluster = Cluster::of(Arc::clone(&engine), &seat.host)?;
-        let ready = cluster.agree("getting ready", ready)?;
+        let ready = cluster.agree(Phase::Start, "getting ready", ready)?;
         let written = |error: serde_json::Error| refused(error.to_string());
         let seats = cluster.gather_bytes(&serde_json::to_vec(seat).map_err(written)?)?;
         let seats: Result<Vec<Seat>, _> =
@@ -160,9 +161,9 @@ impl Nccl {
         } else {
             Ok(Vec::new())
         };
-        let id = cluster.from_first(cluster.agree("making an id", id)?)?;
+        let id = cluster.from_first(cluster.agree(Phase::Start, "making an id", id)?)?;
         let joined = Self::begin(ready, seat, &id, limit);
-        let mut joined = cluster.agree("joining over NCCL", joined)?;
+        let mut joined = cluster.agree(Phase::Start, "joining over NCCL", joined)?;
         joined.describe(cluster.ranks_here() == cluster.world(), lookup);
         joined.carrier = Some(engine);
         Ok(joined)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// Bytes that programs may still use here: of the host, or of the control group if it has fewer.
-pub(super) fn memory_available() -> Option<u64> {
+pub fn memory_available() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let host = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cluster, ClusterError};
-pub use host::{Device, program};
+use super::{Cluster, ClusterError, Phase};
+pub use host::{Device, memory_available, program};
 pub use judge::{Finding, Severity};
 pub use measure::{AllReduce, Clocks, Pair, median};
 pub use words::scaled;
@@ -133,7 +133,7 @@ pub fn run(
     flops_per_s: f64,
 ) -> Result<Report, ClusterError> {
     let start = Instant::now();
-    cluster.begins("measuring in the preflight");
+    cluster.begins(Phase::Start, "measuring in the preflight");
     cluster.barrier()?;
     let mine = OfRank {
         host: cluster.hosts[cluster.rank()].clone(),

@@ -13,9 +13,11 @@
 
 mod door;
 mod verdict;
+mod watch;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,12 +27,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use self::watch::{Watch, Watched};
+use super::phase::{Limits, Phase};
+
 /// Folder of a run that holds the files.
 pub const SIGNS_FOLDER: &str = "ranks";
 
 /// Times of writing and of patience.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
+    /// For how long one that gives signs is waited for.
+    pub limits: Limits,
     /// Between two signs of a rank.
     pub every: Duration,
     /// After which a silent rank is lost, or one that cannot be reached while all wait.
@@ -39,15 +46,23 @@ pub struct Pace {
     pub stalled_after: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        // Half a minute of silence is no slow disk: the thread that writes does nothing else. An exchange is of one
-        // bucket, so one of 50 s is no slow network.
+impl Pace {
+    /// The usual one, with these `limits`.
+    pub fn with(limits: Limits) -> Self {
+        // Twenty seconds of silence are no slow disk: the thread that writes does nothing else, and where the file
+        // system itself stands still, or all ranks were stopped together, patience begins anew. An exchange is of
+        // one bucket, so one of 40 s is no slow network.
         Self {
-            every: Duration::from_secs(3),
-            lost_after: Duration::from_secs(35),
-            stalled_after: Duration::from_secs(50),
+            limits,
+            every: Duration::from_secs(2),
+            lost_after: Duration::from_secs(20),
+            stalled_after: Duration::from_secs(40),
         }
+    }
+
+    /// Between two signs of a rank that was neither stopped nor kept from writing.
+    fn unbroken(&self) -> Duration {
+        self.lost_after / 4
     }
 }
 
@@ -68,7 +83,8 @@ struct Sign {
     doors: Vec<SocketAddr>,
     /// Hosts that it could not reach.
     unreached: Vec<String>,
-    /// What it does, or did last.
+    /// What it does, or did last, and of which phase that is.
+    phase: Phase,
     doing: String,
 }
 
@@ -77,13 +93,13 @@ struct Sign {
 pub(super) struct Doing {
     entered: AtomicU64,
     waiting: AtomicBool,
-    what: Mutex<&'static str>,
+    what: Mutex<(Phase, &'static str)>,
 }
 
 impl Doing {
     /// Names what comes next.
-    pub(super) fn name(&self, what: &'static str) {
-        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    pub(super) fn name(&self, phase: Phase, what: &'static str) {
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = (phase, what);
     }
 
     /// Runs `exchange` with the others.
@@ -96,6 +112,7 @@ impl Doing {
     }
 
     fn sign(&self, start: u64, host: &str) -> Sign {
+        let (phase, doing) = *self.what.lock().unwrap_or_else(PoisonError::into_inner);
         Sign {
             start,
             host: host.to_owned(),
@@ -105,7 +122,8 @@ impl Doing {
             waits_s: 0,
             doors: Vec::new(),
             unreached: Vec::new(),
-            doing: (*self.what.lock().unwrap_or_else(PoisonError::into_inner)).to_owned(),
+            phase,
+            doing: doing.to_owned(),
         }
     }
 }
@@ -202,13 +220,19 @@ impl Waiting {
 
 impl Writer {
     fn run(&self, lost: &dyn Fn(String)) {
-        let (mut waiting, mut begun) = (Waiting::default(), None);
+        let mut waiting = Waiting::default();
+        let mut watch = Watch::new(self.pace.unbroken());
         while !self.over.load(Ordering::Relaxed) {
+            if watch.was_broken(SystemTime::now()) {
+                waiting = Waiting { doors: waiting.doors, ..Waiting::default() };
+            }
             let mut sign = self.doing.sign(self.who.start, &self.who.host);
             waiting.tell(&mut sign);
-            if let Some(now) = self.write(&sign) {
-                let begun = *begun.get_or_insert(now);
-                if let Some(message) = self.verdict(&sign, now, begun, &mut waiting) {
+            let written = self.write(&sign);
+            // What kept this rank from writing kept others as well: the next round begins anew.
+            if let Some(now) = written.filter(|_| !watch.is_broken(SystemTime::now())) {
+                let watched = watch.at(now);
+                if let Some(message) = self.verdict(&sign, watched, &mut waiting) {
                     lost(message);
                     return;
                 }
@@ -231,13 +255,7 @@ impl Writer {
     }
 
     /// Why this rank cannot go on waiting, if so.
-    fn verdict(
-        &self,
-        mine: &Sign,
-        now: SystemTime,
-        begun: SystemTime,
-        waiting: &mut Waiting,
-    ) -> Option<String> {
+    fn verdict(&self, mine: &Sign, watched: Watched, waiting: &mut Waiting) -> Option<String> {
         if !mine.waiting {
             return None;
         }
@@ -245,8 +263,9 @@ impl Writer {
         let signs: Vec<(usize, Sign, SystemTime)> = others
             .filter_map(|rank| self.read(rank).map(|(sign, time)| (rank, sign, time)))
             .collect();
-        if let Some((rank, sign, _)) =
-            signs.iter().find(|(_, sign, time)| sign.start != self.who.start && *time > begun)
+        if let Some((rank, sign, _)) = signs
+            .iter()
+            .find(|(_, sign, time)| sign.start != self.who.start && *time > watched.begun)
         {
             return Some(format!(
                 "rank {rank} on {} belongs to a later start of this run: this one, rank {} on {}, was left \
@@ -257,9 +276,11 @@ impl Writer {
         let signs: BTreeMap<usize, (Sign, Duration)> = signs
             .into_iter()
             .filter(|(_, sign, _)| sign.start == self.who.start)
-            .map(|(rank, sign, time)| (rank, (sign, now.duration_since(time).unwrap_or_default())))
+            .map(|(rank, sign, time)| (rank, (sign, watched.silence_since(time))))
             .collect();
-        self.silent(mine, &signs).or_else(|| self.stalled(mine, signs, waiting))
+        self.silent(mine, &signs)
+            .or_else(|| self.stuck(mine, &signs))
+            .or_else(|| self.stalled(mine, signs, waiting))
     }
 
     /// A sentence about the first rank that is silent and is waited for in the exchange of `mine`, or was lost
@@ -277,6 +298,16 @@ impl Writer {
             }
         }
         lost
+    }
+
+    /// A sentence about the first rank that lives and has not come to the exchange of `mine` within the limit of
+    /// what it is at.
+    fn stuck(&self, mine: &Sign, signs: &BTreeMap<usize, (Sign, Duration)>) -> Option<String> {
+        let at_work = |sign: &Sign| sign.entered < mine.entered && !sign.waiting;
+        let late = signs.iter().filter(|(_, (sign, _))| at_work(sign));
+        let (rank, (sign, _)) = late.min_by_key(|(_, (sign, _))| sign.entered)?;
+        let over = Duration::from_secs(mine.waits_s) >= self.pace.limits.of(sign.phase);
+        over.then(|| verdict::stuck(*rank, sign, mine))
     }
 
     /// A sentence where all ranks live and wait for each other; the first says it, or whoever notices later.
@@ -316,9 +347,12 @@ impl Writer {
 
     /// What another rank says of itself, and when.
     fn read(&self, rank: usize) -> Option<(Sign, SystemTime)> {
-        let path = self.folder.join(rank.to_string());
-        let written = fs::metadata(&path).and_then(|it| it.modified()).ok()?;
-        Some((serde_json::from_slice(&fs::read(&path).ok()?).ok()?, written))
+        // Opening asks the server of a network file system; what it said before may be half a minute old.
+        let mut file = File::open(self.folder.join(rank.to_string())).ok()?;
+        let written = file.metadata().and_then(|it| it.modified()).ok()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
+        Some((serde_json::from_slice(&bytes).ok()?, written))
     }
 }
 
@@ -328,20 +362,28 @@ mod tests {
 
     use super::*;
 
+    const HOUR: Duration = Duration::from_hours(1);
+    const LIMITS: Limits =
+        Limits { start: HOUR, dataset: HOUR, data: HOUR, step: HOUR, save: HOUR };
     const FAST: Pace = Pace {
+        limits: LIMITS,
         every: Duration::from_millis(10),
         lost_after: Duration::from_millis(200),
         // Ranks of these tests wait by themselves.
-        stalled_after: Duration::from_hours(1),
+        stalled_after: HOUR,
     };
 
     /// The signs of a rank of two, and what is said of the lost.
     fn rank(folder: &Path, rank: usize) -> (Arc<Doing>, Signs, Receiver<String>) {
+        rank_of(folder, rank, FAST)
+    }
+
+    fn rank_of(folder: &Path, rank: usize, pace: Pace) -> (Arc<Doing>, Signs, Receiver<String>) {
         let (doing, (told, said)) = (Arc::new(Doing::default()), channel());
-        doing.name(if rank == 0 { "summing" } else { "computing" });
+        doing.name(Phase::Step, if rank == 0 { "summing" } else { "computing" });
         let who = Who { rank, world: 2, host: format!("n{rank}"), start: 7 };
         let signs =
-            Signs::begin(folder, who, &doing, FAST, move |it| told.send(it).unwrap()).unwrap();
+            Signs::begin(folder, who, &doing, pace, move |it| told.send(it).unwrap()).unwrap();
         (doing, signs, said)
     }
 
@@ -369,6 +411,18 @@ mod tests {
             assert!(sentence.contains(part), "{part} in {sentence}");
         }
         drop(signs);
+    }
+
+    #[test]
+    fn a_rank_that_lives_and_does_not_come_is_named_with_the_limit_that_it_passed() {
+        let folder = tempfile::tempdir().unwrap();
+        let short = Pace { limits: Limits { step: Duration::ZERO, ..LIMITS }, ..FAST };
+        let (doing, _signs, said) = rank_of(folder.path(), 0, short);
+        let (_, _other, _) = rank(folder.path(), 1);
+        let sentence = doing.wait(|| said.recv_timeout(Duration::from_secs(20)).unwrap());
+        for part in ["rank 1 on n1", "is alive and has been computing", "parallel.limits.step"] {
+            assert!(sentence.contains(part), "{part} in {sentence}");
+        }
     }
 
     #[test]

@@ -19,6 +19,16 @@ pub(super) fn silent(rank: usize, sign: &Sign, age: Duration, waiting_at: &str) 
     )
 }
 
+/// A rank that lives and does not come to where `mine` waits.
+pub(super) fn stuck(rank: usize, sign: &Sign, mine: &Sign) -> String {
+    let Sign { host, process, doing, phase, .. } = sign;
+    let limit = phase.key();
+    format!(
+        "rank {rank} on {host} (process {process}) is alive and has been {doing} for {} s while the others wait {}:          look at what it hangs in there (gdb -p {process}), such as storage that does not answer; if it only needs longer, raise          {limit}. {GO_ON}",
+        mine.waits_s, mine.doing
+    )
+}
+
 /// A sentence where every rank of `signs` lives and waits, and none goes on: which host the others cannot reach,
 /// or that the engine's network does not work. `None` while some rank works, or waits for a shorter time.
 pub(super) fn stalled(signs: &[Sign], pace: Pace) -> Option<String> {
@@ -68,6 +78,12 @@ fn unreachable(signs: &[Sign]) -> Option<(&str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::{Limits, Phase};
+
+    fn pace() -> Pace {
+        let day = Duration::from_hours(24);
+        Pace::with(Limits { start: day, dataset: day, data: day, step: day, save: day })
+    }
 
     /// Four ranks on as many hosts that wait for as long.
     fn waiting(waits_s: u64) -> Vec<Sign> {
@@ -80,6 +96,7 @@ mod tests {
             waits_s,
             doors: Vec::new(),
             unreached: Vec::new(),
+            phase: Phase::Step,
             doing: "summing gradients".to_owned(),
         };
         (0..4).map(sign).collect()
@@ -87,35 +104,35 @@ mod tests {
 
     #[test]
     fn the_host_that_most_cannot_reach_is_named() {
-        let mut signs = waiting(36);
+        let mut signs = waiting(22);
         for (rank, hosts) in [(0, vec!["n3"]), (1, vec!["n3"]), (2, vec!["n1", "n2", "n4"])] {
             signs[rank].unreached = hosts.into_iter().map(str::to_owned).collect();
         }
-        let said = stalled(&signs, Pace::default()).unwrap();
-        for part in ["rank 2 on n3 cannot be reached from n1, n2", "36 s summing", "--resume"] {
+        let said = stalled(&signs, pace()).unwrap();
+        for part in ["rank 2 on n3 cannot be reached from n1, n2", "22 s summing", "--resume"] {
             assert!(said.contains(part), "{part} in {said}");
         }
         signs[3].waiting = false;
-        assert_eq!(stalled(&signs, Pace::default()), None, "one is at work");
+        assert_eq!(stalled(&signs, pace()), None, "one is at work");
         signs[3].waiting = true;
         signs[3].waits_s = 3;
-        assert_eq!(stalled(&signs, Pace::default()), None, "one went on a moment ago");
+        assert_eq!(stalled(&signs, pace()), None, "one went on a moment ago");
     }
 
     #[test]
     fn of_two_that_cannot_reach_each_other_it_is_the_one_without_the_first_rank() {
-        let mut signs = waiting(40);
+        let mut signs = waiting(30);
         signs.truncate(2);
         signs[0].unreached = vec!["n2".to_owned()];
         signs[1].unreached = vec!["n1".to_owned()];
-        assert!(stalled(&signs, Pace::default()).unwrap().contains("rank 1 on n2"));
+        assert!(stalled(&signs, pace()).unwrap().contains("rank 1 on n2"));
     }
 
     #[test]
     fn ranks_that_reach_each_other_and_stand_still_blame_what_carries_the_numbers() {
-        assert_eq!(stalled(&waiting(36), Pace::default()), None, "not yet");
-        let said = stalled(&waiting(51), Pace::default()).unwrap();
-        for part in ["all 4 ranks", "n1", "n4", "51 s", "btl_tcp_if_include"] {
+        assert_eq!(stalled(&waiting(36), pace()), None, "not yet");
+        let said = stalled(&waiting(41), pace()).unwrap();
+        for part in ["all 4 ranks", "n1", "n4", "41 s", "btl_tcp_if_include"] {
             assert!(said.contains(part), "{part} in {said}");
         }
     }

@@ -11,8 +11,8 @@ use genesis_kernels::{AdamwStep, AmsgradState, Kernels, adamw};
 use genesis_model::{ParamSpec, Params};
 
 use super::super::shards::Piece;
-use crate::checkpoint::host::{tensor_of, values_of};
-use crate::checkpoint::stretch::{HostStretch, Stretch};
+use crate::checkpoint::host::tensor_of;
+use crate::checkpoint::stretch::Stretch;
 use crate::checkpoint::tensors::Values;
 use crate::keys::OptimizerConfig;
 
@@ -131,21 +131,21 @@ impl<B: Kernels> Optimizer<B> {
         })
     }
 
-    /// The state on the host, buffer by buffer.
-    pub(crate) fn host(&self) -> Vec<HostStretch> {
+    /// The state, buffer by buffer.
+    pub(crate) fn state(&self) -> impl Iterator<Item = (Stretch, &Tensor<B, 1>)> {
         let stored = Self::stored(self.rule, &self.specs, &self.held);
         let prefixes = self.rule.state().len();
         let values = (0..prefixes).flat_map(|at| self.state.iter().map(move |it| &it[at]));
-        stored.into_iter().zip(values).map(|(it, value)| it.with(values_of(value))).collect()
+        stored.into_iter().zip(values)
     }
 
-    /// What [`Optimizer::host`] gives and [`Optimizer::from_host`] takes, in order.
+    /// What [`Optimizer::state`] gives and [`Optimizer::from_host`] takes, in order.
     pub(crate) fn stored(rule: Rule, specs: &[ParamSpec], held: &[Piece]) -> Vec<Stretch> {
         let of = |prefix| move |piece: &Piece| piece.stored_as(&format!("{prefix}."), specs);
         rule.state().iter().flat_map(|prefix| held.iter().map(of(*prefix))).collect()
     }
 
-    /// The state that [`Optimizer::host`] gave after `steps_done` steps, for the pieces `held` whose values are
+    /// The state that [`Optimizer::state`] gave after `steps_done` steps, for the pieces `held` whose values are
     /// `values`.
     pub(crate) fn from_host(
         rule: Rule,
@@ -219,6 +219,8 @@ mod tests {
     use genesis_schema::Seeds;
 
     use super::*;
+    use crate::checkpoint::HostStretch;
+    use crate::checkpoint::host::values_of;
 
     const SETTINGS: AdamSettings =
         AdamSettings { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weight_decay: 0.1 };
@@ -260,6 +262,10 @@ mod tests {
         params.values().iter().enumerate().map(of).unzip()
     }
 
+    fn on_the_host(optimizer: &Optimizer<Cpu>) -> Vec<HostStretch> {
+        optimizer.state().map(|(of, value)| of.with(values_of(value))).collect()
+    }
+
     #[test]
     fn state_survives_the_host_and_continues_with_the_same_bits() {
         for (rule, whole) in [
@@ -274,7 +280,7 @@ mod tests {
             let mut straight = Optimizer::holding(rule, specs, held.clone(), &values);
             let first = values.clone().into_iter();
             let middle: Vec<_> = straight.step_pieces(first, gradients(0.3), 1.0, 1e-2).collect();
-            let stored: Vec<HostStretch> = straight.host();
+            let stored = on_the_host(&straight);
             let names = Optimizer::<Cpu>::stored(rule, specs, &held);
             assert!(stored.iter().map(|it| &it.of).eq(&names));
             let stored = stored.into_iter().map(|it| it.values).collect();
@@ -285,7 +291,7 @@ mod tests {
                 next.map(|it| values_of(&it)).collect::<Vec<Values>>()
             };
             assert_eq!(next(&mut straight), next(&mut resumed));
-            assert_eq!(straight.host(), resumed.host());
+            assert_eq!(on_the_host(&straight), on_the_host(&resumed));
         }
     }
 
