@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use genesis_train::report::{
-    CheckpointRecord, EvaluationRecord, Figures, Observer, Role, SampleRecord, StepRecord,
+    CheckpointRecord, EvaluationRecord, FaultRecord, Figures, Observer, Role, SampleRecord,
+    StepRecord,
 };
 
 use crate::console;
@@ -107,6 +108,10 @@ impl Observer for ConsoleWatch {
             record.path.display(),
             console::bytes(record.bytes),
         ));
+    }
+
+    fn fault(&mut self, record: &FaultRecord) {
+        console::note(record.sentence());
     }
 
     fn sample(&mut self, record: &SampleRecord) {

@@ -85,6 +85,7 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
         best: None,
         mixture: None,
         plateau: None,
+        left_out_steps: 0,
     };
     let contents =
         Contents { description, model: &model, optimizer: None, attachments: &attachments };

@@ -112,6 +112,14 @@ pub struct Description {
     /// What a plateau schedule remembers; absent for every other schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<PlateauState>,
+    /// Steps that were left out because their gradients were not finite.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out_steps: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Description {

@@ -28,6 +28,6 @@ pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
 pub(crate) use schema::may_change;
 pub use source::table_of;
 pub use tables::{
-    AverageConfig, CheckpointConfig, DecayConfig, EngineChoice, LimitsConfig, OptimizerConfig,
-    ParallelConfig, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, DecayConfig, EngineChoice, FaultsConfig, LimitsConfig,
+    OnNonFinite, OptimizerConfig, ParallelConfig, RunTable, ScheduleConfig,
 };

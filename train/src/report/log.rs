@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::ReportError;
 use super::events::{JsonLines, Line, Mark, Measured, cut_after};
-use super::record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, StepRecord};
+use super::record::{
+    CheckpointRecord, EvaluationRecord, FaultRecord, Observer, SampleRecord, StepRecord,
+};
 use super::sessions::{self, End, How};
 use super::tensorboard::TensorBoard;
 use super::{moment, sessions::Session};
@@ -17,6 +19,8 @@ use super::{moment, sessions::Session};
 pub const EVENTS_FILE: &str = "events.jsonl";
 /// Generated texts of a run folder.
 pub const SAMPLES_FILE: &str = "samples.jsonl";
+/// Steps that were not finite, in a run folder that had some.
+pub const FAULTS_FILE: &str = "faults.jsonl";
 /// Notes of a run folder.
 pub const NOTES_FILE: &str = "run.log";
 /// TensorBoard files of a run folder.
@@ -100,6 +104,7 @@ impl RunLog {
             Some(step) => {
                 cut_after(&events, step)?;
                 cut_after(&samples, step)?;
+                cut_after(&run_dir.join(FAULTS_FILE), step)?;
             }
         }
         let notes_path = run_dir.join(NOTES_FILE);
@@ -245,6 +250,12 @@ impl Observer for RunLog {
         self.note(&format!(
             "checkpoint {name}: {bytes} bytes in {written_s:.2} s, for which steps waited {seconds:.2} s{best}"
         ));
+    }
+
+    fn fault(&mut self, record: &FaultRecord) {
+        self.write_pending(None);
+        self.note(&record.sentence());
+        self.attempt(|log| JsonLines::open(&log.run_dir.join(FAULTS_FILE))?.append(record));
     }
 
     fn sample(&mut self, record: &SampleRecord) {

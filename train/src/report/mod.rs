@@ -32,7 +32,9 @@ pub use figure::{Amount, Better, Brief, Declaration, Digits, Figure, Figures, Ro
 pub use folder_lock::{FolderLock, host};
 pub use html::{write_html, write_html_to};
 pub use log::RunLog;
-pub use record::{CheckpointRecord, EvaluationRecord, Observer, SampleRecord, Silent, StepRecord};
+pub use record::{
+    CheckpointRecord, EvaluationRecord, FaultRecord, Observer, SampleRecord, Silent, StepRecord,
+};
 pub use section::Section;
 pub use sessions::{End, How};
 pub use summary::{RunSummary, read_samples};

@@ -64,6 +64,45 @@ pub struct CheckpointRecord {
     pub is_best: bool,
 }
 
+/// A step whose loss or gradients were not finite. Numbers are text: JSON has no others than finite ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultRecord {
+    /// The step, counted from 1.
+    pub step: u64,
+    /// Loss and norm of the gradients.
+    pub loss: String,
+    /// See `loss`.
+    pub grad_norm: String,
+    /// The same of the second time that the step was computed.
+    pub again_loss: String,
+    /// See `again_loss`.
+    pub again_grad_norm: String,
+    /// Parameters whose gradients were not finite.
+    pub gradients: Vec<String>,
+    /// Ranks whose own loss was not, unless all were alike.
+    pub ranks: Vec<String>,
+    /// Samples of the step, of those ranks if there are some.
+    pub samples: Vec<u64>,
+    /// What the run did.
+    pub decision: String,
+}
+
+impl FaultRecord {
+    /// In a line.
+    pub fn sentence(&self) -> String {
+        let Self { step, loss, grad_norm, again_loss, again_grad_norm, decision, .. } = self;
+        let of = if self.ranks.is_empty() {
+            String::new()
+        } else {
+            format!(" on {} alone", self.ranks.join(", "))
+        };
+        format!(
+            "step {step}: loss {loss} and gradient norm {grad_norm} are not both finite{of}; computed once more \
+             they are {again_loss} and {again_grad_norm}: the run {decision}"
+        )
+    }
+}
+
 /// One generated text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SampleRecord {
@@ -85,6 +124,8 @@ pub trait Observer {
     fn evaluation(&mut self, record: &EvaluationRecord);
     /// A checkpoint is committed.
     fn checkpoint(&mut self, record: &CheckpointRecord);
+    /// A step was not finite.
+    fn fault(&mut self, _record: &FaultRecord) {}
     /// A text was generated.
     fn sample(&mut self, _record: &SampleRecord) {}
     /// Something worth a line: a resume, a fallback to an older checkpoint, a signal.
@@ -120,6 +161,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.0.checkpoint(record);
         self.1.checkpoint(record);
     }
+    fn fault(&mut self, record: &FaultRecord) {
+        self.0.fault(record);
+        self.1.fault(record);
+    }
     fn sample(&mut self, record: &SampleRecord) {
         self.0.sample(record);
         self.1.sample(record);
@@ -142,6 +187,9 @@ impl<T: Observer + ?Sized> Observer for &mut T {
     }
     fn checkpoint(&mut self, record: &CheckpointRecord) {
         (**self).checkpoint(record);
+    }
+    fn fault(&mut self, record: &FaultRecord) {
+        (**self).fault(record);
     }
     fn sample(&mut self, record: &SampleRecord) {
         (**self).sample(record);

@@ -272,6 +272,7 @@ impl Plan for SequencesPlan {
             evaluation_every: config.evaluation.every,
             audit: config.report.audit,
             checkpoint: config.checkpoint,
+            faults: config.faults,
             model: to_json(&self.model)?,
             config: to_json(config)?,
             blend: self.blend.clone(),

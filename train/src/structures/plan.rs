@@ -219,6 +219,7 @@ impl Plan for StructuresPlan {
             evaluation_every: config.evaluation.every,
             audit: config.report.audit,
             checkpoint: config.checkpoint,
+            faults: config.faults,
             model: to_json(self.blueprint.config())?,
             config: to_json(config)?,
             blend: self.blend.clone(),

@@ -12,7 +12,9 @@ use super::error::TrainError;
 use super::reduction::Summing;
 use super::schedule::Schedule;
 use crate::checkpoint::naming;
-use crate::keys::{AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ScheduleConfig};
+use crate::keys::{
+    AverageConfig, CheckpointConfig, DecayConfig, FaultsConfig, OptimizerConfig, ScheduleConfig,
+};
 
 /// Folder of a run that holds its checkpoints.
 pub const CHECKPOINTS_FOLDER: &str = "checkpoints";
@@ -42,6 +44,8 @@ pub struct Course {
     pub audit: bool,
     /// When checkpoints are written and which are kept.
     pub checkpoint: CheckpointConfig,
+    /// What becomes of a step that is not finite.
+    pub faults: FaultsConfig,
     /// The resolved model, as the manifest holds it.
     pub model: Value,
     /// The configuration, as the manifest holds it.

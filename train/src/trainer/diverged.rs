@@ -26,7 +26,11 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         self.cluster().agree(Phase::Step, COMPUTING, Err(TrainError::NonFinite(Box::new(found))))
     }
 
-    fn samples(&self, losses: &[f64], parts: &[Vec<T::Slice>]) -> Result<Samples, TrainError> {
+    pub(super) fn samples(
+        &self,
+        losses: &[f64],
+        parts: &[Vec<T::Slice>],
+    ) -> Result<Samples, TrainError> {
         let mine = parts.iter().flat_map(|slices| self.task.sample_ids(slices));
         let mine: Vec<u8> = mine.flat_map(u64::to_le_bytes).collect();
         let all = self.cluster().gather_bytes(&mine)?;

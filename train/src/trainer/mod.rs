@@ -17,6 +17,7 @@ pub mod course;
 mod diverged;
 mod due;
 pub mod error;
+mod faults;
 pub mod gate;
 mod job;
 pub mod optim;
@@ -53,6 +54,7 @@ pub(crate) use course::{inherit, to_json};
 pub use due::SAVE_FILE;
 use due::{Due, Unplanned};
 pub use error::{NonFinite, TrainError};
+use faults::Computed;
 pub use gate::{GateReport, Mismatch};
 use optim::{GradientNorm, clip_scale};
 pub(crate) use plan::available_threads;
@@ -187,26 +189,25 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             let parts = self.clock.begin_step(|| next_step(&mut batches, step));
             let parts = self.cluster().agree(Phase::Data, "reading its samples", parts)?;
             let whole = self.tally(&parts)?;
-            let reduced = self.gradients(step, &parts, &whole)?;
-            let (loss, norm) = (reduced.loss, self.reduction.norm(&reduced)?);
+            let Computed { reduced, norm, is_sound } =
+                self.compute(step, rate, (&parts, &whole), observer)?;
+            let Reduced { loss, losses, gradients, .. } = reduced;
             let reached = Reached { step: step + 1, loss, rate, norm: &norm };
-            if !reached.is_finite() {
-                return self.not_finite(reached, &reduced.losses, &parts);
-            }
-            let scale = clip_scale(&norm, self.course.optimizer.clip_norm());
-            let (gradients, losses) = (reduced.gradients, reduced.losses);
-            self.state.update(&self.reduction, gradients, scale, rate, step)?;
-
             let done = step + 1;
             let due = Due::after(done, self.course);
-            let record = self.account(done, loss, rate, &norm, &whole);
-            let record = StepRecord { evaluation_follows: due.evaluation, ..record };
             let audited = self.audit.record(self.task, done, &parts);
-            let written = audited.and_then(|()| report(&record, observer));
-            self.cluster().agree(Phase::Step, "writing its records", written)?;
-            if let Some(jump) = watch.observe(loss) {
-                observer.note(&format!("step {done}: {jump}"));
+            let mut reported = Ok(());
+            if is_sound {
+                let scale = clip_scale(&norm, self.course.optimizer.clip_norm());
+                self.state.update(&self.reduction, gradients, scale, rate, step)?;
+                let record = self.account(done, loss, rate, &norm, &whole);
+                let record = StepRecord { evaluation_follows: due.evaluation, ..record };
+                reported = report(&record, observer);
+                if let Some(jump) = watch.observe(loss) {
+                    observer.note(&format!("step {done}: {jump}"));
+                }
             }
+            self.cluster().agree(Phase::Step, "writing its records", audited.and(reported))?;
             let is_best = due.evaluation && self.evaluate(done, observer, stop)?;
             let skipped = due.evaluation && self.state.metrics.validation_loss.is_none();
             let [asked_to_stop, asked_to_save, busy] = self.asked(stop)?;

@@ -127,6 +127,7 @@ impl<B: Kernels> State<B> {
             metrics: self.metrics,
             best: self.best,
             plateau: self.plateau.map(|plateau| plateau.state()),
+            left_out_steps: self.left_out,
         }
     }
 

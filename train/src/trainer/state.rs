@@ -37,6 +37,8 @@ pub(super) struct State<B: Kernels> {
     pub(super) optimizer: Optimizer<B>,
     pub(super) plateau: Option<Plateau>,
     pub(super) best: Option<Best>,
+    /// Steps that were left out.
+    pub(super) left_out: u64,
     pub(super) attachments: BTreeMap<String, Vec<u8>>,
 }
 
@@ -83,6 +85,7 @@ impl<B: Kernels> State<B> {
             wall_seconds: before.map_or(0.0, |it| it.wall_seconds),
             misses_evaluation: before.is_some_and(|it| it.metrics.validation_loss.is_none()),
             best: before.and_then(|it| it.best),
+            left_out: before.map_or(0, |it| it.left_out_steps),
             attachments,
         })
     }
@@ -117,6 +120,14 @@ impl<B: Kernels> State<B> {
             average.update(reduction.pieces(self.params.values().to_vec()), step + 1);
         }
         Ok(())
+    }
+
+    /// Counts a step without an update: rates, moments and averages go on as if it had been one of no gradient's own,
+    /// so that resuming needs the number of the step alone.
+    pub(super) fn leave_out(&mut self) {
+        self.optimizer.leave_out();
+        self.left_out += 1;
+        self.metrics.validation_loss = None;
     }
 
     /// What is evaluated and exported: the average where the run averages. All ranks ask for it together.

@@ -36,6 +36,7 @@ fn description(step: u64, validation_loss: Option<f64>) -> Description {
         best: None,
         mixture: None,
         plateau: None,
+        left_out_steps: 0,
     }
 }
 

@@ -16,7 +16,9 @@ use genesis_data::sequences::{SequencesCorpus, SequencesDataset};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
 use genesis_train::cluster::Cluster;
-use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
+use genesis_train::report::{
+    CheckpointRecord, EvaluationRecord, FaultRecord, Observer, StepRecord,
+};
 use genesis_train::sequences::{SequencesConfig, SequencesPlan, resolve, train};
 use genesis_train::trainer::{Outcome, Resume, Session, TrainError, prepare};
 
@@ -147,6 +149,7 @@ pub(crate) struct Memory {
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) evaluations: Vec<EvaluationRecord>,
     pub(crate) checkpoints: Vec<CheckpointRecord>,
+    pub(crate) faults: Vec<FaultRecord>,
     pub(crate) notes: Vec<String>,
     pub(crate) stop_after: Option<u64>,
     /// A folder that is made after so many steps.
@@ -186,6 +189,9 @@ impl Observer for Memory {
     }
     fn checkpoint(&mut self, record: &CheckpointRecord) {
         self.checkpoints.push(record.clone());
+    }
+    fn fault(&mut self, record: &FaultRecord) {
+        self.faults.push(record.clone());
     }
     fn note(&mut self, text: &str) {
         self.notes.push(text.to_owned());

@@ -6,6 +6,7 @@
 mod adapter;
 #[cfg(feature = "wgpu")]
 mod devices;
+mod faults;
 mod fixture;
 mod mixture;
 #[path = "../support/ranks.rs"]

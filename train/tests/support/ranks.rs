@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
 use genesis_kernels::Cpu;
-use genesis_train::cluster::{Cluster, InProcess, Phase};
+use genesis_train::cluster::{Cluster, Collective, InProcess, Phase};
 use genesis_train::family::Family;
 use genesis_train::report::{Observer, Silent, StepRecord};
 use genesis_train::trainer::{Decided, Outcome, Plan, Resume, Session, Start, TrainError, prepare};
@@ -26,6 +26,18 @@ impl Observer for StopsAfter {
 /// `stop_after` steps.
 pub(crate) fn train_on<F: Family>(
     world: usize,
+    of: (&F::Plan, &Arc<F::Dataset>),
+    observer: &mut (dyn Observer + Send),
+    stop_after: Option<u64>,
+    resume: &Resume,
+) -> Vec<Result<Outcome, TrainError>> {
+    train_through::<F>(world, &|it| Arc::new(it), of, observer, stop_after, resume)
+}
+
+/// The same through engines that `made` makes.
+pub(crate) fn train_through<F: Family>(
+    world: usize,
+    made: &(dyn Fn(InProcess) -> Arc<dyn Collective> + Sync),
     (plan, dataset): (&F::Plan, &Arc<F::Dataset>),
     observer: &mut (dyn Observer + Send),
     stop_after: Option<u64>,
@@ -33,7 +45,7 @@ pub(crate) fn train_on<F: Family>(
 ) -> Vec<Result<Outcome, TrainError>> {
     let first = Mutex::new(Some(observer));
     let of_rank = |engine: InProcess| {
-        let cluster = Cluster::of(Arc::new(engine), "here").unwrap();
+        let cluster = Cluster::of(made(engine), "here").unwrap();
         let start = start(plan, resume, &cluster)?;
         let stop = Arc::new(AtomicBool::new(false));
         let is_last = cluster.rank() + 1 == world;

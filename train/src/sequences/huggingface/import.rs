@@ -107,6 +107,7 @@ fn describe(model: &SequencesModel) -> Description {
         best: None,
         mixture: None,
         plateau: None,
+        left_out_steps: 0,
     }
 }
 

@@ -16,8 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
-    AverageConfig, CheckpointConfig, ConfigProblem, OptimizerConfig, ParallelConfig, Root,
-    RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, ConfigProblem, FaultsConfig, OptimizerConfig, ParallelConfig,
+    Root, RunTable, ScheduleConfig,
 };
 pub use data::{SequencesData, SequencesWeighting};
 pub use precision::{Compute, PrecisionConfig};
@@ -53,6 +53,9 @@ pub struct SequencesConfig {
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
+    /// What becomes of a step whose loss or gradients are not finite.
+    #[serde(default)]
+    pub faults: FaultsConfig,
     /// How ranks train together.
     #[serde(default)]
     pub parallel: ParallelConfig,

@@ -81,5 +81,6 @@ fn describe(model: &ForeignMace, out: &Path) -> Result<Description, ExchangeErro
         best: None,
         mixture: None,
         plateau: None,
+        left_out_steps: 0,
     })
 }

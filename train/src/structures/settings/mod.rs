@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
-    AverageConfig, CheckpointConfig, ConfigProblem, MixtureChange, MixtureKeys, MixtureSource,
+    AverageConfig, CheckpointConfig, ConfigProblem, FaultsConfig, MixtureChange, MixtureKeys, MixtureSource,
     OptimizerConfig, ParallelConfig, Root, RunTable, ScheduleConfig,
 };
 use crate::trainer::DATASET_FOLDER;
@@ -61,6 +61,9 @@ pub struct StructuresConfig {
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
+    /// What becomes of a step whose loss or gradients are not finite.
+    #[serde(default)]
+    pub faults: FaultsConfig,
     /// How ranks train together.
     #[serde(default)]
     pub parallel: ParallelConfig,

@@ -113,6 +113,11 @@ impl<B: Kernels> Optimizer<B> {
         });
     }
 
+    /// Counts a step that has no update.
+    pub(crate) fn leave_out(&mut self) {
+        self.steps_done += 1;
+    }
+
     /// One step of the pieces held, whose values are `values`; see [`Self::step`]. Each is made when it is asked
     /// for.
     pub(crate) fn step_pieces(
