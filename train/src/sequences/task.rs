@@ -53,7 +53,8 @@ pub fn train<B: Kernels>(
     let mixture = plan.blend.mixture.mixture(plan.config.batch.sequences as u64)?;
     let share = plan.loader_on(session.cluster)?;
     let loader = SequencesLoader::mixed(corpus.clone(), Arc::new(mixture), share);
-    let loader = session.cluster.agree(Phase::Data, "opening its data", loader.map_err(TrainError::from))?;
+    let loader =
+        session.cluster.agree(Phase::Data, "opening its data", loader.map_err(TrainError::from))?;
     let measured = plan.blend.measured_in(corpus);
     let task = Sequences::<B> { plan, device, loader: Arc::new(loader), measured };
     follow(&plan.course()?, &task, session)

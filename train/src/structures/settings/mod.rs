@@ -21,8 +21,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{
-    AverageConfig, CheckpointConfig, ConfigProblem, FaultsConfig, MixtureChange, MixtureKeys, MixtureSource,
-    OptimizerConfig, ParallelConfig, Root, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, ConfigProblem, FaultsConfig, MixtureChange, MixtureKeys,
+    MixtureSource, OptimizerConfig, ParallelConfig, Root, RunTable, ScheduleConfig,
 };
 use crate::trainer::DATASET_FOLDER;
 pub use model::{MaceModel, StructuresNetwork};
