@@ -1,9 +1,9 @@
 //! Checks of meaning: ranges, and values that must fit each other.
 
+use super::parallel::ParallelConfig;
 use super::problem::ConfigProblem;
 use super::tables::{
-    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, ParallelConfig, RunTable,
-    ScheduleConfig,
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
 };
 
 /// Problems found so far; its methods check the tables that families share.

@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 use toml::Value;
 
 use super::environment::{escape, expand, expand_paths};
+use super::parallel::ParallelConfig;
 use super::path;
 use super::problem::{ConfigProblem, ConfigProblems};
 use super::repair::read;
 use super::source::Source;
-use super::tables::{ParallelConfig, RunTable};
+use super::tables::RunTable;
 
 /// The resolved run file in a run folder.
 pub const PLAN_FILE: &str = "plan.toml";

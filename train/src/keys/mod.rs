@@ -1,6 +1,6 @@
 //! Keys of run files: read, override, check. Nothing above sees a file or the environment.
 //!
-//! Reading order: [`tables`] and `mixture` (what every family has), [`mod@load`] (a file to a checked [`Root`]),
+//! Reading order: [`tables`], `parallel` and `mixture` (what every family has), [`mod@load`] (a file to a checked [`Root`]),
 //! `source` and `path` (text to a tree that knows its lines), `repair` (every problem of it at once),
 //! [`problem`] (what the user reads), `check` (ranges), `schema` and `page` (every key as a page). Not here: what a family adds, which stands in
 //! its settings.
@@ -13,6 +13,7 @@ mod check;
 mod environment;
 mod mixture;
 mod page;
+mod parallel;
 mod path;
 mod repair;
 mod schema;
@@ -24,10 +25,10 @@ pub use load::{Lookup, PLAN_FILE, Root, RunFile, environment, remembered_start, 
 pub(crate) use mixture::MixtureKeys;
 pub use mixture::{MixtureChange, MixtureSource};
 pub use page::page;
+pub use parallel::{EngineChoice, FaultsConfig, LimitsConfig, OnNonFinite, ParallelConfig};
 pub use problem::{ConfigProblem, ConfigProblems, Origin, nearest};
 pub(crate) use schema::may_change;
 pub use source::table_of;
 pub use tables::{
-    AverageConfig, CheckpointConfig, DecayConfig, EngineChoice, FaultsConfig, LimitsConfig,
-    OnNonFinite, OptimizerConfig, ParallelConfig, RunTable, ScheduleConfig,
+    AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
 };
