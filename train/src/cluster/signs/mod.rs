@@ -236,6 +236,8 @@ impl Writer {
                     lost(message);
                     return;
                 }
+                // Knocking in vain takes a while, and is no break.
+                watch.rests(SystemTime::now());
             }
             std::thread::park_timeout(self.pace.every);
         }

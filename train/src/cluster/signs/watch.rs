@@ -49,6 +49,11 @@ impl Watch {
         broken
     }
 
+    /// What came before this was work of its own.
+    pub(super) fn rests(&mut self, clock: SystemTime) {
+        self.last = Some(clock);
+    }
+
     pub(super) fn at(&mut self, now: SystemTime) -> Watched {
         let begun = *self.begun.get_or_insert(now);
         Watched { now, begun, since: *self.since.get_or_insert(now) }
@@ -86,5 +91,7 @@ mod tests {
         watch.was_broken(at(10));
         assert!(watch.is_broken(at(16)));
         assert!(!watch.is_broken(at(3)));
+        watch.rests(at(16));
+        assert!(!watch.was_broken(at(18)), "it was busy until a moment ago");
     }
 }
