@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -108,10 +109,14 @@ class Bench:
         self.job = self.hosts.start("n1", words, self.log, environment)
 
     def stop(self):
-        """Ends the run; its exit code."""
+        """Ends the run; its exit code, or None where it has to be killed."""
         for process in self.scripts():
             os.kill(process, signal.SIGTERM)
-        code = self.job.wait(timeout=60)
+        try:
+            code = self.job.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.job.kill()
+            code = None
         self.log.close()
         return code
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use genesis_data::dataset::Loader as _;
 use genesis_kernels::Kernels;
 use genesis_model::Params;
 
@@ -9,11 +10,10 @@ use super::Run;
 use super::error::TrainError;
 use super::saving::{Moment, Progress, Saved, Writing};
 use super::task::Task;
-use crate::checkpoint::{RealDisk, Saving};
+use crate::checkpoint::Saving;
 use crate::cluster::Phase;
 use crate::cluster::preflight::memory_available;
 use crate::report::{CheckpointRecord, Observer};
-use genesis_data::dataset::Loader as _;
 
 impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     /// Begins the checkpoint after `step` updates, whose parameters to be evaluated are `evaluated`. Steps go on
@@ -33,7 +33,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         let snapshot = self.state.snapshot(self.course, &self.reduction, evaluated, at);
         let waits = self.has_to_wait(snapshot.num_bytes(), observer)? || saving == Saving::Again;
         let (run, of) = ((self.course, &self.reduction), (at, is_best, begun));
-        self.writing = Some(Writing::begin(run, snapshot, of, || RealDisk)?);
+        self.writing = Some(Writing::begin(run, snapshot, of)?);
         self.unplanned.begun();
         if waits { self.settle(observer) } else { Ok(()) }
     }

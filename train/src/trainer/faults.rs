@@ -40,11 +40,13 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         if first.is_sound {
             return Ok(first);
         }
+        let Computed { reduced: Reduced { loss, losses, gradients, .. }, norm, .. } = first;
+        // There may be no memory for both.
+        drop(gradients);
         let again = self.attempt(step, parts, whole)?;
         let decision = self.decide(&again);
-        let reached = Reached { step: step + 1, loss: first.reduced.loss, rate, norm: &first.norm };
-        let losses = &first.reduced.losses;
-        let samples = self.samples(losses, parts)?;
+        let reached = Reached { step: step + 1, loss, rate, norm: &norm };
+        let samples = self.samples(&losses, parts)?;
         let found = reached.found(&self.state.params, samples);
         observer.fault(&FaultRecord {
             step: step + 1,
@@ -55,16 +57,14 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             gradients: found.gradients,
             ranks: found.samples.of_ranks,
             samples: found.samples.ids,
-            decision: decision.to_owned(),
+            decision: decision.told().to_owned(),
         });
         match decision {
-            STOPPED => self.not_finite(reached, losses, parts),
-            SKIPPED => {
-                self.state.leave_out();
-                Ok(again)
-            }
-            _ => Ok(again),
+            Decision::GoOn => {}
+            Decision::LeaveOut => self.state.leave_out(),
+            Decision::Stop => return self.not_finite(reached, &losses, parts),
         }
+        Ok(again)
     }
 
     fn attempt(
@@ -80,20 +80,34 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         Ok(Computed { reduced, norm, is_sound })
     }
 
-    fn decide(&self, again: &Computed<B>) -> &'static str {
+    fn decide(&self, again: &Computed<B>) -> Decision {
         let faults = self.course.faults;
         let is_allowed =
             faults.non_finite == OnNonFinite::Skip && self.state.left_out < faults.budget;
         if again.is_sound {
-            WENT_ON
+            Decision::GoOn
         } else if is_allowed && self.can_be_gone_on_from(&self.state.params) {
-            SKIPPED
+            Decision::LeaveOut
         } else {
-            STOPPED
+            Decision::Stop
         }
     }
 }
 
-const WENT_ON: &str = "went on: it was finite the second time";
-const SKIPPED: &str = "left the step out";
-const STOPPED: &str = "stopped";
+#[derive(Debug, Clone, Copy)]
+enum Decision {
+    GoOn,
+    LeaveOut,
+    Stop,
+}
+
+impl Decision {
+    /// What the run did.
+    fn told(self) -> &'static str {
+        match self {
+            Self::GoOn => "went on: it was finite the second time",
+            Self::LeaveOut => "left the step out",
+            Self::Stop => "stopped",
+        }
+    }
+}

@@ -26,7 +26,7 @@ use super::state::{RAW, State};
 use crate::checkpoint::format::digest_of;
 use crate::checkpoint::host::checksum;
 use crate::checkpoint::{
-    self, Begun, CheckpointError, Contents, Description, Disk, RealDisk, Retention, Saving, Stored,
+    self, Begun, CheckpointError, Contents, Description, RealDisk, Retention, Saving, Stored,
     Stretch, Written,
 };
 use crate::cluster::{Cluster, Phase};
@@ -174,28 +174,25 @@ pub(super) enum Progress {
 }
 
 impl Writing {
-    /// Begins to write `snapshot` to the disks that `disk` makes. All ranks take part.
+    /// Begins to write `snapshot`. All ranks take part.
     ///
     /// # Errors
     /// On every rank, when the folder cannot be made.
-    pub(super) fn begin<B: Kernels, D: Disk + 'static>(
+    pub(super) fn begin<B: Kernels>(
         (course, reduction): (&Course, &Reduction),
         snapshot: Snapshot<B>,
         (at, is_best, begun): (Moment, bool, Instant),
-        disk: impl Fn() -> D,
     ) -> Result<Self, TrainError> {
         let (cluster, dir, keep) =
             (reduction.cluster(), course.checkpoints_dir(), Keep::of(course));
         let first = cluster.is_first();
-        let (folder, first_disk) = (dir.clone(), first.then(|| lasting(disk())));
-        let open = move || {
-            first_disk.map(|disk| Begun::open(disk, &folder, at.step, at.saving)).transpose()
-        };
+        let folder = dir.clone();
+        let open =
+            move || first.then(|| Begun::open(disk(), &folder, at.step, at.saving)).transpose();
         let stage = if reduction.is_cut() {
             let opened = cluster.agree(Phase::Save, DOING, open().map_err(TrainError::from))?;
-            let (mine, who) = (lasting(disk()), (cluster.rank(), cluster.world()));
-            let folder = dir.clone();
-            let write = move || write_files(opened, &snapshot, mine, (&folder, who));
+            let (folder, who) = (dir.clone(), (cluster.rank(), cluster.world()));
+            let write = move || write_files(opened, &snapshot, (&folder, who));
             Stage::Files(Job::begin(&dir, write))
         } else {
             let write = move || {
@@ -263,19 +260,18 @@ fn committing(
 fn write_files<B: Kernels>(
     mut opened: Option<Begun<'static>>,
     snapshot: &Snapshot<B>,
-    disk: &mut dyn Disk,
     (dir, who): (&Path, (usize, usize)),
 ) -> Result<Files, CheckpointError> {
     if let Some(opened) = &mut opened {
         snapshot.fill(opened, false)?;
     }
     let at = (dir, snapshot.description.step);
-    Ok((opened, checkpoint::write_slice(disk, at, who, &snapshot.held)?))
+    Ok((opened, checkpoint::write_slice(&mut RealDisk, at, who, &snapshot.held)?))
 }
 
-/// A disk for a thread that outlives whoever began it. Of the file system it takes no memory.
-fn lasting<D: Disk + 'static>(disk: D) -> &'static mut D {
-    Box::leak(Box::new(disk))
+/// The file system, for a thread that outlives whoever began it; it holds nothing, so nothing is leaked.
+fn disk() -> &'static mut RealDisk {
+    Box::leak(Box::new(RealDisk))
 }
 
 /// What a run keeps of its checkpoints.

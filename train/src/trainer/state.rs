@@ -122,8 +122,8 @@ impl<B: Kernels> State<B> {
         Ok(())
     }
 
-    /// Counts a step without an update: rates, moments and averages go on as if it had been one of no gradient's own,
-    /// so that resuming needs the number of the step alone.
+    /// Counts a step without an update: parameters, moments and averages stay as they are, and the optimizer's count
+    /// of steps stays that of the run, by which resuming finds it.
     pub(super) fn leave_out(&mut self) {
         self.optimizer.leave_out();
         self.left_out += 1;
