@@ -4,30 +4,25 @@
 use std::path::Path;
 
 pub use crate::dataset::verify::VerifyReport;
-use crate::dataset::verify::{bytes_of, prove};
-use crate::dataset::{DatasetKind, kind_of};
-use crate::error::Result;
-use crate::sequences::card::SequencesPart;
-use crate::structures::card::StructuresPart;
+use crate::error::{DataError, Result};
+use crate::kinds::kind_of;
 
 /// Bytes that [`verify`] will read: the total for a progress bar. 0 if the card cannot be read.
 pub fn bytes_to_verify(root: &Path) -> u64 {
-    match kind_of(root) {
-        Ok(DatasetKind::Sequences) => bytes_of::<SequencesPart>(root),
-        Ok(DatasetKind::Structures) => bytes_of::<StructuresPart>(root),
-        Err(_) => 0,
-    }
+    kind_of(root).map_or(0, |kind| (kind.bytes)(root))
 }
 
 /// Checks the dataset in `root`; `progress` hears of bytes as they are hashed.
 ///
 /// # Errors
-/// [`DataError::NotADataset`](crate::DataError::NotADataset) when there is no card. Everything else
-/// is in the report.
+/// [`DataError::NotADataset`] when there is no card. Everything else is in the report.
 pub fn verify(root: &Path, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
     match kind_of(root) {
-        Ok(DatasetKind::Structures) => prove::<StructuresPart>(root, progress),
-        // A card that cannot be read is reported as one of sequences.
-        _ => prove::<SequencesPart>(root, progress),
+        Ok(kind) => (kind.prove)(root, progress),
+        Err(error @ DataError::NotADataset { .. }) => Err(error),
+        // Nothing in a damaged card can be believed, so nothing else can be judged.
+        Err(error) => {
+            Ok(VerifyReport { problems: vec![error.to_string()], ..VerifyReport::default() })
+        }
     }
 }

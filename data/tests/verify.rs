@@ -38,7 +38,7 @@ fn a_whole_dataset_passes_and_every_listed_byte_was_read() {
     let report = verify(root.path(), &mut |bytes| heard += bytes).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
     assert_eq!(report.digest, card.digest().unwrap());
-    assert_eq!((report.documents, report.bytes), (16, heard));
+    assert_eq!((report.samples, report.bytes), (16, heard));
     assert_eq!(heard, genesis_data::verify::bytes_to_verify(root.path()));
     assert_eq!(report.files, files_of(root.path()).len() as u64 - 2, "all but card and digest");
     assert!(report.unlisted.is_empty());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use genesis_data::dataset::card::CARD_FILE;
-use genesis_data::dataset::{DatasetKind, kind_of};
+use genesis_data::kinds::kind_of;
 use genesis_data::verify::{bytes_to_verify, verify};
 use genesis_train::checkpoint::format::MANIFEST_FILE;
 use genesis_train::checkpoint::naming::{self, FolderName};
@@ -61,17 +61,14 @@ fn verify_dataset(root: &Path) -> anyhow::Result<Findings> {
     let report = verify(root, &mut |bytes| meter.advance(bytes)).or_exit(Code::Data)?;
     let mut findings = Findings { problems: report.problems.clone(), ..Findings::default() };
     if report.is_whole() {
-        let (records, parts) = match kind_of(root).or_exit(Code::Data)? {
-            DatasetKind::Structures => ("structures", "atoms"),
-            DatasetKind::Sequences => ("documents", "tokens"),
-        };
+        let [records, parts] = kind_of(root).or_exit(Code::Data)?.nouns;
         findings.checked.push(format!(
             "{}: {} files, {}, {} {records}, {} {parts}, dataset {}",
             root.display(),
             report.files,
             console::bytes(report.bytes),
-            console::count(report.documents),
-            console::count(report.tokens),
+            console::count(report.samples),
+            console::count(report.units),
             report.digest
         ));
     }

@@ -9,6 +9,7 @@
 //! The card is written last: a folder without it is an unfinished ingest.
 //! Not here: the card as a file (`card_file`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use crate::dataset::card_file::{DatasetKind, kind_of};
+use crate::dataset::card_file::{goes_unsaid, unsaid};
 use crate::error::Result;
 pub use crate::files::{sha256_of_bytes, sha256_of_file, sync_folder, write_durably};
 
@@ -34,8 +35,8 @@ pub struct Card<P: Part> {
     /// [`SCHEMA_VERSION`] of the program that wrote it.
     pub schema_version: u32,
     /// What the samples are, always [`Part::KIND`].
-    #[serde(default, skip_serializing_if = "DatasetKind::goes_unsaid")]
-    pub kind: DatasetKind,
+    #[serde(default = "unsaid", skip_serializing_if = "goes_unsaid")]
+    pub kind: Cow<'static, str>,
     /// Short name.
     pub name: String,
     /// A sentence or more for people.
@@ -70,8 +71,8 @@ pub struct Card<P: Part> {
 pub trait Part:
     Debug + Clone + PartialEq + Send + Sync + Serialize + DeserializeOwned + 'static
 {
-    /// The kind.
-    const KIND: DatasetKind;
+    /// What cards call the kind; it never changes.
+    const KIND: &'static str;
     /// What people call samples, and what these are made of.
     const NOUNS: [&'static str; 2];
     /// Whether it counts held-out samples that resemble one of training.

@@ -1,44 +1,29 @@
 //! `dataset.json` as a file: written once, read once, with its digest, its version and its kind.
 //!
-//! Cards of tokens carry no kind, as none existed when the format began; cards of graphs say
-//! `"kind": "graphs"`. Not here: what a card says.
+//! Cards of tokens carry no kind, as none existed when the format began; others name theirs, as
+//! `"kind": "graphs"`. Not here: what a card says, and which kinds there are (`kinds`).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::dataset::card::{CARD_DIGEST_FILE, CARD_FILE, Card, Part, SCHEMA_VERSION};
 use crate::error::{DataError, Result};
 use crate::files::{sha256_of_bytes, write_durably};
 
-/// What the samples of a dataset are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DatasetKind {
-    /// Documents of tokens: [`crate::sequences::SequencesCard`].
-    #[default]
-    #[serde(rename = "tokens")]
-    Sequences,
-    /// Structures of atoms: [`crate::structures::StructuresCard`].
-    #[serde(rename = "graphs")]
-    Structures,
+/// The kind of a card that does not name it.
+const UNSAID: &str = "tokens";
+
+pub(super) fn unsaid() -> Cow<'static, str> {
+    UNSAID.into()
 }
 
-impl DatasetKind {
-    /// Whether a card of this kind does not name it.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field as it is")]
-    pub(crate) fn goes_unsaid(&self) -> bool {
-        *self == Self::Sequences
-    }
-
-    fn samples(self) -> &'static str {
-        match self {
-            Self::Sequences => "documents of tokens",
-            Self::Structures => "graphs of atoms",
-        }
-    }
+/// Whether a card of this kind does not name it.
+pub(super) fn goes_unsaid(kind: &str) -> bool {
+    kind == UNSAID
 }
 
 impl<P: Part> Card<P> {
@@ -70,8 +55,9 @@ impl<P: Part> Card<P> {
     pub fn load(root: &Path) -> Result<(Self, String)> {
         let file = CardFile::read(root)?;
         if file.kind != P::KIND {
-            let (holds, asked) = (file.kind.samples(), P::KIND.samples());
-            return Err(file.problem(format!("it holds {holds}, {asked} are asked for")));
+            let ([samples, units], kind) = (P::NOUNS, P::KIND);
+            let asked = format!("{samples} of {units} (`{kind}`) are asked for");
+            return Err(file.problem(format!("it holds `{}`, {asked}", file.kind)));
         }
         let card: Self = file.parse()?;
         if card.held_out_seen_in_training.is_some() != P::COUNTS_SEEN {
@@ -90,15 +76,7 @@ pub(crate) struct CardFile {
     path: PathBuf,
     bytes: Vec<u8>,
     pub(crate) digest: String,
-    kind: DatasetKind,
-}
-
-/// The kind of the dataset in the folder `root`.
-///
-/// # Errors
-/// [`DataError::NotADataset`] when there is no card; a damaged card or one of another version.
-pub fn kind_of(root: &Path) -> Result<DatasetKind> {
-    Ok(CardFile::read(root)?.kind)
+    pub(crate) kind: Cow<'static, str>,
 }
 
 impl CardFile {
@@ -122,7 +100,7 @@ impl CardFile {
         serde_json::from_slice(&self.bytes).map_err(|e| self.problem(e.to_string()))
     }
 
-    fn problem(&self, problem: String) -> DataError {
+    pub(crate) fn problem(&self, problem: String) -> DataError {
         DataError::Card { path: self.path.clone(), problem }
     }
 }
@@ -144,12 +122,12 @@ fn check_names<'n>(names: impl Iterator<Item = &'n String>) -> std::result::Resu
 }
 
 /// Reports the version before the fields, so an old program names the cause.
-fn check_version(bytes: &[u8]) -> std::result::Result<DatasetKind, String> {
+fn check_version(bytes: &[u8]) -> std::result::Result<Cow<'static, str>, String> {
     #[derive(Deserialize)]
     struct Head {
         schema_version: u32,
-        #[serde(default)]
-        kind: DatasetKind,
+        #[serde(default = "unsaid")]
+        kind: Cow<'static, str>,
     }
     let Head { schema_version, kind } =
         serde_json::from_slice(bytes).map_err(|e| format!("not a dataset card: {e}"))?;

@@ -18,7 +18,7 @@ pub mod prefetch;
 pub mod shards;
 pub(crate) mod verify;
 
-pub use card::{Card, DatasetKind, Split, kind_of};
+pub use card::{Card, Split};
 pub use corpus::{Corpus, Member};
 pub use loader::Loader;
 pub use mixture::{Mixture, MixturePlan};

@@ -22,10 +22,10 @@ pub struct VerifyReport {
     pub files: u64,
     /// Bytes that were read and hashed.
     pub bytes: u64,
-    /// Documents (structures of atoms) that were read and counted.
-    pub documents: u64,
-    /// Tokens (atoms) that were read and counted.
-    pub tokens: u64,
+    /// Samples that were read and counted.
+    pub samples: u64,
+    /// What these are made of, counted.
+    pub units: u64,
     /// One message per damaged place; each names the file. Empty: the dataset is whole.
     pub problems: Vec<String>,
     /// Files in the folder that the card does not list; nothing is known about them.
@@ -120,7 +120,7 @@ pub(crate) fn prove<P: Contents>(
         let (path, sources) = (root.join(&shard.file), card.sources.len());
         P::count(&Shard { path, card: shard, opened, sources }, &mut counted, &mut report);
     }
-    (report.documents, report.tokens) = P::totals(&counted);
+    (report.samples, report.units) = P::totals(&counted);
     if report.is_whole() {
         report.note(Dataset::<P>::open(root));
         let corrupt = |problem| DataError::corrupt(&root.join(CARD_FILE), "", problem).to_string();

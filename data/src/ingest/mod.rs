@@ -102,7 +102,7 @@ fn describe<P: Part>(
     let files = filled.files.into_iter().chain((rejects.listed > 0).then_some(REJECTS_FILE));
     let card = Card {
         schema_version: SCHEMA_VERSION,
-        kind: P::KIND,
+        kind: P::KIND.into(),
         name: asked.shown_name(),
         description: asked.description.to_owned(),
         part: filled.part,

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Split;
 use crate::dataset::card::{Card, Part, count, read_histogram};
-use crate::dataset::{DatasetKind, Split};
 
 /// What a dataset of sequences is.
 pub type SequencesCard = Card<SequencesPart>;
@@ -30,7 +30,7 @@ count!(/** Documents. */ Documents, documents);
 count!(/** Tokens. */ Tokens, tokens);
 
 impl Part for SequencesPart {
-    const KIND: DatasetKind = DatasetKind::Sequences;
+    const KIND: &'static str = "tokens";
     const NOUNS: [&'static str; 2] = ["documents", "tokens"];
     const COUNTS_SEEN: bool = false;
     type Samples = Documents;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Split;
 use crate::dataset::card::{Card, Part, count, read_histogram};
-use crate::dataset::{DatasetKind, Split};
 
 /// What a dataset of structures is.
 pub type StructuresCard = Card<StructuresPart>;
@@ -36,7 +36,7 @@ count!(/** Structures. */ Frames, frames);
 count!(/** Atoms. */ Atoms, atoms);
 
 impl Part for StructuresPart {
-    const KIND: DatasetKind = DatasetKind::Structures;
+    const KIND: &'static str = "graphs";
     const NOUNS: [&'static str; 2] = ["structures", "atoms"];
     const COUNTS_SEEN: bool = true;
     type Samples = Frames;

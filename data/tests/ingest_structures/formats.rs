@@ -8,7 +8,7 @@ use std::io::Write as _;
 
 use super::support::{Folder, failure, folder_bytes, frames, run, waters};
 use genesis_data::dataset::Split;
-use genesis_data::dataset::{DatasetKind, kind_of};
+use genesis_data::kinds::kind_of;
 use genesis_data::structures::GenerateStructures;
 use genesis_data::structures::StructuresCard;
 use genesis_data::structures::StructuresIngest;
@@ -45,7 +45,7 @@ fn any_columns_and_every_form_of_the_comment_line_are_read() {
     assert_eq!((frame.config_type.as_str(), frame.head.as_str()), ("a b", "main"));
     assert_eq!((frame.weights.config, frame.weights.energy), (2.0, 0.5));
     assert_eq!(card.part.label_keys["energy: REF_energy"], 1);
-    assert_eq!(kind_of(&plan.output).unwrap(), DatasetKind::Structures);
+    assert_eq!(kind_of(&plan.output).unwrap().name, "graphs");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_dataset_is_verified_and_a_flipped_byte_is_found_in_its_shard() {
     let card = run(&plan).card;
     let report = verify(&plan.output, &mut |_| ()).unwrap();
     assert!(report.is_whole(), "{:?}", report.problems);
-    assert_eq!(report.documents, 40);
+    assert_eq!(report.samples, 40);
     let shard = plan.output.join("train-00000.arrow");
     let whole = std::fs::read(&shard).unwrap();
     let batch = usize::try_from(card.shards[0].batches[0].offset).unwrap();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use genesis_data::dataset::card::{RejectsCard, SCHEMA_VERSION, ShardCard};
-use genesis_data::dataset::{DatasetKind, Split};
+use genesis_data::dataset::Split;
+use genesis_data::dataset::card::{Part as _, RejectsCard, SCHEMA_VERSION, ShardCard};
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::card::{
     SequencesPart, SplitCard, SplitRule, Splits, TokenType, TokenizerCard,
@@ -88,7 +88,7 @@ fn card(splits: Splits, shards: Vec<ShardCard<SequencesPart>>) -> SequencesCard 
     };
     SequencesCard {
         schema_version: SCHEMA_VERSION,
-        kind: DatasetKind::Sequences,
+        kind: SequencesPart::KIND.into(),
         name: "fixture".to_owned(),
         description: "made by a test".to_owned(),
         part: SequencesPart {

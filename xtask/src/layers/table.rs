@@ -96,6 +96,7 @@ const DATA: House = House {
         &[("formats", "a file format is one value")],
         &[("ingest", "raw files to datasets, whatever lies in them")],
         &[("sequences", "datasets of tokens"), ("structures", "datasets of structures")],
+        &[("kinds", "the list of kinds of datasets")],
         &[("verify", "every byte against its digest")],
     ],
     known: &[],
