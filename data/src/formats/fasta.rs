@@ -19,7 +19,7 @@ pub(super) static FORMAT: Format = Format {
         let (lines, tally) = open_lines(path, options)?;
         Ok(Opened::new(FastaReader::new(lines, options.labels.is_some(), options.long), tally))
     }),
-    structures: None,
+    ..Format::HOLDS_NOTHING
 };
 
 struct FastaReader {

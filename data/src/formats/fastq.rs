@@ -17,7 +17,7 @@ pub(super) static FORMAT: Format = Format {
         let (lines, tally) = open_lines(path, options)?;
         Ok(Opened::new(FastqReader::new(lines, options.labels.is_some()), tally))
     }),
-    structures: None,
+    ..Format::HOLDS_NOTHING
 };
 
 struct FastqReader {

@@ -32,7 +32,7 @@ mod text;
 use std::path::Path;
 use std::sync::Arc;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::json;
 
@@ -60,8 +60,9 @@ pub static FORMATS: &[&Format] = &[
     &npz::FORMAT,
 ];
 
-/// A file format.
+/// A file format. Others may hold other content, which one that has none of it does not name.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Format {
     /// In a config, on the command line and in a card.
     pub name: &'static str,
@@ -78,6 +79,16 @@ pub struct Format {
 }
 
 impl Format {
+    /// A format that holds nothing: the rest of one that says what it holds.
+    const HOLDS_NOTHING: Self = Self {
+        name: "",
+        about: "",
+        extensions: &[],
+        takes: &[],
+        documents: None,
+        structures: None,
+    };
+
     /// Whether its files hold documents of text.
     pub fn holds_documents(&self) -> bool {
         self.documents.is_some()
@@ -277,17 +288,8 @@ pub enum FormatChoice {
     Is(&'static Format),
 }
 
-/// The choices of a plan for documents, as its schema shows them.
-pub(crate) fn schema_of_documents(_: &mut SchemaGenerator) -> Schema {
-    schema(Format::holds_documents)
-}
-
-/// The choices of a plan for structures, as its schema shows them.
-pub(crate) fn schema_of_structures(_: &mut SchemaGenerator) -> Schema {
-    schema(Format::holds_structures)
-}
-
-fn schema(holds: fn(&Format) -> bool) -> Schema {
+/// The choices of a plan for files that hold what is wanted, as its schema shows them.
+pub(crate) fn schema((_, holds): Wanted) -> Schema {
     let guess = (GUESS, "By the extension of its name");
     let formats = FORMATS.iter().filter(|format| holds(format));
     let choices = [guess].into_iter().chain(formats.map(|format| (format.name, format.about)));

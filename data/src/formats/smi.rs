@@ -19,7 +19,7 @@ pub(super) static FORMAT: Format = Format {
             options.header.map_or(Title::Guess, |it| if it { Title::There } else { Title::None });
         Ok(Opened::new(SmiReader { lines, buffer: Vec::new(), named, title }, tally))
     }),
-    structures: None,
+    ..Format::HOLDS_NOTHING
 };
 
 /// Whether the next line is a title.

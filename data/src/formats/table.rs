@@ -24,7 +24,7 @@ pub(super) static CSV: Format = Format {
     extensions: &["csv"],
     takes: &["column", "header", "quotes"],
     documents: Some(|path, options| open(path, options, b',')),
-    structures: None,
+    ..Format::HOLDS_NOTHING
 };
 
 pub(super) static TSV: Format = Format {
@@ -33,7 +33,7 @@ pub(super) static TSV: Format = Format {
     extensions: &["tsv", "tab"],
     takes: &["column", "header", "quotes"],
     documents: Some(|path, options| open(path, options, b'\t')),
-    structures: None,
+    ..Format::HOLDS_NOTHING
 };
 
 /// What a quote is in a table.

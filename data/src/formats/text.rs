@@ -20,7 +20,7 @@ pub(super) static FORMAT: Format = Format {
         let (lines, tally) = open_lines(path, options)?;
         Ok(Opened::new(TextReader::new(lines, options.documents), tally))
     }),
-    structures: None,
+    ..Format::HOLDS_NOTHING
 };
 
 /// What a document of plain text is.

@@ -13,7 +13,8 @@ use crate::error::{DataError, Result};
 /// Longest record that is read into memory, 64 MiB.
 pub const DEFAULT_MAX_RECORD_BYTES: u64 = 64 << 20;
 
-/// Declares the plan of a kind, and makes one with the shared options at their defaults.
+/// Declares the plan of a kind, and makes one with the shared options at their defaults. The kind says
+/// in `generated(&self)` which built-in generator is asked for, by name, if it has any.
 ///
 /// A macro and not a struct in a struct: keys of both stand side by side in a run file, and only of
 /// a struct's own fields can serde say which one an unknown key could have meant.
@@ -68,7 +69,7 @@ macro_rules! plan {
             pub(crate) fn asked(&self) -> crate::ingest::plan::Asked<'_> {
                 crate::ingest::plan::Asked {
                     inputs: &self.inputs,
-                    generated: self.generate.as_ref().map(|generate| generate.name()),
+                    generated: self.generated(),
                     output: &self.output,
                     max_shard_bytes: self.max_shard_bytes,
                     max_record_bytes: self.max_record_bytes,

@@ -19,11 +19,11 @@ pub(super) static FORMAT: Format = Format {
     about: "Extended XYZ",
     extensions: &["xyz", "extxyz"],
     takes: &[],
-    documents: None,
     structures: Some(|path, options| {
         let (lines, tally) = open_lines(path, options)?;
         Ok(Opened::new(Scanner::new(lines), tally))
     }),
+    ..Format::HOLDS_NOTHING
 };
 
 impl Reader<Unparsed> for Scanner {

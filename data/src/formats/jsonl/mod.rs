@@ -30,6 +30,7 @@ pub(super) static FORMAT: Format = Format {
         let (lines, tally) = open_lines(path, options)?;
         Ok(Opened::new(structure::Structures::new(lines), tally))
     }),
+    ..Format::HOLDS_NOTHING
 };
 
 /// The field that holds documents in most files: choosing it is not worth a note.

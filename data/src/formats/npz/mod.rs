@@ -39,8 +39,8 @@ pub(super) static FORMAT: Format = Format {
     about: "Arrays of one set of atoms in many geometries, as in rMD17",
     extensions: &["npz"],
     takes: &[],
-    documents: None,
     structures: Some(open),
+    ..Format::HOLDS_NOTHING
 };
 
 /// Largest array that is unpacked, 8 GiB: a zip file may claim any size.

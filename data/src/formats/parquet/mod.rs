@@ -25,6 +25,7 @@ pub(super) static FORMAT: Format = Format {
     takes: &["column"],
     documents: Some(open),
     structures: Some(structure::open),
+    ..Format::HOLDS_NOTHING
 };
 
 const BATCH_ROWS: usize = 1024;

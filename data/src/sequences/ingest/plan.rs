@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DataError, Result};
-use crate::formats::{DocumentRule, FormatChoice, LongRecords, Quotes};
+use crate::formats::{self, DocumentRule, FormatChoice, LongRecords, Quotes};
 use crate::ingest::plan::{check_fraction, check_positive, plan};
 use crate::sequences::{GenerateSequences, LetterRules};
 
@@ -18,7 +18,7 @@ plan! {
         pub generate: Option<GenerateSequences>,
         /// Format of the inputs; guessed from each name by default. gzip is recognised in any.
         #[serde(default)]
-        #[schemars(schema_with = "crate::formats::schema_of_documents")]
+        #[schemars(schema_with = "formats")]
         pub format: FormatChoice,
         /// What a document of plain text is.
         #[serde(default)]
@@ -73,7 +73,17 @@ pub enum TokenizerChoice {
     },
 }
 
+/// The formats that may be chosen.
+fn formats(_: &mut SchemaGenerator) -> Schema {
+    formats::schema(super::WANTED)
+}
+
 impl SequencesIngest {
+    /// The built-in generator, by name.
+    pub(crate) fn generated(&self) -> Option<&'static str> {
+        self.generate.as_ref().map(GenerateSequences::name)
+    }
+
     /// Reads `inputs` with every other option at its default.
     pub fn new(inputs: Vec<PathBuf>, tokenizer: TokenizerChoice, output: PathBuf) -> Self {
         let plain = plan!(Self {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::units::Units;
 use crate::error::{DataError, Result};
-use crate::formats::FormatChoice;
+use crate::formats::{self, FormatChoice};
 use crate::ingest::plan::{check_fraction, plan};
 use crate::structures::GenerateStructures;
 use genesis_schema::elements::atomic_number;
@@ -24,7 +24,7 @@ plan! {
         #[serde(skip_serializing_if = "Option::is_none")]
         pub generate: Option<GenerateStructures>,
         /// Format of the inputs; guessed from each name by default. gzip is recognised in text.
-        #[schemars(schema_with = "crate::formats::schema_of_structures")]
+        #[schemars(schema_with = "formats")]
         pub format: FormatChoice,
         /// Under which keys labels stand; one that is not given is searched under its usual names.
         pub keys: LabelKeys,
@@ -160,7 +160,17 @@ impl Default for StructuresIngest {
     }
 }
 
+/// The formats that may be chosen.
+fn formats(_: &mut SchemaGenerator) -> Schema {
+    formats::schema(super::WANTED)
+}
+
 impl StructuresIngest {
+    /// The built-in generator, by name.
+    pub(crate) fn generated(&self) -> Option<&'static str> {
+        self.generate.as_ref().map(GenerateStructures::name)
+    }
+
     /// Reads `inputs` with every other option at its default.
     pub fn new(inputs: Vec<PathBuf>, output: PathBuf) -> Self {
         Self { inputs, output, ..Self::default() }
