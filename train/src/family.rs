@@ -6,8 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use genesis_data::dataset::Card;
+use genesis_data::dataset::card::Part;
 use genesis_data::error::DataError;
-use genesis_data::ingest::{IngestError, Progress};
+use genesis_data::ingest::{IngestError, IngestSummary, Progress};
 use genesis_kernels::Kernels;
 use serde_json::Value;
 
@@ -41,8 +43,8 @@ pub trait Family: 'static {
     type Config: Root + Send;
     /// How a dataset is made.
     type Source;
-    /// What is told of a dataset that was just made.
-    type Made;
+    /// What only its datasets say of themselves.
+    type Part: Part;
     /// What is learned from: one dataset or several.
     type Dataset: Send + Sync;
     /// A run file joined with its dataset.
@@ -58,7 +60,10 @@ pub trait Family: 'static {
     ///
     /// # Errors
     /// What is wrong with the raw files, or with the folder.
-    fn make(source: &Self::Source, progress: &dyn Progress) -> Result<Self::Made, IngestError>;
+    fn make(
+        source: &Self::Source,
+        progress: &dyn Progress,
+    ) -> Result<IngestSummary<Self::Part>, IngestError>;
 
     /// What a dataset made from `source` records of its options.
     ///
@@ -70,7 +75,9 @@ pub trait Family: 'static {
     ///
     /// # Errors
     /// A card that is damaged.
-    fn options_of(folder: &Path) -> Result<Value, DataError>;
+    fn options_of(folder: &Path) -> Result<Value, DataError> {
+        Ok(Card::<Self::Part>::load(folder)?.0.options)
+    }
 
     /// Opens datasets by their names.
     ///

@@ -1,23 +1,18 @@
 //! `genesis ingest`: raw files to a dataset folder of Arrow shards.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::anyhow;
+use clap::builder::PossibleValuesParser;
 use genesis_data::formats::{DocumentRule, FORMATS, FormatChoice};
-use genesis_data::sequences::{
-    GenerateSequences, SequencesIngest, TokenizerChoice, ingest_sequences,
-};
-use genesis_data::structures::{GenerateStructures, StructuresIngest};
-use genesis_train::exchange::choose;
+use genesis_train::family::Family as _;
+use genesis_train::structures::Structures;
 use toml::Value;
 
-use super::ingest_keys::{Flag, with_options};
-use super::structures::{self, are_structures};
-use crate::console;
-use crate::exit::{Code, Failure, OrExit};
-use crate::family::dataset::ingest;
-use crate::sequences::made::show;
-use crate::signals::stop_flag;
+use crate::exit::Code;
+use crate::families;
+use crate::family::Ingest;
+use crate::family::ingest::Generate;
+use crate::family::options::Flag;
 
 /// Turn raw files into a dataset folder of Arrow shards.
 ///
@@ -50,8 +45,11 @@ pub(crate) struct Args {
     /// tokenizer is taken
     #[arg(long, value_name = "NAME|FILE")]
     tokenizer: Option<String>,
-    /// The inputs are structures of atoms; understood by itself of .xyz, .extxyz and .npz
-    #[arg(long)]
+    /// What the inputs hold [default: structures if all are .xyz, .extxyz or .npz, else sequences]
+    #[arg(long, value_name = "FAMILY", value_parser = PossibleValuesParser::new(families::names()))]
+    kind: Option<String>,
+    /// The same as --kind structures
+    #[arg(long, conflicts_with = "kind")]
     structures: bool,
     /// An option of [data.source], such as quotes=text or long_records=reject; for structures
     /// units.energy=hartree, keys.forces=dft_forces or validation='{ by = "count", frames = 50 }';
@@ -77,8 +75,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FRACTION")]
     validation: Option<f64>,
     /// Make data instead of reading any: molecules:COUNT, or silicon:COUNT for structures
-    #[arg(long, value_name = "KIND:COUNT", conflicts_with_all = ["inputs", "tokenizer"], value_parser = generator)]
-    generate: Option<Generator>,
+    #[arg(long, value_name = "KIND:COUNT", conflicts_with_all = ["inputs", "tokenizer", "train_bpe"], value_parser = generator)]
+    generate: Option<Generate>,
     /// Keep documents with the tokens of an earlier one
     #[arg(long)]
     keep_duplicates: bool,
@@ -112,13 +110,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What the program can make itself.
-#[derive(Debug, Clone)]
-enum Generator {
-    Sequences(GenerateSequences),
-    Structures(GenerateStructures),
-}
-
 fn format(text: &str) -> Result<FormatChoice, String> {
     FormatChoice::named(text).ok_or_else(|| {
         let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
@@ -139,92 +130,30 @@ fn document_rule(text: &str) -> Result<DocumentRule, String> {
     }
 }
 
-fn generator(text: &str) -> Result<Generator, String> {
+fn generator(text: &str) -> Result<Generate, String> {
     let (kind, count) = text.split_once(':').unwrap_or((text, ""));
-    let number =
-        || count.parse().map_err(|error| format!("`{count}` is not a number of {kind}: {error}"));
-    match kind {
-        "molecules" => {
-            let generate = GenerateSequences::Molecules { count: number()?, seed: 0 };
-            Ok(Generator::Sequences(generate))
-        }
-        "silicon" => {
-            let generate = GenerateStructures::Silicon { frames: number()?, seed: 0 };
-            Ok(Generator::Structures(generate))
-        }
-        _ => Err("must be molecules:COUNT or silicon:COUNT".to_owned()),
+    let known = families::generators();
+    if !known.contains(&kind) {
+        let all: Vec<String> = known.iter().map(|known| format!("{known}:COUNT")).collect();
+        return Err(format!("must be {}", all.join(" or ")));
     }
+    let count =
+        count.parse().map_err(|error| format!("`{count}` is not a number of {kind}: {error}"))?;
+    Ok((kind.to_owned(), count))
 }
 
 impl Args {
-    fn tokenizer(&self) -> anyhow::Result<TokenizerChoice> {
-        if let Some(vocab_size) = self.train_bpe {
-            return Ok(TokenizerChoice::TrainBpe { vocab_size });
-        }
-        let Some(name) = self.tokenizer.as_deref() else {
-            let message = "--tokenizer or --train-bpe is missing: say how text becomes tokens; for \
-                           structures of atoms in other files than .xyz and .npz add --structures";
-            return Err(Failure::error(Code::Usage, message));
-        };
-        Ok(match name {
-            "byte" => TokenizerChoice::Byte,
-            "amino-acid" | "amino_acid" => TokenizerChoice::AminoAcid,
-            "nucleotide" => TokenizerChoice::Nucleotide,
-            "smiles" => TokenizerChoice::Smiles,
-            run if Path::new(run).join("checkpoints").is_dir() => {
-                let (checkpoint, _) = choose(Path::new(run)).or_exit(Code::Data)?;
-                console::note(format!("the tokenizer is that of {}", checkpoint.path.display()));
-                TokenizerChoice::File(checkpoint.path)
-            }
-            path if PathBuf::from(path).exists() => TokenizerChoice::File(path.into()),
-            other => {
-                let message = format!(
-                    "--tokenizer {other}: neither a known name (byte, amino-acid, nucleotide, \
-                     smiles) nor a file that exists"
-                );
-                return Err(Failure::error(Code::Usage, message));
-            }
-        })
-    }
-
-    /// Whether structures of atoms are asked for.
-    fn are_structures(&self) -> bool {
-        let only_structures = |choice| match choice {
-            FormatChoice::Is(format) => !format.holds_documents(),
-            FormatChoice::Guess => false,
-        };
-        self.structures
-            || matches!(self.generate, Some(Generator::Structures(_)))
-            || self.format.is_some_and(only_structures)
-            || are_structures(&self.inputs)
-    }
-
-    /// Refuses what says how text becomes tokens.
-    fn refuse_text_options(&self) -> anyhow::Result<()> {
-        let of_text = [
-            ("--tokenizer", self.tokenizer.is_some()),
-            ("--train-bpe", self.train_bpe.is_some()),
-            ("--column", self.column.is_some()),
-            ("--header", self.header.is_some()),
-            ("--document", self.document.is_some()),
-            ("--generate molecules", matches!(self.generate, Some(Generator::Sequences(_)))),
-        ];
-        let Some((flag, _)) = of_text.into_iter().find(|&(_, given)| given) else { return Ok(()) };
-        let message = format!(
-            "{flag}: the inputs are structures of atoms, which take no such option; leave it out \
-             (keys of labels are set by --set keys.energy=NAME)"
-        );
-        Err(Failure::error(Code::Usage, message))
-    }
-
-    /// What flags say of keys, those that both kinds have.
+    /// What flags say of keys.
     fn flags(&self) -> anyhow::Result<Vec<Flag>> {
         let bytes = |count: u64| i64::try_from(count).map(Value::from);
         let text = |text: &Option<String>| text.clone().map(Value::from);
         let format = self.format.map(Value::try_from).transpose()?;
         let longest = self.max_record_bytes.map(bytes).transpose()?;
+        let document = self.document.map(Value::try_from).transpose()?;
+        let threads = i64::try_from(rayon::current_num_threads())?;
         let flags = [
             ("--format", "format", format),
+            ("--validation", "validation_fraction", self.validation.map(Value::from)),
             ("--max-rejected", "max_reject_fraction", self.max_rejected.map(Value::from)),
             ("--max-record-bytes", "max_record_bytes", longest),
             ("--shard-bytes", "max_shard_bytes", self.shard_bytes.map(bytes).transpose()?),
@@ -233,64 +162,23 @@ impl Args {
             ("--description", "description", text(&self.description)),
             ("--licence", "licence", text(&self.licence)),
             ("--classification", "classification", text(&self.classification)),
+            ("--overwrite", "overwrite", self.overwrite.then(|| true.into())),
+            ("--threads", "threads", Some(threads.into())),
+            ("--tokenizer", "tokenizer", text(&self.tokenizer)),
+            ("--train-bpe", "tokenizer", self.train_bpe.map(Value::from)),
+            ("--column", "column", text(&self.column)),
+            ("--header", "header", self.header.map(Value::from)),
+            ("--document", "documents", document),
         ];
         Ok(flags.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?))).collect())
-    }
-
-    fn structure_plan(self) -> anyhow::Result<StructuresIngest> {
-        self.refuse_text_options()?;
-        let mut flags = self.flags()?;
-        if let Some(fraction) = self.validation {
-            let by = [("by", Value::from("fraction")), ("fraction", Value::from(fraction))];
-            let by = by.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
-            flags.push(("--validation", "validation", Value::Table(by)));
-        }
-        let base = match self.generate {
-            Some(Generator::Structures(generate)) => {
-                StructuresIngest::of_generated(generate, self.out)
-            }
-            _ => StructuresIngest::new(self.inputs, self.out),
-        };
-        let plan = with_options(&base, &self.options, flags, "atoms-data.md")?;
-        let threads = Some(rayon::current_num_threads());
-        Ok(StructuresIngest { overwrite: self.overwrite, threads, ..plan })
-    }
-
-    fn plan(self) -> anyhow::Result<SequencesIngest> {
-        let mut flags = self.flags()?;
-        let own = [
-            ("--validation", "validation_fraction", self.validation.map(Value::from)),
-            ("--column", "column", self.column.clone().map(Value::from)),
-            ("--header", "header", self.header.map(Value::from)),
-            ("--document", "documents", self.document.map(Value::try_from).transpose()?),
-        ];
-        flags.extend(own.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value?))));
-        let base = match &self.generate {
-            Some(Generator::Sequences(generate)) => {
-                SequencesIngest::of_generated(generate.clone(), self.out.clone())
-            }
-            _ => SequencesIngest::new(self.inputs.clone(), self.tokenizer()?, self.out.clone()),
-        };
-        let plan = with_options(&base, &self.options, flags, "train-on-your-data.md")?;
-        let threads = Some(rayon::current_num_threads());
-        Ok(SequencesIngest { overwrite: self.overwrite, threads, ..plan })
     }
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<Code> {
-    let json = args.json;
-    if args.are_structures() {
-        return structures::run(&args.structure_plan()?, json);
-    }
-    let plan = args.plan()?;
-    let summary = ingest(&*stop_flag()?, |meter| ingest_sequences(&plan, meter))?;
-    summary.notes.iter().for_each(|note| console::note(format!("note: {note}")));
-    if json {
-        let card =
-            serde_json::to_string(&summary.card).map_err(|e| anyhow!("dataset.json: {e}"))?;
-        console::result(card);
-    } else {
-        show(&summary, &plan.output.display().to_string());
-    }
-    Ok(Code::Done)
+    let flags = args.flags()?;
+    let Args { inputs, out, generate, options, json, format, .. } = args;
+    let kind = args.kind.or_else(|| args.structures.then(|| Structures::NAME.to_owned()));
+    let generator = generate.as_ref().map(|(kind, _)| kind.as_str());
+    let family = families::of_ingest(kind.as_deref(), generator, format, &inputs)?;
+    family.ingest(Ingest { inputs, out, generate, flags, options, json }, &families::flags())
 }

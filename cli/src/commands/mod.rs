@@ -9,7 +9,7 @@ use genesis_train::structures::Structures;
 
 use crate::exit::{Code, Failure};
 use crate::ranks::{self, Engine};
-use crate::{families, home, sequences, structures as of_structures};
+use crate::{families, home, sequences, structures};
 
 mod audit;
 mod bench;
@@ -18,13 +18,11 @@ mod evaluate;
 mod export;
 mod import;
 mod ingest;
-mod ingest_keys;
 mod plan;
 mod preflight;
 mod report;
 mod settings;
 mod spawn;
-mod structures;
 mod train;
 mod verify;
 
@@ -39,7 +37,7 @@ pub(crate) enum Command {
     Spawn(spawn::Args),
     Evaluate(evaluate::Args),
     #[command(flatten)]
-    Structures(of_structures::Command),
+    Structures(structures::Command),
     #[command(flatten)]
     Sequences(sequences::Command),
     Export(export::Args),

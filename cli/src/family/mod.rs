@@ -1,11 +1,13 @@
 //! What commands do with a family of models, whichever it is.
 //!
 //! [`Face`] is what a family adds to [`Family`] for people: words and figures. [`AnyFace`] is the same
-//! without its types, which is all that commands see. [`run`] trains any family, `planning` says what that will
+//! without its types, which is all that commands see. [`mod@ingest`] makes datasets of any family, [`run`] trains any family, `planning` says what that will
 //! cost, [`forecast`] on many ranks too, [`preflight`] whether ranks and hosts are fit for it.
 
 pub(crate) mod dataset;
 pub(crate) mod forecast;
+pub(crate) mod ingest;
+pub(crate) mod options;
 mod planning;
 pub(crate) mod preflight;
 pub(crate) mod run;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use genesis_data::ingest::IngestSummary;
 use genesis_train::device::DeviceChoice;
 use genesis_train::family::Family;
 use genesis_train::keys::{ParallelConfig, RunFile};
@@ -24,6 +27,7 @@ use serde_json::Value;
 
 use crate::device::DeviceArgs;
 use crate::exit::{Code, Failure};
+pub(crate) use ingest::{Ingest, Takes};
 pub(crate) use run::Training;
 pub(crate) use start::From;
 
@@ -33,9 +37,14 @@ pub(crate) trait Face: Family + Sync {
     const OWN_COMMANDS: &'static [&'static str];
     /// Formats that its models are exported in, the usual one first.
     const FORMATS: &'static [&'static str];
+    /// What `ingest` takes of it.
+    const TAKES: &'static Takes;
+
+    /// How the dataset is made that an ingest asks for.
+    fn asked(asked: Ingest) -> anyhow::Result<Self::Source>;
 
     /// Shows a dataset that was just made in `folder`.
-    fn show_made(made: &Self::Made, folder: &Path);
+    fn show_made(made: &IngestSummary<Self::Part>, folder: &Path);
 
     /// Data of a step and arithmetic, such as `16 sequences, f32`.
     fn step_of(plan: &Self::Plan) -> String;
@@ -44,33 +53,51 @@ pub(crate) trait Face: Family + Sync {
     fn numbers(plan: &Self::Plan) -> Numbers;
 
     /// What a rank of so many keeps for the backward pass, if that is known.
-    fn activations_bytes(plan: &Self::Plan, ranks: u64) -> Option<u64>;
+    fn activations_bytes(_plan: &Self::Plan, _ranks: u64) -> Option<u64> {
+        None
+    }
 
     /// What the run of `plan` will cost.
     fn cost(plan: &Self::Plan, dataset: &Self::Dataset) -> anyhow::Result<Cost>;
 
     /// What follows the last step of a run.
     fn conclude(
-        plan: &Self::Plan,
-        dataset: &Arc<Self::Dataset>,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<()>;
+        _plan: &Self::Plan,
+        _dataset: &Arc<Self::Dataset>,
+        _observer: &mut dyn Observer,
+        _stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
 
     /// Measures a trained model and prints what was found.
     fn evaluate(asked: &Evaluation<'_>) -> anyhow::Result<()>;
 
     /// Whether `folder` is of another program and holds a model of this family.
-    fn reads(folder: &Path) -> bool;
+    fn reads(_folder: &Path) -> bool {
+        false
+    }
 
     /// Writes a model for another program.
-    fn export(asked: &Export<'_>) -> anyhow::Result<()>;
+    fn export(_asked: &Export<'_>) -> anyhow::Result<()> {
+        Err(no_exchange(Self::NAME))
+    }
 
     /// Compares a folder of another program with its reference outputs.
-    fn check(folder: &Path, oracle: &Path) -> anyhow::Result<Value>;
+    fn check(_folder: &Path, _oracle: &Path) -> anyhow::Result<Value> {
+        Err(no_exchange(Self::NAME))
+    }
 
     /// Makes a checkpoint of a folder of another program.
-    fn import(folder: &Path, out: &Path) -> anyhow::Result<()>;
+    fn import(_folder: &Path, _out: &Path) -> anyhow::Result<()> {
+        Err(no_exchange(Self::NAME))
+    }
+}
+
+/// A family whose models no other program takes.
+fn no_exchange(family: &str) -> anyhow::Error {
+    let message = format!("models of {family} have no format of another program");
+    Failure::error(Code::Usage, message)
 }
 
 /// What a forecast needs to know of a plan.
@@ -138,6 +165,8 @@ pub(crate) trait AnyFace: Sync {
     fn name(&self) -> &'static str;
     fn own_commands(&self) -> &'static [&'static str];
     fn formats(&self) -> &'static [&'static str];
+    fn takes(&self) -> &'static Takes;
+    fn ingest(&self, asked: Ingest, own: &[&str]) -> anyhow::Result<Code>;
     fn train(&self, file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code>;
     fn plan(&self, file: RunFile, json: bool, asked: &forecast::Asked) -> anyhow::Result<()>;
     fn preflight(&self, file: RunFile, json: bool) -> anyhow::Result<Code>;
@@ -163,6 +192,14 @@ impl<F: Face> AnyFace for Of<F> {
 
     fn formats(&self) -> &'static [&'static str] {
         F::FORMATS
+    }
+
+    fn takes(&self) -> &'static Takes {
+        F::TAKES
+    }
+
+    fn ingest(&self, asked: Ingest, own: &[&str]) -> anyhow::Result<Code> {
+        ingest::run::<F>(asked, own)
     }
 
     fn train(&self, file: RunFile, asked: &Training<'_>) -> anyhow::Result<Code> {

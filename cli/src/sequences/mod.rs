@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Subcommand;
-use genesis_data::sequences::SequencesCorpus;
-use genesis_data::sequences::SequencesSummary;
+use genesis_data::sequences::{SequencesCorpus, SequencesIngest, SequencesSummary};
 use genesis_train::report::Observer;
 use genesis_train::sequences::settings::Compute;
 use genesis_train::sequences::{FLOAT_BYTES, Sequences, SequencesPlan, activations_bytes};
 use serde_json::Value;
 
 use crate::exit::Code;
-use crate::family::{Cost, Evaluation, Export, Face, Numbers};
+use crate::family::{Cost, Evaluation, Export, Face, Ingest, Numbers, Takes};
 
 mod cost;
 mod embed;
 mod evaluate;
 mod exchange;
 mod generate;
-pub(crate) mod made;
+mod ingest;
+mod made;
 mod model;
 mod overlap;
 mod records;
@@ -57,6 +57,11 @@ impl Command {
 impl Face for Sequences {
     const OWN_COMMANDS: &'static [&'static str] = &["generate", "embed", "score"];
     const FORMATS: &'static [&'static str] = &["huggingface"];
+    const TAKES: &'static Takes = &ingest::TAKES;
+
+    fn asked(asked: Ingest) -> anyhow::Result<SequencesIngest> {
+        ingest::plan(asked)
+    }
 
     fn show_made(made: &SequencesSummary, folder: &Path) {
         made.notes.iter().for_each(|note| crate::console::note(format!("note: {note}")));

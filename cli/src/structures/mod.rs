@@ -7,8 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Subcommand;
 use genesis_data::dataset::Split;
-use genesis_data::structures::StructuresCorpus;
-use genesis_data::structures::StructuresSummary;
+use genesis_data::structures::{StructuresCorpus, StructuresIngest, StructuresSummary};
 use genesis_train::report::Observer;
 use genesis_train::structures::settings::StructuresDtype;
 use genesis_train::structures::{Structures, StructuresPlan, mace_torch};
@@ -16,11 +15,12 @@ use serde_json::{Value, json};
 
 use crate::console;
 use crate::exit::Code;
-use crate::family::{Cost, Evaluation, Export, Face, Numbers};
+use crate::family::{Cost, Evaluation, Export, Face, Ingest, Numbers, Takes};
 
 mod evaluate;
 mod exchange;
-pub(crate) mod made;
+mod ingest;
+mod made;
 mod md;
 pub(crate) mod options;
 mod predict;
@@ -52,6 +52,11 @@ impl Command {
 impl Face for Structures {
     const OWN_COMMANDS: &'static [&'static str] = &["predict", "md"];
     const FORMATS: &'static [&'static str] = &["mace"];
+    const TAKES: &'static Takes = &ingest::TAKES;
+
+    fn asked(asked: Ingest) -> anyhow::Result<StructuresIngest> {
+        ingest::plan(asked)
+    }
 
     fn show_made(made: &StructuresSummary, folder: &Path) {
         made::show(made, folder);
@@ -66,10 +71,6 @@ impl Face for Structures {
         let element_bytes = if plan.config.precision.dtype == StructuresDtype::F64 { 8 } else { 4 };
         let (samples, parallel) = (plan.config.batch.frames, plan.config.parallel);
         Numbers { samples, slices: 1, what: "structures", element_bytes, parallel }
-    }
-
-    fn activations_bytes(_plan: &StructuresPlan, _ranks: u64) -> Option<u64> {
-        None
     }
 
     fn cost(plan: &StructuresPlan, dataset: &StructuresCorpus) -> anyhow::Result<Cost> {

@@ -1,12 +1,12 @@
 //! How a command is told how structures are read: `--units`, `--set`, else as the run of its model.
 
 use genesis_data::structures::StructuresIngest;
-use genesis_train::keys::table_of;
 use genesis_train::structures::{Reading, parse_units};
-use toml::{Table, Value};
+use toml::Table;
 
 use crate::console;
 use crate::exit::{Code, Failure};
+use crate::family::options::{merge, parse};
 
 /// Keys of an ingest that say how structures are read.
 const KEYS: [&str; 4] = ["units", "keys", "format", "max_record_bytes"];
@@ -66,23 +66,6 @@ impl ReadingArgs {
         merge(&mut table, given);
         reading.options = table.try_into().map_err(|error| usage(format!("--set: {error}")))?;
         Ok(reading)
-    }
-}
-
-/// One option as a table, as in a run file; text without special meaning needs no quotes.
-pub(crate) fn parse(option: &str) -> anyhow::Result<Table> {
-    table_of(option).map_err(|problem| Failure::error(Code::Usage, problem.to_string()))
-}
-
-/// Puts `from` into `into`; tables are merged, other values replaced.
-pub(crate) fn merge(into: &mut Table, from: Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
-            (_, value) => {
-                into.insert(key, value);
-            }
-        }
     }
 }
 

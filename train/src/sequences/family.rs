@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
-use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::SequencesCorpus;
+use genesis_data::sequences::card::SequencesPart;
 use genesis_data::sequences::{SequencesIngest, SequencesSummary, ingest_sequences};
 use genesis_kernels::Kernels;
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl Family for Sequences {
 
     type Config = SequencesConfig;
     type Source = SequencesIngest;
-    type Made = SequencesSummary;
+    type Part = SequencesPart;
     type Dataset = SequencesCorpus;
     type Plan = SequencesPlan;
 
@@ -54,10 +54,6 @@ impl Family for Sequences {
 
     fn options(source: &SequencesIngest) -> Result<Value, DataError> {
         source.recorded_options()
-    }
-
-    fn options_of(folder: &Path) -> Result<Value, DataError> {
-        Ok(SequencesCard::load(folder)?.0.options)
     }
 
     fn open(folders: &[(String, PathBuf)]) -> Result<SequencesCorpus, DataError> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
-use genesis_data::structures::{StructuresCard, StructuresCorpus};
+use genesis_data::structures::StructuresCorpus;
+use genesis_data::structures::card::StructuresPart;
 use genesis_data::structures::{StructuresIngest, StructuresSummary, ingest_structures};
 use genesis_kernels::Kernels;
 use serde_json::Value;
@@ -33,7 +34,7 @@ impl Family for Structures {
 
     type Config = StructuresConfig;
     type Source = StructuresIngest;
-    type Made = StructuresSummary;
+    type Part = StructuresPart;
     type Dataset = StructuresCorpus;
     type Plan = StructuresPlan;
 
@@ -57,10 +58,6 @@ impl Family for Structures {
 
     fn options(source: &StructuresIngest) -> Result<Value, DataError> {
         source.recorded_options()
-    }
-
-    fn options_of(folder: &Path) -> Result<Value, DataError> {
-        Ok(StructuresCard::load(folder)?.0.options)
     }
 
     fn open(folders: &[(String, PathBuf)]) -> Result<StructuresCorpus, DataError> {

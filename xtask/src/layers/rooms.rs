@@ -129,12 +129,17 @@ impl Plan<'_> {
     }
 
     fn gone(&self) -> Vec<Finding> {
-        let names = self.house.floors.iter().copied().flatten().map(|(name, _)| *name);
-        let is_there = |name: &str| match name.strip_suffix("::*") {
-            Some(way) => self.modules.files.keys().any(|module| parent(module) == way),
+        let names: Vec<&str> =
+            self.house.floors.iter().copied().flatten().map(|(name, _)| *name).collect();
+        let is_there = |name: &str| match name.strip_suffix('*') {
+            Some(way) => self.modules.files.keys().any(|module| {
+                let inside = !module.is_empty() && parent(module) == way.trim_end_matches("::");
+                inside && !names.contains(&module.as_str())
+            }),
             None => self.modules.files.contains_key(name),
         };
         names
+            .iter()
             .filter(|name| !is_there(name))
             .map(|name| {
                 let message =
@@ -313,6 +318,28 @@ mod tests {
         let paths: Vec<_> = found.iter().map(|finding| finding.path.as_str()).collect();
         assert_eq!(paths, ["model/src/new.rs", TABLE, "model/src/top.rs"]);
         assert!(found[0].message.contains("add `(\"new\", \"what it holds\")`"));
+    }
+
+    #[test]
+    fn a_floor_of_any_other_module_takes_what_no_line_names_and_must_hold_one() {
+        let floors: &[&[(&str, &str)]] =
+            &[&[("params", "numbers")], &[("*", "networks")], &[("top", "all")]];
+        let house = House { floors, ..HOUSE };
+        let with = |lib: &'static str, files: &[(&'static str, &'static str)]| {
+            let plain = [("model/src/lib.rs", lib), ("model/src/params.rs", "")];
+            let all: Vec<_> = plain.iter().chain(files).copied().collect();
+            let found = findings(&Tree::of(&all), &[house]);
+            found.iter().map(|it| it.path.trim_start_matches("model/src/").to_owned()).collect()
+        };
+        let (top, lib) = ("model/src/top.rs", "mod params;\nmod top;\nmod a;\nmod b;");
+        let up = [(top, "use crate::a::A;"), ("model/src/a.rs", "use crate::params::P;")];
+        let none: Vec<String> = with(lib, &[&up[..], &[("model/src/b.rs", "")]].concat());
+        assert_eq!(none, [""; 0]);
+        let beside: Vec<String> =
+            with(lib, &[(top, ""), ("model/src/a.rs", ""), ("model/src/b.rs", "use crate::a::A;")]);
+        assert_eq!(beside, ["b.rs"]);
+        let empty: Vec<String> = with("mod params;\nmod top;", &[(top, "")]);
+        assert_eq!(empty, [TABLE]);
     }
 
     #[test]

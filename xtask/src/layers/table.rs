@@ -1,7 +1,8 @@
 //! The rooms of each crate, lowest floor first, and the arrows against that order that are known.
 //!
 //! A room is a module, named by its path below the root; `families::*` is every module of `families`,
-//! each a room of its own. Rooms on one floor do not name each other: what others may name stands on
+//! each a room of its own, and `*` every module of the root that no line names: what a family of models
+//! has in the crate, so that a new one needs no line here. Rooms on one floor do not name each other: what others may name stands on
 //! a lower floor. A known arrow says why it is still there; the list only shrinks.
 
 /// Where a line is added or removed.
@@ -31,10 +32,9 @@ const SCHEMA: House = House {
     floors: &[
         &[("sample", "which sample a part of a batch is")],
         &[
-            ("atoms", "structures, their edges, packed batches of graphs"),
             ("elements", "symbols of the elements"),
             ("seed", "named random streams"),
-            ("tokens", "packed batches of sequences"),
+            ("*", "samples and packed batches of a kind"),
         ],
     ],
     known: &[],
@@ -82,7 +82,7 @@ const MODEL: House = House {
             ("params", "named flat parameters"),
         ],
         &[("layers", "layers that networks share")],
-        &[("equivariant", "MACE"), ("transformer", "GPT-2, Llama and ESM-2 as one module")],
+        &[("*", "networks of a family")],
     ],
     known: &[],
 };
@@ -95,7 +95,7 @@ const DATA: House = House {
         &[("dataset", "what every dataset has: card, shards, order, prefetch")],
         &[("formats", "a file format is one value")],
         &[("ingest", "raw files to datasets, whatever lies in them")],
-        &[("sequences", "datasets of tokens"), ("structures", "datasets of structures")],
+        &[("*", "datasets of a kind")],
         &[("kinds", "the list of kinds of datasets")],
         &[("verify", "every byte against its digest")],
     ],
@@ -115,10 +115,7 @@ const TRAIN: House = House {
         &[("exchange", "folders and weights of other programs")],
         &[("trainer", "the loop, rates, AdamW, the parity gate")],
         &[("family", "what a family of models is")],
-        &[
-            ("sequences", "settings, plan, task and use of models of sequences"),
-            ("structures", "settings, plan, task and use of models of structures"),
-        ],
+        &[("*", "settings, plan, task and use of models of a family")],
         &[("families", "the list of families")],
     ],
     known: &[],
@@ -144,16 +141,9 @@ const CLI: House = House {
             ("watch", "a run's progress"),
         ],
         &[("family", "what commands do with any family")],
-        &[
-            ("sequences", "words and commands of models of sequences"),
-            ("structures", "words and commands of models of structures"),
-        ],
+        &[("*", "words and commands of a family")],
         &[("families", "the list of families")],
-        &[
-            ("commands::settings", "the configuration a command is given"),
-            ("commands::ingest_keys", "keys of `[data.source]` on the command line"),
-            ("commands::structures", "what `ingest` asks of structures"),
-        ],
+        &[("commands::settings", "the configuration a command is given")],
         &[("commands::*", "one command of every family")],
         &[("commands", "the list of commands")],
     ],

@@ -1,12 +1,14 @@
-//! What an ingest is asked on the command line: flags and `--set KEY=VALUE` say keys of
+//! Options as `KEY=VALUE`, and what an ingest is asked with them: flags and `--set KEY=VALUE` say keys of
 //! `[data.source]`, so that there is one set of options with one documentation.
+
+use genesis_train::keys::table_of;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::ingest::Takes;
 use crate::exit::{Code, Failure};
-use crate::structures::options::{merge, parse};
 
 /// Keys that `--set` leaves to the command line itself, and what says them there.
 const SAID_OTHERWISE: [(&str, &str); 6] = [
@@ -19,15 +21,14 @@ const SAID_OTHERWISE: [(&str, &str); 6] = [
 ];
 
 /// A flag that was given: its name, and the key and value it stands for.
-pub(super) type Flag = (&'static str, &'static str, Value);
+pub(crate) type Flag = (&'static str, &'static str, Value);
 
-/// `base` with `options` such as `units.energy=kcal_per_mol`, and with what flags say. `guide` is the
-/// page that explains them.
+/// `base` with `options` such as `units.energy=kcal_per_mol`, and with what flags say.
 pub(super) fn with_options<P: Serialize + DeserializeOwned>(
     base: &P,
     options: &[String],
     flags: Vec<Flag>,
-    guide: &str,
+    takes: &Takes,
 ) -> anyhow::Result<P> {
     let mut given = Table::new();
     for option in options {
@@ -46,18 +47,35 @@ pub(super) fn with_options<P: Serialize + DeserializeOwned>(
         }
     }
     let mut table = Table::try_from(base)?;
-    merge_tagged(&mut table, given);
+    merge_tagged(&mut table, given, takes.tables);
     table.try_into().map_err(|error: toml::de::Error| {
-        let message = format!("--set: {}; see docs/guides/{guide}", error.message());
+        let message = format!("--set: {}; see docs/guides/{}", error.message(), takes.guide);
         Failure::error(Code::Usage, message)
     })
 }
 
-/// Puts what is given into the defaults. Tables of alternatives are replaced as a whole: the keys
-/// of one are not those of another.
-fn merge_tagged(defaults: &mut Table, given: Table) {
+/// One option as a table, as in a run file; text without special meaning needs no quotes.
+pub(crate) fn parse(option: &str) -> anyhow::Result<Table> {
+    table_of(option).map_err(|problem| Failure::error(Code::Usage, problem.to_string()))
+}
+
+/// Puts `from` into `into`; tables are merged, other values replaced.
+pub(crate) fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Puts what is given into the defaults. All tables but those `plain` ones are of alternatives, and replaced
+/// as a whole: the keys of one are not those of another.
+fn merge_tagged(defaults: &mut Table, given: Table, plain: &[&str]) {
     for (key, value) in given {
-        let plain = matches!(key.as_str(), "units" | "keys" | "letters");
+        let plain = plain.contains(&key.as_str());
         match (defaults.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) if plain => merge(old, new),
             (_, value) => {
@@ -76,10 +94,13 @@ mod tests {
 
     use super::*;
 
+    const STRUCTURES: Takes = Takes { tables: &["units", "keys"], ..Takes::of("atoms-data.md") };
+    const SEQUENCES: Takes = Takes { tables: &["letters"], ..Takes::of("train-on-your-data.md") };
+
     fn with(options: &[&str], flags: Vec<Flag>) -> anyhow::Result<StructuresIngest> {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let base = StructuresIngest::new(vec![PathBuf::from("a.npz")], PathBuf::from("out"));
-        with_options(&base, &options, flags, "atoms-data.md")
+        with_options(&base, &options, flags, &STRUCTURES)
     }
 
     #[test]
@@ -121,7 +142,7 @@ mod tests {
         );
         let with = |options: &[&str], flags| {
             let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-            with_options(&base, &options, flags, "train-on-your-data.md")
+            with_options(&base, &options, flags, &SEQUENCES)
         };
         assert_eq!(with(&[], Vec::new()).unwrap(), base);
         let flag = ("--max-rejected", "max_reject_fraction", Value::from(0.5));
