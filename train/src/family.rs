@@ -4,7 +4,6 @@
 //! written once over this trait. Not here: words for people, which the program has.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use genesis_data::dataset::Card;
 use genesis_data::dataset::card::Part;
@@ -13,9 +12,11 @@ use genesis_data::ingest::{IngestError, IngestSummary, Progress};
 use genesis_kernels::Kernels;
 use serde_json::Value;
 
+use crate::checkpoint::Checkpoint;
 use crate::keys::{ConfigProblems, Root};
 use crate::report::Declaration;
-use crate::trainer::{Outcome, Plan, Session, TrainError};
+use crate::trainer::replay::replay;
+use crate::trainer::{Outcome, Plan, RankOf, Replayed, Session, TrainError, Work};
 
 /// A run that needs no files: it makes its own data.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +93,18 @@ pub trait Family: 'static {
     fn resolve(config: Self::Config, dataset: &Self::Dataset)
     -> Result<Self::Plan, ConfigProblems>;
 
+    /// Does `work` with what `plan` is to learn, as a rank. The model, if there is one, is that it starts from.
+    ///
+    /// # Errors
+    /// [`TrainError`]
+    fn with_task<B: Kernels, W: Work>(
+        plan: &Self::Plan,
+        dataset: &Self::Dataset,
+        device: &B::Device,
+        on: (&RankOf<'_>, Option<&Value>),
+        work: W,
+    ) -> Result<W::Output, TrainError>;
+
     /// Trains from the start of the session to the last step of `plan`.
     ///
     /// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
@@ -102,8 +115,27 @@ pub trait Family: 'static {
     /// [`TrainError`]; the last checkpoint stays valid.
     fn train<B: Kernels>(
         plan: &Self::Plan,
-        dataset: Arc<Self::Dataset>,
+        dataset: &Self::Dataset,
         device: &B::Device,
         session: Session<'_>,
-    ) -> Result<Outcome, TrainError>;
+    ) -> Result<Outcome, TrainError> {
+        let (rank, model) = (RankOf::own(session.cluster), session.start.model().cloned());
+        Self::with_task::<B, _>(plan, dataset, device, (&rank, model.as_ref()), session)
+    }
+
+    /// Computes the step of the capsule in `kept` again, in this process alone.
+    ///
+    /// # Errors
+    /// The capsule is damaged, or its data cannot be read.
+    fn replay<B: Kernels>(
+        plan: &Self::Plan,
+        dataset: &Self::Dataset,
+        device: &B::Device,
+        kept: &Checkpoint,
+    ) -> Result<Replayed, TrainError> {
+        let model = Some(&kept.manifest.description.model);
+        replay(kept, |rank, work| {
+            Self::with_task::<B, _>(plan, dataset, device, (rank, model), work)
+        })
+    }
 }

@@ -86,6 +86,8 @@ fn checkpoint(folder: &Path, config: &TransformerConfig, tokenizer: &Tokenizer) 
         mixture: None,
         plateau: None,
         left_out_steps: 0,
+        went_on: 0,
+        watched: None,
     };
     let contents =
         Contents { description, model: &model, optimizer: None, attachments: &attachments };

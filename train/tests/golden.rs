@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
@@ -62,7 +61,7 @@ fn go_on<F: Family>(open: impl Fn(&Path)) {
     let set = [format!("run.dir={}", run.display()), "schedule.steps=8".to_owned()];
     let file = RunFile::read(&run.join("config.toml"), &set).unwrap();
     let config: F::Config = file.check(&|_| None).unwrap();
-    let dataset = Arc::new(F::open(&[("dataset".to_owned(), run.join("dataset"))]).unwrap());
+    let dataset = F::open(&[("dataset".to_owned(), run.join("dataset"))]).unwrap();
     let plan = F::resolve(config, &dataset).unwrap();
     let start = prepare(&plan, &Resume::Auto).unwrap();
     assert_eq!(start.step(), 4);
@@ -71,7 +70,7 @@ fn go_on<F: Family>(open: impl Fn(&Path)) {
     let outcome = {
         let session =
             Session { observer: &mut losses, stop: &stop, start, cluster: &Cluster::alone() };
-        F::train::<Cpu>(&plan, dataset, &device, session).unwrap()
+        F::train::<Cpu>(&plan, &dataset, &device, session).unwrap()
     };
     assert_eq!(outcome, Outcome::Finished { step: 8 });
     let text = fs::read_to_string(run.join("losses.json")).unwrap();

@@ -20,6 +20,7 @@ mod import;
 mod ingest;
 mod plan;
 mod preflight;
+mod replay;
 mod report;
 mod settings;
 mod spawn;
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Preflight(preflight::Args),
     Train(train::Args),
     Spawn(spawn::Args),
+    Replay(replay::Args),
     Evaluate(evaluate::Args),
     #[command(flatten)]
     Structures(structures::Command),
@@ -63,6 +65,7 @@ impl Command {
             Self::Preflight(args) => preflight::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Spawn(args) => spawn::run(&args, engine_of),
+            Self::Replay(args) => replay::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Structures(command) => {
                 families::require(command.model(), Structures::NAME)?;

@@ -1,8 +1,9 @@
 //! What commands do with a family of models, whichever it is.
 //!
 //! [`Face`] is what a family adds to [`Family`] for people: words and figures. [`AnyFace`] is the same
-//! without its types, which is all that commands see. [`mod@ingest`] makes datasets of any family, [`run`] trains any family, `planning` says what that will
-//! cost, [`forecast`] on many ranks too, [`preflight`] whether ranks and hosts are fit for it.
+//! without its types, which is all that commands see. [`mod@ingest`] makes datasets of any family, [`run`] trains any
+//! family, `planning` says what that will cost, [`forecast`] on many ranks too, [`preflight`] whether ranks and hosts are
+//! fit for it, [`replay`] computes a step again.
 
 pub(crate) mod dataset;
 pub(crate) mod forecast;
@@ -10,6 +11,7 @@ pub(crate) mod ingest;
 pub(crate) mod options;
 mod planning;
 pub(crate) mod preflight;
+pub(crate) mod replay;
 pub(crate) mod run;
 mod sources;
 mod start;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use genesis_data::ingest::IngestSummary;
+use genesis_train::checkpoint::Checkpoint;
 use genesis_train::device::DeviceChoice;
 use genesis_train::family::Family;
 use genesis_train::keys::{ParallelConfig, RunFile};
@@ -171,6 +174,7 @@ pub(crate) trait AnyFace: Sync {
     fn plan(&self, file: RunFile, json: bool, asked: &forecast::Asked) -> anyhow::Result<()>;
     fn preflight(&self, file: RunFile, json: bool) -> anyhow::Result<Code>;
     fn ranks(&self, file: RunFile) -> anyhow::Result<(DeviceChoice, ParallelConfig)>;
+    fn replay(&self, kept: &Checkpoint, asked: &replay::Asked) -> anyhow::Result<()>;
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()>;
     fn reads(&self, folder: &Path) -> bool;
     fn export(&self, asked: &Export<'_>) -> anyhow::Result<()>;
@@ -216,6 +220,10 @@ impl<F: Face> AnyFace for Of<F> {
 
     fn ranks(&self, file: RunFile) -> anyhow::Result<(DeviceChoice, ParallelConfig)> {
         run::ranks::<F>(file)
+    }
+
+    fn replay(&self, kept: &Checkpoint, asked: &replay::Asked) -> anyhow::Result<()> {
+        replay::replay::<F>(kept, asked)
     }
 
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()> {

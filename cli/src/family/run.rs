@@ -268,7 +268,7 @@ fn work<F: Face>(
         None => &mut silent,
     };
     let session = Session { observer: &mut *observer, stop, start, cluster };
-    let started = Started::<F> { plan, dataset: Arc::clone(dataset), session };
+    let started = Started::<F> { plan, dataset, session };
     let outcome = on_device(plan.config().run().device, KernelChoice::Own, started);
     let outcome = outcome.or_exit(Code::Usage)?.map_err(|error| failure(&error))?;
     let finished = matches!(outcome, Outcome::Finished { .. });
@@ -297,7 +297,7 @@ fn end_of(outcome: &anyhow::Result<Outcome>) -> End {
 /// A run that is about to start.
 struct Started<'a, F: Face> {
     plan: &'a F::Plan,
-    dataset: Arc<F::Dataset>,
+    dataset: &'a F::Dataset,
     session: Session<'a>,
 }
 
@@ -366,7 +366,7 @@ fn report_failure(error: &ReportError) -> anyhow::Error {
 
 pub(super) fn failure(error: &TrainError) -> anyhow::Error {
     let code = match error {
-        TrainError::NonFinite(_) => Code::NonFinite,
+        TrainError::Diverged(_) => Code::NonFinite,
         TrainError::Gate(_) => Code::Unexpected,
         TrainError::Changed { .. } | TrainError::RunExists { .. } => Code::Usage,
         _ => Code::Data,

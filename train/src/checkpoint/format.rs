@@ -112,9 +112,15 @@ pub struct Description {
     /// What a plateau schedule remembers; absent for every other schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plateau: Option<PlateauState>,
-    /// Steps that were left out because their gradients were not finite.
+    /// Steps without an update, because they could not be trusted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out_steps: u64,
+    /// Times that the run went on past a step that it could not trust.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub went_on: u64,
+    /// By what a jump of loss or gradients is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -178,6 +184,26 @@ pub struct PlateauState {
     pub best: Option<f64>,
     /// Evaluations since then.
     pub waited: u64,
+}
+
+/// Running statistics of the steps so far.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Watched {
+    /// Of their losses.
+    pub loss: Running,
+    /// Of the norms of their gradients.
+    pub grad_norm: Running,
+}
+
+/// Exponential mean and variance of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Running {
+    /// Steps that count.
+    pub seen: u64,
+    /// Mean.
+    pub mean: f64,
+    /// Variance.
+    pub variance: f64,
 }
 
 /// One file of the folder.

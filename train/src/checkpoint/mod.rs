@@ -23,8 +23,8 @@ pub mod tensors;
 pub use disk::{Disk, RealDisk};
 pub use error::CheckpointError;
 pub use format::{
-    Best, Description, FileEntry, MANIFEST_FILE, Manifest, Metrics, PlateauState, Slice,
-    TensorEntry,
+    Best, Description, FileEntry, MANIFEST_FILE, Manifest, Metrics, PlateauState, Running, Slice,
+    TensorEntry, Watched,
 };
 pub use load::{Checkpoint, Latest, Rejection, best, latest, open};
 pub use naming::FolderName;

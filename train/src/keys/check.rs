@@ -1,5 +1,6 @@
 //! Checks of meaning: ranges, and values that must fit each other.
 
+use super::faults::FaultsConfig;
 use super::parallel::ParallelConfig;
 use super::problem::ConfigProblem;
 use super::tables::{
@@ -168,5 +169,18 @@ impl Found {
             self.positive("checkpoint.every_minutes", minutes);
         }
         self.at_least("checkpoint.keep_last", checkpoint.keep_last as u64, 1);
+        let has_room = checkpoint.background || checkpoint.snapshot_mib.is_none();
+        self.require(has_room, "checkpoint.snapshot_mib", || {
+            "is only for `checkpoint.background = true`; set that, or remove the key".to_owned()
+        });
+    }
+
+    pub(crate) fn check_faults(&mut self, faults: &FaultsConfig) {
+        self.positive("faults.spike_deviations", faults.spike_deviations);
+        self.require(faults.goes_on() || faults.budget.is_none(), "faults.budget", || {
+            "is only for a run that goes on: set `faults.non_finite` or `faults.spike` to `skip` or \
+             `roll_back`, or remove the key"
+                .to_owned()
+        });
     }
 }

@@ -103,6 +103,29 @@ impl RunFile {
         Ok(Self { name: name.to_owned(), source, problems, notes: Vec::new() })
     }
 
+    /// The run of `R` that a checkpoint in `name` recorded as `config`, in the run folder `run_dir`, where that is known.
+    ///
+    /// # Errors
+    /// `config` is of another version of the program.
+    pub fn recorded<R: Root>(
+        name: &Path,
+        config: &serde_json::Value,
+        run_dir: Option<&Path>,
+        overrides: &[String],
+    ) -> Result<Self, ConfigProblems> {
+        let name = name.display().to_string();
+        let unread = |error: serde_json::Error| {
+            let what = "its configuration is not of this version of genesis";
+            ConfigProblems::whole(&name, format!("{what}: {error}"))
+        };
+        let config: R = serde_json::from_value(config.clone()).map_err(unread)?;
+        let mut read = Self::parse(&name, &to_text(&config)?, overrides)?;
+        if let Some(folder) = run_dir {
+            read.settle_in(folder);
+        }
+        Ok(read)
+    }
+
     /// What `model.kind` says.
     pub fn kind(&self) -> Option<&str> {
         self.source.tree.get("model")?.get("kind")?.as_str()

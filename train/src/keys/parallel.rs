@@ -1,4 +1,4 @@
-//! Tables of ranks and of what goes wrong in a step: how they train together, for how long they wait, when they stop.
+//! `[parallel]`: how ranks train together, and for how long they wait for each other.
 
 use std::time::Duration;
 
@@ -6,35 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Limits, Phase};
-
-/// `[faults]`: a step whose loss or gradients are not finite is computed once more; what came by accident is gone
-/// then. This says what becomes of one that comes to the same again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("x-may-change-on-resume" = "from the next such step on"))]
-pub struct FaultsConfig {
-    /// What the run does.
-    pub non_finite: OnNonFinite,
-    /// Steps that a run may leave out in all; after them it stops.
-    pub budget: u64,
-}
-
-/// `faults.non_finite`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnNonFinite {
-    /// It stops with exit code 4 and names samples, ranks and gradients.
-    #[default]
-    Stop,
-    /// It goes on without the update of that step, and says so.
-    Skip,
-}
-
-impl Default for FaultsConfig {
-    fn default() -> Self {
-        Self { non_finite: OnNonFinite::Stop, budget: 10 }
-    }
-}
 
 /// `[parallel]`: a run on one rank obeys it too, so that the number of ranks may
 /// change on resuming.

@@ -64,11 +64,13 @@ pub struct CheckpointRecord {
     pub is_best: bool,
 }
 
-/// A step whose loss or gradients were not finite. Numbers are text: JSON has no others than finite ones.
+/// A step that could not be trusted. Numbers are text: JSON has no others than finite ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultRecord {
     /// The step, counted from 1.
     pub step: u64,
+    /// Why it was not: `not finite`, or how it jumped.
+    pub cause: String,
     /// Loss and norm of the gradients.
     pub loss: String,
     /// See `loss`.
@@ -85,20 +87,30 @@ pub struct FaultRecord {
     pub samples: Vec<u64>,
     /// What the run did.
     pub decision: String,
+    /// What `genesis replay` takes to compute the step again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capsule: Option<PathBuf>,
 }
 
 impl FaultRecord {
     /// In a line.
     pub fn sentence(&self) -> String {
-        let Self { step, loss, grad_norm, again_loss, again_grad_norm, decision, .. } = self;
+        let Self { step, cause, loss, grad_norm, again_loss, again_grad_norm, decision, .. } = self;
         let of = if self.ranks.is_empty() {
             String::new()
         } else {
             format!(" on {} alone", self.ranks.join(", "))
         };
+        let why = if cause == "not finite" {
+            format!("loss {loss} and gradient norm {grad_norm} are not both finite{of}")
+        } else {
+            cause.clone()
+        };
+        let kept = self.capsule.as_ref().map(|it| format!(" (genesis replay {})", it.display()));
+        let kept = kept.unwrap_or_default();
         format!(
-            "step {step}: loss {loss} and gradient norm {grad_norm} are not both finite{of}; computed once more \
-             they are {again_loss} and {again_grad_norm}: the run {decision}"
+            "step {step}: {why}; computed once more, loss and gradient norm are {again_loss} and \
+             {again_grad_norm}: the run {decision}{kept}"
         )
     }
 }

@@ -1,7 +1,6 @@
 //! Models of sequences as a family.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
@@ -11,11 +10,11 @@ use genesis_data::sequences::{SequencesIngest, SequencesSummary, ingest_sequence
 use genesis_kernels::Kernels;
 use serde_json::Value;
 
-use super::{SequencesConfig, SequencesPlan, figures, resolve, train};
+use super::{SequencesConfig, SequencesPlan, figures, resolve, task};
 use crate::family::{Example, Family};
 use crate::keys::ConfigProblems;
 use crate::report::Declaration;
-use crate::trainer::{Outcome, Session, TrainError};
+use crate::trainer::{RankOf, TrainError, Work};
 
 /// Models of sequences.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +66,13 @@ impl Family for Sequences {
         resolve(config, dataset)
     }
 
-    fn train<B: Kernels>(
+    fn with_task<B: Kernels, W: Work>(
         plan: &SequencesPlan,
-        dataset: Arc<SequencesCorpus>,
+        dataset: &SequencesCorpus,
         device: &B::Device,
-        session: Session<'_>,
-    ) -> Result<Outcome, TrainError> {
-        train::<B>(plan, &dataset, device, session)
+        on: (&RankOf<'_>, Option<&Value>),
+        work: W,
+    ) -> Result<W::Output, TrainError> {
+        task::with_task::<B, W>(plan, dataset, device, on, work)
     }
 }

@@ -31,4 +31,4 @@ pub use inference::SequencesModel;
 pub use plan::{SequencesPlan, resolve, resolve_card};
 pub use settings::SequencesConfig;
 pub use sources::training_split;
-pub use task::{documents, train};
+pub use task::documents;

@@ -13,11 +13,12 @@ use serde_json::Value;
 use super::settings::{ObjectiveConfig, SequencesConfig};
 use super::{Sequences, identity, sources};
 use crate::checkpoint::Checkpoint;
-use crate::cluster::Cluster;
 use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems, may_change};
 use crate::report::{grouped, scaled};
-use crate::trainer::{Blend, Course, Plan, Share, TrainError, available_threads, inherit, to_json};
+use crate::trainer::{
+    Blend, Course, Plan, RankOf, Share, TrainError, available_threads, inherit, to_json,
+};
 
 /// What does not fit, in messages.
 const PLACE: &str = "the run and its dataset";
@@ -190,9 +191,9 @@ impl SequencesPlan {
     }
 
     /// What a rank of `cluster` loads.
-    pub(super) fn loader_on(&self, cluster: &Cluster) -> Result<SequencesLoaderPlan, TrainError> {
+    pub(super) fn loader_on(&self, rank: &RankOf<'_>) -> Result<SequencesLoaderPlan, TrainError> {
         let (batch, parallel) = (&self.config.batch, &self.config.parallel);
-        let share = Share::of(cluster, parallel, batch.sequences, batch.accumulation)?;
+        let share = Share::of(rank, parallel, batch.sequences, batch.accumulation)?;
         let Share { rank, world, parts, apart } = share;
         Ok(SequencesLoaderPlan { accumulation: parts, apart, rank, world, ..self.loader })
     }

@@ -11,6 +11,7 @@ use genesis_data::sequences::{Objective, SequencesLoader};
 use genesis_kernels::{Kernels, Precision};
 use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Sample, Seeds, TokenBatch};
+use serde_json::Value;
 
 use super::evaluation::{Sums, share_of};
 use super::figures::{BITS_PER_BYTE, PERPLEXITY, TOKENS, TOKENS_PER_S, VAL_LABELS};
@@ -23,8 +24,8 @@ use crate::cluster::{Cluster, Phase};
 use crate::report::Figures;
 use crate::report::audit::Delivered;
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task, delivered};
-use crate::trainer::{Outcome, Plan, Session, TrainError, follow};
+use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task, Work, delivered};
+use crate::trainer::{Plan, RankOf, TrainError};
 
 /// Places in a tally: labels, and tokens.
 const LABELS: usize = 0;
@@ -32,32 +33,26 @@ const TOKENS_IN: usize = 1;
 /// Files of the dataset that travel with every checkpoint.
 const TOKENIZER_FILES: [&str; 2] = ["tokenizer.json", "tokenizer_config.json"];
 
-/// Trains a model of sequences from `start` to the last step of `plan`.
-///
-/// Continuing from the checkpoint of step `k` gives the bits of a run that was never interrupted:
-/// batches, dropout masks and learning rates are functions of the step, and the checkpoint holds
-/// the rest. A stop is looked for after every step: the run then saves and returns.
-///
-/// # Errors
-/// [`TrainError`]; the last checkpoint stays valid.
-pub fn train<B: Kernels>(
+/// Does `work` with what `plan` is to learn, as `rank`, starting from `model` if it is given.
+pub(super) fn with_task<B: Kernels, W: Work>(
     plan: &SequencesPlan,
     corpus: &SequencesCorpus,
     device: &B::Device,
-    session: Session<'_>,
-) -> Result<Outcome, TrainError> {
-    let plan = &match session.start.model() {
+    (rank, model): (&RankOf<'_>, Option<&Value>),
+    work: W,
+) -> Result<W::Output, TrainError> {
+    let plan = &match model {
         Some(model) => plan.starting_from(model)?,
         None => plan.clone(),
     };
     let mixture = plan.blend.mixture.mixture(plan.config.batch.sequences as u64)?;
-    let share = plan.loader_on(session.cluster)?;
+    let share = plan.loader_on(rank)?;
     let loader = SequencesLoader::mixed(corpus.clone(), Arc::new(mixture), share);
-    let loader =
-        session.cluster.agree(Phase::Data, "opening its data", loader.map_err(TrainError::from))?;
+    let loader = loader.map_err(TrainError::from);
+    let loader = rank.cluster.agree(Phase::Data, "opening its data", loader)?;
     let measured = plan.blend.measured_in(corpus);
     let task = Sequences::<B> { plan, device, loader: Arc::new(loader), measured };
-    follow(&plan.course()?, &task, session)
+    work.on(&plan.course()?, &task)
 }
 
 /// Learning to predict tokens.

@@ -1,7 +1,6 @@
 //! Models of structures of atoms as a family.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use genesis_data::error::DataError;
 use genesis_data::ingest::{IngestError, Progress};
@@ -12,11 +11,11 @@ use genesis_kernels::Kernels;
 use serde_json::Value;
 
 use super::settings::StructuresNetwork;
-use super::{StructuresConfig, StructuresPlan, figures, resolve_structures, train_structures};
+use super::{StructuresConfig, StructuresPlan, figures, resolve_structures, task};
 use crate::family::{Example, Family};
 use crate::keys::ConfigProblems;
 use crate::report::Declaration;
-use crate::trainer::{Outcome, Session, TrainError};
+use crate::trainer::{RankOf, TrainError, Work};
 
 /// Models of structures of atoms.
 #[derive(Debug, Clone, Copy)]
@@ -71,12 +70,13 @@ impl Family for Structures {
         resolve_structures(config, dataset)
     }
 
-    fn train<B: Kernels>(
+    fn with_task<B: Kernels, W: Work>(
         plan: &StructuresPlan,
-        dataset: Arc<StructuresCorpus>,
+        dataset: &StructuresCorpus,
         device: &B::Device,
-        session: Session<'_>,
-    ) -> Result<Outcome, TrainError> {
-        train_structures::<B>(plan, &dataset, device, session)
+        on: (&RankOf<'_>, Option<&Value>),
+        work: W,
+    ) -> Result<W::Output, TrainError> {
+        task::with_task::<B, W>(plan, dataset, device, on.0, work)
     }
 }

@@ -1,7 +1,7 @@
 //! Models of structures of atoms: equivariant networks on graphs.
 //!
 //! Reading order: [`settings`] (the run file), [`plan`] (with the dataset), [`statistics`] (what a
-//! network takes from its data), [`task`](train_structures) (steps and evaluations), [`errors`] and
+//! network takes from its data), `task` (steps and evaluations), [`errors`] and
 //! [`parity`] (how good it is), [`evaluation`] (the table at the end),
 //! [`figures`] (what the report shows), [`model`] (a trained network),
 //! [`predict`](mod@predict) and [`md`] (what it is for), [`reading`] and [`output`] (files of structures),
@@ -36,4 +36,3 @@ pub use plan::{StructuresPlan, resolve_structures};
 pub use predict::{PredictOptions, PredictReport, measure_files, predict_file};
 pub use reading::{Reading, parse_units};
 pub use settings::StructuresConfig;
-pub use task::train_structures;

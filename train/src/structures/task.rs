@@ -30,29 +30,26 @@ use crate::cluster::{Cluster, Phase};
 use crate::report::Figures;
 use crate::report::audit::Delivered;
 use crate::trainer::gate::{Computed, Trial};
-use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task, delivered};
-use crate::trainer::{Outcome, Plan, Session, Share, TrainError, follow};
+use crate::trainer::task::{Gradients, Measurement, Part, Tally, Task, Work, delivered};
+use crate::trainer::{Plan, RankOf, Share, TrainError};
 
 /// Name of the validation set in tables.
 pub(super) const VALIDATION: &str = "validation";
 
-/// Trains a model of atoms from `start` to the last step of `plan`, as
-/// the loop of every family does.
-///
-/// # Errors
-/// [`TrainError`]; the last checkpoint stays valid.
-pub fn train_structures<B: Kernels>(
+/// Does `work` with what `plan` is to learn, as `rank`.
+pub(super) fn with_task<B: Kernels, W: Work>(
     plan: &StructuresPlan,
     corpus: &StructuresCorpus,
     device: &B::Device,
-    session: Session<'_>,
-) -> Result<Outcome, TrainError> {
+    rank: &RankOf<'_>,
+    work: W,
+) -> Result<W::Output, TrainError> {
     let (batch, parallel) = (&plan.config.batch, &plan.config.parallel);
-    let share = Share::of(session.cluster, parallel, batch.frames, 1)?;
+    let share = Share::of(rank, parallel, batch.frames, 1)?;
     let loader = loader(plan, corpus, share).map_err(TrainError::from);
-    let loader = Arc::new(session.cluster.agree(Phase::Data, "opening its data", loader)?);
+    let loader = Arc::new(rank.cluster.agree(Phase::Data, "opening its data", loader)?);
     let measured = plan.blend.measured_in(corpus);
-    follow(&plan.course()?, &Atoms::<B> { plan, device, loader, measured }, session)
+    work.on(&plan.course()?, &Atoms::<B> { plan, device, loader, measured })
 }
 
 /// The loader of a rank of a plan.

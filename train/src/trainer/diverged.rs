@@ -1,4 +1,4 @@
-//! What a run says, on all its ranks, where a step came to what is not finite.
+//! What a run says, on all its ranks, where a step cannot be trusted and it stops.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use super::{COMPUTING, Run};
 use crate::cluster::Phase;
 
 impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
-    /// The error of every rank where a step came to what is not finite, with the samples of the ranks whose own
-    /// loss was not.
-    pub(super) fn not_finite<R>(
+    /// The error of every rank where a step stops the run, with the samples of the ranks whose own loss was not
+    /// finite.
+    pub(super) fn diverged<R>(
         &self,
         reached: Reached<'_>,
         losses: &[f64],
@@ -23,7 +23,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     ) -> Result<R, TrainError> {
         let mut found = reached.found(&self.state.params, self.samples(losses, parts)?);
         found.checkpoints = self.course.steps_with_checkpoint();
-        self.cluster().agree(Phase::Step, COMPUTING, Err(TrainError::NonFinite(Box::new(found))))
+        self.cluster().agree(Phase::Step, COMPUTING, Err(TrainError::Diverged(Box::new(found))))
     }
 
     pub(super) fn samples(

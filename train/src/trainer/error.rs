@@ -6,7 +6,7 @@ use genesis_data::error::DataError;
 use genesis_model::ParamsError;
 
 use super::gate::Mismatch;
-use super::watch::Samples;
+use super::watch::{Jump, Samples};
 use crate::checkpoint::CheckpointError;
 use crate::cluster::ClusterError;
 
@@ -73,9 +73,9 @@ pub enum TrainError {
     /// The device does not compute what the CPU does.
     #[error(transparent)]
     Gate(#[from] Box<Mismatch>),
-    /// The loss or a gradient is not a number any more.
+    /// The loss or a gradient is not a number any more, or jumps where that is to stop the run.
     #[error("{0}")]
-    NonFinite(Box<NonFinite>),
+    Diverged(Box<Diverged>),
     /// Nothing to learn from in a whole step.
     #[error(
         "step {step}: none of its tokens has a label (documents {documents:?}); raise \
@@ -111,9 +111,9 @@ pub enum TrainError {
     },
 }
 
-/// The first step whose numbers are not finite, with what is needed to find the cause.
+/// A step that cannot be trusted, with what is needed to find the cause.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NonFinite {
+pub struct Diverged {
     /// The step, counted from 1. Its update was not applied, or was and is not saved.
     pub step: u64,
     /// Training loss of the step.
@@ -122,6 +122,8 @@ pub struct NonFinite {
     pub grad_norm: f64,
     /// Learning rate the step would have used.
     pub rate: f64,
+    /// How it jumps, where loss and gradients are finite and it stops the run all the same.
+    pub jump: Option<Jump>,
     /// Parameters whose gradient is not finite.
     pub gradients: Vec<String>,
     /// Parameters that are not finite themselves: the damage is older than this step.
@@ -132,9 +134,14 @@ pub struct NonFinite {
     pub checkpoints: Vec<u64>,
 }
 
-impl std::fmt::Display for NonFinite {
+impl std::fmt::Display for Diverged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { step, loss, grad_norm, rate, .. } = self;
+        if let Some(jump) = self.jump {
+            let asked = "which `faults.spike` does not let pass; the update was not applied";
+            write!(f, "step {step}: {jump}, {asked} (rate {rate:.3e}). ")?;
+            return self.rest(f);
+        }
         write!(f, "step {step}: loss {loss} and gradient norm {grad_norm} ")?;
         if loss.is_finite() && grad_norm.is_finite() {
             write!(
@@ -150,6 +157,13 @@ impl std::fmt::Display for NonFinite {
             ([], gradients) => write!(f, "Gradients not finite: {}. ", shorten(gradients))?,
             (parameters, _) => write!(f, "Parameters not finite: {}. ", shorten(parameters))?,
         }
+        self.rest(f)
+    }
+}
+
+impl Diverged {
+    /// Samples, and what can be done.
+    fn rest(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Samples { are, ids, of_ranks } = &self.samples;
         match (ids.as_slice(), of_ranks.as_slice()) {
             ([], _) => {}
@@ -161,9 +175,7 @@ impl std::fmt::Display for NonFinite {
         }
         f.write_str(&self.way_out())
     }
-}
 
-impl NonFinite {
     /// What can be done, with the steps that can be gone back to.
     fn way_out(&self) -> String {
         let changes = "a lower schedule.peak_rate, longer schedule.warmup_steps or smaller \

@@ -37,7 +37,7 @@ pub struct Computed {
 }
 
 /// Something that has a loss and gradients on any backend.
-pub(crate) trait Trial {
+pub trait Trial {
     /// Computes them with `params`, in their precision.
     fn compute<B: Kernels>(
         &self,

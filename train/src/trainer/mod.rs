@@ -3,14 +3,15 @@
 //! Reading order: [`blend`] (from what), [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
 //! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
 //! `shards`, `reduction` and `sums` (gradients of parts and ranks to those of a step), `saving`, [`schedule`] and [`plateau`] (its rate), [`optim`]
-//! (gradients to updates), [`gate`] (whether a
-//! device computes what the CPU does), [`watch`] and `diverged` (when to stop, and what to say then).
+//! (gradients to updates), [`gate`] (whether a device computes what the CPU does), [`watch`], `faults` and `diverged`
+//! (steps that cannot be trusted), [`capsule`] and [`mod@replay`] (computing them again).
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
 //! prints nothing: an [`Observer`] hears what happens.
 
 mod audit;
 mod beside;
 pub mod blend;
+pub mod capsule;
 mod changes;
 mod clock;
 pub mod course;
@@ -24,7 +25,9 @@ pub mod optim;
 pub mod plan;
 pub mod plateau;
 mod reduction;
+pub mod replay;
 pub mod resume;
+mod roll_back;
 mod saving;
 pub mod schedule;
 mod shards;
@@ -53,20 +56,23 @@ pub use course::{CHECKPOINTS_FOLDER, Course, StageTwo};
 pub(crate) use course::{inherit, to_json};
 pub use due::SAVE_FILE;
 use due::{Due, Unplanned};
-pub use error::{NonFinite, TrainError};
-use faults::Computed;
+pub use error::{Diverged, TrainError};
+use faults::{Asked, Computed};
 pub use gate::{GateReport, Mismatch};
 use optim::{GradientNorm, clip_scale};
 pub(crate) use plan::available_threads;
 pub use plan::{DATASET_FOLDER, Plan, facts, save_plan};
 use reduction::{Reduced, Reduction};
+pub use replay::{Found, Replayed, Shared};
 pub use resume::{Branch, Decided, Resume, Start, is_of_run, known_model, prepare};
 use saving::Writing;
+pub use share::RankOf;
 pub(crate) use share::Share;
 use state::State;
 use sums::{Add as _, tree};
+pub use task::Work;
 use task::{Gradients, Part, Tally, Task};
-use watch::{Reached, Watch};
+use watch::Reached;
 
 /// What ranks do most of the time, in messages.
 const COMPUTING: &str = "computing gradients";
@@ -101,40 +107,38 @@ pub struct Session<'a> {
     pub cluster: &'a Cluster,
 }
 
-/// Trains `task` along `course`: the loop of every family.
-pub(crate) fn follow<B: Kernels, T: Task<B>>(
-    course: &Course,
-    task: &T,
-    session: Session<'_>,
-) -> Result<Outcome, TrainError> {
-    let Session { observer, stop, start, cluster } = session;
-    let double = task.dtype() == FloatDType::F64;
-    let reduction = Reduction::new(cluster, course.summing, &task.specs(), double);
-    let state = State::<B>::begin(course, task, &start, &reduction);
-    let state = cluster.agree(Phase::Start, "loading its state", state)?;
-    start.notes.iter().cloned().chain(reduction.sentence()).for_each(|note| observer.note(&note));
-    if !gate::is_the_reference::<B>() && start.step() < course.steps() {
-        let passed = pass_gate(task, &state, start.step(), observer);
-        cluster.agree(Phase::Start, "passing the parity gate", passed)?;
+/// Training: the loop of every family.
+impl Work for Session<'_> {
+    type Output = Outcome;
+
+    fn on<B: Kernels, T: Task<B>>(self, course: &Course, task: &T) -> Result<Outcome, TrainError> {
+        let Session { observer, stop, start, cluster } = self;
+        let double = task.dtype() == FloatDType::F64;
+        let reduction = Reduction::new(cluster, course.summing, &task.specs(), double);
+        let state = State::<B>::begin(course, task, &start, &reduction);
+        let state = cluster.agree(Phase::Start, "loading its state", state)?;
+        let notes = start.notes.iter().cloned().chain(reduction.sentence());
+        notes.for_each(|note| observer.note(&note));
+        if !gate::is_the_reference::<B>() && start.step() < course.steps() {
+            let passed = pass_gate(task, &state, start.step(), observer);
+            cluster.agree(Phase::Start, "passing the parity gate", passed)?;
+        }
+        let audit = Audit::begin(course, cluster, start.step())?;
+        let mut run = Run {
+            wall_before: state.wall_seconds,
+            course,
+            task,
+            reduction,
+            state,
+            audit,
+            clock: Clock::start(),
+            unplanned: Unplanned::of(course),
+            told_baseline: false,
+            writing: None,
+            told_of_room: false,
+        };
+        run.steps(start.step(), observer, stop)
     }
-    let audit = Audit::begin(course, cluster, start.step())?;
-    let clock = Clock::start();
-    let wall_before = state.wall_seconds;
-    let unplanned = Unplanned::of(course);
-    let mut run = Run {
-        course,
-        task,
-        reduction,
-        state,
-        audit,
-        clock,
-        wall_before,
-        unplanned,
-        told_baseline: false,
-        writing: None,
-        told_of_room: false,
-    };
-    run.steps(start.step(), observer, stop)
 }
 
 /// Computes a few samples of the first step on the CPU too, and goes on if the results agree.
@@ -182,18 +186,19 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             return Ok(Outcome::Stopped { step: first_step });
         }
         let mut batches = Arc::clone(self.task.loader()).prefetch(first_step, PREFETCH_STEPS);
-        let mut watch = Watch::default();
         for step in first_step..self.course.steps() {
             let rate = self.state.rate(self.course, step);
             self.cluster().begins(Phase::Data, "reading its samples");
             let parts = self.clock.begin_step(|| next_step(&mut batches, step));
             let parts = self.cluster().agree(Phase::Data, "reading its samples", parts)?;
             let whole = self.tally(&parts)?;
-            let Computed { reduced, norm, is_sound } =
-                self.compute(step, rate, (&parts, &whole), observer)?;
+            let asked = Asked { step, rate, parts: &parts, whole: &whole };
+            let computed = self.compute(&asked, observer)?;
+            let is_sound = computed.is_sound();
+            let Computed { reduced, norm, .. } = computed;
             let Reduced { loss, losses, gradients, .. } = reduced;
-            let reached = Reached { step: step + 1, loss, rate, norm: &norm };
             let done = step + 1;
+            let reached = Reached { step: done, loss, rate, norm: &norm, jump: None };
             let due = Due::after(done, self.course);
             let audited = self.audit.record(self.task, done, &parts);
             let mut reported = Ok(());
@@ -203,9 +208,6 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
                 let record = self.account(done, loss, rate, &norm, &whole);
                 let record = StepRecord { evaluation_follows: due.evaluation, ..record };
                 reported = report(&record, observer);
-                if let Some(jump) = watch.observe(loss) {
-                    observer.note(&format!("step {done}: {jump}"));
-                }
             }
             self.cluster().agree(Phase::Step, "writing its records", audited.and(reported))?;
             let is_best = due.evaluation && self.evaluate(done, observer, stop)?;
@@ -216,7 +218,7 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             if due.checkpoint || stopping || asked_to_save {
                 let evaluated = self.state.evaluated(&self.reduction)?.into_owned();
                 if !self.can_be_gone_on_from(&evaluated) {
-                    return self.not_finite(reached, &losses, &parts);
+                    return self.diverged(reached, &losses, &parts);
                 }
                 self.save(&evaluated, done, (is_best, Saving::New), observer)?;
             }

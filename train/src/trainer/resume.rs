@@ -64,7 +64,19 @@ pub struct Decided {
     resumed: bool,
 }
 
+impl Decided {
+    /// To go on from the checkpoint in `path`.
+    pub(super) fn trained(path: &Path) -> Self {
+        Self { checkpoint: Some(path.to_path_buf()), weights_only: false, resumed: true }
+    }
+}
+
 impl Start {
+    /// From the state that `checkpoint` holds.
+    pub(super) fn trained_by(checkpoint: Checkpoint) -> Self {
+        Self::new(Some(checkpoint), true, Vec::new())
+    }
+
     /// What the other ranks need to start there too.
     pub fn decided(&self) -> Decided {
         Decided {

@@ -108,7 +108,8 @@ impl<B: Kernels> State<B> {
         }
     }
 
-    fn describe(&self, course: &Course, at: Moment) -> Description {
+    /// What a checkpoint of the state now says of it.
+    pub(super) fn describe(&self, course: &Course, at: Moment) -> Description {
         Description {
             step: at.step,
             position: at.position,
@@ -128,6 +129,8 @@ impl<B: Kernels> State<B> {
             best: self.best,
             plateau: self.plateau.map(|plateau| plateau.state()),
             left_out_steps: self.left_out,
+            went_on: self.went_on,
+            watched: Some(self.watch.state()),
         }
     }
 

@@ -3,6 +3,26 @@
 use crate::cluster::{Cluster, ClusterError};
 use crate::keys::ParallelConfig;
 
+/// Which rank of how many computes, and with whom it agrees.
+#[derive(Debug, Clone, Copy)]
+pub struct RankOf<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) rank: usize,
+    pub(crate) world: usize,
+}
+
+impl<'a> RankOf<'a> {
+    /// That of this process.
+    pub fn own(cluster: &'a Cluster) -> Self {
+        Self { cluster, rank: cluster.rank(), world: cluster.world() }
+    }
+
+    /// That of a rank of another run, taken by a process that is `alone`.
+    pub fn of_another(alone: &'a Cluster, rank: usize, world: usize) -> Self {
+        Self { cluster: alone, rank, world }
+    }
+}
+
 /// How a rank divides its share of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
@@ -20,19 +40,19 @@ impl Share {
         Self { rank: 0, world: 1, parts: 1, apart: false }
     }
 
-    /// The share of this rank in a step of `samples`, which one rank alone would divide into `slices`.
+    /// The share of a rank in a step of `samples`, which one rank alone would divide into `slices`.
     ///
     /// More ranks need fewer slices each, so that a slice stays as large as it was or gets smaller.
     ///
     /// # Errors
     /// In the deterministic mode a number of ranks that does not divide the parts of a step.
     pub(crate) fn of(
-        cluster: &Cluster,
+        of: &RankOf<'_>,
         parallel: &ParallelConfig,
         samples: usize,
         slices: usize,
     ) -> Result<Self, ClusterError> {
-        let (rank, world) = (cluster.rank(), cluster.world());
+        let RankOf { rank, world, .. } = *of;
         if !parallel.deterministic {
             let mine = samples / world;
             let least = slices.div_ceil(world).max(1);
@@ -67,7 +87,7 @@ mod tests {
         let parallel = ParallelConfig { deterministic, ..ParallelConfig::default() };
         let of = |engine: InProcess| {
             let cluster = Cluster::of(Arc::new(engine), "n").unwrap();
-            match Share::of(&cluster, &parallel, samples, slices) {
+            match Share::of(&RankOf::own(&cluster), &parallel, samples, slices) {
                 Ok(share) => format!("{} of {}", share.parts, share.world),
                 Err(error) => error.to_string(),
             }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
@@ -18,6 +19,7 @@ use super::reduction::Reduction;
 use super::resume::Start;
 use super::shards::Piece;
 use super::task::Task;
+use super::watch::Watch;
 use crate::checkpoint::host::tensor_of;
 use crate::checkpoint::{self, Best, Checkpoint, HostTensor, Metrics, Stretch};
 
@@ -37,8 +39,12 @@ pub(super) struct State<B: Kernels> {
     pub(super) optimizer: Optimizer<B>,
     pub(super) plateau: Option<Plateau>,
     pub(super) best: Option<Best>,
-    /// Steps that were left out.
+    /// Steps without an update.
     pub(super) left_out: u64,
+    /// Times that the run went on past a step that it could not trust.
+    pub(super) went_on: u64,
+    /// Losses and gradients so far.
+    pub(super) watch: Watch,
     pub(super) attachments: BTreeMap<String, Vec<u8>>,
 }
 
@@ -52,6 +58,27 @@ pub(super) struct Recorded {
 }
 
 impl<B: Kernels> State<B> {
+    /// No state, which takes no memory.
+    pub(super) fn nothing(course: &Course) -> Self {
+        let rule = Rule::from(&course.optimizer);
+        let none: Arc<[ParamSpec]> = Arc::new([]);
+        Self {
+            optimizer: Optimizer::holding(rule, &none, Vec::new(), &[]),
+            params: Params::from_values(none, Vec::new()),
+            metrics: Metrics::default(),
+            tokens_seen: 0,
+            wall_seconds: 0.0,
+            misses_evaluation: false,
+            average: None,
+            plateau: None,
+            best: None,
+            left_out: 0,
+            went_on: 0,
+            watch: Watch::new(course.faults.spike_deviations, None),
+            attachments: BTreeMap::new(),
+        }
+    }
+
     /// The state at `start`, of which this rank holds what `reduction` says.
     pub(super) fn begin<T: Task<B>>(
         course: &Course,
@@ -86,6 +113,8 @@ impl<B: Kernels> State<B> {
             misses_evaluation: before.is_some_and(|it| it.metrics.validation_loss.is_none()),
             best: before.and_then(|it| it.best),
             left_out: before.map_or(0, |it| it.left_out_steps),
+            went_on: before.map_or(0, |it| it.went_on),
+            watch: Watch::new(course.faults.spike_deviations, before.and_then(|it| it.watched)),
             attachments,
         })
     }
@@ -122,11 +151,12 @@ impl<B: Kernels> State<B> {
         Ok(())
     }
 
-    /// Counts a step without an update: parameters, moments and averages stay as they are, and the optimizer's count
+    /// Counts `steps` without an update: parameters, moments and averages stay as they are, and the optimizer's count
     /// of steps stays that of the run, by which resuming finds it.
-    pub(super) fn leave_out(&mut self) {
-        self.optimizer.leave_out();
-        self.left_out += 1;
+    pub(super) fn leave_out(&mut self, steps: u64) {
+        self.optimizer.leave_out(steps);
+        self.left_out += steps;
+        self.went_on += 1;
         self.metrics.validation_loss = None;
     }
 
@@ -208,7 +238,7 @@ fn optimizer<B: Kernels, T: Task<B>>(
     Ok(Optimizer::from_host(rule, &specs, held, values, stored, start.step()))
 }
 
-fn params_of<B: Kernels, T: Task<B>>(
+pub(super) fn params_of<B: Kernels, T: Task<B>>(
     checkpoint: &Checkpoint,
     tensors: Vec<HostTensor>,
     task: &T,

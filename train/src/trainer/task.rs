@@ -13,6 +13,7 @@ use genesis_kernels::Kernels;
 use genesis_model::{ParamSpec, Params};
 use genesis_schema::Sample;
 
+use super::course::Course;
 use super::error::TrainError;
 use crate::cluster::Cluster;
 use crate::report::Figures;
@@ -27,15 +28,15 @@ pub(crate) type Tally = Vec<f64>;
 
 /// Batches of one rank whose gradients are summed in the order they have.
 #[derive(Debug)]
-pub(crate) struct Part<'a, S> {
+pub struct Part<'a, S> {
     /// Its number among the parts of this rank.
-    pub(crate) number: usize,
+    pub number: usize,
     /// Its batches.
-    pub(crate) slices: &'a [S],
+    pub slices: &'a [S],
 }
 
 /// What is learned from what.
-pub(crate) trait Task<B: Kernels> {
+pub trait Task<B: Kernels> {
     /// Part of a step whose gradients are made at once.
     type Slice: Send + 'static;
 
@@ -102,17 +103,33 @@ pub(crate) trait Task<B: Kernels> {
     fn attachments(&self) -> Result<BTreeMap<String, Vec<u8>>, TrainError>;
 }
 
+/// What is done with the task of a run, whatever family it is of.
+pub trait Work {
+    /// What comes of it.
+    type Output;
+
+    /// Does it with `task`, which follows `course`.
+    ///
+    /// # Errors
+    /// [`TrainError`]
+    fn on<B: Kernels, T: Task<B>>(
+        self,
+        course: &Course,
+        task: &T,
+    ) -> Result<Self::Output, TrainError>;
+}
+
 /// What an evaluation found.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Measurement {
+pub struct Measurement {
     /// What is to be lowered.
-    pub(crate) loss: f64,
+    pub loss: f64,
     /// The same of each dataset by name, where several are measured.
-    pub(crate) of_sources: BTreeMap<String, f64>,
+    pub of_sources: BTreeMap<String, f64>,
     /// What makes it readable.
-    pub(crate) figures: Figures,
+    pub figures: Figures,
     /// A sentence for the first evaluation of a run.
-    pub(crate) baseline: Option<String>,
+    pub baseline: Option<String>,
 }
 
 /// A sample of the dataset called `source`, by what it held.

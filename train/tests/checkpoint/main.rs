@@ -37,6 +37,8 @@ fn description(step: u64, validation_loss: Option<f64>) -> Description {
         mixture: None,
         plateau: None,
         left_out_steps: 0,
+        went_on: 0,
+        watched: None,
     }
 }
 

@@ -16,10 +16,11 @@ use genesis_data::sequences::{SequencesCorpus, SequencesDataset};
 use genesis_kernels::{Cpu, Kernels};
 use genesis_schema::Seeds;
 use genesis_train::cluster::Cluster;
+use genesis_train::family::Family as _;
 use genesis_train::report::{
     CheckpointRecord, EvaluationRecord, FaultRecord, Observer, StepRecord,
 };
-use genesis_train::sequences::{SequencesConfig, SequencesPlan, resolve, train};
+use genesis_train::sequences::{Sequences, SequencesConfig, SequencesPlan, resolve};
 use genesis_train::trainer::{Outcome, Resume, Session, TrainError, prepare};
 
 /// Letters 4 to 23 in a pattern that can be learned, between the tokens of ESM-2.
@@ -221,5 +222,5 @@ pub(crate) fn run_on<B: Kernels>(
     stop.store(false, Ordering::Relaxed);
     let cluster = &Cluster::alone();
     let session = Session { observer: memory, stop: &stop, start, cluster };
-    train::<B>(plan, dataset, device, session)
+    Sequences::train::<B>(plan, dataset, device, session)
 }

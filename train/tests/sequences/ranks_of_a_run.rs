@@ -199,7 +199,7 @@ fn what_is_not_finite_ends_all_ranks_with_the_samples_of_all() {
         let (parts, mut memory) = ((&plan, &data), Memory::default());
         let outcomes = train_on::<Sequences>(world, parts, &mut memory, None, &Resume::No);
         found.extend(outcomes.into_iter().map(|outcome| match outcome.unwrap_err() {
-            TrainError::NonFinite(found) => (found.step, found.samples),
+            TrainError::Diverged(found) => (found.step, found.samples),
             other => unreachable!("{other}"),
         }));
     }

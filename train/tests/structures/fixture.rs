@@ -10,11 +10,10 @@ use genesis_data::structures::StructuresCorpus;
 use genesis_data::structures::ingest_structures;
 use genesis_kernels::{Cpu, Kernels};
 use genesis_train::cluster::Cluster;
+use genesis_train::family::Family as _;
 use genesis_train::keys::RunFile;
 use genesis_train::report::{CheckpointRecord, EvaluationRecord, Observer, StepRecord};
-use genesis_train::structures::{
-    StructuresConfig, StructuresPlan, resolve_structures, train_structures,
-};
+use genesis_train::structures::{Structures, StructuresConfig, StructuresPlan, resolve_structures};
 use genesis_train::trainer::{Outcome, Resume, Session, TrainError, prepare};
 
 /// Eight steps with everything that has a state: moments, average, plateau, stage two.
@@ -113,5 +112,5 @@ pub(crate) fn run_on<B: Kernels>(
     stop.store(false, Ordering::Relaxed);
     let cluster = &Cluster::alone();
     let session = Session { observer: memory, stop: &stop, start, cluster };
-    train_structures::<B>(plan, dataset, device, session)
+    Structures::train::<B>(plan, dataset, device, session)
 }

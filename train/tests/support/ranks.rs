@@ -63,7 +63,7 @@ pub(crate) fn train_through<F: Family>(
             (None, false) => &mut silent,
         };
         let session = Session { observer, stop: &stop, start, cluster: &cluster };
-        F::train::<Cpu>(plan, Arc::clone(dataset), &Device::<Cpu>::default(), session)
+        F::train::<Cpu>(plan, dataset, &Device::<Cpu>::default(), session)
     };
     std::thread::scope(|scope| {
         let of_rank = &of_rank;

@@ -108,6 +108,8 @@ fn describe(model: &SequencesModel) -> Description {
         mixture: None,
         plateau: None,
         left_out_steps: 0,
+        went_on: 0,
+        watched: None,
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn check(config: &SequencesConfig) -> Vec<ConfigProblem> {
     found.check_average(config.average);
     check_intervals(&mut found, config);
     found.check_checkpoint(&config.checkpoint);
+    found.check_faults(&config.faults);
     let BatchConfig { sequences, accumulation } = config.batch;
     let slices = Some(("batch.accumulation", accumulation));
     found.check_parallel(&config.parallel, ("batch.sequences", sequences), slices);

@@ -82,5 +82,7 @@ fn describe(model: &ForeignMace, out: &Path) -> Result<Description, ExchangeErro
         mixture: None,
         plateau: None,
         left_out_steps: 0,
+        went_on: 0,
+        watched: None,
     })
 }

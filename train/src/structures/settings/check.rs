@@ -29,6 +29,7 @@ pub(super) fn check(config: &StructuresConfig) -> Vec<ConfigProblem> {
     found.check_average(config.average);
     found.at_least("evaluation.every", config.evaluation.every.unwrap_or(1), 1);
     found.check_checkpoint(&config.checkpoint);
+    found.check_faults(&config.faults);
     found.check_parallel(&config.parallel, ("batch.frames", config.batch.frames), None);
     found.0
 }

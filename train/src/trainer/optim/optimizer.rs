@@ -113,9 +113,9 @@ impl<B: Kernels> Optimizer<B> {
         });
     }
 
-    /// Counts a step that has no update.
-    pub(crate) fn leave_out(&mut self) {
-        self.steps_done += 1;
+    /// Counts `steps` that have no update.
+    pub(crate) fn leave_out(&mut self, steps: u64) {
+        self.steps_done += steps;
     }
 
     /// One step of the pieces held, whose values are `values`; see [`Self::step`]. Each is made when it is asked
