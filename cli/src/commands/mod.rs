@@ -13,6 +13,7 @@ use crate::{families, home, sequences, structures};
 
 mod audit;
 mod bench;
+mod checkpoints;
 mod doctor;
 mod evaluate;
 mod export;
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Preflight(preflight::Args),
     Train(train::Args),
     Spawn(spawn::Args),
+    Checkpoints(checkpoints::Args),
     Replay(replay::Args),
     Evaluate(evaluate::Args),
     #[command(flatten)]
@@ -65,6 +67,7 @@ impl Command {
             Self::Preflight(args) => preflight::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Spawn(args) => spawn::run(&args, engine_of),
+            Self::Checkpoints(args) => checkpoints::run(&args),
             Self::Replay(args) => replay::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),
             Self::Structures(command) => {

@@ -90,7 +90,7 @@ fn demand<F: Face>(plan: &F::Plan, ranks: usize) -> anyhow::Result<Demand> {
     let states = states::<F>(plan)?;
     let run = plan.config().run();
     let course = plan.course().map_err(|error| failure(&error))?;
-    let kept = course.checkpoint.keep_last.max(1) + usize::from(course.checkpoint.keep_best);
+    let kept = course.checkpoint.kept(course.steps());
     let there = committed_steps(&course.checkpoints_dir()).len();
     let activations = F::activations_bytes(plan, ranks as u64).unwrap_or(0);
     let zero = F::numbers(plan).parallel.zero;

@@ -28,7 +28,7 @@ pub use format::{
 };
 pub use load::{Checkpoint, Latest, Rejection, best, latest, open};
 pub use naming::FolderName;
-pub use retention::{Retention, retain};
+pub use retention::{Kept, PINNED_FILE, Reason, Retention, kept, retain};
 pub use save::{Begun, Contents, Saving, Written, replace, save, write_slice};
 pub use stretch::{HostStretch, Stretch};
 pub use tensors::{HostTensor, Stored, Values};

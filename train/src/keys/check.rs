@@ -169,9 +169,24 @@ impl Found {
             self.positive("checkpoint.every_minutes", minutes);
         }
         self.at_least("checkpoint.keep_last", checkpoint.keep_last as u64, 1);
+        self.check_kept_for_good(checkpoint);
         let has_room = checkpoint.background || checkpoint.snapshot_mib.is_none();
         self.require(has_room, "checkpoint.snapshot_mib", || {
             "is only for `checkpoint.background = true`; set that, or remove the key".to_owned()
+        });
+    }
+
+    /// Steps that are to be kept for good have a checkpoint.
+    fn check_kept_for_good(&mut self, checkpoint: &CheckpointConfig) {
+        let Some(kept) = checkpoint.keep_every else { return };
+        self.at_least("checkpoint.keep_every", kept, 1);
+        let every = checkpoint.every;
+        self.require(every.is_some(), "checkpoint.keep_every", || {
+            "is only for checkpoints at steps: set `checkpoint.every`, or remove the key".to_owned()
+        });
+        let every = every.unwrap_or(1).max(1);
+        self.require(kept.is_multiple_of(every), "checkpoint.keep_every", || {
+            format!("is {kept}, must be a multiple of `checkpoint.every`, which is {every}")
         });
     }
 

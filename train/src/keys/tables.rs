@@ -3,11 +3,13 @@
 //! These types say what may be written; their ranges are in `check`. Not here: tables of one family,
 //! which stand in its settings.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::checkpoint::Retention;
 use crate::device::DeviceChoice;
 
 /// `[run]`
@@ -212,9 +214,12 @@ pub struct CheckpointConfig {
     /// Newest checkpoints to keep, at least 1.
     #[serde(default = "defaults::keep_last")]
     pub keep_last: usize,
-    /// Whether the checkpoint of the lowest validation loss is kept besides.
-    #[serde(default = "defaults::yes")]
-    pub keep_best: bool,
+    /// Checkpoints of the lowest validation losses that are kept besides; `true` is 1, `false` is 0.
+    #[serde(default = "defaults::keep_best", deserialize_with = "number_or_switch")]
+    pub keep_best: usize,
+    /// Steps between checkpoints that are kept for good, besides; a multiple of `every`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_every: Option<u64>,
     /// Whether steps go on while a checkpoint is written.
     #[serde(default = "defaults::yes")]
     pub background: bool,
@@ -230,11 +235,33 @@ impl Default for CheckpointConfig {
             every: None,
             every_minutes: None,
             keep_last: defaults::keep_last(),
-            keep_best: true,
+            keep_best: defaults::keep_best(),
+            keep_every: None,
             background: true,
             snapshot_mib: None,
         }
     }
+}
+
+/// A number, which was once whether it is one or none.
+fn number_or_switch<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    struct NumberOrSwitch;
+    impl serde::de::Visitor<'_> for NumberOrSwitch {
+        type Value = usize;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number, 0 or more, or true or false")
+        }
+        fn visit_bool<E>(self, switch: bool) -> Result<usize, E> {
+            Ok(usize::from(switch))
+        }
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<usize, E> {
+            usize::try_from(number).map_err(E::custom)
+        }
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<usize, E> {
+            usize::try_from(number).map_err(|_| E::custom(format!("{number}, must be 0 or more")))
+        }
+    }
+    from.deserialize_any(NumberOrSwitch)
 }
 
 impl CheckpointConfig {
@@ -244,6 +271,13 @@ impl CheckpointConfig {
         self.every_minutes.or(usual)
     }
 
+    /// Most checkpoints of a run of so many `steps` that are kept at a time.
+    pub fn kept(&self, steps: u64) -> usize {
+        let for_good = self.keep_every.map_or(0, |every| steps / every.max(1));
+        let for_good = usize::try_from(for_good).unwrap_or(usize::MAX);
+        self.keep_last.max(1).saturating_add(self.keep_best).saturating_add(for_good)
+    }
+
     /// When checkpoints are written, in words.
     pub fn when(&self) -> String {
         let steps = self.every.map(|every| format!("every {every} steps"));
@@ -251,6 +285,13 @@ impl CheckpointConfig {
         let last = "after the last step".to_owned();
         let all: Vec<String> = steps.into_iter().chain(minutes).chain([last]).collect();
         all.join(", ")
+    }
+}
+
+impl From<&CheckpointConfig> for Retention {
+    fn from(config: &CheckpointConfig) -> Self {
+        let CheckpointConfig { keep_last, keep_best, keep_every, .. } = *config;
+        Self { keep_last, keep_best, keep_every }
     }
 }
 
@@ -282,6 +323,9 @@ mod defaults {
     }
     pub(super) fn keep_last() -> usize {
         2
+    }
+    pub(super) fn keep_best() -> usize {
+        1
     }
     pub(super) fn yes() -> bool {
         true

@@ -27,7 +27,7 @@ impl Due {
         let every = |interval: Option<u64>| interval.is_some_and(|n| step.is_multiple_of(n));
         let config = &course.checkpoint;
         let checkpoint = last || every(config.every);
-        let wanted = every(course.evaluation_every) || (checkpoint && config.keep_best);
+        let wanted = every(course.evaluation_every) || (checkpoint && config.keep_best > 0);
         Self { evaluation: step > 0 && (last || wanted), checkpoint }
     }
 }

@@ -30,7 +30,6 @@ use crate::checkpoint::{
     Stretch, Written,
 };
 use crate::cluster::{Cluster, Phase};
-use crate::keys::CheckpointConfig;
 
 /// What ranks do here, in messages.
 const DOING: &str = "saving a checkpoint";
@@ -286,8 +285,8 @@ struct Keep {
 
 impl Keep {
     fn of(course: &Course) -> Self {
-        let CheckpointConfig { keep_last, keep_best, .. } = course.checkpoint;
-        Self { dir: course.checkpoints_dir(), policy: Retention { keep_last, keep_best } }
+        let policy = Retention::from(&course.checkpoint);
+        Self { dir: course.checkpoints_dir(), policy }
     }
 
     /// Removes what is not kept, now that the checkpoint in `path` is there.

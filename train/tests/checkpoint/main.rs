@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use genesis_train::checkpoint::format::{COMMITTED_FILE, MODEL_FILE, OWNER_FILE, OWNER_TEXT};
 use genesis_train::checkpoint::sweep::{set_aside_after, sweep};
 use genesis_train::checkpoint::{
-    CheckpointError, Contents, Description, Disk, HostTensor, Metrics, RealDisk, Retention, best,
-    latest, open, replace, retain, save,
+    CheckpointError, Contents, Description, Disk, HostTensor, Metrics, PINNED_FILE, RealDisk,
+    Reason, Retention, best, kept, latest, open, replace, retain, save,
 };
 
 fn description(step: u64, validation_loss: Option<f64>) -> Description {
@@ -233,7 +233,7 @@ fn a_full_disk_leaves_no_half_checkpoint_and_says_what_to_do() {
 
 #[test]
 fn a_kill_while_removing_leaves_the_others_and_is_swept() {
-    let policy = Retention { keep_last: 1, keep_best: false };
+    let policy = Retention { keep_last: 1, keep_best: 0, keep_every: None };
     for operation in 0..12 {
         let dir = tempfile::tempdir().unwrap();
         for step in [10, 20] {
@@ -331,12 +331,38 @@ fn retention_keeps_the_newest_and_the_best() {
     for (step, loss) in losses {
         write(&mut RealDisk, dir.path(), step, loss).unwrap();
     }
-    retain(&mut RealDisk, dir.path(), Retention { keep_last: 2, keep_best: true }).unwrap();
+    retain(&mut RealDisk, dir.path(), Retention { keep_last: 2, keep_best: 1, keep_every: None })
+        .unwrap();
     assert_eq!(steps(dir.path()), ["step-00000020", "step-00000040", "step-00000050"]);
     let best = best(dir.path()).unwrap().checkpoint.unwrap();
     assert_eq!(best.manifest.description.step, 20);
-    retain(&mut RealDisk, dir.path(), Retention { keep_last: 0, keep_best: false }).unwrap();
+    retain(&mut RealDisk, dir.path(), Retention { keep_last: 0, keep_best: 0, keep_every: None })
+        .unwrap();
     assert_eq!(steps(dir.path()), ["step-00000050"], "the last one always stays");
+}
+
+#[test]
+fn retention_keeps_several_best_ones_those_of_every_so_many_steps_and_what_is_pinned() {
+    let dir = tempfile::tempdir().unwrap();
+    let losses = [(10, 3.0), (20, 1.0), (30, 2.0), (40, 1.5), (50, 9.0), (60, 8.0)];
+    for (step, loss) in losses {
+        write(&mut RealDisk, dir.path(), step, Some(loss)).unwrap();
+    }
+    let policy = Retention { keep_last: 1, keep_best: 2, keep_every: Some(30) };
+    fs::write(dir.path().join("step-00000010").join(PINNED_FILE), "").unwrap();
+    let why = kept(dir.path(), policy).unwrap();
+    let wanted = [
+        (10, vec![Reason::Pinned]),
+        (20, vec![Reason::Best]),
+        (30, vec![Reason::Every]),
+        (40, vec![Reason::Best]),
+        (60, vec![Reason::Newest, Reason::Every]),
+    ];
+    assert_eq!(why, wanted.into());
+    retain(&mut RealDisk, dir.path(), policy).unwrap();
+    let stay: Vec<String> = why.keys().map(|step| format!("step-{step:08}")).collect();
+    assert_eq!(steps(dir.path()), stay);
+    assert!(open(&dir.path().join("step-00000010")).is_ok(), "a pin damages nothing");
 }
 
 #[test]
@@ -346,7 +372,8 @@ fn retention_removes_nothing_while_what_it_keeps_is_damaged() {
         write(&mut RealDisk, dir.path(), step, None).unwrap();
     }
     fs::write(dir.path().join("step-00000020").join(MODEL_FILE), "damaged").unwrap();
-    retain(&mut RealDisk, dir.path(), Retention { keep_last: 1, keep_best: false }).unwrap();
+    retain(&mut RealDisk, dir.path(), Retention { keep_last: 1, keep_best: 0, keep_every: None })
+        .unwrap();
     assert_eq!(newest_step(dir.path()), Some(10));
 }
 
@@ -459,7 +486,8 @@ fn no_link_is_followed_and_what_another_made_stays() {
     let before = steps(&archive.join("ten"));
     assert!(sweep(&mut RealDisk, &run).unwrap().is_empty());
     let removed =
-        retain(&mut RealDisk, &run, Retention { keep_last: 1, keep_best: false }).unwrap();
+        retain(&mut RealDisk, &run, Retention { keep_last: 1, keep_best: 0, keep_every: None })
+            .unwrap();
     assert_eq!(removed, [run.join("step-00000030"), run.join("step-00000040")]);
     assert_eq!(steps(&archive.join("ten")), before, "what a link leads to is whole");
     assert_eq!(steps(&archive.join("rest")), [OWNER_FILE]);

@@ -217,7 +217,7 @@ fn overrides_change_any_type_and_fill_missing_tables() {
     )
     .unwrap();
     assert_eq!(config.run.dir.to_str(), Some("/tmp/elsewhere"));
-    assert!(!config.checkpoint.keep_best);
+    assert_eq!(config.checkpoint.keep_best, 0);
     assert_eq!(config.schedule.peak_rate.to_bits(), 3f64.to_bits());
     let linear = DecayConfig::Linear { steps: Some(10), floor_ratio: 0.0 };
     assert_eq!(config.schedule.decay, linear);
@@ -295,7 +295,7 @@ fn what_set_cannot_mean_is_told_without_quotes_that_are_not_there() {
         ("schedule.steps=.5", "must be a whole number"),
         ("schedule.steps=1.5e0", "must be a whole number"),
         ("schedule.peak_rate=fast", "must be a number"),
-        ("checkpoint.keep_best=yes", "must be true or false"),
+        ("checkpoint.keep_best=yes", "must be a whole number"),
         ("report.sample.prompts=C", "must be an array"),
     ] {
         let found = problems(GOOD, &[set]);
