@@ -2,6 +2,7 @@
 //! nothing that is not provably ours is ever deleted.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod damage;
 mod of_ranks;
 
 use std::borrow::Cow;

@@ -26,7 +26,7 @@ fn stretches(range: &Range<usize>) -> Vec<HostStretch> {
 }
 
 /// Saves step 10 on as many ranks as there are `ranges`; `disks` are those of the first and of the others.
-fn write(
+pub(super) fn write(
     dir: &Path,
     ranges: &[Range<usize>],
     (first, others): (&mut dyn Disk, &mut dyn Disk),
