@@ -102,8 +102,7 @@ fn weights_that_have_no_table_are_refused() {
 fn plan(weights: &[(&str, u64)], later: &[(u64, &[(&str, u64)])]) -> MixturePlan {
     let names: BTreeSet<&str> =
         weights.iter().chain(later.iter().flat_map(|it| it.1)).map(|it| it.0).collect();
-    let source =
-        |name: &&str| SourcePlan { name: (*name).to_owned(), digest: format!("of-{name}") };
+    let source = |name: &&str| SourcePlan::new(name, &format!("of-{name}"));
     let first = StretchPlan::new(0, weights.iter().copied());
     let later =
         later.iter().map(|(step, weights)| StretchPlan::new(*step, weights.iter().copied()));

@@ -73,13 +73,19 @@ pub struct Visits {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Epochs {
     pub(crate) samples: u64,
-    pub(crate) order: Stream,
+    /// Absent where the source puts its samples in an order of its own.
+    order: Option<Stream>,
 }
 
 impl Epochs {
     /// Epochs of so many samples in the order of `seeds`.
     pub(crate) fn new(samples: u64, seeds: Seeds) -> Self {
-        Self { samples, order: seeds.stream("loader/order") }
+        Self { samples, order: Some(seeds.stream("loader/order")) }
+    }
+
+    /// Epochs of so many samples: the index of a visit is its place in the epoch.
+    pub(crate) fn in_order(samples: u64) -> Self {
+        Self { samples, order: None }
     }
 }
 
@@ -93,7 +99,7 @@ pub(crate) struct Visit {
     /// Its number among all samples of all epochs of its source.
     pub(crate) number: u64,
     pub(crate) epoch: u64,
-    /// Which sample of the training split it is.
+    /// Which sample of the training split it is, or its place in the epoch.
     pub(crate) index: u64,
 }
 
@@ -142,7 +148,7 @@ impl Visits {
         let Draw { source, number } = self.mixture.at(position);
         let Epochs { samples, order } = self.sources[source];
         let (epoch, place) = (number / samples, number % samples);
-        let index = Order::new(samples, order, epoch).at(place);
+        let index = order.map_or(place, |order| Order::new(samples, order, epoch).at(place));
         Visit { position, source, number, epoch, index }
     }
 }

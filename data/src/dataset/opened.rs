@@ -78,6 +78,11 @@ impl<P: Readable> Dataset<P> {
         (&self.shards[shard], batch)
     }
 
+    /// All shards.
+    pub(crate) fn shards(&self) -> &[P::Shard] {
+        &self.shards
+    }
+
     /// The shard that holds the sample `index` of a split, the batch in it, and the row there.
     ///
     /// # Panics
@@ -116,6 +121,10 @@ impl Places {
             }
         }
         places
+    }
+
+    pub(crate) fn num_batches(&self) -> usize {
+        self.batches.len()
     }
 
     pub(crate) fn num_samples(&self) -> u64 {

@@ -6,8 +6,9 @@ use std::path::Path;
 use crate::dataset::card::ShardCard;
 use crate::dataset::opened::{Dataset, Places, Readable, find};
 use crate::dataset::{Corpus, Split};
-use crate::error::Result;
+use crate::error::{DataError, Result};
 use crate::sequences::card::SequencesPart;
+use crate::sequences::packing::Piece;
 use crate::sequences::shards::ShardReader;
 use crate::sequences::shards::reader::BatchView;
 use crate::sequences::shards::token_slice::TokenSlice;
@@ -77,6 +78,49 @@ impl SequencesDataset {
             id: batch.document_ids[row],
             source: batch.sources[row],
         })
+    }
+
+    /// Refuses shards that were cut while in use.
+    pub(crate) fn check_sizes(&self) -> Result<()> {
+        self.shards().iter().try_for_each(ShardReader::check_size)
+    }
+
+    /// Tokens of the document `index`, as its batch says; that this is undamaged is known when it is read.
+    /// [`SequencesDataset::check_sizes`] comes before.
+    ///
+    /// # Panics
+    /// If there is no such document.
+    pub(crate) fn length(&self, split: Split, index: u64) -> Result<u32> {
+        let (shard, batch, row) = self.row(split, index);
+        shard.length(batch, row)
+    }
+
+    /// Goes through the lengths of a split in the order in which they lie on disk.
+    pub(crate) fn check_lengths(&self, split: Split) -> Result<()> {
+        self.check_sizes()?;
+        let places = self.places(split);
+        (0..places.num_batches()).try_for_each(|entry| {
+            let (shard, batch) = self.shard(places, entry);
+            shard.check_lengths(batch)
+        })
+    }
+
+    /// A piece of a document of the split.
+    ///
+    /// # Panics
+    /// If there is no such document.
+    pub fn piece(&self, split: Split, piece: Piece) -> Result<Segment<'_>> {
+        let Piece { document, start, length } = piece;
+        let tokens = self.document(split, document)?.tokens;
+        let (start, end) = (start as usize, start as usize + length as usize);
+        if end > tokens.len() || start == end {
+            let problem = format!(
+                "document {document} has {} tokens, a row wants {start} to {end}",
+                tokens.len()
+            );
+            return Err(DataError::invalid("packing", problem, "find out who changed the dataset"));
+        }
+        Ok(Segment { document, tokens: tokens.slice(start..end), next: tokens.get(end) })
     }
 
     /// The tokens `start..start + count` of the split seen as one stream, cut where documents end.

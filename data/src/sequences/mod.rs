@@ -1,8 +1,8 @@
 //! Sequences of tokens: tokenizers, datasets of documents, and their batches.
 //!
 //! Reading order: [`tokenize`], [`letters`] (what is no residue), [`mod@ingest`] (raw files to shards), [`card`] (what a dataset says
-//! of itself), [`shards`] (how documents lie on disk), [`dataset`] (a folder, opened), [`loader`]
-//! (documents to batches).
+//! of itself), [`shards`] (how documents lie on disk), [`dataset`] (a folder, opened), [`packing`] (documents in rows),
+//! [`loader`] (documents to batches).
 
 pub mod card;
 pub mod dataset;
@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod letters;
 pub mod loader;
 mod molecules;
+pub mod packing;
 mod seen;
 pub mod shards;
 pub mod tokenize;
@@ -21,6 +22,7 @@ pub use dataset::{Document, Segment, SequencesCorpus, SequencesDataset};
 pub use generate::GenerateSequences;
 pub use ingest::{SequencesIngest, SequencesSummary, TokenizerChoice, ingest_sequences};
 pub use letters::{LetterRule, LetterRules};
-pub use loader::{HeldOut, Objective, SequencesLoader, SequencesLoaderPlan};
+pub use loader::{HeldOut, Objective, SequencesLoader, SequencesLoaderPlan, rows_of};
 pub use molecules::molecule;
+pub use packing::{Packing, Rows};
 pub use seen::{Seen, seen_in_training};

@@ -35,6 +35,8 @@ pub struct Estimate {
     pub total_tokens: u64,
     /// Passes over the training split.
     pub epochs: f64,
+    /// The share of sequences that holds nothing, where documents are packed. It is not computed.
+    pub padding: Option<f64>,
     /// One checkpoint on disk: weights and both moments, f32.
     pub checkpoint_bytes: u64,
     /// Floating-point operations per token, forward and backward: products and attention.
@@ -56,8 +58,7 @@ pub fn estimate(
     let weights_bytes = FLOAT_BYTES * plan.num_parameters;
     let activations_bytes = activations_bytes(plan, 1);
     let total_tokens = plan.steps * plan.tokens_per_step;
-    let mean_segment = mean_segment(train, &plan.config.objective);
-    let flops_per_token = FlopsPerToken::new(&plan.model, mean_segment).total();
+    let flops_per_token = FlopsPerToken::new(&plan.model, mean_segment(plan, train)).total();
     let total_flops = flops_per_token * total_tokens as f64;
     Estimate {
         num_parameters: plan.num_parameters,
@@ -70,6 +71,7 @@ pub fn estimate(
         tokens_per_step: plan.tokens_per_step,
         total_tokens,
         epochs: epochs(plan, train),
+        padding: padding(plan),
         checkpoint_bytes: 3 * weights_bytes,
         flops_per_token,
         total_flops,
@@ -117,16 +119,17 @@ fn embedding_parameters(model: &TransformerConfig) -> u64 {
 }
 
 /// Mean over tokens of the length of their segment, from the histogram of document lengths.
-fn mean_segment(train: &SplitCard, objective: &ObjectiveConfig) -> f64 {
+fn mean_segment(plan: &SequencesPlan, train: &SplitCard) -> f64 {
+    let objective = &plan.config.objective;
     let context = objective.context() as f64;
     let (mut weighted, mut tokens) = (0.0, 0.0);
     for (&length, &documents) in &train.length_histogram {
         let (length, documents) = (length as f64, documents as f64);
         let segment = length.min(context);
-        // Blocks cut long documents into several segments; masked samples see one window each.
+        // Blocks and rows cut long documents into several segments; masked samples see one window each.
         let seen = match objective {
-            ObjectiveConfig::Causal { .. } => length,
-            ObjectiveConfig::Masked { .. } => segment,
+            ObjectiveConfig::Masked { .. } if plan.rows.is_empty() => segment,
+            ObjectiveConfig::Masked { .. } | ObjectiveConfig::Causal { .. } => length,
         };
         weighted += documents * seen * segment;
         tokens += documents * seen;
@@ -136,9 +139,19 @@ fn mean_segment(train: &SplitCard, objective: &ObjectiveConfig) -> f64 {
 
 fn epochs(plan: &SequencesPlan, train: &SplitCard) -> f64 {
     let sequences = plan.steps as f64 * plan.loader.sequences_per_step as f64;
-    let per_epoch = match plan.config.objective {
-        ObjectiveConfig::Causal { context } => train.tokens as f64 / context as f64,
-        ObjectiveConfig::Masked { .. } => train.documents as f64,
+    let per_epoch = match (plan.rows_per_epoch(), plan.config.objective) {
+        (Some(rows), _) => rows as f64,
+        (None, ObjectiveConfig::Causal { context }) => train.tokens as f64 / context as f64,
+        (None, ObjectiveConfig::Masked { .. }) => train.documents as f64,
     };
     if per_epoch > 0.0 { sequences / per_epoch } else { 0.0 }
+}
+
+fn padding(plan: &SequencesPlan) -> Option<f64> {
+    let rows = plan.rows_per_epoch()?;
+    let begins = |name: &str| plan.blend.mixture.stretch(0).weights.contains_key(name);
+    let sources = plan.blend.mixture.sources.iter().zip(&plan.rows);
+    let begun = sources.filter(|(source, _)| begins(&source.name));
+    let tokens: u64 = begun.map(|(_, rows)| rows.num_tokens()).sum();
+    Some(1.0 - tokens as f64 / (rows as f64 * plan.config.objective.context() as f64))
 }

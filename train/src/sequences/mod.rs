@@ -18,6 +18,7 @@ pub mod step;
 mod family;
 #[cfg(test)]
 mod gate_tests;
+mod packing;
 #[cfg(test)]
 mod plan_tests;
 mod sample;

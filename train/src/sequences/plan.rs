@@ -1,17 +1,18 @@
 //! A run file joined with its dataset: the immutable plan that everything below works from.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use genesis_data::dataset::Split;
 use genesis_data::sequences::SequencesCard;
 use genesis_data::sequences::SequencesCorpus;
-use genesis_data::sequences::{Objective, SequencesLoaderPlan};
+use genesis_data::sequences::{Objective, Rows, SequencesLoaderPlan};
 use genesis_kernels::Precision;
 use genesis_model::{ModelConfig, TransformerConfig, specs};
 use serde_json::Value;
 
 use super::settings::{ObjectiveConfig, SequencesConfig};
-use super::{Sequences, identity, sources};
+use super::{Sequences, identity, packing, sources};
 use crate::checkpoint::Checkpoint;
 use crate::family::Family;
 use crate::keys::{ConfigProblem, ConfigProblems, may_change};
@@ -35,7 +36,7 @@ pub struct SequencesPlan {
     /// Optimizer steps of the run.
     pub steps: u64,
     /// Tokens of one optimizer step over all ranks: exact for causal objectives; for masked ones
-    /// the expectation, from the mean length of documents.
+    /// the expectation, from the mean length of documents; of packed ones the mean over rows.
     pub tokens_per_step: u64,
     /// Trained parameters.
     pub num_parameters: u64,
@@ -45,6 +46,8 @@ pub struct SequencesPlan {
     pub threads: usize,
     /// What it learns from.
     pub blend: Blend,
+    /// Rows of each of its datasets; none where documents are not packed.
+    pub rows: Vec<Arc<Rows>>,
     /// Kind of the dataset's tokenizer, e.g. `byte`.
     pub tokenizer_kind: String,
     /// Folder of the dataset whose tokenizer all have, if it lies in one.
@@ -61,16 +64,17 @@ pub fn resolve(
     corpus: &SequencesCorpus,
 ) -> Result<SequencesPlan, ConfigProblems> {
     let dataset = Some(corpus.first().root().to_path_buf());
-    if config.data.mixture.is_empty() {
-        let plan = resolve_card(config, corpus.first().card(), corpus.first().digest())?;
-        return Ok(SequencesPlan { dataset, ..plan });
-    }
     let found = |problem| ConfigProblems::new(PLACE, vec![problem]);
-    let blend = sources::blend(&config, corpus).map_err(found)?;
-    let card = sources::joined(corpus, &blend);
-    let plan = resolve_card(config, &card, "")?;
-    let tokens_per_step = sources::tokens_per_step(&plan.config, corpus, &blend);
-    Ok(SequencesPlan { tokens_per_step, blend, dataset, ..plan })
+    let rows = packing::rows(&config, corpus).map_err(found)?;
+    let blend = if config.data.mixture.is_empty() {
+        Blend::sole(corpus.first().digest())
+    } else {
+        sources::blend(&config, corpus, &rows).map_err(found)?
+    };
+    let plan = resolve_card(config, &sources::joined(corpus, &blend), "")?;
+    let tokens_per_step = sources::tokens_per_step(&plan.config, corpus, &blend, &rows);
+    let blend = blend.packed(rows.iter().map(|rows| rows.described()));
+    Ok(SequencesPlan { tokens_per_step, blend, rows, dataset, ..plan })
 }
 
 /// As [`resolve`], from the dataset's card alone.
@@ -115,6 +119,7 @@ pub fn resolve_card(
         precision: config.precision.compute.into(),
         threads: config.run.threads.unwrap_or_else(available_threads),
         blend: Blend::sole(dataset_digest),
+        rows: Vec::new(),
         tokenizer_kind: tokenizer.kind.clone(),
         dataset: None,
         model,
@@ -246,6 +251,7 @@ impl Plan for SequencesPlan {
         ]
         .into_iter()
         .chain(self.blend.facts())
+        .chain(self.packing_facts())
         .collect()
     }
 

@@ -3,13 +3,16 @@
 //! Which letters carry a label may differ: that is a property of how each was ingested. Not here: how
 //! often each is drawn from (`trainer::blend`).
 
+use std::sync::Arc;
+
 use genesis_data::dataset::mixture::shares::Mean;
 use genesis_data::dataset::{Member, Split};
 use genesis_data::error::DataError;
 use genesis_data::sequences::card::{SequencesPart, SplitCard};
-use genesis_data::sequences::{SequencesCard, SequencesCorpus};
+use genesis_data::sequences::{Rows, SequencesCard, SequencesCorpus};
 
 use super::identity::same_tokenizer;
+use super::packing::tokens_per_row;
 use super::plan::tokens_per_sequence;
 use super::settings::{ObjectiveConfig, SequencesConfig, SequencesWeighting};
 use crate::keys::ConfigProblem;
@@ -24,13 +27,18 @@ type Source = Member<SequencesPart>;
 pub(super) fn blend(
     config: &SequencesConfig,
     corpus: &SequencesCorpus,
+    rows: &[Arc<Rows>],
 ) -> Result<Blend, ConfigProblem> {
     check(corpus).map_err(|error| ConfigProblem::at("data.mixture", error.to_string()))?;
     let causal = matches!(config.objective, ObjectiveConfig::Causal { .. });
-    let by_tokens = config.data.weighting == SequencesWeighting::Tokens && !causal;
+    let equal = causal && rows.is_empty();
+    let by_tokens = config.data.weighting == SequencesWeighting::Tokens && !equal;
     let context = config.objective.context() as u64;
-    let mean = |source: &Source| mean(&source.dataset.card().part.splits.train, context);
-    let means: Vec<Mean> = corpus.members().iter().map(mean).collect();
+    let mean = |(place, source): (usize, &Source)| match rows.get(place) {
+        Some(rows) => Mean { units: rows.num_tokens(), samples: rows.num_rows() },
+        None => mean(&source.dataset.card().part.splits.train, context),
+    };
+    let means: Vec<Mean> = corpus.members().iter().enumerate().map(mean).collect();
     Blend::of(corpus, config.data.keys(), by_tokens.then_some(&means[..]))
 }
 
@@ -101,10 +109,15 @@ pub(super) fn tokens_per_step(
     config: &SequencesConfig,
     corpus: &SequencesCorpus,
     blend: &Blend,
+    rows: &[Arc<Rows>],
 ) -> u64 {
     let (mut tokens, mut weights) = (0u128, 0u128);
     for (source, weight) in blend.begins_with(corpus) {
-        let each = tokens_per_sequence(config, source.dataset.card());
+        let place = corpus.members().iter().position(|it| it.name == source.name);
+        let each = match place.and_then(|place| rows.get(place)) {
+            Some(rows) => tokens_per_row(rows),
+            None => tokens_per_sequence(config, source.dataset.card()),
+        };
         tokens += u128::from(weight) * u128::from(each);
         weights += u128::from(weight);
     }

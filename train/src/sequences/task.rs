@@ -47,7 +47,7 @@ pub(super) fn with_task<B: Kernels, W: Work>(
     };
     let mixture = plan.blend.mixture.mixture(plan.config.batch.sequences as u64)?;
     let share = plan.loader_on(rank)?;
-    let loader = SequencesLoader::mixed(corpus.clone(), Arc::new(mixture), share);
+    let loader = SequencesLoader::packed(corpus.clone(), Arc::new(mixture), share, &plan.rows);
     let loader = loader.map_err(TrainError::from);
     let loader = rank.cluster.agree(Phase::Data, "opening its data", loader)?;
     let measured = plan.blend.measured_in(corpus);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use genesis_data::dataset::corpus::ONLY_SOURCE;
 use genesis_data::dataset::mixture::shares::{Mean, by_units};
-use genesis_data::dataset::mixture::{SourcePlan, StretchPlan};
+use genesis_data::dataset::mixture::{PackingPlan, SourcePlan, StretchPlan};
 use genesis_data::dataset::opened::Readable;
 use genesis_data::dataset::{Corpus, Member, MixturePlan};
 
@@ -47,10 +47,7 @@ impl Blend {
             let by_samples = means.map_or_else(|| weights.clone(), |it| by_units(&weights, it));
             StretchPlan::new(from_step, names.iter().copied().zip(by_samples))
         };
-        let source = |it: &Member<P>| SourcePlan {
-            name: it.name.clone(),
-            digest: it.dataset.digest().to_owned(),
-        };
+        let source = |it: &Member<P>| SourcePlan::new(&it.name, it.dataset.digest());
         let mixture = MixturePlan {
             sources: corpus.members().iter().map(source).collect(),
             stretches: keys.stretches().into_iter().map(stretch).collect(),
@@ -60,15 +57,29 @@ impl Blend {
         Ok(Self { mixture, measured: keys.measured() })
     }
 
+    /// The same with the documents of each source packed, in order; of none if there are no `plans`.
+    #[must_use]
+    pub(crate) fn packed(mut self, plans: impl Iterator<Item = PackingPlan>) -> Self {
+        for (source, plan) in self.mixture.sources.iter_mut().zip(plans) {
+            source.packing = Some(plan);
+        }
+        self
+    }
+
     /// Whether it is one dataset alone.
-    pub fn is_sole(&self) -> bool {
+    fn is_sole(&self) -> bool {
         let [only] = self.mixture.sources.as_slice() else { return false };
         only.name == ONLY_SOURCE && self.mixture.stretches.len() == 1
     }
 
+    /// Whether the digest of its only dataset says all: nothing is mixed, nothing is packed.
+    pub fn is_plain(&self) -> bool {
+        self.is_sole() && self.mixture.sources[0].packing.is_none()
+    }
+
     /// What stands for the data of the run: the digest of the only dataset, or that of the plan.
     pub fn digest(&self) -> String {
-        if self.is_sole() {
+        if self.is_plain() {
             return self.mixture.sources[0].digest.clone();
         }
         self.mixture.digest()

@@ -80,7 +80,7 @@ impl Changes {
 
     /// Data of steps that are done must be what they were; those of later ones may be declared.
     fn of_data(&mut self, course: &Course, description: &Description) {
-        if description.mixture.is_none() && course.blend.is_sole() {
+        if description.mixture.is_none() && course.blend.is_plain() {
             let (before, now) = (&description.dataset_digest, course.blend.digest());
             if *before != now {
                 self.forbidden.push(format!("the dataset was {before} and is now {now}"));

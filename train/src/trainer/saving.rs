@@ -121,7 +121,7 @@ impl<B: Kernels> State<B> {
             config_digest: digest_of(&course.config),
             config: course.config.clone(),
             dataset_digest: course.blend.digest(),
-            mixture: (!course.blend.is_sole()).then(|| course.blend.mixture.clone()),
+            mixture: (!course.blend.is_plain()).then(|| course.blend.mixture.clone()),
             tokenizer_kind: course.tokenizer_kind.clone(),
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             metrics: self.metrics,

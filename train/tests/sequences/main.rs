@@ -9,6 +9,7 @@ mod devices;
 mod faults;
 mod fixture;
 mod mixture;
+mod packing;
 #[path = "../support/ranks.rs"]
 mod ranks;
 mod ranks_of_a_run;

@@ -12,7 +12,7 @@ pub mod plan;
 pub mod shares;
 pub mod turns;
 
-pub use plan::{MixturePlan, SourcePlan, StretchPlan};
+pub use plan::{MixturePlan, PackingPlan, SourcePlan, StretchPlan};
 pub use turns::Turns;
 
 /// Which source a position belongs to.

@@ -31,6 +31,23 @@ pub struct SourcePlan {
     pub name: String,
     /// SHA-256 of its card.
     pub digest: String,
+    /// How its documents are packed in rows; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing: Option<PackingPlan>,
+}
+
+/// Documents of a source packed in rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackingPlan {
+    /// Most tokens of a row.
+    pub context: u64,
+    /// Documents that are packed together.
+    pub window: u64,
+    /// Rows of an epoch.
+    pub rows: u64,
+    /// SHA-256 of the rows of every window, and of what they follow from.
+    pub digest: String,
 }
 
 /// Steps with fixed weights.
@@ -47,7 +64,7 @@ impl MixturePlan {
     /// A run with one dataset.
     pub fn sole(name: &str, digest: &str) -> Self {
         Self {
-            sources: vec![SourcePlan { name: name.to_owned(), digest: digest.to_owned() }],
+            sources: vec![SourcePlan::new(name, digest)],
             stretches: vec![StretchPlan::new(0, [(name, 1)])],
         }
     }
@@ -147,15 +164,31 @@ impl MixturePlan {
 
     fn past(&self, steps_done: u64) -> Vec<Past<'_>> {
         let done = self.stretches.iter().filter(|it| it.from_step < steps_done);
-        let digest = |name: &str| {
-            let source = self.sources.iter().find(|it| it.name == name);
-            source.map_or("", |it| it.digest.as_str())
-        };
-        let of = |it: &'_ StretchPlan| -> BTreeMap<String, (u64, String)> {
+        let source = |name: &str| self.sources.iter().find(|it| it.name == name);
+        let of = |it: &'_ StretchPlan| -> BTreeMap<String, (u64, Option<&SourcePlan>)> {
             let weights = it.weights.iter();
-            weights.map(|(name, w)| (name.clone(), (*w, digest(name).to_owned()))).collect()
+            weights.map(|(name, weight)| (name.clone(), (*weight, source(name)))).collect()
         };
         done.map(|stretch| Past { stretch, weights: of(stretch) }).collect()
+    }
+}
+
+impl SourcePlan {
+    /// A dataset whose documents are not packed.
+    pub fn new(name: &str, digest: &str) -> Self {
+        Self { name: name.to_owned(), digest: digest.to_owned(), packing: None }
+    }
+
+    /// `digest 0123456789ab`, and how it is packed.
+    fn in_words(&self) -> String {
+        let digest = format!("digest {}", short(&self.digest));
+        match &self.packing {
+            None => digest,
+            Some(PackingPlan { context, window, rows, digest: packed }) => format!(
+                "{digest}, packed in {rows} rows of {context} tokens from windows of {window} documents, digest {}",
+                short(packed)
+            ),
+        }
     }
 }
 
@@ -183,8 +216,8 @@ impl StretchPlan {
 /// A stretch of which steps are done.
 struct Past<'a> {
     stretch: &'a StretchPlan,
-    /// Weight and digest by name.
-    weights: BTreeMap<String, (u64, String)>,
+    /// Weight and dataset by name.
+    weights: BTreeMap<String, (u64, Option<&'a SourcePlan>)>,
 }
 
 impl PartialEq for Past<'_> {
@@ -195,10 +228,9 @@ impl PartialEq for Past<'_> {
 
 impl Past<'_> {
     fn in_words(&self) -> String {
-        let said = self
-            .weights
-            .iter()
-            .map(|(name, (weight, digest))| format!("{name} {weight} (digest {})", short(digest)));
+        let said = self.weights.iter().map(|(name, (weight, source))| {
+            format!("{name} {weight} ({})", source.map(SourcePlan::in_words).unwrap_or_default())
+        });
         let said: Vec<String> = said.collect();
         format!("{} from step {} on", said.join(", "), self.stretch.from_step + 1)
     }

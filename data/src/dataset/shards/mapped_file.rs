@@ -38,6 +38,8 @@ pub(crate) struct MappedFile<P: Part> {
     columns: Vec<Column>,
     /// Per batch: where its columns are, once it has been checked.
     checked: Vec<OnceLock<Vec<ColumnLayout>>>,
+    /// Per batch: the same by its own account, its digest not compared.
+    outlined: Vec<OnceLock<Vec<ColumnLayout>>>,
     /// Per batch: when the file had last been written when it was checked; 0 before.
     checked_at: Vec<AtomicU64>,
 }
@@ -58,9 +60,10 @@ impl<P: Part> MappedFile<P> {
         format::read_footer(&map, &columns)
             .and_then(|blocks| check_blocks(&blocks, &card.batches))
             .map_err(|problem| DataError::corrupt(&path, "", problem))?;
-        let checked = card.batches.iter().map(|_| OnceLock::new()).collect();
+        let unknown = || card.batches.iter().map(|_| OnceLock::new()).collect();
+        let (checked, outlined) = (unknown(), unknown());
         let checked_at = card.batches.iter().map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { path, file, map, card: card.clone(), columns, checked, checked_at })
+        Ok(Self { path, file, map, card: card.clone(), columns, checked, outlined, checked_at })
     }
 
     /// What the card says of this shard.
@@ -93,6 +96,27 @@ impl<P: Part> MappedFile<P> {
         Ok(MappedBatch { message, layouts: cell.get().expect("it was set above") })
     }
 
+    /// The batch at `index` by its own account: inside the file, and nothing else is known. Only lengths are to be
+    /// read from it, to say in which order samples come; [`MappedFile::batch`] compares the digest when they come.
+    /// The size of the file is not looked at: that is for [`MappedFile::check_size`], once for many batches.
+    ///
+    /// # Panics
+    /// If the card lists no such batch.
+    pub(crate) fn outline(&self, index: usize) -> Result<MappedBatch<'_>> {
+        let (message, cell) = (self.message(index), &self.outlined[index]);
+        if cell.get().is_none() {
+            let layouts = self.columns_of(index).map_err(|problem| self.corrupt(index, problem))?;
+            // Another thread may have been first; it found the same.
+            let _ = cell.set(layouts);
+        }
+        Ok(MappedBatch { message, layouts: cell.get().expect("it was set above") })
+    }
+
+    /// Refuses a file that lost pages.
+    pub(crate) fn check_size(&self) -> Result<()> {
+        self.last_written().map(|_| ())
+    }
+
     /// A stamp of when the file was last written; never 0. Refuses one that lost pages.
     fn last_written(&self) -> Result<u64> {
         let found = self.file.metadata().map_err(DataError::io("read", &self.path))?;
@@ -119,13 +143,18 @@ impl<P: Part> MappedFile<P> {
         if digest != batch.xxh3 {
             return Err(format!("its xxh3 is {digest}, dataset.json says {}", batch.xxh3));
         }
-        let rows = usize::try_from(batch.rows);
-        let rows = rows.map_err(|_| format!("{} does not fit memory", batch.rows))?;
-        columns::read_batch(message, rows, &self.columns)
+        self.columns_of(index)
+    }
+
+    /// Finds the columns of a batch.
+    fn columns_of(&self, index: usize) -> Checked<Vec<ColumnLayout>> {
+        let rows = self.card.batches[index].rows;
+        let rows = usize::try_from(rows).map_err(|_| format!("{rows} does not fit memory"))?;
+        columns::read_batch(self.message(index), rows, &self.columns)
     }
 
     /// Damage in a batch, with its place.
-    fn corrupt(&self, index: usize, problem: String) -> DataError {
+    pub(crate) fn corrupt(&self, index: usize, problem: String) -> DataError {
         let place = format!(" batch {index} at byte {}", self.card.batches[index].offset);
         DataError::corrupt(&self.path, place, problem)
     }

@@ -61,7 +61,7 @@ impl CausalBlocks {
         let blocks = dataset.num_tokens(Split::Train) / self.context;
         let mut segments = self.block(dataset, epoch, block)?;
         for draw in 0..DRAWS {
-            if !self.labels.hides() || self.is_labelled(&segments) {
+            if self.are_labelled(&segments) {
                 break;
             }
             let other = self.redraw.below(epoch * blocks + block, draw, blocks);
@@ -86,11 +86,16 @@ impl CausalBlocks {
         Ok(segments)
     }
 
-    fn is_labelled(&self, segments: &[Segment<'_>]) -> bool {
+    /// Whether some token of them carries a label; known at once where all tokens of the dataset do.
+    pub(crate) fn are_labelled(&self, segments: &[Segment<'_>]) -> bool {
+        if !self.labels.hides() {
+            return true;
+        }
         segments.iter().any(|it| self.labels.following(it).iter().any(|&label| label != IGNORE))
     }
 
-    fn push_segments(&self, segments: &[Segment<'_>], batch: &mut TokenBatch) {
+    /// Appends segments as they are.
+    pub(crate) fn push_segments(&self, segments: &[Segment<'_>], batch: &mut TokenBatch) {
         for segment in segments {
             let labels = self.labels.following(segment);
             batch.push_segment(&segment.tokens.to_vec(), &labels, 0, segment.document);

@@ -14,6 +14,8 @@
 //! Tokens that are read and not learned (`N` of bases) are neither hidden nor predicted; a window of
 //! nothing else is drawn anew.
 //!
+//! In a row of packed documents each is as it is, or a piece of one longer than a row: nothing is cropped.
+//!
 //! Every number is drawn from a named stream at (global sample, place in the window), so the
 //! batch is the same for any number of ranks.
 
@@ -21,9 +23,9 @@ use genesis_schema::{IGNORE, Seeds, Stream, TokenBatch};
 
 use crate::dataset::Split;
 use crate::error::{DataError, Result};
-use crate::sequences::SequencesDataset;
 use crate::sequences::card::TokenizerCard;
 use crate::sequences::shards::TokenSlice;
+use crate::sequences::{Segment, SequencesDataset};
 
 use super::labels::{DRAWS, Labels};
 
@@ -50,6 +52,17 @@ struct Streams {
     crop: Stream,
     corrupt: Stream,
     force: Stream,
+}
+
+/// Where random numbers are drawn for the tokens of a segment.
+#[derive(Debug, Clone, Copy)]
+struct Draws {
+    /// Of the sample.
+    key: u64,
+    /// Number of the segment in it.
+    segment: u64,
+    /// Tokens of the sample before the segment.
+    first: u64,
 }
 
 impl Streams {
@@ -146,8 +159,36 @@ impl MaskedDocuments {
             }
             tokens = self.window(document, key, draw, streams);
         }
-        let labels = self.corrupt(&mut tokens, key, streams);
+        let labels = self.corrupt(&mut tokens, Draws { key, segment: 0, first: 0 }, streams);
         batch.push_segment(&tokens, &labels, 0, index);
+    }
+
+    /// Appends the segments of a row, as the `sample`-th sample of the run.
+    pub(crate) fn push_segments(
+        &self,
+        segments: &[Segment<'_>],
+        sample: u64,
+        batch: &mut TokenBatch,
+    ) {
+        let mut draws = Draws { key: sample, segment: 0, first: 0 };
+        for segment in segments {
+            let mut tokens = segment.tokens.to_vec();
+            let labels = self.corrupt(&mut tokens, draws, self.train);
+            batch.push_segment(&tokens, &labels, 0, segment.document);
+            draws.segment += 1;
+            draws.first += tokens.len() as u64;
+        }
+    }
+
+    /// Whether something of the segments may be hidden; known at once where that holds for any residue.
+    pub(crate) fn are_labelled(&self, segments: &[Segment<'_>]) -> bool {
+        if !self.labels.hides() {
+            return true;
+        }
+        let may = |segment: &Segment<'_>| {
+            segment.tokens.to_vec().into_iter().any(|token| self.may_be_chosen(token))
+        };
+        segments.iter().any(may)
     }
 
     /// The `draw`-th window of a document; of one that fits, the document.
@@ -164,23 +205,22 @@ impl MaskedDocuments {
     }
 
     /// Corrupts `tokens` in place and returns their labels.
-    fn corrupt(&self, tokens: &mut [u32], key: u64, streams: Streams) -> Vec<i64> {
+    fn corrupt(&self, tokens: &mut [u32], draws: Draws, streams: Streams) -> Vec<i64> {
+        let Draws { key, segment, first } = draws;
+        let draw = |i: usize| streams.corrupt.block(key, first + i as u64);
         let mut labels = vec![IGNORE; tokens.len()];
         let candidates: Vec<usize> =
             (0..tokens.len()).filter(|&i| self.may_be_chosen(tokens[i])).collect();
-        let mut chosen: Vec<usize> = candidates
-            .iter()
-            .copied()
-            .filter(|&i| fraction(streams.corrupt.block(key, i as u64)[0]) < self.rate)
-            .collect();
+        let mut chosen: Vec<usize> =
+            candidates.iter().copied().filter(|&i| fraction(draw(i)[0]) < self.rate).collect();
         if chosen.is_empty() && candidates.len() >= 2 {
-            let pick = streams.force.below(key, 0, candidates.len() as u64);
+            let pick = streams.force.below(key, segment, candidates.len() as u64);
             chosen.push(candidates[usize::try_from(pick).expect("below a length")]);
         }
         for i in chosen {
             labels[i] = i64::from(tokens[i]);
-            let [_, action, draw, _] = streams.corrupt.block(key, i as u64);
-            tokens[i] = self.replacement(tokens[i], fraction(action), draw);
+            let [_, action, pick, _] = draw(i);
+            tokens[i] = self.replacement(tokens[i], fraction(action), pick);
         }
         labels
     }

@@ -1,13 +1,14 @@
 //! From a dataset to batches: which samples, in which order, as which tokens.
 //!
 //! Reading order: [`crate::dataset::loader`] (which samples are ours), `causal` and `masked` (their
-//! tokens), [`validation`].
+//! tokens), `packed` (rows of whole documents of either), [`validation`].
 //!
 //! Not here: which of several datasets a sample is of (`dataset::mixture`).
 
 mod causal;
 mod labels;
 mod masked;
+mod packed;
 pub mod validation;
 
 use std::sync::Arc;
@@ -19,9 +20,11 @@ use crate::dataset::cursor::Shares;
 use crate::dataset::loader::{Epochs, Loader, Visit, Visits};
 use crate::dataset::order::spread_over;
 use crate::error::Result;
-use crate::sequences::{SequencesCorpus, SequencesDataset};
+use crate::sequences::packing::{Packing, Rows};
+use crate::sequences::{Segment, SequencesCorpus, SequencesDataset};
 use causal::CausalBlocks;
 use masked::MaskedDocuments;
+use packed::PackedRows;
 pub use validation::Validation;
 
 /// What a sample asks of the model.
@@ -75,6 +78,8 @@ pub struct SequencesLoader {
 pub struct HeldOut {
     dataset: Arc<SequencesDataset>,
     samples: Samples,
+    /// Rows of training, where documents are packed.
+    packed: Option<PackedRows>,
 }
 
 #[derive(Debug)]
@@ -102,10 +107,18 @@ impl HeldOut {
                 Samples::Masked(MaskedDocuments::new(tokenizer, context, rate, seeds)?)
             }
         };
-        Ok(Self { dataset, samples })
+        Ok(Self { dataset, samples, packed: None })
     }
 
-    /// Samples of an epoch of training.
+    /// The epochs of training, samples in the order of `seeds`.
+    fn epochs(&self, seeds: Seeds) -> Result<Epochs> {
+        match &self.packed {
+            Some(packed) => Ok(Epochs::in_order(packed.per_epoch())),
+            None => Ok(Epochs::new(self.per_epoch()?, seeds)),
+        }
+    }
+
+    /// Samples of an epoch of training that is not packed.
     fn per_epoch(&self) -> Result<u64> {
         match &self.samples {
             Samples::Causal(blocks) => blocks.per_epoch(&self.dataset),
@@ -113,8 +126,16 @@ impl HeldOut {
         }
     }
 
+    /// `visit` with the sample that it is.
+    fn placed(&self, visit: Visit) -> Visit {
+        self.packed.as_ref().map_or(visit, |packed| packed.placed(visit))
+    }
+
     /// Appends a training sample.
     fn push(&self, visit: &Visit, batch: &mut TokenBatch) -> Result<()> {
+        if let Some(packed) = &self.packed {
+            return packed.push((&self.dataset, &self.samples), visit, batch);
+        }
         match &self.samples {
             Samples::Causal(blocks) => {
                 blocks.push(&self.dataset, (visit.epoch, visit.index), batch)
@@ -133,6 +154,36 @@ impl HeldOut {
     ) -> Validation<'_> {
         Validation::new(self, max_sequences, sequences_per_batch)
     }
+}
+
+impl Samples {
+    /// Whether the model has something to learn from the segments.
+    fn are_labelled(&self, segments: &[Segment<'_>]) -> bool {
+        match self {
+            Self::Causal(blocks) => blocks.are_labelled(segments),
+            Self::Masked(documents) => documents.are_labelled(segments),
+        }
+    }
+
+    /// Appends whole segments, as the `sample`-th sample of the run.
+    fn push_segments(&self, segments: &[Segment<'_>], sample: u64, batch: &mut TokenBatch) {
+        match self {
+            Self::Causal(blocks) => blocks.push_segments(segments, batch),
+            Self::Masked(documents) => documents.push_segments(segments, sample, batch),
+        }
+    }
+}
+
+/// The rows of the training split of every dataset of `corpus`, in order, in a run of `seed`.
+///
+/// # Errors
+/// As [`Rows::plan`], with the name of the dataset.
+pub fn rows_of(corpus: &SequencesCorpus, packing: Packing, seed: u64) -> Result<Vec<Arc<Rows>>> {
+    let rows = corpus.members().iter().map(|member| {
+        let rows = Rows::plan(&member.dataset, packing, member.seeds(Seeds::new(seed)));
+        rows.map(Arc::new).map_err(|error| corpus.of(member, error))
+    });
+    rows.collect()
 }
 
 impl SequencesLoader {
@@ -154,13 +205,28 @@ impl SequencesLoader {
         mixture: Arc<Mixture>,
         plan: SequencesLoaderPlan,
     ) -> Result<Self> {
+        Self::packed(corpus, mixture, plan, &[])
+    }
+
+    /// As [`SequencesLoader::mixed`]; samples are the `rows` of each source, where there are any: see [`rows_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn packed(
+        corpus: SequencesCorpus,
+        mixture: Arc<Mixture>,
+        plan: SequencesLoaderPlan,
+        rows: &[Arc<Rows>],
+    ) -> Result<Self> {
+        let members = corpus.members().len();
+        assert!(rows.is_empty() || rows.len() == members, "rows of every source, or of none");
         let seeds = Seeds::new(plan.seed);
         let (mut sources, mut epochs) = (Vec::new(), Vec::new());
-        for member in corpus.members() {
+        for (place, member) in corpus.members().iter().enumerate() {
             let seeds = member.seeds(seeds);
-            let source = HeldOut::seeded(Arc::clone(&member.dataset), plan.objective, seeds)?;
-            let samples = source.per_epoch().map_err(|error| corpus.of(member, error))?;
-            epochs.push(Epochs::new(samples, seeds));
+            let mut source = HeldOut::seeded(Arc::clone(&member.dataset), plan.objective, seeds)?;
+            source.packed = rows.get(place).map(|rows| PackedRows::new(Arc::clone(rows), seeds));
+            epochs.push(source.epochs(seeds).map_err(|error| corpus.of(member, error))?);
             sources.push(source);
         }
         let shares = Shares {
@@ -217,8 +283,9 @@ impl SequencesLoader {
     fn batch(&self, visits: impl Iterator<Item = Visit>) -> Result<TokenBatch> {
         let mut batch = TokenBatch::default();
         for visit in visits {
-            let before = batch.num_tokens();
-            self.sources[visit.source].push(&visit, &mut batch)?;
+            let (before, source) = (batch.num_tokens(), &self.sources[visit.source]);
+            let visit = source.placed(visit);
+            source.push(&visit, &mut batch)?;
             let units = batch.num_tokens() - before;
             batch.samples.push(visit.sample(units));
         }
@@ -226,7 +293,7 @@ impl SequencesLoader {
     }
 }
 
-/// Samples are blocks (causal) or documents (masked); a step has one batch per accumulation slice.
+/// Samples are blocks (causal), documents (masked) or rows of documents (packed); a step has one batch per accumulation slice.
 impl Loader for SequencesLoader {
     type Batch = TokenBatch;
 

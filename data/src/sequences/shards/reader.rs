@@ -73,6 +73,32 @@ impl ShardReader {
         Ok(view(batch, self.token_type).expect("it was checked"))
     }
 
+    /// Checks the offsets of the batch at `index`, without a look at its digest and its tokens.
+    ///
+    /// # Panics
+    /// If the card lists no such batch.
+    pub(crate) fn check_lengths(&self, index: usize) -> Result<()> {
+        let checked = self.check(self.file.outline(index)?, &self.card().batches[index]);
+        checked.map_err(|problem| self.file.corrupt(index, problem))
+    }
+
+    /// Refuses a file that lost pages, before lengths are read.
+    pub(crate) fn check_size(&self) -> Result<()> {
+        self.file.check_size()
+    }
+
+    /// Tokens of the document at `row` of the batch at `index`, its digest not compared.
+    ///
+    /// # Panics
+    /// If the card lists no such batch or row.
+    pub(crate) fn length(&self, index: usize, row: usize) -> Result<u32> {
+        let columns = view(self.file.outline(index)?, self.token_type);
+        let ends = columns.and_then(|it| Some((*it.offsets.get(row)?, *it.offsets.get(row + 1)?)));
+        let length = ends.and_then(|(start, end)| u32::try_from(end.checked_sub(start)?).ok());
+        let damaged = || self.file.corrupt(index, format!("document {row} has no length"));
+        length.filter(|&length| length > 0).ok_or_else(damaged)
+    }
+
     fn check(&self, batch: MappedBatch<'_>, card: &BatchCard<SequencesPart>) -> Checked<()> {
         let columns =
             view(batch, self.token_type).ok_or("its buffers are not aligned to their numbers")?;

@@ -1,10 +1,12 @@
 //! Checks of meaning of a run file of sequences: ranges, and values that must fit each other. What
 //! follows from the dataset is checked when the plan is made.
 
+use genesis_data::sequences::packing::MOST_DOCUMENTS;
 use genesis_data::sequences::{GenerateSequences, SequencesIngest, TokenizerChoice};
 
 use super::{
-    BatchConfig, ObjectiveConfig, SampleConfig, SequencesConfig, SequencesData, SequencesWeighting,
+    BatchConfig, ObjectiveConfig, PackingConfig, SampleConfig, SequencesConfig, SequencesData,
+    SequencesWeighting,
 };
 use crate::keys::{ConfigProblem, Found};
 
@@ -23,7 +25,7 @@ pub(super) fn check(config: &SequencesConfig) -> Vec<ConfigProblem> {
     check_intervals(&mut found, config);
     found.check_checkpoint(&config.checkpoint);
     found.check_faults(&config.faults);
-    let BatchConfig { sequences, accumulation } = config.batch;
+    let BatchConfig { sequences, accumulation, .. } = config.batch;
     let slices = Some(("batch.accumulation", accumulation));
     found.check_parallel(&config.parallel, ("batch.sequences", sequences), slices);
     if let Some(sample) = &config.report.sample {
@@ -90,11 +92,17 @@ fn check_objective(found: &mut Found, objective: &ObjectiveConfig) {
 fn check_batch(found: &mut Found, batch: &BatchConfig) {
     found.at_least("batch.sequences", batch.sequences as u64, 1);
     found.at_least("batch.accumulation", batch.accumulation as u64, 1);
-    let BatchConfig { sequences, accumulation } = *batch;
+    let BatchConfig { sequences, accumulation, packing } = *batch;
     let divides = accumulation == 0 || sequences.is_multiple_of(accumulation);
     found.require(divides, "batch.accumulation", || {
         format!("is {accumulation}, must divide `batch.sequences`, which is {sequences}")
     });
+    if let Some(PackingConfig::BestFit { window }) = packing {
+        let holds = (1..=MOST_DOCUMENTS).contains(&window);
+        found.require(holds, "batch.packing.window", || {
+            format!("is {window}, must be from 1 to {MOST_DOCUMENTS}")
+        });
+    }
 }
 
 fn check_intervals(found: &mut Found, config: &SequencesConfig) {

@@ -68,14 +68,14 @@ pub struct SequencesConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ObjectiveConfig {
-    /// Every token from those before it, in blocks of exactly `context` tokens.
+    /// Every token from those before it, in blocks of exactly `context` tokens, or as `batch.packing` says.
     Causal {
         /// Tokens of one sequence, at least 2.
         context: usize,
     },
     /// Hidden tokens from all others of the document; 80 % masked, 10 % replaced, 10 % kept.
     Masked {
-        /// Most tokens of one document in a batch; longer ones are cropped.
+        /// Most tokens of one document in a batch; longer ones are cropped, or cut where `batch.packing` is given.
         context: usize,
         /// Fraction of tokens to predict, in (0, 1).
         #[serde(default = "defaults::mask_rate")]
@@ -103,6 +103,24 @@ pub struct BatchConfig {
     #[serde(default = "defaults::one")]
     #[schemars(extend("x-may-change-on-resume" = "the same samples, sums in another order"))]
     pub accumulation: usize,
+    /// How documents become sequences; absent means blocks cut from the stream of all documents (causal), or a
+    /// document a sequence (masked).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing: Option<PackingConfig>,
+}
+
+/// `[batch] packing`: several whole documents in a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PackingConfig {
+    /// Each document in the fullest sequence of `objective.context` tokens that has room for it, the longest first.
+    /// None is cut but those that are longer.
+    BestFit {
+        /// Documents that are packed together: those of a window are near each other in every epoch. More leave less
+        /// padding, above all where `objective.context` holds many documents.
+        #[serde(default = "defaults::window")]
+        window: u64,
+    },
 }
 
 /// `[evaluation]`. The last step is always evaluated.
@@ -176,6 +194,9 @@ pub struct SampleConfig {
 mod defaults {
     pub(super) fn mask_rate() -> f64 {
         0.15
+    }
+    pub(super) fn window() -> u64 {
+        4096
     }
     pub(super) fn one() -> usize {
         1

@@ -59,7 +59,7 @@ fn assert_only(found: &[String], parts: &[&str]) {
 #[test]
 fn a_good_file_loads_with_its_defaults() {
     let config = load_with(GOOD, &[]).unwrap();
-    assert_eq!(config.batch, BatchConfig { sequences: 12, accumulation: 1 });
+    assert_eq!(config.batch, BatchConfig { sequences: 12, accumulation: 1, packing: None });
     assert_eq!(config.optimizer, OptimizerConfig::default());
     assert_eq!((config.run.seed, config.checkpoint.keep_last), (1, 2));
 }
@@ -341,4 +341,17 @@ fn the_plan_of_a_folder_that_was_moved_is_of_the_folder_it_lies_in() {
     std::fs::remove_dir(elsewhere.join("checkpoints")).unwrap();
     std::fs::write(elsewhere.join("plan.toml"), GOOD).unwrap();
     assert_eq!(read(&elsewhere.join("plan.toml"), &[]), ("runs/x".into(), 0));
+}
+
+#[test]
+fn packing_has_a_window_of_its_own_and_says_what_may_be() {
+    let packed = edited("sequences = 12", "sequences = 12\npacking = { kind = \"best_fit\" }");
+    let config = load_with(&packed, &[]).unwrap();
+    assert_eq!(config.batch.packing, Some(PackingConfig::BestFit { window: 4096 }));
+    let text = to_text(&config).unwrap();
+    assert_eq!(load_with(&text, &[]).unwrap(), config, "{text}");
+    let found = problems(&packed, &["batch.packing.window=0"]);
+    assert_only(&found, &["`batch.packing.window`", "is 0, must be from 1 to 1048576"]);
+    let found = problems(&packed, &["batch.packing.kind=\"first_fit\""]);
+    assert_only(&found, &["`batch.packing.kind`", "first_fit", "best_fit"]);
 }
