@@ -1,9 +1,10 @@
-//! Time of a draw: which sample of which source stands at a position, of a billion virtual samples.
+//! Time of a draw: which sample of which source stands at a position, of a billion virtual samples; and the memory
+//! that the program holds before and after ten million draws.
 //!
 //! `cargo bench -p genesis-benches --bench order`
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use genesis_data::dataset::mixture::Turns;
+use genesis_data::dataset::mixture::{Mixture, Turns};
 use genesis_data::dataset::order::Order;
 use genesis_schema::Seeds;
 
@@ -54,9 +55,32 @@ fn table(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Draws of three sources of a billion samples each: prints what the program holds before and after.
+#[expect(clippy::print_stdout, reason = "what was measured")]
+fn memory() {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()
+    };
+    let mixture = Mixture::new([(0, Turns::new(&[70, 20, 10]).expect("a small table"))]);
+    let seeds = |source: usize| Seeds::new(1).part(&format!("source {source}"));
+    let orders = [0, 1, 2].map(|it| Order::new(SAMPLES, seeds(it).stream("loader/order"), 0));
+    let draws = |from: u64, count: u64| {
+        let draw = |k: u64| mixture.at(k);
+        (from..from + count).map(draw).fold(0u64, |sum, it| sum ^ orders[it.source].at(it.number))
+    };
+    let mut sum = draws(0, DRAWS);
+    let before = resident();
+    sum ^= draws(400_000_000, 10_000_000);
+    let after = resident();
+    println!("memory/10_000_000 draws: {before:?} KiB before, {after:?} KiB after ({sum:016x})");
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     draws(&mut criterion);
     table(&mut criterion);
     criterion.final_summary();
+    memory();
 }
