@@ -10,8 +10,11 @@ use crate::exit::{Code, Failure};
 use crate::family::{AnyFace, Of};
 
 /// Every family; a folder is asked about in this order.
-pub(crate) static FACES: &[&dyn AnyFace] =
-    &[&Of(genesis_train::structures::Structures), &Of(genesis_train::sequences::Sequences)];
+pub(crate) static FACES: &[&dyn AnyFace] = &[
+    &Of(genesis_train::structures::Structures),
+    // What tells nothing is taken for one of this.
+    &Of(genesis_train::sequences::Sequences),
+];
 
 /// The family that a run file is of.
 pub(crate) fn of_file(file: &RunFile) -> anyhow::Result<&'static dyn AnyFace> {
@@ -103,12 +106,12 @@ pub(crate) fn formats() -> Vec<&'static str> {
 /// are for it.
 pub(crate) fn require(path: &Path, wanted: &str) -> anyhow::Result<()> {
     let Some(face) = told(path)?.filter(|face| face.name() != wanted) else { return Ok(()) };
-    let own = face.own_commands().iter().map(|name| format!("`genesis {name}`"));
+    let own = face.own_commands().iter().map(|name| format!("`genesis {name}`, "));
     let message = format!(
-        "{}: a model of {}; use {} or `genesis evaluate`",
+        "{}: a model of {}; use {}or `genesis evaluate`",
         path.display(),
         face.name(),
-        own.collect::<Vec<_>>().join(", "),
+        own.collect::<String>(),
     );
     Err(Failure::error(Code::Data, message))
 }

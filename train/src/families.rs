@@ -8,9 +8,12 @@ use crate::family::{Example, Family};
 use crate::keys::{ConfigProblems, Lookup, RunFile, nearest, to_text};
 use crate::report::Declaration;
 
-/// Every family; a run file of no known kind is read as one of the first.
-pub static FAMILIES: &[Listed] =
-    &[Listed::of::<crate::sequences::Sequences>(), Listed::of::<crate::structures::Structures>()];
+/// Every family.
+pub static FAMILIES: &[Listed] = &[
+    // A run file of no known kind is read as one of this.
+    Listed::of::<crate::sequences::Sequences>(),
+    Listed::of::<crate::structures::Structures>(),
+];
 
 /// A family, by what needs none of its types.
 #[derive(Debug, Clone, Copy)]

@@ -42,6 +42,8 @@ pub(crate) trait Face: Family + Sync {
     const FORMATS: &'static [&'static str];
     /// What `ingest` takes of it.
     const TAKES: &'static Takes;
+    /// Flags of `evaluate` that are not for every family, and that it takes.
+    const EVALUATE_FLAGS: &'static [&'static str] = &[];
 
     /// How the dataset is made that an ingest asks for.
     fn asked(asked: Ingest) -> anyhow::Result<Self::Source>;
@@ -142,6 +144,19 @@ pub(crate) struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
+    /// Refuses flags that are for another family alone.
+    fn refuse_others<F: Face>(&self) -> anyhow::Result<()> {
+        let given = [
+            ("--max-sequences", self.max_sequences.is_some()),
+            ("--units", self.reading.0.is_some()),
+            ("--set", !self.reading.1.is_empty()),
+        ];
+        let is_other = |(flag, given): &(&str, bool)| *given && !F::EVALUATE_FLAGS.contains(flag);
+        let Some((flag, _)) = given.into_iter().find(is_other) else { return Ok(()) };
+        let message = format!("{flag}: a model of {} takes no such option; leave it out", F::NAME);
+        Err(Failure::error(Code::Usage, message))
+    }
+
     /// What was measured, or why nothing was: it was stopped, or there was `nothing`.
     pub(crate) fn found<T>(&self, found: Option<T>, nothing: &str) -> anyhow::Result<T> {
         found.ok_or_else(|| {
@@ -227,6 +242,7 @@ impl<F: Face> AnyFace for Of<F> {
     }
 
     fn evaluate(&self, asked: &Evaluation<'_>) -> anyhow::Result<()> {
+        asked.refuse_others::<F>()?;
         F::evaluate(asked)
     }
 

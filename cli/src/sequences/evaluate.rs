@@ -46,11 +46,6 @@ impl OnDevice for Evaluating<'_> {
 
 /// Measures the loss and prints it.
 pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
-    if asked.reading != Default::default() {
-        let message = "--units and --set: they are for files of structures, and this is a model of \
-                       sequences; leave them out";
-        return Err(Failure::error(Code::Usage, message));
-    }
     let model = open(asked.model)?;
     let setting = Setting::of(asked, &model)?;
     let dataset = Arc::new(SequencesDataset::open(&setting.data).or_exit(Code::Data)?);

@@ -58,6 +58,7 @@ impl Face for Sequences {
     const OWN_COMMANDS: &'static [&'static str] = &["generate", "embed", "score"];
     const FORMATS: &'static [&'static str] = &["huggingface"];
     const TAKES: &'static Takes = &ingest::TAKES;
+    const EVALUATE_FLAGS: &'static [&'static str] = &["--max-sequences"];
 
     fn asked(asked: Ingest) -> anyhow::Result<SequencesIngest> {
         ingest::plan(asked)

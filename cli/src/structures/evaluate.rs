@@ -54,9 +54,6 @@ pub(super) fn conclude(
 /// Measures the best checkpoint of a run again, on its own dataset or another one.
 pub(super) fn run(asked: &Evaluation<'_>) -> anyhow::Result<()> {
     let usage = |message: &str| Failure::error(Code::Usage, message);
-    if asked.max_sequences.is_some() {
-        return Err(usage("--max-sequences: a model of structures is measured on all of them"));
-    }
     if let Some(files) = asked.data.filter(|path| path.is_file()) {
         return measure(asked, files);
     }

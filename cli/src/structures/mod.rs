@@ -53,6 +53,7 @@ impl Face for Structures {
     const OWN_COMMANDS: &'static [&'static str] = &["predict", "md"];
     const FORMATS: &'static [&'static str] = &["mace"];
     const TAKES: &'static Takes = &ingest::TAKES;
+    const EVALUATE_FLAGS: &'static [&'static str] = &["--units", "--set"];
 
     fn asked(asked: Ingest) -> anyhow::Result<StructuresIngest> {
         ingest::plan(asked)

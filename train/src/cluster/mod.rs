@@ -189,6 +189,36 @@ impl Cluster {
         Ok(lengths.iter().enumerate().map(of_rank).collect())
     }
 
+    /// Every batch that is this rank's: one in as many as there are ranks.
+    pub fn turns<T>(&self, batches: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        batches.skip(self.rank()).step_by(self.world())
+    }
+
+    /// Numbers of the batches of all ranks, each of which had its [`Cluster::turns`], in the order of batches:
+    /// what is added in this order has the same bits on any number of ranks. `None` where any rank has none.
+    ///
+    /// # Errors
+    /// A rank that is gone.
+    pub fn in_turn<const N: usize>(
+        &self,
+        mine: Option<&[[f64; N]]>,
+    ) -> Result<Option<Vec<[f64; N]>>, ClusterError> {
+        if self.any([mine.is_none()])? == [true] {
+            return Ok(None);
+        }
+        let numbers = mine.unwrap_or_default().as_flattened().iter();
+        let bytes: Vec<u8> = numbers.flat_map(|number| number.to_le_bytes()).collect();
+        let read = |bytes: &Vec<u8>| {
+            let (words, _) = bytes.as_chunks();
+            words.iter().map(|word| f64::from_le_bytes(*word)).collect()
+        };
+        let all: Vec<Vec<f64>> = self.gather_bytes(&bytes)?.iter().map(read).collect();
+        let batches = |rank: &Vec<f64>| rank.as_chunks::<N>().0.len();
+        let longest = all.iter().map(batches).max().unwrap_or(0);
+        let of_turn = |at: usize| all.iter().filter_map(move |rank| rank.as_chunks().0.get(at));
+        Ok(Some((0..longest).flat_map(of_turn).copied().collect()))
+    }
+
     fn gather_exactly(&self, mine: &[u8]) -> Result<Vec<u8>, ClusterError> {
         use collective::{Received, Sent};
         let mut all = vec![0; mine.len() * self.world()];

@@ -44,6 +44,20 @@ fn sums_gathers_and_broadcasts_are_those_of_hand_for_any_number_of_ranks() {
 }
 
 #[test]
+fn numbers_of_batches_come_in_their_order_whoever_had_them_or_not_at_all() {
+    let batch = |at: usize| [at as f64, -(at as f64)];
+    for (world, batches) in [(1, 5), (2, 5), (3, 7), (4, 2), (3, 0)] {
+        on_ranks(world, |cluster| {
+            let mine: Vec<[f64; 2]> = cluster.turns((0..batches).map(batch)).collect();
+            let all = cluster.in_turn(Some(&mine)).unwrap();
+            assert_eq!(all, Some((0..batches).map(batch).collect()), "{world} ranks");
+            let mine = (cluster.rank() > 0).then_some(&mine[..]);
+            assert_eq!(cluster.in_turn(mine).unwrap(), None);
+        });
+    }
+}
+
+#[test]
 fn a_part_of_a_sum_is_that_part_of_the_whole_sum() {
     on_ranks(4, |cluster| {
         let rank = cluster.rank();

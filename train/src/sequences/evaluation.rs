@@ -64,14 +64,6 @@ pub fn evaluate<B: Kernels>(
     Ok(sums.and_then(Sums::finish))
 }
 
-/// Every batch that is this rank's: one in as many as there are ranks.
-pub(super) fn share_of<T>(
-    cluster: &Cluster,
-    batches: impl Iterator<Item = T>,
-) -> impl Iterator<Item = T> {
-    batches.skip(cluster.rank()).step_by(cluster.world())
-}
-
 /// What batches add up to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sums {
@@ -117,29 +109,13 @@ impl Sums {
         mine: Option<&Self>,
         cluster: &Cluster,
     ) -> Result<Option<Self>, ClusterError> {
-        let words = mine.map(Self::to_words).unwrap_or_default();
+        let losses = mine.map(|mine| mine.losses.iter().map(|&loss| [loss]).collect::<Vec<_>>());
+        let Some(losses) = cluster.in_turn(losses.as_deref())? else { return Ok(None) };
+        let words = mine.map(Self::counts).unwrap_or_default();
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        let all = cluster.gather_bytes(&bytes)?;
-        if all.iter().any(Vec::is_empty) {
-            return Ok(None);
-        }
-        Ok(Some(Self::interleaved(all.iter().map(|bytes| Self::from_bytes(bytes)).collect())))
-    }
-
-    fn interleaved(ranks: Vec<Self>) -> Self {
-        let mut all = Self::default();
-        let longest = ranks.iter().map(|rank| rank.losses.len()).max().unwrap_or(0);
-        let in_turn =
-            (0..longest).flat_map(|at| ranks.iter().filter_map(move |it| it.losses.get(at)));
-        all.losses = in_turn.copied().collect();
-        for rank in ranks {
-            all.num_tokens += rank.num_tokens;
-            all.num_sequences += rank.num_sequences;
-            for (label, count) in rank.label_counts {
-                *all.label_counts.entry(label).or_default() += count;
-            }
-        }
-        all
+        let ranks = cluster.gather_bytes(&bytes)?;
+        let counted = Self::joined(ranks.iter().map(|bytes| Self::counted(bytes)).collect());
+        Ok(Some(Self { losses: losses.into_flattened(), ..counted }))
     }
 
     /// Those of several sets, one after the other.
@@ -156,22 +132,19 @@ impl Sums {
         all
     }
 
-    /// Tokens, sequences, number of batches, bits of their losses, then every label with its count.
-    fn to_words(&self) -> Vec<u64> {
-        let head = [self.num_tokens, self.num_sequences, self.losses.len() as u64];
-        let losses = self.losses.iter().map(|loss| loss.to_bits());
+    /// Tokens, sequences, then every label with its count.
+    fn counts(&self) -> Vec<u64> {
         let counts = self.label_counts.iter().flat_map(|(label, n)| [label.cast_unsigned(), *n]);
-        head.into_iter().chain(losses).chain(counts).collect()
+        [self.num_tokens, self.num_sequences].into_iter().chain(counts).collect()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Self {
-        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("a word"));
-        let words: Vec<u64> = bytes.chunks_exact(8).map(word).collect();
-        let (head, rest) = words.split_at(3);
-        let (losses, counts) =
-            rest.split_at(usize::try_from(head[2]).expect("as many as were sent"));
+    /// As [`Sums::counts`] tells them, without losses.
+    fn counted(bytes: &[u8]) -> Self {
+        let (words, _) = bytes.as_chunks();
+        let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let (head, counts) = words.split_at(2);
         Self {
-            losses: losses.iter().map(|bits| f64::from_bits(*bits)).collect(),
+            losses: Vec::new(),
             num_tokens: head[0],
             num_sequences: head[1],
             label_counts: counts.chunks_exact(2).map(|it| (it[0].cast_signed(), it[1])).collect(),
@@ -212,9 +185,12 @@ pub fn entropy(counts: impl Iterator<Item = u64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use genesis_data::sequences::card::SplitCard;
 
     use super::*;
+    use crate::cluster::InProcess;
 
     #[test]
     fn sums_of_ranks_are_those_of_all_batches_in_their_order() {
@@ -230,15 +206,21 @@ mod tests {
         };
         let whole = sums(&mut (0..7)).finish().unwrap();
         for world in [1, 2, 3, 9] {
-            let ranks = (0..world).map(|rank| {
-                let words =
-                    sums(&mut (rank..7).step_by(usize::try_from(world).unwrap())).to_words();
-                let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-                Sums::from_bytes(&bytes)
+            let of = |engine: InProcess| {
+                let cluster = Cluster::of(Arc::new(engine), "n").unwrap();
+                let mine = sums(&mut cluster.turns(0..7));
+                Sums::over_ranks(Some(&mine), &cluster).unwrap().and_then(Sums::finish).unwrap()
+            };
+            let of = &of;
+            let found: Vec<Evaluation> = std::thread::scope(|scope| {
+                let team = InProcess::team(world).into_iter();
+                let team: Vec<_> = team.map(|engine| scope.spawn(move || of(engine))).collect();
+                team.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
-            let found = Sums::interleaved(ranks.collect()).finish().unwrap();
-            assert_eq!(found.loss.to_bits(), whole.loss.to_bits(), "{world} ranks");
-            assert_eq!(found, whole);
+            for found in found {
+                assert_eq!(found.loss.to_bits(), whole.loss.to_bits(), "{world} ranks");
+                assert_eq!(found, whole);
+            }
         }
     }
 

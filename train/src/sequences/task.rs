@@ -13,7 +13,7 @@ use genesis_model::{Mode, ParamSpec, Params, TransformerConfig, specs};
 use genesis_schema::{Sample, Seeds, TokenBatch};
 use serde_json::Value;
 
-use super::evaluation::{Sums, share_of};
+use super::evaluation::Sums;
 use super::figures::{BITS_PER_BYTE, PERPLEXITY, TOKENS, TOKENS_PER_S, VAL_LABELS};
 use super::plan::SequencesPlan;
 use super::sample::some_tokens;
@@ -167,8 +167,8 @@ impl<B: Kernels> Task<B> for Sequences<'_, B> {
         let (model, precision) = (&self.plan.model, self.plan.precision);
         let mut all = Vec::new();
         for batches in self.loader.validations(&self.measured, config.max_sequences, per_batch) {
-            let sums = share_of(cluster, batches);
-            let sums = Sums::of(model, params, sums, precision, self.device, stop);
+            let mine = cluster.turns(batches);
+            let sums = Sums::of(model, params, mine, precision, self.device, stop);
             let sums = cluster.agree(Phase::Step, "evaluating", sums.map_err(TrainError::from))?;
             let Some(sums) = Sums::over_ranks(sums.as_ref(), cluster)? else { return Ok(None) };
             all.push(sums);

@@ -90,28 +90,15 @@ pub(super) fn rescaled(terms: LossTerms, whole: LossCounts, own: LossCounts) -> 
     }
 }
 
-/// Bytes of the terms of a batch.
-const TERMS: usize = 3 * size_of::<f64>();
-
 /// The loss over the batches of all ranks, of which each has one in turn: added in the order of batches, so that
 /// any number of ranks gives the same bits. `None` when any rank has none.
 pub(super) fn over_ranks(
     mine: Option<Vec<LossTerms>>,
     cluster: &Cluster,
 ) -> Result<Option<LossTerms>, ClusterError> {
-    if cluster.any([mine.is_none()])? == [true] {
-        return Ok(None);
-    }
     let numbers = |terms: &LossTerms| [terms.energy, terms.forces, terms.stress];
-    let mine = mine.unwrap_or_default();
-    let bytes: Vec<u8> = mine.iter().flat_map(numbers).flat_map(f64::to_le_bytes).collect();
-    let all = cluster.gather_bytes(&bytes)?;
-    let batches = all.iter().map(|bytes| bytes.len() / TERMS).sum::<usize>();
-    let batch = |at: usize| {
-        let bytes = &all[at % all.len()][at / all.len() * TERMS..][..TERMS];
-        let number =
-            |i: usize| f64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().expect("eight bytes"));
-        LossTerms { energy: number(0), forces: number(1), stress: number(2) }
-    };
-    Ok(Some(sum(&(0..batches).map(batch).collect::<Vec<_>>())))
+    let terms = |[energy, forces, stress]: [f64; 3]| LossTerms { energy, forces, stress };
+    let mine = mine.map(|mine| mine.iter().map(numbers).collect::<Vec<_>>());
+    let all = cluster.in_turn(mine.as_deref())?;
+    Ok(all.map(|all| sum(&all.into_iter().map(terms).collect::<Vec<_>>())))
 }

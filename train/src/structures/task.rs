@@ -206,8 +206,7 @@ impl<B: Kernels> Task<B> for Atoms<'_, B> {
         let (mut terms, mut of_sources) = (LossTerms::default(), BTreeMap::new());
         for (&place, member) in self.measured.iter().zip(members()) {
             let batches = self.loader.evaluation_of(place, Split::Validation, None);
-            let mine = batches.skip(cluster.rank()).step_by(cluster.world());
-            let found = measuring.each(mine, stop, |batch, prediction| {
+            let found = measuring.each(cluster.turns(batches), stop, |batch, prediction| {
                 compared(batch, prediction).for_each(|frame| table.add(VALIDATION, &frame));
             });
             let found = found.map_err(|error| match error {
