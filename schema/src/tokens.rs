@@ -27,6 +27,16 @@ pub struct TokenBatch {
 }
 
 impl TokenBatch {
+    /// An empty batch with room for so many tokens.
+    pub fn with_room(tokens: usize) -> Self {
+        Self {
+            tokens: Vec::with_capacity(tokens),
+            labels: Vec::with_capacity(tokens),
+            positions: Vec::with_capacity(tokens),
+            ..Self::default()
+        }
+    }
+
     /// Tokens in the batch, `N`.
     pub fn num_tokens(&self) -> usize {
         self.tokens.len()

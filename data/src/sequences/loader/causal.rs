@@ -10,7 +10,7 @@
 //! Tokens that are read and not learned are no labels; a block of nothing else, as in a long run of
 //! `N`, gives its place to another one, drawn by its number.
 
-use genesis_schema::{IGNORE, Seeds, Stream, TokenBatch};
+use genesis_schema::{Seeds, Stream, TokenBatch};
 
 use crate::dataset::Split;
 use crate::error::{DataError, Result};
@@ -91,14 +91,15 @@ impl CausalBlocks {
         if !self.labels.hides() {
             return true;
         }
-        segments.iter().any(|it| self.labels.following(it).iter().any(|&label| label != IGNORE))
+        segments.iter().any(|segment| self.labels.are_any(segment))
     }
 
     /// Appends segments as they are.
     pub(crate) fn push_segments(&self, segments: &[Segment<'_>], batch: &mut TokenBatch) {
         for segment in segments {
-            let labels = self.labels.following(segment);
-            batch.push_segment(&segment.tokens.to_vec(), &labels, 0, segment.document);
+            let tokens = segment.tokens.to_vec();
+            let labels = self.labels.following(&tokens, segment.next);
+            batch.push_segment(&tokens, &labels, 0, segment.document);
         }
     }
 

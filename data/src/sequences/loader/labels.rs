@@ -38,10 +38,23 @@ impl Labels {
         if self.has(token) { i64::from(token) } else { IGNORE }
     }
 
-    /// Labels of a segment: the token that follows, none behind the last of a document.
-    pub(super) fn following(&self, segment: &Segment<'_>) -> Vec<i64> {
-        let tokens = segment.tokens.to_vec();
-        let next = segment.next.map_or(IGNORE, |token| self.of(token));
-        tokens.iter().skip(1).map(|&token| self.of(token)).chain([next]).collect()
+    /// Labels of the `tokens` of a segment: the one that follows, `next` behind the last, none at the end of a document.
+    pub(super) fn following(&self, tokens: &[u32], next: Option<u32>) -> Vec<i64> {
+        let mut labels = Vec::with_capacity(tokens.len());
+        let rest = tokens.get(1..).unwrap_or_default().iter();
+        // Where all tokens have labels this is a copy, which compilers make fast.
+        if self.hides() {
+            labels.extend(rest.map(|&token| self.of(token)));
+        } else {
+            labels.extend(rest.map(|&token| i64::from(token)));
+        }
+        labels.push(next.map_or(IGNORE, |token| self.of(token)));
+        labels
+    }
+
+    /// Whether some token of the segment is followed by one that carries a label.
+    pub(super) fn are_any(&self, segment: &Segment<'_>) -> bool {
+        let labels = self.following(&segment.tokens.to_vec(), segment.next);
+        labels.iter().any(|&label| label != IGNORE)
     }
 }

@@ -280,8 +280,18 @@ impl SequencesLoader {
         sources.map(|(source, wanted)| source.batches(Some(wanted), sequences_per_batch)).collect()
     }
 
+    /// Tokens of a sample that is full; 0 where samples are documents, most of which are far from it.
+    fn tokens_at_once(&self) -> usize {
+        match (self.sources.iter().any(|it| it.packed.is_some()), self.plan.objective) {
+            (_, Objective::Causal { context }) | (true, Objective::Masked { context, .. }) => {
+                context
+            }
+            (false, Objective::Masked { .. }) => 0,
+        }
+    }
+
     fn batch(&self, visits: impl Iterator<Item = Visit>) -> Result<TokenBatch> {
-        let mut batch = TokenBatch::default();
+        let mut batch = TokenBatch::with_room(visits.size_hint().0 * self.tokens_at_once());
         for visit in visits {
             let (before, source) = (batch.num_tokens(), &self.sources[visit.source]);
             let visit = source.placed(visit);
