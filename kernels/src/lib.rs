@@ -15,6 +15,7 @@ mod dispatch;
 mod families;
 mod formula;
 mod graph;
+pub mod lend;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod machine;
 mod memo;

@@ -48,6 +48,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         findings.extend(stages.run(&name, || programs.ranks(world))?);
     }
     findings.extend(stages.run("2 ranks on 2 GPUs over NCCL", || programs.ranks_on_gpus())?);
+    findings.extend(stages.run("sums on 2 GPUs by NCCL", || programs.sums_on_gpus())?);
     findings.extend(stages.run("ranks that are started again", || programs.spawned_ranks())?);
     stages.run("NCCL that fails", || programs.broken_ranks())?;
     num_programs += 1;

@@ -33,6 +33,7 @@ mod refusals_tests;
 
 use crate::cases::{Case, Place, Sizes};
 use crate::cpu::Host;
+use crate::lend::Lend;
 use genesis_backends::Cpu;
 
 /// A family is its `mod` line and its line here.
@@ -45,14 +46,14 @@ macro_rules! families {
         /// backend, which has a kernel of its own or the reference. An autodiff backend registers one node
         /// of the graph per call, whose backward calls the functions on the backend below it; the
         /// references are Burn operations, so `Autodiff<Autodiff<B>>` differentiates once more.
-        pub trait Kernels: Host $(+ $family::$kernels)+ {
+        pub trait Kernels: Host + Lend $(+ $family::$kernels)+ {
             /// Operations that have a kernel of this backend; all others are the references.
             fn own_kernels() -> Vec<&'static str> {
                 [$(<Self as $family::$kernels>::OWN),+].concat()
             }
         }
 
-        impl<B: Host $(+ $family::$kernels)+> Kernels for B {}
+        impl<B: Host + Lend $(+ $family::$kernels)+> Kernels for B {}
 
         /// Every operation, in the order of the families.
         pub fn operations() -> Vec<&'static str> {

@@ -3,6 +3,8 @@
 //! Every rank calls the same operations in the same order with the same lengths; an engine moves numbers and
 //! knows nothing of what they mean. Not here: how a run uses them ([`super::Cluster`]).
 
+use std::ffi::c_void;
+
 use super::error::ClusterError;
 
 /// Numbers that are sent.
@@ -34,6 +36,32 @@ pub enum Summed<'a> {
     F32(&'a mut [f32]),
     /// Of double precision.
     F64(&'a mut [f64]),
+}
+
+/// What ranks do with numbers that lie in the memory of their GPUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exchange {
+    /// As [`Collective::all_reduce`], of `count` numbers.
+    Sum,
+    /// As [`Collective::reduce_scatter`], of which each rank keeps `count`.
+    ScatterSums,
+    /// As [`Collective::all_gather`], to which each rank gives `count`.
+    Gather,
+}
+
+/// Numbers in the memory of a GPU, and where results go.
+#[derive(Debug, Clone, Copy)]
+pub struct OnGpu {
+    /// Address of the numbers.
+    pub from: u64,
+    /// Address of the results.
+    pub to: u64,
+    /// How many, as the exchange counts.
+    pub count: usize,
+    /// Whether they are of double precision; else of single.
+    pub double: bool,
+    /// The stream that the exchange is given to.
+    pub stream: *mut c_void,
 }
 
 /// A type of numbers that ranks exchange.
@@ -102,6 +130,25 @@ pub trait Collective: std::fmt::Debug + Send + Sync {
     /// Sends `mine` to rank `partner`, and receives what it sends at the same time, as many bytes, into `theirs`.
     fn swap(&self, _partner: usize, _mine: &[u8], _theirs: &mut [u8]) -> Result<(), ClusterError> {
         let reason = "it moves nothing between two ranks alone".to_owned();
+        Err(ClusterError::Engine { engine: self.name(), reason })
+    }
+
+    /// The GPU, by its number in this process, in whose memory [`Collective::exchange_on_gpu`] works; `None` where
+    /// numbers go through the host.
+    fn gpu(&self) -> Option<usize> {
+        None
+    }
+
+    /// Gives an exchange to a stream and returns before it is done. What fails later is said by the next operation.
+    ///
+    /// # Safety
+    /// Both addresses have as many numbers as the exchange takes and gives, apart from each other, until the stream has
+    /// done it, and the stream is of the GPU of [`Collective::gpu`], whose context is that of this thread.
+    ///
+    /// # Errors
+    /// It cannot be given to the stream.
+    unsafe fn exchange_on_gpu(&self, _what: Exchange, _of: OnGpu) -> Result<(), ClusterError> {
+        let reason = "it moves numbers of the host only".to_owned();
         Err(ClusterError::Engine { engine: self.name(), reason })
     }
 

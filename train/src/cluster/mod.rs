@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use alone::Alone;
 pub use collective::{Collective, Element};
+pub(crate) use collective::{Exchange, OnGpu};
 pub use error::ClusterError;
 pub use in_process::InProcess;
 pub use launch::Launch;
@@ -135,6 +136,20 @@ impl Cluster {
             return Ok(());
         }
         self.doing.wait(|| self.engine.all_reduce(E::summed(values)))
+    }
+
+    /// The engine, where it works in the memory of the GPU of this number.
+    pub(crate) fn on_gpu(&self, ordinal: usize) -> Option<Arc<dyn Collective>> {
+        let reaches = !self.is_alone() && self.engine.gpu() == Some(ordinal);
+        reaches.then(|| Arc::clone(&self.engine))
+    }
+
+    /// Does `exchange`, in which other ranks are waited for.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn wait<T, E>(&self, exchange: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.doing.wait(exchange)
     }
 
     /// The sums of `values` over all ranks, of which each gets its part: the first rank the first.

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`blend`] (from what), [`plan`] and [`course`] (what is to be done), [`prepare`] (where a run starts),
 //! `Run` (the loop), `task` (what a family of models adds to it), `state` (what training changes),
-//! `shards`, `reduction` and `sums` (gradients of parts and ranks to those of a step), `saving`, [`schedule`] and [`plateau`] (its rate), [`optim`]
+//! `shards`, `reduction`, `resident` and `sums` (gradients of parts and ranks to those of a step), `saving`, [`schedule`] and [`plateau`] (its rate), [`optim`]
 //! (gradients to updates), [`gate`] (whether a device computes what the CPU does), [`watch`], `faults` and `diverged`
 //! (steps that cannot be trusted), [`capsule`] and [`mod@replay`] (computing them again).
 //! The loop is generic over backend and task, owns nothing that a checkpoint does not hold, and
@@ -26,6 +26,7 @@ pub mod plan;
 pub mod plateau;
 mod reduction;
 pub mod replay;
+mod resident;
 pub mod resume;
 mod roll_back;
 mod saving;

@@ -1,6 +1,6 @@
 //! Gradients of ranks to the gradients of a step, and updated pieces to whole parameters.
 //!
-//! Buckets go to the host, over the ranks, and back. Usually the engine sums: all gradients for all ranks, or,
+//! Buckets go to the host, over the ranks, and back; or stay on the GPU where the engine works there. Usually the engine sums: all gradients for all ranks, or,
 //! where ranks hold pieces only (`ZeRO`), to each rank those of its own, in half the traffic. In the deterministic
 //! mode whole buckets are gathered and summed along the tree of [`super::sums`], cut or not.
 
@@ -13,6 +13,7 @@ use genesis_model::{ParamSpec, Params};
 
 use super::error::TrainError;
 use super::optim::GradientNorm;
+use super::resident::{Resident, divided, joined};
 use super::shards::{Bucket, Piece, Shards};
 use super::sums::{Add, tree};
 use super::task::Gradients;
@@ -129,13 +130,14 @@ impl Reduction {
         if self.cluster.is_alone() {
             return Ok(Reduced { loss, losses: vec![loss], gradients, squares: None });
         }
-        let losses = self.cluster.gather(&[loss])?.concat();
-        let loss = tree(losses.iter().map(|it| Ok::<_, ClusterError>(*it)))?.unwrap_or_default();
         let (gradients, squares) = if self.double {
             self.exchange::<B, f64>(gradients)?
         } else {
             self.exchange::<B, f32>(gradients)?
         };
+        // After the gradients: where those are still under way on a GPU, this waits for them and says what fails.
+        let losses = self.cluster.gather(&[loss])?.concat();
+        let loss = tree(losses.iter().map(|it| Ok::<_, ClusterError>(*it)))?.unwrap_or_default();
         let found_whole = self.is_cut() && self.summing.deterministic;
         Ok(Reduced { loss, losses, gradients, squares: found_whole.then_some(squares) })
     }
@@ -219,11 +221,15 @@ impl Reduction {
         mine: Vec<Tensor<B, 1>>,
         place: &Place<B>,
     ) -> Result<Vec<Tensor<B, 1>>, ClusterError> {
+        let stretch = self.shards.stretch(bucket);
+        if let Some(resident) = Resident::of::<B>(&self.cluster, &place.0) {
+            let all = resident.gather(joined(mine, stretch, place))?;
+            return Ok(divided(&all, self.lengths(bucket)));
+        }
         let mut values = to_host::<B, E>(mine);
-        values.resize(self.shards.stretch(bucket), E::default());
+        values.resize(stretch, E::default());
         let all = self.cluster.gather(&values)?.concat();
-        let lengths = bucket.params.clone().map(|param| self.shards.length(param));
-        Ok(to_device(&all, lengths, place))
+        Ok(to_device(&all, self.lengths(bucket), place))
     }
 
     /// Gradients over the ranks: those of the pieces held, and squares of whole ones where a cut rank has them.
@@ -235,22 +241,50 @@ impl Reduction {
         let mut gradients = gradients.into_iter();
         for bucket in self.shards.buckets() {
             let of_bucket: Vec<_> = gradients.by_ref().take(bucket.params.len()).collect();
-            let place = place_of(&of_bucket[0]);
-            let values = to_host::<B, E>(of_bucket);
             if self.is_cut() && !self.summing.deterministic {
-                let mine = self.sum_to_stretch(bucket, values)?;
-                let lengths = self.shards.held_of(bucket).into_iter().map(|it| it.range.len());
-                pieces.extend(to_device(&mine, lengths, &place));
+                pieces.extend(self.own_sums::<B, E>(bucket, of_bucket)?);
                 continue;
             }
-            let lengths = bucket.params.clone().map(|param| self.shards.length(param));
-            let whole = to_device(&self.sum(values)?, lengths, &place);
+            let whole = self.whole_sums::<B, E>(bucket, of_bucket)?;
             if self.is_cut() {
                 squares.extend(GradientNorm::of(&whole).squares);
             }
             pieces.extend(self.cut(bucket, whole));
         }
         Ok((pieces, squares))
+    }
+
+    /// Sums of the gradients in `bucket`, as far as this rank holds their parameters.
+    fn own_sums<B: Kernels, E: Element + burn::tensor::Element>(
+        &self,
+        bucket: &Bucket,
+        gradients: Vec<Tensor<B, 1>>,
+    ) -> Result<Vec<Tensor<B, 1>>, ClusterError> {
+        let place = place_of(&gradients[0]);
+        let lengths = self.shards.held_of(bucket).into_iter().map(|it| it.range.len());
+        let all = self.shards.stretch(bucket) * self.cluster.world();
+        if let Some(resident) = Resident::of::<B>(&self.cluster, &place.0) {
+            let mine = resident.scatter_sums(joined(gradients, all, &place))?;
+            return Ok(divided(&mine, lengths));
+        }
+        let mut values = to_host::<B, E>(gradients);
+        values.resize(all, E::default());
+        Ok(to_device(&self.cluster.scatter_sums(&values)?, lengths, &place))
+    }
+
+    /// Sums of the gradients in `bucket`.
+    fn whole_sums<B: Kernels, E: Element + burn::tensor::Element>(
+        &self,
+        bucket: &Bucket,
+        gradients: Vec<Tensor<B, 1>>,
+    ) -> Result<Vec<Tensor<B, 1>>, ClusterError> {
+        let place = place_of(&gradients[0]);
+        if let Some(resident) = Resident::of::<B>(&self.cluster, &place.0) {
+            let flat = joined(gradients, bucket.length, &place);
+            return Ok(divided(&self.sum_resident(&resident, flat)?, self.lengths(bucket)));
+        }
+        let sum = self.sum(to_host::<B, E>(gradients))?;
+        Ok(to_device(&sum, self.lengths(bucket), &place))
     }
 
     /// What this rank holds of the `whole` gradients of `bucket`.
@@ -262,14 +296,24 @@ impl Reduction {
         self.shards.held_of(bucket).into_iter().map(of).collect()
     }
 
-    /// Sums of a bucket, to each rank those of its stretch.
-    fn sum_to_stretch<E: Element>(
+    /// Lengths of the parameters in `bucket`.
+    fn lengths(&self, bucket: &Bucket) -> impl Iterator<Item = usize> {
+        bucket.params.clone().map(|param| self.shards.length(param))
+    }
+
+    fn sum_resident<B: Kernels>(
         &self,
-        bucket: &Bucket,
-        mut values: Vec<E>,
-    ) -> Result<Vec<E>, ClusterError> {
-        values.resize(self.shards.stretch(bucket) * self.cluster.world(), E::default());
-        self.cluster.scatter_sums(&values)
+        resident: &Resident<'_>,
+        flat: Tensor<B, 1>,
+    ) -> Result<Tensor<B, 1>, ClusterError> {
+        if !self.summing.deterministic {
+            return resident.sum(flat);
+        }
+        let [length] = flat.dims();
+        let all = resident.gather(flat)?;
+        let parts = divided(&all, std::iter::repeat_n(length, self.cluster.world()));
+        let sum = tree(parts.into_iter().map(Ok::<_, ClusterError>))?;
+        Ok(sum.expect("a part of each rank"))
     }
 
     fn sum<E: Element>(&self, mut values: Vec<E>) -> Result<Vec<E>, ClusterError> {

@@ -12,6 +12,7 @@
 //! A rank holds a whole branch of the tree, so a number of ranks that is a power of two gives the bits of one.
 //! Not here: what moves between ranks (`reduction`).
 
+use burn::tensor::Tensor;
 use genesis_kernels::Kernels;
 
 use super::task::Gradients;
@@ -27,6 +28,12 @@ impl<B: Kernels> Add for Gradients<B> {
     fn add(self, next: Self) -> Self {
         let sums = self.1.into_iter().zip(next.1).map(|(a, b)| a.add(b)).collect();
         (self.0 + next.0, sums)
+    }
+}
+
+impl<B: Kernels> Add for Tensor<B, 1> {
+    fn add(self, next: Self) -> Self {
+        Tensor::add(self, next)
     }
 }
 

@@ -56,6 +56,7 @@ const KERNELS: House = House {
             ("cases", "what families give to time: shapes, inputs, least work"),
             ("dispatch", "a family's operations, and which backend has which kernel"),
             ("graph", "one operation is one node of Burn's autodiff graph"),
+            ("lend", "memory of a device, lent to libraries"),
         ],
         &[("cpu", "packs, storage, dispatch and matrix products of CPU kernels")],
         &[("machine", "launches and arrays of GPUs")],

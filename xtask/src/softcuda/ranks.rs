@@ -33,6 +33,9 @@ const RUN: [&str; 12] = [
     "parallel.join_limit_s=20",
 ];
 
+/// Sums are the engine's own, in its order; there are no parts then.
+const SUMS_BY_ENGINE: &str = "parallel.deterministic=false";
+
 /// What is planted, and what the output must say.
 struct Broken {
     name: &'static str,
@@ -103,6 +106,24 @@ impl Programs<'_> {
     /// The same where each rank computes on a GPU of its own.
     pub(super) fn ranks_on_gpus(&self) -> Result<Vec<String>> {
         self.equal_to_one(2, &["run.device=\"cuda\"", "schedule.steps=2"])
+    }
+
+    /// The same with sums by the engine, which stay on the GPUs, whatever ranks divide among them: losses within
+    /// rounding of those of one rank.
+    pub(super) fn sums_on_gpus(&self) -> Result<Vec<String>> {
+        let on_gpus =
+            ["run.device=\"cuda\"", "schedule.steps=2", "model.dropout=0", SUMS_BY_ENGINE];
+        let (alone, mut found) = self.losses_of(1, &on_gpus)?;
+        for zero in ["parallel.zero=0", "parallel.zero=1", "parallel.zero=2"] {
+            let set = [&on_gpus[..], &[zero]].concat();
+            let (together, found_too) = self.losses_of(2, &set)?;
+            found.extend(found_too);
+            ensure!(
+                alone.len() == together.len() && alone.iter().zip(&together).all(are_close),
+                "2 ranks with {zero} give {together:?}, one gives {alone:?}"
+            );
+        }
+        Ok(found)
     }
 
     fn equal_to_one(&self, world: usize, more: &[&str]) -> Result<Vec<String>> {
@@ -231,9 +252,17 @@ struct Ranks<'a> {
 }
 
 /// The command of a rank.
+/// Whether two losses, as they are written, differ by rounding alone.
+fn are_close((a, b): (&String, &String)) -> bool {
+    let number = |text: &String| text.parse::<f64>().unwrap_or(f64::NAN);
+    (number(a) - number(b)).abs() <= 1e-5 * number(a).abs()
+}
+
 fn arguments(set: &[&str], folder: &Path) -> Vec<String> {
     let run_dir = format!("run.dir={:?}", folder.to_string_lossy());
-    let set = RUN.iter().chain(set).copied().chain(["run.threads=1", &run_dir]);
+    let sums_by_engine = set.contains(&SUMS_BY_ENGINE);
+    let run = RUN.iter().filter(|it| !(sums_by_engine && it.starts_with("parallel.parts")));
+    let set = run.chain(set).copied().chain(["run.threads=1", &run_dir]);
     let set = set.flat_map(|setting| ["--set", setting]);
     ["train", "configs/transformer/quickstart.toml"]
         .into_iter()

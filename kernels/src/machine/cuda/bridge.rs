@@ -25,6 +25,7 @@ use super::context::{Context, Server};
 use super::cublaslt::{Blas, Plan};
 use super::driver::{Function, Shape};
 use super::error::CudaError;
+use crate::lend::{Borrower, Lent};
 
 /// A parameter of a kernel: the address of an array of the batch, or a number.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,36 @@ pub(crate) fn submit(context: &Arc<Context>, batch: Batch) {
             of.fail(error);
         }
     });
+}
+
+/// Lends the memory of two arrays to `borrower` on our stream, behind everything that was given before. Waits until
+/// it has given its work to the stream, not until that is done.
+pub(crate) fn lend(
+    context: &Arc<Context>,
+    arrays: [Handle; 2],
+    borrower: Borrower,
+) -> Result<(), String> {
+    let of = context.clone();
+    let lent = move |server: &mut Server| lend_here(&of, server, &arrays, borrower);
+    let ended = |_| "the thread of the device has ended".to_owned();
+    context.server.submit_blocking(lent).map_err(ended)?
+}
+
+fn lend_here(
+    context: &Context,
+    server: &mut Server,
+    arrays: &[Handle; 2],
+    borrower: Borrower,
+) -> Result<(), String> {
+    let told = |error: CudaError| error.to_string();
+    context.driver.make_current().map_err(told)?;
+    let addresses = addresses(server, arrays).map_err(told)?;
+    begin(context).map_err(told)?;
+    let stream = context.driver.stream().cast();
+    let done = borrower(Lent { from: addresses[0], to: addresses[1], stream });
+    // What was queued before a failure still touches its arrays.
+    end(context).map_err(told)?;
+    done
 }
 
 fn run(context: &Context, server: &mut Server, batch: &Batch) -> Result<(), CudaError> {

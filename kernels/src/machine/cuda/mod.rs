@@ -31,6 +31,7 @@ pub(crate) mod emulator;
 #[cfg(feature = "cuda")]
 mod error;
 #[cfg(feature = "cuda")]
+mod lend;
 mod libraries;
 pub(crate) mod product;
 pub(crate) mod rounding;

@@ -33,6 +33,8 @@ pub(crate) mod testing;
 
 impl crate::cpu::Host for crate::Wgpu {}
 
+impl crate::lend::Lend for crate::Wgpu {}
+
 pub use adapter::{Adapter, AdapterKind, adapters, default_adapter};
 pub(crate) use array::Array;
 pub(crate) use machine::WgpuMachine;

@@ -3,7 +3,8 @@
 //! Ranks exchange the id of a communicator by TCP ([`super::rendezvous`]) or by MPI, and join without blocking,
 //! within a time. Numbers of the host go through page-locked memory and a buffer on the GPU, on a stream of its
 //! own, in pieces of [`gpu`]'s buffers. While the stream works, the communicator is asked for errors; one of them
-//! aborts it. Not here: numbers that stay on the GPU.
+//! aborts it. Numbers that lie on the GPU stay there: their exchange is given to the stream of whoever lends them, and
+//! the next one through the host, which comes behind it, waits for it and says what failed.
 //!
 //! Reading order: [`library`] (what NCCL is), [`gpu`] (the device), [`transport`] (what is between hosts),
 //! `operations` (what a [`Collective`] does, in pieces).
@@ -268,7 +269,6 @@ impl Nccl {
         operation: Operation,
         piece: &Piece,
     ) -> Result<(), ClusterError> {
-        let ended = || refused("the communicator was ended before".to_owned());
         let comm = inner.comm.ok_or_else(ended)?;
         let done = self.exchange_on(&inner.gpu, comm, operation, piece);
         if done.is_err() {
@@ -317,6 +317,10 @@ impl Nccl {
             self.library.destroy(comm);
         }
     }
+}
+
+fn ended() -> ClusterError {
+    refused("the communicator was ended before".to_owned())
 }
 
 fn refused(reason: String) -> ClusterError {

@@ -3,10 +3,10 @@
 use std::ffi::c_int;
 
 use super::gpu::BUFFER_BYTES;
-use super::library::{BYTES, Operation};
+use super::library::{BYTES, DOUBLES, FLOATS, Operation};
 use super::raw::{Raw, RawMut};
-use super::{Nccl, Piece, refused};
-use crate::cluster::collective::{Collective, Received, Sent, Summed};
+use super::{Nccl, Piece, ended, refused};
+use crate::cluster::collective::{Collective, Exchange, OnGpu, Received, Sent, Summed};
 use crate::cluster::error::ClusterError;
 
 /// Pieces of a buffer begin where any type may.
@@ -89,6 +89,30 @@ impl Collective for Nccl {
             chunk.copy_from_slice(&inner.gpu.host()[..up]);
         }
         Ok(())
+    }
+
+    fn gpu(&self) -> Option<usize> {
+        Some(self.ordinal)
+    }
+
+    unsafe fn exchange_on_gpu(&self, what: Exchange, of: OnGpu) -> Result<(), ClusterError> {
+        let operation = match what {
+            Exchange::Sum => Operation::AllReduce,
+            Exchange::ScatterSums => Operation::ReduceScatter,
+            Exchange::Gather => Operation::AllGather,
+        };
+        let OnGpu { from, to, count, double, stream } = of;
+        let dtype = if double { DOUBLES } else { FLOATS };
+        let inner = &mut *self.inner();
+        let comm = inner.comm.ok_or_else(ended)?;
+        // SAFETY: promised by the caller.
+        let status =
+            unsafe { self.library.operate(operation, (from, to), (count, dtype), (comm, stream)) };
+        let given = self.settled(operation.name(), status, comm, || true, String::new);
+        if given.is_err() {
+            inner.comm = None;
+        }
+        given
     }
 
     fn barrier(&self) -> Result<(), ClusterError> {
