@@ -14,6 +14,7 @@ use crate::{families, home, sequences, structures};
 mod audit;
 mod bench;
 mod checkpoints;
+mod compare;
 mod doctor;
 mod evaluate;
 mod export;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Preflight(preflight::Args),
     Train(train::Args),
     Spawn(spawn::Args),
+    Compare(compare::Args),
     Checkpoints(checkpoints::Args),
     Replay(replay::Args),
     Evaluate(evaluate::Args),
@@ -67,6 +69,7 @@ impl Command {
             Self::Preflight(args) => preflight::run(&args),
             Self::Train(args) => train::run(&args),
             Self::Spawn(args) => spawn::run(&args, engine_of),
+            Self::Compare(args) => compare::run(&args),
             Self::Checkpoints(args) => checkpoints::run(&args),
             Self::Replay(args) => replay::run(&args),
             Self::Evaluate(args) => evaluate::run(&args),

@@ -7,6 +7,17 @@ use super::tables::{
     AverageConfig, CheckpointConfig, DecayConfig, OptimizerConfig, RunTable, ScheduleConfig,
 };
 
+/// Tables that every family has; one that is added here is checked for all of them.
+pub(crate) struct OfEveryRun<'a> {
+    pub(crate) run: &'a RunTable,
+    pub(crate) optimizer: &'a OptimizerConfig,
+    pub(crate) schedule: &'a ScheduleConfig,
+    pub(crate) average: Option<AverageConfig>,
+    pub(crate) evaluation_every: Option<u64>,
+    pub(crate) checkpoint: &'a CheckpointConfig,
+    pub(crate) faults: &'a FaultsConfig,
+}
+
 /// Problems found so far; its methods check the tables that families share.
 #[derive(Default)]
 pub(crate) struct Found(pub(crate) Vec<ConfigProblem>);
@@ -50,7 +61,17 @@ impl Found {
         });
     }
 
-    pub(crate) fn check_run(&mut self, run: &RunTable) {
+    pub(crate) fn check_every_run(&mut self, of: &OfEveryRun<'_>) {
+        self.check_run(of.run);
+        self.check_optimizer(of.optimizer);
+        self.check_schedule(of.schedule);
+        self.check_plateau(of.schedule, of.evaluation_every);
+        self.check_average(of.average);
+        self.check_checkpoint(of.checkpoint);
+        self.check_faults(of.faults);
+    }
+
+    fn check_run(&mut self, run: &RunTable) {
         let named = !run.dir.as_os_str().is_empty();
         self.require(named, "run.dir", || "is empty, must name a folder".to_owned());
         if let Some(threads) = run.threads {
@@ -61,7 +82,7 @@ impl Found {
         });
     }
 
-    pub(crate) fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
+    fn check_optimizer(&mut self, optimizer: &OptimizerConfig) {
         let (OptimizerConfig::Adamw { beta1, beta2, epsilon, weight_decay, clip_norm }
         | OptimizerConfig::Amsgrad { beta1, beta2, epsilon, weight_decay, clip_norm }) = *optimizer;
         self.fraction_below_one("optimizer.beta1", beta1);
@@ -73,11 +94,11 @@ impl Found {
         }
     }
 
-    pub(crate) fn check_average(&mut self, average: Option<AverageConfig>) {
+    fn check_average(&mut self, average: Option<AverageConfig>) {
         self.fraction_below_one("average.decay", average.map_or(0.0, |it| it.decay));
     }
 
-    pub(crate) fn check_schedule(&mut self, schedule: &ScheduleConfig) {
+    fn check_schedule(&mut self, schedule: &ScheduleConfig) {
         let ScheduleConfig { steps, peak_rate, warmup_steps, decay } = *schedule;
         self.at_least("schedule.steps", steps, 1);
         self.positive("schedule.peak_rate", peak_rate);
@@ -109,7 +130,7 @@ impl Found {
     }
 
     /// A plateau listens to the evaluations at their interval.
-    pub(crate) fn check_plateau(&mut self, schedule: &ScheduleConfig, every: Option<u64>) {
+    fn check_plateau(&mut self, schedule: &ScheduleConfig, every: Option<u64>) {
         let plateau = matches!(schedule.decay, DecayConfig::Plateau { .. });
         self.require(!plateau || every.is_some(), "evaluation.every", || {
             "is absent, but `schedule.decay` is a plateau, which listens to evaluations".to_owned()
@@ -163,7 +184,7 @@ impl Found {
         }
     }
 
-    pub(crate) fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {
+    fn check_checkpoint(&mut self, checkpoint: &CheckpointConfig) {
         self.at_least("checkpoint.every", checkpoint.every.unwrap_or(1), 1);
         if let Some(minutes) = checkpoint.every_minutes {
             self.positive("checkpoint.every_minutes", minutes);
@@ -190,7 +211,7 @@ impl Found {
         });
     }
 
-    pub(crate) fn check_faults(&mut self, faults: &FaultsConfig) {
+    fn check_faults(&mut self, faults: &FaultsConfig) {
         self.positive("faults.spike_deviations", faults.spike_deviations);
         self.require(faults.goes_on() || faults.budget.is_none(), "faults.budget", || {
             "is only for a run that goes on: set `faults.non_finite` or `faults.spike` to `skip` or \

@@ -21,7 +21,7 @@ mod schema;
 mod source;
 mod structure;
 
-pub(crate) use check::Found;
+pub(crate) use check::{Found, OfEveryRun};
 pub use faults::{FaultsConfig, OnNonFinite, OnSpike};
 pub use load::{Lookup, PLAN_FILE, Root, RunFile, environment, remembered_start, to_text};
 pub(crate) use mixture::MixtureKeys;

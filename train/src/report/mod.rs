@@ -3,10 +3,11 @@
 //! Reading order: [`figure`] (what a family declares), [`record`] (what the loop tells an
 //! [`Observer`]), [`log`] (the observer that writes the run folder), [`events`] (`events.jsonl`),
 //! [`audit`] (which samples were delivered), [`sessions`] (which processes wrote it), [`folder_lock`] (one at a time), [`tensorboard`], [`summary`] (a run folder read back), [`chart`], [`parity`] and [`section`]
-//! (its parts), [`html`] (`report.html`). Nothing here prints, and nothing knows a family.
+//! (its parts), [`html`] (`report.html`), [`comparison`] (runs side by side). Nothing here prints, and nothing knows a family.
 
 pub mod audit;
 pub mod chart;
+pub mod comparison;
 pub mod events;
 pub mod figure;
 pub mod folder_lock;
@@ -20,6 +21,7 @@ pub mod summary;
 pub mod tensorboard;
 
 mod checksum;
+mod faults;
 mod moment;
 mod number;
 #[cfg(test)]

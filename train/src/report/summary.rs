@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ReportError;
 use super::events::{Event, read_events};
+use super::faults;
 use super::figure::{Better, Declaration, Figure, Role};
 use super::log::{EVENTS_FILE, SAMPLES_FILE};
 use super::number::{bytes, duration, grouped, loss, significant, whole};
@@ -50,7 +51,7 @@ pub struct RunSummary {
     pub plan: Option<String>,
     /// The family whose figures the events have; none for events without.
     pub family: Option<&'static Declaration>,
-    /// What the family has to show beside.
+    /// What there is to show beside: steps that could not be trusted, and what the family has.
     pub sections: Vec<Section>,
     /// Facts about the data, name and value.
     pub dataset: Vec<(String, String)>,
@@ -64,6 +65,7 @@ impl RunSummary {
     pub fn read(run_dir: &Path, families: &[&'static Declaration]) -> Result<Self, ReportError> {
         let events = read_events(&run_dir.join(EVENTS_FILE))?;
         let family = families.iter().copied().find(|family| wrote(family, &events));
+        let of_family = family.map_or_else(Vec::new, |family| (family.sections)(run_dir));
         let plan = fs::read_to_string(run_dir.join(PLAN_FILE)).ok();
         let resolved = run_dir.canonicalize().unwrap_or_else(|_| run_dir.to_owned());
         let name = resolved.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -75,7 +77,7 @@ impl RunSummary {
             sessions,
             samples: read_samples(&run_dir.join(SAMPLES_FILE)),
             checkpoints: read_checkpoints(&run_dir.join("checkpoints"), &events),
-            sections: family.map_or_else(Vec::new, |family| (family.sections)(run_dir)),
+            sections: faults::section(run_dir).into_iter().chain(of_family).collect(),
             dataset: read_dataset(run_dir, plan.as_deref(), families),
             family,
             plan,

@@ -8,23 +8,25 @@ use super::{
     BatchConfig, ObjectiveConfig, PackingConfig, SampleConfig, SequencesConfig, SequencesData,
     SequencesWeighting,
 };
-use crate::keys::{ConfigProblem, Found};
+use crate::keys::{ConfigProblem, Found, OfEveryRun};
 
 /// Every problem of meaning in `config`.
 pub(super) fn check(config: &SequencesConfig) -> Vec<ConfigProblem> {
     let mut found = Found::default();
-    found.check_run(&config.run);
     check_data(&mut found, &config.data);
     found.check_mixture(config.data.keys(), config.schedule.steps);
     check_objective(&mut found, &config.objective);
     check_batch(&mut found, &config.batch);
-    found.check_optimizer(&config.optimizer);
-    found.check_schedule(&config.schedule);
-    found.check_plateau(&config.schedule, config.evaluation.every);
-    found.check_average(config.average);
+    found.check_every_run(&OfEveryRun {
+        run: &config.run,
+        optimizer: &config.optimizer,
+        schedule: &config.schedule,
+        average: config.average,
+        evaluation_every: config.evaluation.every,
+        checkpoint: &config.checkpoint,
+        faults: &config.faults,
+    });
     check_intervals(&mut found, config);
-    found.check_checkpoint(&config.checkpoint);
-    found.check_faults(&config.faults);
     let BatchConfig { sequences, accumulation, .. } = config.batch;
     let slices = Some(("batch.accumulation", accumulation));
     found.check_parallel(&config.parallel, ("batch.sequences", sequences), slices);

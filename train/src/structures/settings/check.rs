@@ -8,28 +8,30 @@ use super::{
     StageTwoConfig, StructuresBatch, StructuresConfig, StructuresData, StructuresDtype,
     StructuresNetwork, StructuresObjective, StructuresWeighting,
 };
-use crate::keys::{ConfigProblem, Found};
+use crate::keys::{ConfigProblem, Found, OfEveryRun};
 
 /// Every problem of meaning in `config`.
 pub(super) fn check(config: &StructuresConfig) -> Vec<ConfigProblem> {
     let mut found = Found::default();
-    found.check_run(&config.run);
     check_data(&mut found, &config.data);
     found.check_mixture(config.data.keys(), config.schedule.steps);
     check_model(&mut found, &config.model);
     check_objective(&mut found, &config.objective);
     check_batch(&mut found, config.batch);
     check_precision(&mut found, config);
-    found.check_optimizer(&config.optimizer);
-    found.check_schedule(&config.schedule);
+    found.check_every_run(&OfEveryRun {
+        run: &config.run,
+        optimizer: &config.optimizer,
+        schedule: &config.schedule,
+        average: config.average,
+        evaluation_every: config.evaluation.every,
+        checkpoint: &config.checkpoint,
+        faults: &config.faults,
+    });
     if let Some(stage) = &config.stage_two {
         check_stage_two(&mut found, stage, config.schedule.steps);
     }
-    found.check_plateau(&config.schedule, config.evaluation.every);
-    found.check_average(config.average);
     found.at_least("evaluation.every", config.evaluation.every.unwrap_or(1), 1);
-    found.check_checkpoint(&config.checkpoint);
-    found.check_faults(&config.faults);
     found.check_parallel(&config.parallel, ("batch.frames", config.batch.frames), None);
     found.0
 }
