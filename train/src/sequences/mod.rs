@@ -1,7 +1,7 @@
 //! Models of sequences: transformers on packed tokens.
 //!
 //! Reading order: [`settings`] (the run file), [`plan`] (with the dataset), [`mod@estimate`] (what it
-//! costs), [`task`](train) and [`step`] (what the loop learns), [`evaluation`] (how good it is),
+//! costs), `task` and [`step`] (what the loop learns), [`evaluation`] (how good it is),
 //! [`figures`] (what the report shows),
 //! [`inference`] (what it is for), [`huggingface`] (folders of transformers).
 
