@@ -42,8 +42,9 @@ use commands::Command;
 /// itself, in under three minutes.
 ///
 /// Exit codes: 0 done, 1 unexpected failure, 2 wrong usage or configuration, 3 bad input or damaged
-/// file, 4 training met a value that is not finite or jumps, 5 stopped by a signal or --max-minutes after saving,
-/// 6 `verify` found damage, 7 a simulation exploded and was stopped, 8 `audit` found a difference.
+/// file, 4 a step of training was not finite or jumped, 5 stopped by a signal or --max-minutes after
+/// saving, 6 `verify` found damage, 7 a simulation exploded and was stopped, 8 `audit` found a
+/// difference.
 #[derive(Debug, Parser)]
 #[command(name = "genesis", version, max_term_width = 100, verbatim_doc_comment)]
 struct Cli {
