@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use genesis_train::checkpoint::{self, Manifest, PINNED_FILE, Reason, Retention, kept, naming};
 use genesis_train::keys::CheckpointConfig;
-use genesis_train::report::sessions::{self, How, Session};
+use genesis_train::report::sessions::{self, Session};
 use genesis_train::trainer::CHECKPOINTS_FOLDER;
 use serde::Serialize;
 
@@ -173,7 +173,7 @@ fn branches(sessions: &[Session]) -> Vec<String> {
         let indent = "  ".repeat(depth(sessions, at));
         let ended = end.as_ref().map_or_else(
             || "no end was noted".to_owned(),
-            |end| format!("{}: {}", how(end.how), first_sentence(&end.message)),
+            |end| format!("{}: {}", end.how.told(), first_sentence(&end.message)),
         );
         lines.push(format!("session {number:>3}  {indent}from step {after_step}; {ended}"));
         lines.extend(branch.iter().map(|key| format!("             {indent}  with {key}")));
@@ -193,15 +193,6 @@ fn depth(sessions: &[Session], at: usize) -> usize {
         }
     }
     open.len()
-}
-
-fn how(how: How) -> &'static str {
-    match how {
-        How::Finished => "finished",
-        How::Stopped => "stopped",
-        How::NotFinite => "diverged",
-        How::Failed => "failed",
-    }
 }
 
 fn first_sentence(message: &str) -> &str {

@@ -29,6 +29,6 @@ pub use format::{
 pub use load::{Checkpoint, Latest, Rejection, best, latest, open};
 pub use naming::FolderName;
 pub use retention::{Kept, PINNED_FILE, Reason, Retention, kept, retain};
-pub use save::{Begun, Contents, Saving, Written, replace, save, write_slice};
+pub use save::{Begun, Contents, Saving, Written, replace, save, save_as, write_slice};
 pub use stretch::{HostStretch, Stretch};
 pub use tensors::{HostTensor, Stored, Values};

@@ -78,7 +78,11 @@ pub fn replace(
     save_as(disk, checkpoints, contents, Saving::Again)
 }
 
-fn save_as(
+/// One or the other.
+///
+/// # Errors
+/// As [`save`] or [`replace`].
+pub fn save_as(
     disk: &mut dyn Disk,
     checkpoints: &Path,
     contents: &Contents<'_, impl Stored>,

@@ -12,6 +12,7 @@ pub mod tables;
 mod check;
 mod environment;
 mod faults;
+mod leaves;
 mod mixture;
 mod page;
 mod parallel;
@@ -23,6 +24,7 @@ mod structure;
 
 pub(crate) use check::{Found, OfEveryRun};
 pub use faults::{FaultsConfig, OnNonFinite, OnSpike};
+pub(crate) use leaves::leaves;
 pub use load::{Lookup, PLAN_FILE, Root, RunFile, environment, remembered_start, to_text};
 pub(crate) use mixture::MixtureKeys;
 pub use mixture::{MixtureChange, MixtureSource};

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::ReportError;
 use super::events::Event;
 use super::figure::Declaration;
 use super::summary::RunSummary;
+use crate::keys::leaves;
 
 /// A value of each run, in their order; none where it has none.
 pub type Row = (String, Vec<Option<String>>);
@@ -82,23 +84,11 @@ fn side_by_side(facts: &[Vec<(String, String)>]) -> Vec<Row> {
 
 /// Keys of a plan with their values; where the run lies makes no difference.
 fn keys_of(plan: Option<&str>) -> BTreeMap<String, String> {
+    let plan = plan.and_then(|text| toml::from_str::<Value>(text).ok()).unwrap_or_default();
     let mut keys = BTreeMap::new();
-    if let Some(Ok(table)) = plan.map(toml::from_str::<toml::Table>) {
-        leaves("", &toml::Value::Table(table), &mut keys);
-    }
+    leaves("", &plan, &mut keys);
     keys.remove("run.dir");
-    keys
-}
-
-fn leaves(key: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
-    let toml::Value::Table(entries) = value else {
-        into.insert(key.to_owned(), value.to_string());
-        return;
-    };
-    for (name, value) in entries {
-        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-        leaves(&key, value, into);
-    }
+    keys.into_iter().map(|(key, value)| (key, value.to_string())).collect()
 }
 
 fn differing(plans: &[BTreeMap<String, String>]) -> Vec<Row> {

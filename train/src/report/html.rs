@@ -9,7 +9,7 @@ use super::chart::{Chart, Mark, Scale, Series, Size, escape, smoothed};
 use super::events::Event;
 use super::figure::{Better, Declaration};
 use super::number::{bytes, grouped, loss, whole};
-use super::sessions::{How, Session};
+use super::sessions::Session;
 use super::summary::RunSummary;
 
 /// The page of a run folder.
@@ -298,12 +298,7 @@ fn end_of(session: &Session) -> String {
         said = format!("branch: {said}. ");
     }
     let Some(end) = &session.end else { return said + "not recorded" };
-    let how = match end.how {
-        How::Finished => "finished",
-        How::Stopped => "stopped",
-        How::NotFinite => "not finite",
-        How::Failed => "failed",
-    };
+    let how = end.how.told();
     format!("{said}{}, {how}: {}", end.time, end.message)
 }
 
@@ -359,7 +354,8 @@ mod tests {
     fn a_run_that_did_not_end_well_says_so_before_any_number() {
         let folder = folder_with("{\"step\":1,\"loss\":3.0}\n{\"step\":2,\"loss\":2.1e18}\n");
         super::super::sessions::begin(folder.path(), 1, 1, 0, &[]).unwrap();
-        let end = super::super::End::now(How::NotFinite, "step 3: loss <inf> \u{1b}[31m");
+        let end =
+            super::super::End::now(super::super::How::NotFinite, "step 3: loss <inf> \u{1b}[31m");
         super::super::sessions::end(folder.path(), &end).unwrap();
         let text = fs::read_to_string(write_html(folder.path(), &[]).unwrap()).unwrap();
         let status = text.find("not finite: step 3: loss &lt;inf&gt; \\u{1b}").expect("a status");

@@ -29,6 +29,18 @@ pub enum How {
     Failed,
 }
 
+impl How {
+    /// In a word.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::NotFinite => "diverged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The end of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {

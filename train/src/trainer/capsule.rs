@@ -19,10 +19,10 @@ use super::error::TrainError;
 use super::faults::{Asked, Computed};
 use super::gate::name_of;
 use super::saving::Moment;
-use super::snapshot::Kept;
+use super::snapshot::whole;
 use super::task::Task;
 use crate::checkpoint::{
-    self, Checkpoint, CheckpointError, Contents, RealDisk, Saving, Stretch, Watched, naming,
+    self, Checkpoint, CheckpointError, Contents, RealDisk, Saving, Watched, naming,
 };
 use crate::report::Observer;
 use crate::report::audit::Delivered;
@@ -200,21 +200,13 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
         capsule: &Capsule,
     ) -> Result<PathBuf, TrainError> {
         let at = Moment { step, position: self.task.loader().position(step)?, saving };
-        let params = &self.state.params;
-        let kept = |(spec, value): (&genesis_model::ParamSpec, _)| {
-            Kept::new(Stretch::whole(spec.name.clone(), spec.shape.clone()), value)
-        };
-        let model: Vec<_> = params.specs().iter().zip(params.values()).map(kept).collect();
+        let model = whole(&self.state.params);
         let mut attachments = self.state.attachments.clone();
         let bytes = serde_json::to_vec_pretty(capsule).expect("names and numbers");
         attachments.insert(CAPSULE_FILE.to_owned(), bytes);
         let description = self.state.describe(self.course, at);
         let contents =
             Contents { description, model: &model, optimizer: None, attachments: &attachments };
-        let write = match saving {
-            Saving::New => checkpoint::save(&mut RealDisk, folder, &contents),
-            Saving::Again => checkpoint::replace(&mut RealDisk, folder, &contents),
-        };
-        Ok(write?)
+        Ok(checkpoint::save_as(&mut RealDisk, folder, &contents, saving)?)
     }
 }

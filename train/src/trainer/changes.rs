@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::course::{Course, StageTwo};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::format::Description;
-use crate::keys::{DecayConfig, ScheduleConfig};
+use crate::keys::{DecayConfig, ScheduleConfig, leaves};
 
 /// Keys of the model that a new training of given weights may choose afresh.
 const FREE_OF_WEIGHTS: [&str; 3] =
@@ -200,21 +200,6 @@ fn differences(prefix: &str, old: &Value, new: &Value) -> Vec<String> {
         .filter(|key| before.get(*key) != now.get(*key))
         .map(|key| format!("{key} was {} and is now {}", show(before.get(key)), show(now.get(key))))
         .collect()
-}
-
-fn leaves<'a>(key: &str, value: &'a Value, into: &mut BTreeMap<String, &'a Value>) {
-    match value {
-        Value::Object(entries) => {
-            for (name, value) in entries {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                leaves(&key, value, into);
-            }
-        }
-        Value::Null => {}
-        value => {
-            into.insert(key.to_owned(), value);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -115,9 +115,8 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
     /// Remembers a step, and notes a jump that has no other consequence.
     fn watched(&mut self, step: u64, computed: &Computed<B>, observer: &mut dyn Observer) {
         let (loss, norm) = (computed.reduced.loss, computed.norm.total());
-        let noted = self.state.watch.jump(loss, norm);
-        let noted = noted.filter(|_| self.course.faults.spike == OnSpike::Note && loss.is_finite());
-        if let Some(jump) = noted {
+        let is_noted = computed.is_sound() && self.course.faults.spike == OnSpike::Note;
+        if let Some(jump) = self.state.watch.jump(loss, norm).filter(|_| is_noted) {
             observer.note(&format!("step {}: {jump}", step + 1));
         }
         self.state.watch.take(loss, norm);
@@ -135,16 +134,24 @@ impl<B: Kernels, T: Task<B>> Run<'_, B, T> {
             Some(Fault::NotFinite) => faults.non_finite,
             Some(Fault::Jump(_)) => faults.spike.policy().unwrap_or(OnNonFinite::Stop),
         };
-        if self.state.went_on >= faults.budget() {
+        if policy != OnNonFinite::Stop && self.state.went_on >= faults.budget() {
+            observer.note(&format!(
+                "faults.budget is spent: the run went on {} times",
+                faults.budget()
+            ));
             return Ok(Decision::Stop);
         }
         Ok(match policy {
             OnNonFinite::Skip if self.can_be_gone_on_from(&self.state.params) => Decision::LeaveOut,
             OnNonFinite::Stop | OnNonFinite::Skip => Decision::Stop,
-            OnNonFinite::RollBack => match self.newest_checkpoint(observer)? {
-                Some(checkpoint) => Decision::GoBack(Box::new(checkpoint)),
-                None => Decision::Stop,
-            },
+            OnNonFinite::RollBack => {
+                if let Some(checkpoint) = self.newest_checkpoint(observer)? {
+                    Decision::GoBack(Box::new(checkpoint))
+                } else {
+                    observer.note("there is no valid checkpoint to roll back to");
+                    Decision::Stop
+                }
+            }
         })
     }
 

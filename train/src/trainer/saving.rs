@@ -21,13 +21,13 @@ use super::course::Course;
 use super::error::TrainError;
 use super::job::Job;
 use super::reduction::Reduction;
-use super::snapshot::Kept;
+use super::snapshot::{Kept, whole};
 use super::state::{RAW, State};
 use crate::checkpoint::format::digest_of;
 use crate::checkpoint::host::checksum;
 use crate::checkpoint::{
     self, Begun, CheckpointError, Contents, Description, RealDisk, Retention, Saving, Stored,
-    Stretch, Written,
+    Written,
 };
 use crate::cluster::{Cluster, Phase};
 
@@ -89,9 +89,6 @@ impl<B: Kernels> State<B> {
         at: Moment,
     ) -> Snapshot<B> {
         let specs = self.params.specs();
-        let whole = |(spec, value): (&genesis_model::ParamSpec, _)| {
-            Kept::new(Stretch::whole(spec.name.clone(), spec.shape.clone()), value)
-        };
         let mut held: Vec<_> =
             self.optimizer.state().map(|(of, value)| Kept::new(of, value)).collect();
         if self.average.is_some() {
@@ -101,7 +98,7 @@ impl<B: Kernels> State<B> {
         }
         Snapshot {
             description: self.describe(course, at),
-            model: specs.iter().zip(evaluated.values()).map(whole).collect(),
+            model: whole(evaluated),
             held,
             attachments: self.attachments.clone(),
         }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use burn::tensor::{DType, Tensor};
 use genesis_kernels::Kernels;
+use genesis_model::{ParamSpec, Params};
 
 use super::gate::is_the_reference;
 use crate::checkpoint::host::values_of;
@@ -34,6 +35,15 @@ impl<B: Kernels> Kept<B> {
             if shares { Place::Shared(tensor.clone()) } else { Place::Host(values_of(tensor)) };
         Self { of, at }
     }
+}
+
+/// All of `params`.
+pub(super) fn whole<B: Kernels>(params: &Params<B>) -> Vec<Kept<B>> {
+    let specs = params.specs().iter();
+    let kept = |(spec, value): (&ParamSpec, _)| {
+        Kept::new(Stretch::whole(spec.name.clone(), spec.shape.clone()), value)
+    };
+    specs.zip(params.values()).map(kept).collect()
 }
 
 impl<B: Kernels> Stored for Kept<B> {
